@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# .ci/examples.sh VM: runs each example program twice, from its source and from
+# the bytecode compiled from it, and compares both outputs with the saved one
+# (tests/conformance/examples/NAME.out). An example that reads standard input
+# finds NAME.txt there.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+vm="${1:-${CARGO_TARGET_DIR:-target}/release/vm}"
+if [ ! -x "$vm" ]; then
+  echo "examples: $vm is missing: make build" >&2
+  exit 2
+fi
+
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+# `compare NAME WAY STATUS`: judges the output in $work/out.
+compare() {
+  if [ "$3" = 0 ] && cmp -s "$work/out" "tests/conformance/examples/$1.out"; then
+    printf 'ok      %s (%s)\n' "$1" "$2"
+  else
+    printf 'FAILED  %s (%s), exit status %s\n' "$1" "$2" "$3"
+    diff "tests/conformance/examples/$1.out" "$work/out" | head -n 10
+    head -n 5 "$work/err"
+    failed=1
+  fi
+}
+
+for source in examples/*.lua; do
+  name="$(basename "$source" .lua)"
+  input="examples/$name.txt"
+  [ -e "$input" ] || input=/dev/null
+  "$vm" run "$source" <"$input" >"$work/out" 2>"$work/err"
+  compare "$name" source $?
+  : >"$work/out"
+  "$vm" compile -o "$work/$name.bc" "$source" 2>"$work/err" &&
+    "$vm" run "$work/$name.bc" <"$input" >"$work/out" 2>"$work/err"
+  compare "$name" bytecode $?
+done
+exit $failed

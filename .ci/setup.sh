@@ -1,0 +1,198 @@
+#!/usr/bin/env bash
+# Installs what the build, the tests and the benchmarks need and this machine
+# lacks. Nothing is touched that is already there, and nothing is printed when
+# there is nothing to do.
+#
+#   .ci/setup.sh [build|test|bench|llvm]...      (default: build)
+#
+#   build   checks for cargo and its version; a linker (cc) and make. The build
+#           itself is pure Rust.
+#   test    build, and lua5.4 as the reference implementation
+#   bench   test, and luajit to compare with
+#   llvm    LLVM 22's development files, for the optimizing tier
+#
+# Works on Debian and Ubuntu (apt-get), Fedora (dnf) and macOS (brew).
+# Exit status: 0 ready (optional packages may be missing: a warning says so),
+# 2 cargo is missing or too old, or a wrong argument.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+target="${CARGO_TARGET_DIR:-target}"
+tools="$target/tools"           # links to programs that carry another name here
+log="$target/setup.log"
+
+say()  { printf 'setup: %s\n' "$*" >&2; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# `as_root COMMAND...`: run with root's rights, or fail without asking for a
+# password where nobody can type one.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif have sudo; then
+    if [ -t 0 ]; then sudo "$@"; else sudo -n "$@"; fi
+  else
+    say "neither root nor sudo: cannot run: $*"
+    return 1
+  fi
+}
+
+# `older A B`: is version A older than version B?
+older() {
+  [ "$1" != "$2" ] &&
+    [ "$(printf '%s\n%s\n' "$1" "$2" | sort -t. -k1,1n -k2,2n -k3,3n | head -n1)" = "$1" ]
+}
+
+need_cargo() {
+  if ! have cargo && [ -x "$HOME/.cargo/bin/cargo" ]; then
+    PATH="$HOME/.cargo/bin:$PATH"
+  fi
+  if ! have cargo; then
+    say "cargo was not found. Install Rust's toolchain from https://rustup.rs :"
+    say "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+    exit 2
+  fi
+  local want got
+  want="$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' Cargo.toml | head -n1)"
+  # From the repository's root, so that a toolchain override counts.
+  got="$(cargo --version 2>/dev/null | sed -n 's/^cargo \([0-9][0-9.]*\).*/\1/p' || true)"
+  if [ -z "$got" ]; then
+    say "cargo does not run: $(cargo --version 2>&1 | head -n1)"
+    exit 2
+  fi
+  if older "$got" "$want"; then
+    say "cargo $got is older than $want, which this project needs: rustup update stable"
+    exit 2
+  fi
+}
+
+refreshed=no
+
+# `install PACKAGE...`: through whichever package manager this system has; its
+# chatter goes to the log. Fails when it can't.
+install() {
+  mkdir -p "$target"
+  say "installing $* (log: $log)"
+  if have apt-get; then
+    if [ $refreshed = no ]; then
+      as_root apt-get -qq update >>"$log" 2>&1 || say "apt-get update failed; using the lists there are"
+      refreshed=yes
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive \
+      apt-get -qq -y --no-install-recommends install "$@" >>"$log" 2>&1
+  elif have dnf; then
+    as_root dnf -q -y install "$@" >>"$log" 2>&1
+  elif have brew; then
+    HOMEBREW_NO_AUTO_UPDATE=1 HOMEBREW_NO_INSTALL_CLEANUP=1 brew install -q "$@" >>"$log" 2>&1
+  else
+    say "no package manager that this script knows (apt-get, dnf, brew)"
+    return 1
+  fi
+}
+
+# `packages DEBIAN -- FEDORA -- BREW`: the list for this system.
+packages() {
+  local want=1 at=1 word
+  if have apt-get; then want=1; elif have dnf; then want=2; else want=3; fi
+  for word in "$@"; do
+    if [ "$word" = -- ]; then at=$((at + 1)); elif [ $at = $want ]; then printf '%s\n' "$word"; fi
+  done
+}
+
+# `optional WHAT PACKAGE...`: install, or warn and go on.
+optional() {
+  local what="$1"
+  shift
+  install "$@" || say "warning: $* could not be installed; $what"
+}
+
+# Rust's toolchain links through the system's C compiler driver.
+need_linker() {
+  have cc && have make && return 0
+  if [ "$(uname -s)" = Darwin ]; then
+    say "Apple's command line tools are missing: xcode-select --install"
+    exit 2
+  fi
+  # shellcheck disable=SC2046 # one word per package is wanted
+  optional "the build needs a linker (cc) and make" \
+    $(packages gcc libc6-dev make -- gcc glibc-devel make -- make)
+}
+
+# The reference implementation is called lua5.4 on Debian and in our scripts,
+# `lua` or `lua-5.4` elsewhere: then a link in target/tools gives it our name.
+link_lua() {
+  local name path
+  have lua5.4 && return 0
+  [ -x "$tools/lua5.4" ] && return 0
+  for name in lua-5.4 lua54 lua; do
+    path="$(command -v "$name" 2>/dev/null)" || continue
+    case "$("$path" -v 2>&1)" in
+      "Lua 5.4"*) mkdir -p "$tools"; ln -sf "$path" "$tools/lua5.4"; return 0 ;;
+    esac
+  done
+  if have brew; then
+    path="$(brew --prefix lua@5.4 2>/dev/null)/bin/lua"
+    if [ -x "$path" ]; then mkdir -p "$tools"; ln -sf "$path" "$tools/lua5.4"; return 0; fi
+  fi
+  return 1
+}
+
+need_lua() {
+  link_lua && return 0
+  # shellcheck disable=SC2046 # one word per package is wanted
+  optional "comparisons with lua5.4 are left out" $(packages lua5.4 -- lua -- lua@5.4)
+  link_lua || say "warning: there is no lua5.4 here"
+}
+
+need_luajit() {
+  have luajit && return 0
+  optional "the benchmarks leave its column out" luajit
+}
+
+# A shared library of the right version isn't enough: the static libraries and
+# the headers are needed, hence the test for llvm-config.
+have_llvm() {
+  local config
+  for config in llvm-config-22 llvm-config /usr/lib64/llvm22/bin/llvm-config \
+    "${LLVM_SYS_221_PREFIX:-/nonexistent}/bin/llvm-config" \
+    /opt/homebrew/opt/llvm@22/bin/llvm-config /usr/local/opt/llvm@22/bin/llvm-config; do
+    case "$("$config" --version 2>/dev/null)" in 22.*) return 0 ;; esac
+  done
+  return 1
+}
+
+need_llvm() {
+  have_llvm && return 0
+  if have apt-get && ! apt-cache show llvm-22-dev >/dev/null 2>&1; then
+    add_llvm_archive || say "warning: LLVM's package archive could not be added"
+  fi
+  # shellcheck disable=SC2046 # one word per package is wanted
+  optional "the build leaves the optimizing tier out" \
+    $(packages llvm-22-dev libpolly-22-dev libzstd-dev -- llvm-devel llvm-static polly-devel libzstd-devel -- llvm@22 zstd)
+}
+
+# LLVM's own archive, for releases of Debian and Ubuntu older than LLVM 22.
+add_llvm_archive() {
+  local codename key=/etc/apt/keyrings/apt.llvm.org.asc
+  # shellcheck source=/dev/null
+  codename="$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")"
+  [ -n "$codename" ] || return 1
+  have curl || install curl ca-certificates || return 1
+  mkdir -p "$target"
+  curl -fsSL https://apt.llvm.org/llvm-snapshot.gpg.key -o "$target/apt.llvm.org.asc" || return 1
+  as_root install -d -m 0755 /etc/apt/keyrings || return 1
+  as_root cp "$target/apt.llvm.org.asc" "$key" || return 1
+  printf 'deb [signed-by=%s] https://apt.llvm.org/%s/ llvm-toolchain-%s-22 main\n' "$key" "$codename" "$codename" |
+    as_root tee /etc/apt/sources.list.d/apt.llvm.org-22.list >/dev/null || return 1
+  refreshed=no
+}
+
+[ $# -gt 0 ] || set -- build
+for part in "$@"; do
+  case "$part" in
+    build) need_cargo; need_linker ;;
+    test)  need_cargo; need_linker; need_lua ;;
+    bench) need_cargo; need_linker; need_lua; need_luajit ;;
+    llvm)  need_llvm ;;
+    *) say "usage: .ci/setup.sh [build|test|bench|llvm]..."; exit 2 ;;
+  esac
+done

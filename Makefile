@@ -1,0 +1,96 @@
+# Strata: every command a developer needs. `make` alone lists them.
+
+CARGO     ?= cargo
+TARGET    := $(or $(CARGO_TARGET_DIR),target)
+VM        := $(TARGET)/release/vm
+STAGE     := .ci/stage
+# The real program that `make run` compiles and runs, and its arguments.
+PROGRAM   ?= examples/primes.lua
+ARGS      ?=
+# `make fuzz`: how long, and the seed that replays a run (empty: a fresh one).
+FUZZ_SECONDS ?= 60
+FUZZ_SEED    ?=
+# `make bench`: more arguments for the harness, such as `--filter strings`.
+BENCH_ARGS ?=
+# `make install`: where to; bin/ is appended.
+PREFIX    ?=
+# The folder of the official Lua 5.4.8 test suite (`testes/` of lua/lua).
+LUA_TESTES ?=
+
+# Programs that .ci/setup.sh found under another name are linked in tools/.
+# Exported so that the tests find the same binary that was built here.
+export PATH := $(abspath $(TARGET)/tools):$(PATH):$(HOME)/.cargo/bin
+export STRATA_VM := $(abspath $(VM))
+
+.PHONY: help setup build run test test-workspace test-conformance test-examples \
+        test-bc test-bench test-official check bench fuzz official install clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@echo "usage: make TARGET   (PROGRAM=$(PROGRAM))"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+
+setup: ## install what is missing on this machine
+	@.ci/setup.sh bench
+
+build: ## the release build of the vm program
+	@.ci/setup.sh build
+	$(CARGO) build --release --locked -p strata --features cli
+
+run: build ## set up, build, compile PROGRAM to bytecode and run that
+	@mkdir -p $(TARGET)/run
+	$(VM) compile -o $(TARGET)/run/$(basename $(notdir $(PROGRAM))).bc $(PROGRAM)
+	$(VM) run $(TARGET)/run/$(basename $(notdir $(PROGRAM))).bc $(ARGS)
+
+test: ## set up and run all tests (what .ci/run does)
+	@$(STAGE) "set-up" .ci/setup.sh bench
+	@$(STAGE) "build" $(MAKE) --no-print-directory build
+	@$(STAGE) "workspace tests" $(MAKE) --no-print-directory test-workspace
+	@$(STAGE) "conformance programs" $(MAKE) --no-print-directory test-conformance
+	@$(STAGE) "examples" $(MAKE) --no-print-directory test-examples test-bc
+	@$(STAGE) "benchmark programs" $(MAKE) --no-print-directory test-bench
+	@if [ -n "$(LUA_TESTES)" ]; then $(STAGE) "official suite" $(MAKE) --no-print-directory official; fi
+
+# The pieces of `make test`, to run alone. They use the vm program that
+# `make build` left behind.
+test-workspace:
+	$(CARGO) test --locked --workspace --features strata/cli -- --skip conformance_
+
+test-conformance:
+	$(CARGO) test --locked --workspace --features strata/cli --test conformance
+
+test-examples:
+	$(CARGO) run --locked --profile test -p strata --features cli --example embed
+
+test-bc:
+	.ci/examples.sh $(VM)
+
+test-bench:
+	$(CARGO) run --locked --profile test -p strata-benches -- --vm $(VM) --check
+
+check: ## formatting, lints and documentation, warnings forbidden
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --all-features --no-deps
+
+bench: ## compare with lua5.4 and luajit; report in target/bench-report
+	@.ci/setup.sh bench
+	$(CARGO) build --release --locked -p strata --features cli
+	$(CARGO) run --release --locked -p strata-benches -- --vm $(VM) --html $(TARGET)/bench-report $(BENCH_ARGS)
+
+fuzz: ## random programs and damaged modules (FUZZ_SECONDS=60 FUZZ_SEED=)
+	@.ci/setup.sh test
+	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_SEED="$(FUZZ_SEED)" \
+	  $(CARGO) test --release --locked -p strata-tests -- --ignored --nocapture fuzz
+
+official: build ## the official Lua test suite (LUA_TESTES=folder)
+	@if [ -z "$(LUA_TESTES)" ]; then \
+	  echo "make official: say where the suite is: LUA_TESTES=/path/to/lua/testes (repository lua/lua, tag v5.4.8)" >&2; exit 2; fi
+	.ci/official-suite.sh "$(LUA_TESTES)" "$(VM)"
+
+install: ## install the vm program with cargo (PREFIX=)
+	@.ci/setup.sh build
+	$(CARGO) install --locked --path vm --features cli $(if $(PREFIX),--root "$(PREFIX)")
+
+clean: ## remove everything that was built
+	$(CARGO) clean

@@ -1,0 +1,420 @@
+//! Feedback slots: what execution learned at a site of a prototype.
+//!
+//! A slot has 64 bytes and, by the kind the module declares, is an inline
+//! cache of a field access, the callee of a call, or an allocation site.
+//!
+//! ## Inline caches
+//! One [`FieldCache`] lies in the slot, where the interpreter and compiled
+//! code check it inline; up to three more (*polymorphic*) lie behind a
+//! pointer and are tried by the miss functions. Beyond that a site is
+//! *megamorphic*: it caches nothing and uses the look-up cache that all such
+//! sites share, and starts over after a while.
+//!
+//! | state | what was found | valid while |
+//! |---|---|---|
+//! | `Own` | field `slot` of the table itself | `t.shape == shape` |
+//! | `Dict` | entry `slot` of a dictionary | likewise, and the entry's key is the key |
+//! | `Holder` | field `slot` of `holder`, over `__index` tables | `t.shape == shape`, same epoch, `holder.shape == holder_shape` |
+//! | `HolderDict` | entry `slot` of the dictionary `holder` | likewise |
+//! | `Absent` | nothing | `t.shape == shape`, same epoch |
+//! | `Add` | a store that adds field `slot` | likewise; leads to `next_shape` |
+//! | `Prim` | like `Holder`, for values of one type without own fields | same type and epoch |
+//!
+//! *Epoch* is `Vm::meta_epoch`: it changes when a metamethod key of any
+//! metatable does, and when a table that a cache walked through (flag
+//! `CHAIN`) gets a new key or metatable. A key with a nil value counts as
+//! new, so a cache also refuses a nil result that `__index` might replace.
+//! Stores at metamethod keys are never cached.
+//!
+//! References are weak. Shapes die only in major collections, which clear
+//! the caches that name them ([`FeedbackSlot::clear_dead`]). Whatever else a
+//! cache names is kept by its shape as long as the epoch stays, and is not
+//! touched when it has changed.
+
+mod access;
+#[cfg(test)]
+mod tests;
+
+pub use access::{
+    Lookup, MAX_CHAIN, Store, get_field_miss, index, set_field_miss, set_index, try_get_field,
+    try_set_field,
+};
+
+use crate::object::{GcHeader, Shape, Table};
+use crate::value::{Value, tag};
+use std::ptr::null_mut;
+use strata_spec::module::SlotKind;
+
+/// Caches behind the first one.
+const EXTRA: usize = 3;
+/// `ways` of a megamorphic site.
+const MEGA: u8 = u8::MAX;
+/// Misses after which a megamorphic site starts over.
+const RETRY: u16 = 4096;
+/// An epoch that never is: such a cache does not hold for what depends on it.
+const NO_EPOCH: u32 = 0;
+
+/// What an inline cache knows; see the module documentation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum CacheState {
+    /// Nothing.
+    Empty = 0,
+    /// A field of the table itself.
+    Own = 1,
+    /// A field of another table.
+    Holder = 2,
+    /// An entry of another table, a dictionary.
+    HolderDict = 3,
+    /// No such field anywhere.
+    Absent = 4,
+    /// An entry of the table itself, a dictionary.
+    Dict = 5,
+    /// A store adds the field.
+    Add = 6,
+    /// A field of the `__index` table of a type; `flags` is the tag.
+    Prim = 7,
+}
+
+/// Bit of [`FieldCache::flags`]: nil is the answer when the field is nil or
+/// absent, whatever the epoch (there is no metatable).
+pub const NIL_OK: u8 = 1;
+
+/// One inline cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct FieldCache {
+    /// The table's shape; null when empty or `Prim`.
+    pub shape: *mut Shape,
+    /// Where the field is, if not in the table itself.
+    pub holder: *mut Table,
+    /// The shape of `holder`.
+    pub holder_shape: *mut Shape,
+    /// The shape after adding the field.
+    pub next_shape: *mut Shape,
+    /// Field slot or entry number.
+    pub slot: u32,
+    /// The epoch it depends on.
+    pub epoch: u32,
+    /// Tags that may be stored without telling the shape.
+    pub tags: u16,
+    /// What it knows.
+    pub state: CacheState,
+    /// [`NIL_OK`]; for `Prim` the tag.
+    pub flags: u8,
+}
+
+impl FieldCache {
+    const EMPTY: FieldCache = FieldCache {
+        shape: null_mut(),
+        holder: null_mut(),
+        holder_shape: null_mut(),
+        next_shape: null_mut(),
+        slot: 0,
+        epoch: NO_EPOCH,
+        tags: 0,
+        state: CacheState::Empty,
+        flags: 0,
+    };
+
+    /// Whether it holds only as long as the epoch stays.
+    fn needs_epoch(&self) -> bool {
+        match self.state {
+            CacheState::Empty | CacheState::Own | CacheState::Dict => false,
+            CacheState::Absent => self.flags & NIL_OK == 0,
+            _ => true,
+        }
+    }
+}
+
+/// How uniform the callees of a site are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum CallState {
+    /// Not called yet.
+    Empty = 0,
+    /// One function, `callee`.
+    Same = 1,
+    /// Closures of one prototype, `proto`.
+    SameProto = 2,
+    /// Anything.
+    Mixed = 3,
+}
+
+/// What a call site called.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct CallCache {
+    /// Address of the function (weak: it may be dead; to be compared only).
+    pub callee: u64,
+    /// Address of its prototype if it is a closure (likewise).
+    pub proto: u64,
+    /// Calls since it was last changed (saturating).
+    pub count: u32,
+    /// Tag of the callee.
+    pub tag: u8,
+    /// What `callee` means.
+    pub state: CallState,
+}
+
+/// The part of a slot that depends on its kind.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub union SlotData {
+    /// Of `SlotKind::Field`.
+    pub field: FieldCache,
+    /// Of `SlotKind::Call`.
+    pub call: CallCache,
+    /// Of `SlotKind::Site`: index into `Vm::sites`, 0 until first used.
+    pub site: u32,
+}
+
+/// A feedback slot.
+#[repr(C)]
+pub struct FeedbackSlot {
+    /// By `kind`.
+    pub data: SlotData,
+    extra: Option<Box<[FieldCache; EXTRA]>>,
+    /// What it records.
+    pub kind: SlotKind,
+    /// Caches in use, or [`MEGA`].
+    ways: u8,
+    /// Misses while megamorphic.
+    misses: u16,
+}
+
+const _: () = assert!(size_of::<FieldCache>() == 48);
+const _: () = assert!(size_of::<FeedbackSlot>() == 64);
+
+/// How uniform an access site has been.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Summary {
+    /// Never executed, or never anything that can be cached.
+    Unused,
+    /// One shape.
+    Mono,
+    /// This many shapes, 2 to 4.
+    Poly(u8),
+    /// More.
+    Mega,
+}
+
+impl std::fmt::Debug for FeedbackSlot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // SAFETY: `kind` says which part of `data` is in use.
+        unsafe {
+            match self.kind {
+                SlotKind::Field => write!(
+                    f,
+                    "Field({:?}, {:?})",
+                    self.summary(),
+                    self.data.field.state
+                ),
+                SlotKind::Call => write!(f, "{:?}", self.data.call),
+                SlotKind::Site => write!(f, "Site({})", self.data.site),
+            }
+        }
+    }
+}
+
+impl FeedbackSlot {
+    /// A slot that has learned nothing.
+    pub fn new(kind: SlotKind) -> FeedbackSlot {
+        let mut data = SlotData {
+            field: FieldCache::EMPTY,
+        };
+        match kind {
+            SlotKind::Field => {}
+            SlotKind::Call => {
+                data.call = CallCache {
+                    callee: 0,
+                    proto: 0,
+                    count: 0,
+                    tag: tag::NIL,
+                    state: CallState::Empty,
+                };
+            }
+            SlotKind::Site => data.site = 0,
+        }
+        FeedbackSlot {
+            data,
+            extra: None,
+            kind,
+            ways: 0,
+            misses: 0,
+        }
+    }
+
+    /// How uniform the accesses of a `Field` slot have been.
+    pub fn summary(&self) -> Summary {
+        match self.ways {
+            0 => Summary::Unused,
+            1 => Summary::Mono,
+            MEGA => Summary::Mega,
+            n => Summary::Poly(n),
+        }
+    }
+
+    /// The caches of a `Field` slot, first the inline one.
+    pub fn caches(&self) -> impl Iterator<Item = &FieldCache> {
+        let ways = if self.ways == MEGA || self.kind != SlotKind::Field {
+            0
+        } else {
+            self.ways as usize
+        };
+        let mut first = None;
+        if ways > 0 {
+            // SAFETY: only slots of kind `Field` get here.
+            first = Some(unsafe { &self.data.field });
+        }
+        let extra = self.extra.iter().flat_map(|e| e.iter());
+        first.into_iter().chain(extra.take(ways.saturating_sub(1)))
+    }
+
+    /// Forgets everything.
+    pub fn reset(&mut self) {
+        if self.kind != SlotKind::Site {
+            *self = FeedbackSlot::new(self.kind);
+        }
+    }
+
+    /// Drops what refers to objects that are dead: for the atomic phase of
+    /// major collections.
+    ///
+    /// # Safety
+    /// No shape was freed since this was last called for the slot; `is_dead`
+    /// may be asked about objects not swept yet.
+    pub unsafe fn clear_dead(
+        &mut self,
+        epoch: u32,
+        is_dead: &mut dyn FnMut(*mut GcHeader) -> bool,
+    ) {
+        match self.kind {
+            SlotKind::Site => {}
+            SlotKind::Call => {
+                // The address alone can't be told from one that is reused.
+                *self = FeedbackSlot::new(SlotKind::Call);
+            }
+            SlotKind::Field => {
+                if self.ways == 0 || self.ways == MEGA {
+                    return;
+                }
+                let mut dead = |c: &FieldCache| {
+                    // What an outdated cache refers to may be gone already.
+                    if c.needs_epoch() && c.epoch != epoch {
+                        return true;
+                    }
+                    let mut gone = |p: *mut GcHeader| !p.is_null() && is_dead(p);
+                    gone(c.shape.cast())
+                        || gone(c.holder.cast())
+                        || gone(c.holder_shape.cast())
+                        || gone(c.next_shape.cast())
+                };
+                let kept: smallvec::SmallVec<[FieldCache; 1 + EXTRA]> =
+                    self.caches().copied().filter(|c| !dead(c)).collect();
+                if kept.len() == self.ways as usize {
+                    return;
+                }
+                self.ways = 0;
+                self.data.field = FieldCache::EMPTY;
+                for c in kept {
+                    self.put(c);
+                }
+            }
+        }
+    }
+
+    /// Adds a cache where there is room.
+    fn put(&mut self, c: FieldCache) {
+        if self.ways == 0 {
+            self.data.field = c;
+        } else {
+            let extra = self
+                .extra
+                .get_or_insert_with(|| Box::new([FieldCache::EMPTY; EXTRA]));
+            extra[self.ways as usize - 1] = c;
+        }
+        self.ways += 1;
+    }
+
+    /// Adds a cache, replacing one for the same shape or one that is outdated.
+    fn learn(&mut self, c: FieldCache, epoch: u32) {
+        if self.ways == MEGA {
+            return;
+        }
+        let stale = |old: &FieldCache| {
+            (old.shape == c.shape
+                && (c.state == CacheState::Prim) == (old.state == CacheState::Prim))
+                || (old.needs_epoch() && old.epoch != epoch)
+        };
+        if self.ways > 0 {
+            // SAFETY: only slots of kind `Field` have ways.
+            if stale(unsafe { &self.data.field }) {
+                self.data.field = c;
+                return;
+            }
+            if let Some(extra) = &mut self.extra {
+                let used = self.ways as usize - 1;
+                if let Some(old) = extra[..used].iter_mut().find(|old| stale(old)) {
+                    *old = c;
+                    return;
+                }
+            }
+        }
+        if (self.ways as usize) < 1 + EXTRA {
+            self.put(c);
+            return;
+        }
+        self.ways = MEGA;
+        self.misses = 0;
+        self.data.field = FieldCache::EMPTY;
+        self.extra = None;
+    }
+
+    /// Counts a miss of a megamorphic site.
+    #[inline]
+    fn missed_mega(&mut self) {
+        self.misses += 1;
+        if self.misses == RETRY {
+            self.reset();
+        }
+    }
+
+    /// Records the callee of a call.
+    #[inline]
+    pub fn record_call(&mut self, callee: Value) {
+        debug_assert!(self.kind == SlotKind::Call);
+        // SAFETY: the caller's slot is of kind `Call`.
+        let c = unsafe { &mut self.data.call };
+        if c.state == CallState::Same && c.callee == callee.payload && c.tag == callee.tag {
+            c.count = c.count.saturating_add(1);
+            return;
+        }
+        record_call_slow(c, callee);
+    }
+}
+
+#[cold]
+fn record_call_slow(c: &mut CallCache, callee: Value) {
+    let proto = match callee.tag {
+        // SAFETY: the caller's callee is a live closure.
+        tag::CLOSURE => unsafe { (*callee.as_closure()).proto as u64 },
+        _ => 0,
+    };
+    match c.state {
+        CallState::Empty => {
+            *c = CallCache {
+                callee: callee.payload,
+                proto,
+                count: 1,
+                tag: callee.tag,
+                state: CallState::Same,
+            };
+        }
+        CallState::Same | CallState::SameProto if proto != 0 && c.proto == proto => {
+            c.state = CallState::SameProto;
+            c.count = c.count.saturating_add(1);
+        }
+        _ => c.state = CallState::Mixed,
+    }
+}

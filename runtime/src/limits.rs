@@ -1,0 +1,208 @@
+//! Budgets: instructions, time, interruption by the host.
+//!
+//! The memory limit is the heap's. A budget that is used up raises
+//! [`Limit`](crate::error::Limit), which Lua code can't catch.
+//!
+//! Time is watched by a thread of its own that sets the poll word when the
+//! deadline comes; running code looks at that word at back-edges and calls,
+//! and library loops look at it through [`Vm::tick`].
+
+use crate::error::{Error, Limit, Result};
+use crate::heap::poll;
+use crate::state::Vm;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+/// What is left of each budget.
+#[derive(Debug, Default)]
+pub struct Limits {
+    /// Instructions left; `None`: no limit.
+    pub instructions: Option<u64>,
+    /// When time is up.
+    pub deadline: Option<Instant>,
+    /// Asked to stop by [`Interrupter::interrupt`].
+    pub interrupted: Arc<InterruptCell>,
+    watchdog: Option<Watchdog>,
+    /// Steps of library loops since the last look at the poll word.
+    steps: u64,
+}
+
+/// Shared between a VM and whoever may interrupt it.
+#[derive(Debug, Default)]
+pub struct InterruptCell {
+    /// Address of the VM's poll word, 0 when the VM is gone.
+    poll: Mutex<usize>,
+    asked: AtomicU32,
+}
+
+/// Stops a running VM from another thread.
+#[derive(Clone, Debug)]
+pub struct Interrupter(Arc<InterruptCell>);
+
+impl Interrupter {
+    /// The running script ends with [`Limit::Interrupted`] at its next poll.
+    pub fn interrupt(&self) {
+        self.0.asked.store(1, Ordering::Relaxed);
+        self.0.raise(poll::INTERRUPT);
+    }
+}
+
+impl InterruptCell {
+    fn raise(&self, bits: u32) {
+        if let Ok(address) = self.poll.lock()
+            && *address != 0
+        {
+            // SAFETY: while the address is set under the lock the VM lives.
+            unsafe { (*(*address as *const AtomicU32)).fetch_or(bits, Ordering::Relaxed) };
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct WatchState {
+    deadline: Option<Instant>,
+    quit: bool,
+}
+
+#[derive(Debug)]
+struct Watchdog {
+    state: Arc<(Mutex<WatchState>, Condvar)>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Watchdog {
+    fn new(cell: Arc<InterruptCell>) -> std::io::Result<Watchdog> {
+        let state = Arc::new((Mutex::new(WatchState::default()), Condvar::new()));
+        let shared = Arc::clone(&state);
+        let thread = std::thread::Builder::new().name("strata-watchdog".into()).spawn(move || {
+            let (lock, changed) = &*shared;
+            let Ok(mut watch) = lock.lock() else { return };
+            while !watch.quit {
+                let now = Instant::now();
+                let next = match watch.deadline {
+                    Some(at) if at <= now => {
+                        watch.deadline = None;
+                        cell.raise(poll::INTERRUPT);
+                        continue;
+                    }
+                    Some(at) => changed.wait_timeout(watch, at - now).map(|(guard, _)| guard).ok(),
+                    None => changed.wait(watch).ok(),
+                };
+                let Some(guard) = next else { return };
+                watch = guard;
+            }
+        })?;
+        Ok(Watchdog { state, thread: Some(thread) })
+    }
+
+    fn update(&self, change: impl FnOnce(&mut WatchState)) {
+        if let Ok(mut watch) = self.state.0.lock() {
+            change(&mut watch);
+        }
+        self.state.1.notify_all();
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.update(|w| w.quit = true);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Vm {
+    /// Lets scripts run until `deadline`; `None` lifts the limit.
+    ///
+    /// # Errors
+    /// The watchdog thread can't be started.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) -> std::io::Result<()> {
+        self.limits.deadline = deadline;
+        self.attach_interrupts();
+        if deadline.is_some() && self.limits.watchdog.is_none() {
+            self.limits.watchdog = Some(Watchdog::new(Arc::clone(&self.limits.interrupted))?);
+        }
+        if let Some(w) = &self.limits.watchdog {
+            w.update(|watch| watch.deadline = deadline);
+        }
+        Ok(())
+    }
+
+    /// A handle by which another thread can stop this VM.
+    pub fn interrupter(&mut self) -> Interrupter {
+        self.attach_interrupts();
+        Interrupter(Arc::clone(&self.limits.interrupted))
+    }
+
+    /// Lets scripts run `n` more instructions; `None` lifts the limit.
+    pub fn set_instruction_limit(&mut self, n: Option<u64>) {
+        self.limits.instructions = n;
+        (self.exec.instrument)(self);
+    }
+
+    fn attach_interrupts(&mut self) {
+        let address = &raw const self.heap.poll as usize;
+        if let Ok(mut cell) = self.limits.interrupted.poll.lock() {
+            *cell = address;
+        }
+    }
+
+    /// Forgets the poll word's address: nobody may write to it afterwards.
+    pub(crate) fn detach_interrupts(&mut self) {
+        if let Ok(mut cell) = self.limits.interrupted.poll.lock() {
+            *cell = 0;
+        }
+    }
+
+    /// What the poll bit INTERRUPT asks for: an error if a limit was reached,
+    /// else clears the bit.
+    ///
+    /// # Errors
+    /// The limit that was reached.
+    pub fn check_interrupt(&mut self) -> Result<()> {
+        self.heap.poll.fetch_and(!poll::INTERRUPT, Ordering::Relaxed);
+        if self.limits.interrupted.asked.swap(0, Ordering::Relaxed) != 0 {
+            return Err(Error::limit(Limit::Interrupted));
+        }
+        if self.limits.deadline.is_some_and(|at| Instant::now() >= at) {
+            // Stays set, so that a handler that runs on is stopped again.
+            self.heap.poll.fetch_or(poll::INTERRUPT, Ordering::Relaxed);
+            return Err(Error::limit(Limit::Time));
+        }
+        if self.heap.bytes > self.heap.limit {
+            return Err(Error::limit(Limit::Memory));
+        }
+        Ok(())
+    }
+
+    /// Charges `steps` of work inside a library function and looks at the
+    /// limits once in a while. A step is about a nanosecond's worth.
+    ///
+    /// # Errors
+    /// The limit that was reached.
+    #[inline]
+    pub fn tick(&mut self, steps: u64) -> Result<()> {
+        self.limits.steps += steps;
+        if self.limits.steps >= 1 << 14 { self.tick_slow() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn tick_slow(&mut self) -> Result<()> {
+        let steps = std::mem::take(&mut self.limits.steps);
+        if let Some(left) = &mut self.limits.instructions {
+            // An instruction takes a few nanoseconds.
+            let cost = steps / 4;
+            if *left < cost {
+                *left = 0;
+                return Err(Error::limit(Limit::Instructions));
+            }
+            *left -= cost;
+        }
+        if self.heap.poll.load(Ordering::Relaxed) & poll::INTERRUPT != 0 {
+            self.check_interrupt()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! From a verified module to prototypes in the heap.
+
+use crate::error::{OutOfMemory, Result};
+use crate::feedback::FeedbackSlot;
+use crate::object::{Closure, GcHeader, kind};
+use crate::proto::{ProtoObj, ProtoStorage};
+use crate::state::Vm;
+use crate::value::{NIL, Value};
+use std::sync::Arc;
+use strata_spec::module::Const;
+use strata_spec::{Module, ProtoId};
+
+/// Loads a module that the verifier has accepted, and returns its main
+/// prototype. Nothing is executed.
+///
+/// # Errors
+/// Out of memory.
+pub fn load_module(vm: &mut Vm, module: Arc<Module>) -> Result<*mut ProtoObj> {
+    let bytes: usize = module.protos.iter().map(|p| p.code.len() * 8 + p.consts.len() * 16 + p.slots.len() * 64).sum();
+    vm.heap.check(bytes)?;
+    // Children have larger numbers than their parents: build from the end.
+    let mut loaded: Vec<*mut ProtoObj> = vec![std::ptr::null_mut(); module.protos.len()];
+    for id in (0..module.protos.len()).rev() {
+        loaded[id] = load_proto(vm, &module, ProtoId(id as u32), &loaded)?;
+    }
+    Ok(loaded[0])
+}
+
+fn load_proto(
+    vm: &mut Vm,
+    module: &Arc<Module>,
+    id: ProtoId,
+    loaded: &[*mut ProtoObj],
+) -> std::result::Result<*mut ProtoObj, OutOfMemory> {
+    let spec = &module.protos[id.0 as usize];
+    let mut consts = Vec::with_capacity(spec.consts.len() + 1);
+    consts.push(NIL);
+    for c in &spec.consts {
+        consts.push(match *c {
+            Const::Nil => NIL,
+            Const::False => Value::bool(false),
+            Const::True => Value::bool(true),
+            Const::Int(i) => Value::int(i),
+            Const::Float(f) => Value::float(f),
+            Const::Str(s) => Value::str(vm.heap.try_str(module.str(s))?),
+        });
+    }
+    let mut storage = ProtoStorage {
+        code: spec.code.clone().into_boxed_slice(),
+        consts: consts.into_boxed_slice(),
+        slots: spec.slots.iter().map(|kind| FeedbackSlot::new(*kind)).collect(),
+    };
+    let proto = ProtoObj {
+        hdr: GcHeader { kind: kind::PROTO, mark: 0, flags: 0, heap: 0, aux: 0 },
+        code: storage.code.as_mut_ptr(),
+        k: storage.consts.as_mut_ptr().wrapping_add(1),
+        slots: storage.slots.as_mut_ptr(),
+        regs: spec.regs,
+        params: spec.params,
+        vararg: spec.vararg,
+        calls: 0,
+        back_edges: 0,
+        code_len: spec.code.len() as u32,
+        k_len: spec.consts.len() as u32,
+        slot_len: spec.slots.len() as u32,
+        children: spec.children.iter().map(|c| loaded[c.0 as usize]).collect(),
+        module: Arc::clone(module),
+        id,
+        storage,
+    };
+    let obj = vm.heap.new_proto(proto);
+    // SAFETY: the prototype was just created; the two words before its
+    // constants are element 0 of `consts`, reserved for this.
+    unsafe {
+        let header = (*obj).k.cast::<u64>();
+        *header.sub(2) = obj as u64;
+        *header.sub(1) = (*obj).slots as u64;
+    }
+    Ok(obj)
+}
+
+/// A closure of a main prototype: its first upvalue is `env` (the globals if
+/// `None`), any others are fresh and nil.
+pub fn main_closure(vm: &mut Vm, proto: *mut ProtoObj, env: Option<Value>) -> *mut Closure {
+    // SAFETY: `proto` is live; the closure's upvalue array has `n` places,
+    // all written here before anything can collect.
+    unsafe {
+        let n = (*proto).spec().upvals.len();
+        let closure = vm.heap.new_closure(proto, n);
+        for i in 0..n {
+            let up = vm.heap.new_upval(std::ptr::null_mut());
+            (*up).v = &raw mut (*up).closed;
+            (*up).closed = if i == 0 { env.unwrap_or(Value::table(vm.globals)) } else { NIL };
+            *(&raw mut (*closure).upvals).cast::<*mut crate::object::Upval>().add(i) = up;
+        }
+        closure
+    }
+}

@@ -1,0 +1,321 @@
+//! The hash part: dense entries in order of insertion, and an open-addressed
+//! index over them.
+//!
+//! ```text
+//!  index    0  3  0  1  0  0  2  4       entry number + 1 at the key's place
+//!           (2·cap places or more)       or after it; 0 is empty
+//!  entries  k0 k1 k2 k3 -- --            len = 4, cap = 6
+//!           v0 v1 nil v3                 live = 3: k2 was deleted
+//! ```
+//!
+//! Iteration follows the entries, so its order depends on insertions only,
+//! not on hashes or addresses. A deleted entry keeps its key (so that `next`
+//! finds its way) until the part is rebuilt, which happens only when a new
+//! key doesn't fit. At most half of the index is taken, so probing ends.
+//!
+//! Hashes mix in a secret of the VM: strings have their seeded hash, numbers
+//! and addresses are multiplied to 128 bits and folded. Keys are normalised
+//! by the caller: no nil, no NaN, no float with an integer value.
+
+use crate::error::OutOfMemory;
+use crate::heap::Heap;
+use crate::object::{HashEntry, HashPart, Str, Table, strflag};
+use crate::value::{NIL, Value, tag};
+use std::ptr::null_mut;
+
+/// Tag of the key of a deleted entry whose key object has died or whose key
+/// moved to the array part: equal to no key of a program. Its payload means
+/// nothing.
+pub const DEAD_KEY: u8 = 6;
+
+/// Most entries of a hash part.
+const MAX_ENTRIES: usize = 1 << 30;
+const MULTIPLIER: u64 = 0xd6e8_feb8_6659_fd93;
+
+/// Hash of a number, a boolean or an address.
+#[inline(always)]
+fn mix(word: u64, seed: u64) -> u32 {
+    let wide = u128::from(word ^ seed) * u128::from(MULTIPLIER ^ seed.rotate_left(32) | 1);
+    (wide as u64 ^ (wide >> 64) as u64) as u32
+}
+
+/// Hash of an integer key: groups of eight neighbours stay together, so that
+/// dense keys share cache lines; the groups are scattered.
+#[inline(always)]
+fn hash_int(key: u64, seed: u64) -> u32 {
+    mix(key >> 3, seed).wrapping_add(key as u32 & 7)
+}
+
+/// Hash of a string.
+#[inline(always)]
+unsafe fn hash_str(s: *mut Str) -> u32 {
+    // SAFETY: the caller's string is live; `HASHED` says that `aux` is its hash.
+    unsafe {
+        if (*s).hdr.flags & strflag::HASHED != 0 {
+            (*s).hdr.aux
+        } else {
+            Str::hash(s)
+        }
+    }
+}
+
+#[inline]
+unsafe fn hash_of(h: *const HashPart, key: Value) -> u32 {
+    // SAFETY: the caller's part and key are live.
+    unsafe {
+        match key.tag {
+            tag::STR => hash_str(key.as_str()),
+            tag::INT => hash_int(key.payload, (*h).seed),
+            tag::FALSE | tag::TRUE => mix(u64::from(key.tag), (*h).seed),
+            // Floats get another seed: their bits are often those of an address.
+            tag::FLOAT => mix(key.payload, (*h).seed.rotate_left(17)),
+            _ => mix(key.payload, (*h).seed),
+        }
+    }
+}
+
+/// Bytes of the allocation for entries and index.
+fn block_bytes(cap: u32, mask: u32) -> usize {
+    cap as usize * size_of::<HashEntry>() + (mask as usize + 1) * size_of::<u32>()
+}
+
+/// Bytes of a table's hash part.
+pub(super) unsafe fn bytes(t: *const Table) -> usize {
+    // SAFETY: the caller's table is live.
+    unsafe {
+        let h = (*t).hash;
+        if h.is_null() {
+            0
+        } else {
+            size_of::<HashPart>() + block_bytes((*h).cap, (*h).index_mask)
+        }
+    }
+}
+
+/// A hash part for `cap` entries.
+pub(super) fn create(heap: &mut Heap, cap: usize) -> Result<*mut HashPart, OutOfMemory> {
+    if cap > MAX_ENTRIES {
+        return Err(OutOfMemory);
+    }
+    let cap = cap.max(1) as u32;
+    let mask = (cap * 2).next_power_of_two() - 1;
+    let size = block_bytes(cap, mask);
+    let entries = super::raw_array(heap, size)?.cast::<HashEntry>();
+    let h = heap.raw_alloc(size_of::<HashPart>()).cast::<HashPart>();
+    // SAFETY: both were just allocated with the sizes used here.
+    unsafe {
+        let index = entries.add(cap as usize).cast::<u32>();
+        index.write_bytes(0, mask as usize + 1);
+        h.write(HashPart {
+            entries,
+            len: 0,
+            cap,
+            index,
+            index_mask: mask,
+            live: 0,
+            has_ints: false,
+            seed: heap.seed(),
+        });
+    }
+    Ok(h)
+}
+
+/// Frees a hash part.
+pub(super) unsafe fn free(heap: &mut Heap, h: *mut HashPart) {
+    // SAFETY: the caller's part is live and not used afterwards.
+    unsafe {
+        heap.raw_free((*h).entries.cast(), block_bytes((*h).cap, (*h).index_mask));
+        heap.raw_free(h.cast(), size_of::<HashPart>());
+    }
+}
+
+/// The entry of an interned string, or null.
+#[inline(always)]
+pub(super) unsafe fn find_interned(h: *const HashPart, key: *const Str) -> *mut HashEntry {
+    // SAFETY: the caller's part and key are live; interned strings are
+    // hashed; the index holds entry numbers + 1 below or at `len` and has
+    // empty places.
+    unsafe {
+        let mask = (*h).index_mask as usize;
+        let mut at = (*key).hdr.aux as usize & mask;
+        loop {
+            let n = *(*h).index.add(at);
+            if n == 0 {
+                return null_mut();
+            }
+            let e = (*h).entries.add(n as usize - 1);
+            if (*e).key.payload == key as u64 && (*e).key.tag == tag::STR {
+                return e;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+/// The entry of an integer, or null.
+#[inline]
+pub(super) unsafe fn find_int(h: *const HashPart, key: i64) -> *mut HashEntry {
+    // SAFETY: as for `find_interned`.
+    unsafe {
+        let mask = (*h).index_mask as usize;
+        let mut at = hash_int(key as u64, (*h).seed) as usize & mask;
+        loop {
+            let n = *(*h).index.add(at);
+            if n == 0 {
+                return null_mut();
+            }
+            let e = (*h).entries.add(n as usize - 1);
+            if (*e).key.payload == key as u64 && (*e).key.tag == tag::INT {
+                return e;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+/// The entry of any normalised key, or null.
+pub(super) unsafe fn find(h: *const HashPart, key: Value) -> *mut HashEntry {
+    // SAFETY: as for `find_interned`; a key with tag STR is a live string,
+    // since the collector retags dead ones.
+    unsafe {
+        let long = key.tag == tag::STR && (*key.as_str()).hdr.flags & strflag::INTERNED == 0;
+        let hash = hash_of(h, key);
+        let payload_matters = key.tag > tag::TRUE;
+        let mask = (*h).index_mask as usize;
+        let mut at = hash as usize & mask;
+        loop {
+            let n = *(*h).index.add(at);
+            if n == 0 {
+                return null_mut();
+            }
+            let e = (*h).entries.add(n as usize - 1);
+            if (*e).key.tag == key.tag {
+                if (*e).key.payload == key.payload || !payload_matters {
+                    return e;
+                }
+                if long && same_long((*e).key.as_str(), key.as_str(), hash) {
+                    return e;
+                }
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+#[inline]
+unsafe fn same_long(a: *mut Str, b: *mut Str, hash: u32) -> bool {
+    // SAFETY: both strings are live; keys are hashed when inserted.
+    unsafe {
+        (*a).hdr.flags & strflag::INTERNED == 0
+            && (*a).hdr.flags & strflag::HASHED != 0
+            && (*a).hdr.aux == hash
+            && Str::eq_long(a, b)
+    }
+}
+
+/// The value of an entry, nil for null.
+#[inline(always)]
+pub(super) unsafe fn value_of(e: *const HashEntry) -> Value {
+    // SAFETY: a non-null entry is one of a live part.
+    if e.is_null() {
+        NIL
+    } else {
+        unsafe { (*e).val }
+    }
+}
+
+/// Overwrites an entry's value, keeping count. The caller does the barrier.
+#[inline(always)]
+pub(super) unsafe fn put(h: *mut HashPart, e: *mut HashEntry, val: Value) {
+    // SAFETY: the caller's entry is one of the live part `h`.
+    unsafe {
+        let was = !(*e).val.is_nil();
+        (*h).live = (*h)
+            .live
+            .wrapping_add(u32::from(!val.is_nil()))
+            .wrapping_sub(u32::from(was));
+        (*e).val = val;
+    }
+}
+
+/// Removes an entry whose key moved to the array part: unlike one deleted by
+/// a program it is not found any more.
+pub(super) unsafe fn kill(h: *mut HashPart, e: *mut HashEntry) {
+    // SAFETY: the caller's entry is one of the live part `h`.
+    unsafe {
+        put(h, e, NIL);
+        (*e).key = Value {
+            tag: DEAD_KEY,
+            payload: 0,
+        };
+    }
+}
+
+/// Appends an entry for a key that has none. The part must have room.
+pub(super) unsafe fn append(h: *mut HashPart, key: Value, val: Value) -> u32 {
+    // SAFETY: the caller's part is live and not full; see `find_interned`.
+    unsafe {
+        debug_assert!((*h).len < (*h).cap);
+        let n = (*h).len;
+        *(*h).entries.add(n as usize) = HashEntry { key, val };
+        (*h).len = n + 1;
+        (*h).live += u32::from(!val.is_nil());
+        (*h).has_ints |= key.tag == tag::INT && key.as_int() > 0;
+        let mask = (*h).index_mask as usize;
+        let mut at = hash_of(h, key) as usize & mask;
+        while *(*h).index.add(at) != 0 {
+            at = (at + 1) & mask;
+        }
+        *(*h).index.add(at) = n + 1;
+        n
+    }
+}
+
+/// Number of an entry.
+#[inline(always)]
+pub(super) unsafe fn entry_index(h: *const HashPart, e: *const HashEntry) -> u32 {
+    // SAFETY: the caller's entry is one of the live part `h`.
+    unsafe { e.offset_from((*h).entries) as u32 }
+}
+
+/// Entries to make room for when `need` will be live: a quarter stays free,
+/// so that rebuilding is paid for by insertions.
+pub(super) fn capacity_for(need: usize) -> usize {
+    let cap = (need + need / 3 + 1).max(4);
+    // Powers of two keep the index exactly half full.
+    cap.next_power_of_two()
+}
+
+/// Replaces the hash part of `t` by one with room for `cap` entries,
+/// dropping deleted ones.
+pub(super) unsafe fn rebuild(
+    heap: &mut Heap,
+    t: *mut Table,
+    cap: usize,
+) -> Result<(), OutOfMemory> {
+    // SAFETY: the caller's table is live and `cap` at least its live entries.
+    unsafe {
+        let old = (*t).hash;
+        if cap == 0 {
+            if !old.is_null() {
+                (*t).hash = null_mut();
+                free(heap, old);
+            }
+            return Ok(());
+        }
+        let new = create(heap, cap)?;
+        if !old.is_null() {
+            for i in 0..(*old).len as usize {
+                let e = *(*old).entries.add(i);
+                if !e.val.is_nil() {
+                    append(new, e.key, e.val);
+                }
+            }
+            free(heap, old);
+        }
+        (*t).hash = new;
+        // The collector may have scanned some entries already, by position.
+        heap.barrier(t.cast());
+        Ok(())
+    }
+}

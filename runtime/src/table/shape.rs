@@ -1,0 +1,808 @@
+//! Shapes: which string key of a table has which field slot, and the table's
+//! metatable.
+//!
+//! Shapes form a *transition tree* rooted in the shape of the empty table.
+//! Adding a key leads along an edge to the child that *introduces* the key at
+//! the next slot; setting a metatable leads to a child with the same slots.
+//!
+//! ```text
+//!  root ──x──▶ {x} ──y──▶ {x,y}          path of the lineage, shared:
+//!                │            ╲ meta M     slot   0      1
+//!                ╰──z──▶ …     ▶ {x,y}+M   key    x      y
+//!                                          shape {x}   {x,y}
+//! ```
+//!
+//! - The shapes of one lineage share a [`ShapePath`]: keys and introducing
+//!   shapes by slot. A shape sees the first `len` slots of its path. The
+//!   first child to append shares the path, a second branch copies it.
+//! - Facts about a field (the tags it ever held, whether it was reassigned)
+//!   live in the shape that introduced it, so they hold for every descendant.
+//!   They only grow.
+//! - Edges are weak, parents are strong. Sweeping a shape removes its edge
+//!   from its parent and tells its children, in whichever order they are
+//!   swept ([`shape_died`]); an edge to a dead shape not yet swept is treated
+//!   as absent.
+//! - The tree is bounded: a shape with too many fields or children sends the
+//!   table to *dictionary mode*, where one shape per metatable (`DICT`) says
+//!   that string keys live in the hash part.
+//!
+//! Changing the metatable twice in a row never deepens the tree: the second
+//! change starts from the shape before the first.
+
+use crate::heap::Heap;
+use crate::object::{
+    Edge, Edges, GcHeader, Shape, ShapePath, Str, Table, kind, shapeflag, strflag,
+};
+use crate::state::Vm;
+use crate::value::tag;
+use std::ptr::{null, null_mut};
+
+/// Most fields a table gets through constant keys before it is a dictionary.
+pub const MAX_FIELDS: u32 = 128;
+/// Most fields a table gets through keys computed at run time.
+pub const MAX_DYNAMIC_FIELDS: u32 = 16;
+/// Most children of a shape.
+const MAX_CHILDREN: u32 = 1024;
+/// Most children of a shape through keys computed at run time.
+const MAX_DYNAMIC_CHILDREN: u32 = 64;
+/// Most children of a shape that differ in the metatable only.
+const MAX_META_CHILDREN: u32 = 256;
+/// Paths up to this capacity are scanned, longer ones have an index.
+const SCAN: u32 = 8;
+/// Entries of the look-up cache.
+const LOOKUPS: usize = 512;
+/// "Absent" in the look-up cache.
+const ABSENT: u32 = u32::MAX;
+
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// How a key came to be stored: constant keys in the source describe records,
+/// keys computed at run time are more likely those of a dictionary.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyMode {
+    /// A constant in the source, or a name the host registers.
+    Constant,
+    /// Computed.
+    Dynamic,
+}
+
+/// Called when the facts about the field that a shape introduced became more
+/// general: another tag, or the first reassignment.
+pub type GeneraliseHook = fn(vm: &mut Vm, shape: *mut Shape);
+
+#[derive(Clone, Copy)]
+struct Lookup {
+    shape: u64,
+    key: *const Str,
+    slot: u32,
+}
+
+/// The shapes of a VM: the roots of the tree and what look-ups share.
+pub struct ShapeTable {
+    root: *mut Shape,
+    dict: *mut Shape,
+    next_id: u64,
+    /// Told when a field becomes more general.
+    pub on_generalise: Option<GeneraliseHook>,
+    lookups: Box<[Lookup]>,
+}
+
+impl std::fmt::Debug for ShapeTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ShapeTable({} made)", self.next_id)
+    }
+}
+
+impl ShapeTable {
+    /// The two root shapes, which are never collected. Also marks the names
+    /// of metamethods, so that stores can recognise them.
+    pub fn new(heap: &mut Heap) -> ShapeTable {
+        for event in crate::metatable::Event::ALL {
+            let name = heap.str(event.name().as_bytes());
+            // SAFETY: the string was just interned; it stays because the
+            // VM's list of event names holds it.
+            unsafe { (*name).hdr.flags |= strflag::EVENT | crate::object::gcflag::FIXED };
+        }
+        let mut table = ShapeTable {
+            root: null_mut(),
+            dict: null_mut(),
+            next_id: 1,
+            on_generalise: None,
+            lookups: vec![
+                Lookup {
+                    shape: 0,
+                    key: null(),
+                    slot: 0
+                };
+                LOOKUPS
+            ]
+            .into_boxed_slice(),
+        };
+        let path = path_new(heap);
+        table.root = table.make(heap, null_mut(), null_mut(), null_mut(), path, 0);
+        table.dict = table.make(heap, null_mut(), null_mut(), null_mut(), null_mut(), 0);
+        // SAFETY: both were just created.
+        unsafe {
+            (*table.root).hdr.flags |= crate::object::gcflag::FIXED;
+            (*table.dict).hdr.flags |= crate::object::gcflag::FIXED | shapeflag::DICT;
+        }
+        table
+    }
+
+    /// The shape of a table without fields and metatable.
+    #[inline(always)]
+    pub fn root(&self) -> *mut Shape {
+        self.root
+    }
+
+    /// The dictionary shape without metatable.
+    #[inline(always)]
+    pub fn root_dict(&self) -> *mut Shape {
+        self.dict
+    }
+
+    fn make(
+        &mut self,
+        heap: &mut Heap,
+        parent: *mut Shape,
+        meta: *mut Table,
+        key: *mut Str,
+        path: *mut ShapePath,
+        len: u32,
+    ) -> *mut Shape {
+        let id = self.next_id;
+        self.next_id += 1;
+        heap.new_shape(Shape {
+            hdr: GcHeader {
+                kind: kind::SHAPE,
+                mark: 0,
+                flags: 0,
+                heap: 0,
+                aux: 0,
+            },
+            id,
+            parent,
+            meta,
+            key,
+            len,
+            field_tags: 0,
+            field_reassigned: false,
+            path,
+            edges: Edges {
+                one: Edge {
+                    to: 0,
+                    child: null_mut(),
+                },
+                many: null_mut(),
+                cap: 0,
+                len: 0,
+                metas: 0,
+                dynamic: 0,
+            },
+        })
+    }
+
+    /// The child of `shape` that has `key` as its next field, or `None` if
+    /// the table has to become a dictionary instead.
+    ///
+    /// # Safety
+    /// `shape` is a live shape without `DICT` that lacks `key`, a live
+    /// interned string.
+    pub unsafe fn transition_field(
+        &mut self,
+        heap: &mut Heap,
+        shape: *mut Shape,
+        key: *mut Str,
+        mode: KeyMode,
+    ) -> Option<*mut Shape> {
+        // SAFETY: `shape` and `key` are live by contract; the path of a live
+        // shape is live; a child found by an edge has not been swept.
+        unsafe {
+            let limit = if mode == KeyMode::Constant {
+                MAX_FIELDS
+            } else {
+                MAX_DYNAMIC_FIELDS
+            };
+            if (*shape).len >= limit {
+                return None;
+            }
+            if let Some(child) = live_child(heap, shape, key as usize) {
+                return Some(child);
+            }
+            let edges = &(*shape).edges;
+            if edges.len - edges.metas >= MAX_CHILDREN
+                || (mode == KeyMode::Dynamic && edges.dynamic >= MAX_DYNAMIC_CHILDREN)
+            {
+                return None;
+            }
+            let len = (*shape).len;
+            let mut path = (*shape).path;
+            if (*path).len == len {
+                (*path).refs += 1;
+            } else {
+                path = path_copy(heap, path, len);
+            }
+            let child = self.make(heap, shape, (*shape).meta, key, path, len + 1);
+            path_push(heap, path, key, child);
+            if mode == KeyMode::Dynamic {
+                (*child).hdr.flags |= shapeflag::DYNAMIC;
+                (*shape).edges.dynamic += 1;
+            }
+            edge_insert(heap, shape, key as usize, child);
+            heap.barrier(child.cast());
+            Some(child)
+        }
+    }
+
+    /// The shape with the fields of `shape` and metatable `meta` (or null),
+    /// or `None` if too many such shapes exist and the table has to become a
+    /// dictionary (see [`dict_for`](Self::dict_for)); `force` makes one more.
+    ///
+    /// # Safety
+    /// `shape` is a live shape, `meta` null or a live table.
+    pub unsafe fn transition_meta(
+        &mut self,
+        heap: &mut Heap,
+        shape: *mut Shape,
+        meta: *mut Table,
+        force: bool,
+    ) -> Option<*mut Shape> {
+        // SAFETY: as for `transition_field`; a live shape keeps its parent.
+        unsafe {
+            if (*shape).meta == meta {
+                return Some(shape);
+            }
+            if (*shape).hdr.flags & shapeflag::DICT != 0 {
+                return Some(self.dict_for(heap, meta));
+            }
+            let mut base = shape;
+            if (*shape).key.is_null() && !(*shape).parent.is_null() {
+                base = (*shape).parent;
+                if (*base).meta == meta {
+                    return Some(base);
+                }
+            }
+            if let Some(child) = live_child(heap, base, meta as usize) {
+                return Some(child);
+            }
+            if !force && (*base).edges.metas >= MAX_META_CHILDREN {
+                return None;
+            }
+            let path = (*base).path;
+            (*path).refs += 1;
+            let child = self.make(heap, base, meta, null_mut(), path, (*base).len);
+            (*base).edges.metas += 1;
+            edge_insert(heap, base, meta as usize, child);
+            heap.barrier(child.cast());
+            Some(child)
+        }
+    }
+
+    /// The dictionary shape of tables with metatable `meta` (or null).
+    ///
+    /// # Safety
+    /// `meta` is null or a live table.
+    pub unsafe fn dict_for(&mut self, heap: &mut Heap, meta: *mut Table) -> *mut Shape {
+        if meta.is_null() {
+            return self.dict;
+        }
+        // SAFETY: the root is always live; a child found is not swept.
+        unsafe {
+            if let Some(child) = live_child(heap, self.dict, meta as usize) {
+                return child;
+            }
+            let child = self.make(heap, self.dict, meta, null_mut(), null_mut(), 0);
+            (*child).hdr.flags |= shapeflag::DICT;
+            (*self.dict).edges.metas += 1;
+            edge_insert(heap, self.dict, meta as usize, child);
+            heap.barrier(child.cast());
+            child
+        }
+    }
+
+    /// Like [`field_slot`], through a cache shared by all megamorphic sites.
+    ///
+    /// # Safety
+    /// `shape` is a live shape without `DICT`, `key` a live interned string.
+    #[inline]
+    pub unsafe fn slot_of(&mut self, shape: *mut Shape, key: *const Str) -> Option<u32> {
+        // SAFETY: `shape` is live by contract. A cached answer can't be stale:
+        // ids are never reused, a shape's fields never change, and a key that
+        // a live shape has stays where it is.
+        unsafe {
+            let id = (*shape).id;
+            let at = (id.wrapping_mul(MIX) >> 40) as usize ^ (key as usize >> 4);
+            let entry = self.lookups.as_mut_ptr().add(at & (LOOKUPS - 1));
+            if (*entry).shape != id || (*entry).key != key {
+                let slot = field_slot(shape, key).unwrap_or(ABSENT);
+                *entry = Lookup {
+                    shape: id,
+                    key,
+                    slot,
+                };
+            }
+            let slot = (*entry).slot;
+            (slot != ABSENT).then_some(slot)
+        }
+    }
+}
+
+/// The slot of `key` in tables of `shape`.
+///
+/// # Safety
+/// `shape` is a live shape, `key` an interned string.
+#[inline]
+pub unsafe fn field_slot(shape: *const Shape, key: *const Str) -> Option<u32> {
+    // SAFETY: a live shape with fields has a path with at least `len` slots;
+    // the index holds slot numbers + 1 below or at `cap`, and at most half of
+    // its places are taken.
+    unsafe {
+        let len = (*shape).len;
+        if len == 0 {
+            return None;
+        }
+        let path = (*shape).path;
+        let keys = (*path).keys;
+        if len <= SCAN || (*path).index.is_null() {
+            for i in 0..len {
+                if std::ptr::eq(*keys.add(i as usize), key) {
+                    return Some(i);
+                }
+            }
+            return None;
+        }
+        let mask = (*path).cap as usize * 2 - 1;
+        let mut at = key_hash(key) & mask;
+        loop {
+            let n = *(*path).index.add(at) as u32;
+            if n == 0 {
+                return None;
+            }
+            if std::ptr::eq(*keys.add(n as usize - 1), key) {
+                return (n <= len).then_some(n - 1);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+/// The shape that introduced field `slot` of `shape`.
+///
+/// # Safety
+/// `shape` is a live shape with more than `slot` fields.
+#[inline]
+pub unsafe fn introducer(shape: *const Shape, slot: u32) -> *mut Shape {
+    // SAFETY: the path of a live shape has its slots.
+    unsafe { *(*(*shape).path).items.add(slot as usize) }
+}
+
+/// The key of field `slot` of `shape`.
+///
+/// # Safety
+/// `shape` is a live shape with more than `slot` fields.
+#[inline]
+pub unsafe fn field_key(shape: *const Shape, slot: u32) -> *mut Str {
+    // SAFETY: as for `introducer`.
+    unsafe { *(*(*shape).path).keys.add(slot as usize) }
+}
+
+/// Records a store of a value with tag `t` to the existing field that
+/// `intro` introduced.
+///
+/// # Safety
+/// `intro` is a live shape that introduces a field.
+#[inline]
+pub unsafe fn note_store(vm: &mut Vm, intro: *mut Shape, t: u8) {
+    // SAFETY: `intro` is live by contract.
+    unsafe {
+        if (*intro).field_tags & (1 << t) == 0 || !(*intro).field_reassigned {
+            (*intro).field_reassigned = true;
+            generalise(vm, intro, t);
+        }
+    }
+}
+
+/// Records the value that creates the field which `intro` introduced.
+///
+/// # Safety
+/// `intro` is a live shape that introduces a field.
+#[inline]
+pub unsafe fn note_add(vm: &mut Vm, intro: *mut Shape, t: u8) {
+    // SAFETY: `intro` is live by contract.
+    unsafe {
+        if (*intro).field_tags & (1 << t) == 0 {
+            generalise(vm, intro, t);
+        }
+    }
+}
+
+#[cold]
+unsafe fn generalise(vm: &mut Vm, intro: *mut Shape, t: u8) {
+    // SAFETY: `intro` is live by contract.
+    unsafe { (*intro).field_tags |= 1 << t };
+    if let Some(hook) = vm.shapes.on_generalise {
+        hook(vm, intro);
+    }
+}
+
+/// Releases what a shape that is being swept owns and cuts its links: the
+/// edge from its parent, unless that was swept before, and its children's
+/// links to it. Shapes that die together may be swept in any order.
+///
+/// # Safety
+/// `shape` is dead, its memory still intact, and nothing uses it afterwards.
+pub unsafe fn shape_died(heap: &mut Heap, shape: *mut Shape) {
+    // SAFETY: a non-null parent has not been swept: sweeping it would have
+    // cleared the link. Likewise all children that edges lead to are not
+    // swept. The path is live while one of its shapes is.
+    unsafe {
+        let s = &mut *shape;
+        if !s.parent.is_null() {
+            let to = if s.key.is_null() {
+                s.meta as usize
+            } else {
+                s.key as usize
+            };
+            edge_remove(s.parent, to, shape);
+        }
+        let edges = &s.edges;
+        if edges.cap == 0 {
+            if !edges.one.child.is_null() {
+                (*edges.one.child).parent = null_mut();
+            }
+        } else {
+            for i in 0..edges.cap as usize {
+                let child = (*edges.many.add(i)).child;
+                if !child.is_null() {
+                    (*child).parent = null_mut();
+                }
+            }
+            heap.raw_free(edges.many.cast(), edges.cap as usize * size_of::<Edge>());
+        }
+        let path = s.path;
+        if !path.is_null() {
+            let last = s.len.wrapping_sub(1);
+            if !s.key.is_null() && last < (*path).len && *(*path).items.add(last as usize) == shape
+            {
+                path_truncate(path, last);
+            }
+            (*path).refs -= 1;
+            if (*path).refs == 0 {
+                path_free(heap, path);
+            }
+        }
+        s.path = null_mut();
+        s.edges.cap = 0;
+        s.edges.one.child = null_mut();
+    }
+}
+
+/// Bytes of a shape's edges, beyond the cell.
+///
+/// # Safety
+/// `shape` has not been swept.
+pub unsafe fn shape_bytes(shape: *const Shape) -> usize {
+    // SAFETY: as the caller says.
+    unsafe { (*shape).edges.cap as usize * size_of::<Edge>() }
+}
+
+/// Bytes of a path, which all shapes that refer to it share.
+///
+/// # Safety
+/// `path` belongs to a shape that has not been swept.
+pub unsafe fn path_bytes(path: *const ShapePath) -> usize {
+    // SAFETY: as the caller says.
+    unsafe { size_of::<ShapePath>() + array_bytes((*path).cap) }
+}
+
+/// Records that the collector set field `slot` of a table of `shape` to nil
+/// (weak values). Dependants of the field's facts are told by the next store.
+///
+/// # Safety
+/// `shape` is a live shape with more than `slot` fields.
+pub unsafe fn note_cleared(shape: *const Shape, slot: u32) {
+    // SAFETY: an introducing shape is live while its descendants are.
+    unsafe {
+        let intro = introducer(shape, slot);
+        (*intro).field_tags |= 1 << tag::NIL;
+        (*intro).field_reassigned = true;
+    }
+}
+
+// ---- edges
+
+/// The child along edge `to`, if there is one and it is not about to be swept.
+unsafe fn live_child(heap: &mut Heap, shape: *mut Shape, to: usize) -> Option<*mut Shape> {
+    // SAFETY: the caller's shape is live; edges lead to unswept shapes.
+    unsafe {
+        let child = edge_find(&(*shape).edges, to)?;
+        if heap.is_dead(child.cast()) {
+            edge_remove(shape, to, child);
+            (*child).parent = null_mut();
+            return None;
+        }
+        Some(child)
+    }
+}
+
+#[inline]
+fn edge_hash(to: usize) -> usize {
+    ((to as u64 >> 4).wrapping_mul(MIX) >> 32) as usize
+}
+
+#[inline]
+unsafe fn edge_find(edges: &Edges, to: usize) -> Option<*mut Shape> {
+    if edges.cap == 0 {
+        return (!edges.one.child.is_null() && edges.one.to == to).then_some(edges.one.child);
+    }
+    let mask = edges.cap as usize - 1;
+    let mut at = edge_hash(to) & mask;
+    loop {
+        // SAFETY: `many` has `cap` places, at least one of them empty.
+        let e = unsafe { *edges.many.add(at) };
+        if e.child.is_null() {
+            return None;
+        }
+        if e.to == to {
+            return Some(e.child);
+        }
+        at = (at + 1) & mask;
+    }
+}
+
+unsafe fn edge_place(many: *mut Edge, cap: u32, edge: Edge) {
+    let mask = cap as usize - 1;
+    let mut at = edge_hash(edge.to) & mask;
+    // SAFETY: `many` has `cap` places, at least one of them empty.
+    unsafe {
+        while !(*many.add(at)).child.is_null() {
+            at = (at + 1) & mask;
+        }
+        *many.add(at) = edge;
+    }
+}
+
+/// Adds an edge that does not exist yet.
+unsafe fn edge_insert(heap: &mut Heap, shape: *mut Shape, to: usize, child: *mut Shape) {
+    // SAFETY: the caller's shape is live; the new table has `cap` places and
+    // is at most half full.
+    unsafe {
+        let edges = &mut (*shape).edges;
+        edges.len += 1;
+        if edges.cap == 0 && edges.one.child.is_null() {
+            edges.one = Edge { to, child };
+            return;
+        }
+        if edges.len * 2 > edges.cap {
+            let cap = (edges.cap * 2).max(8);
+            let many = heap
+                .raw_alloc(cap as usize * size_of::<Edge>())
+                .cast::<Edge>();
+            many.write_bytes(0, cap as usize);
+            if edges.cap == 0 {
+                edge_place(many, cap, edges.one);
+            }
+            for i in 0..edges.cap as usize {
+                let e = *edges.many.add(i);
+                if !e.child.is_null() {
+                    edge_place(many, cap, e);
+                }
+            }
+            if edges.cap != 0 {
+                heap.raw_free(edges.many.cast(), edges.cap as usize * size_of::<Edge>());
+            }
+            edges.many = many;
+            edges.cap = cap;
+        }
+        edge_place(edges.many, edges.cap, Edge { to, child });
+    }
+}
+
+/// Removes the edge `to` of `shape` if it leads to `child`.
+unsafe fn edge_remove(shape: *mut Shape, to: usize, child: *mut Shape) {
+    // SAFETY: `shape` and `child` are not swept; `many` has `cap` places.
+    unsafe {
+        let edges = &mut (*shape).edges;
+        if edges.cap == 0 {
+            if edges.one.child != child {
+                return;
+            }
+            edges.one.child = null_mut();
+        } else {
+            let mask = edges.cap as usize - 1;
+            let mut at = edge_hash(to) & mask;
+            loop {
+                let e = *edges.many.add(at);
+                if e.child.is_null() {
+                    return;
+                }
+                if e.child == child {
+                    break;
+                }
+                at = (at + 1) & mask;
+            }
+            // Close the gap: move back whatever can't be found past it.
+            let mut hole = at;
+            loop {
+                at = (at + 1) & mask;
+                let e = *edges.many.add(at);
+                if e.child.is_null() {
+                    break;
+                }
+                let home = edge_hash(e.to) & mask;
+                if at.wrapping_sub(home) & mask >= at.wrapping_sub(hole) & mask {
+                    *edges.many.add(hole) = e;
+                    hole = at;
+                }
+            }
+            (*edges.many.add(hole)).child = null_mut();
+        }
+        edges.len -= 1;
+        if (*child).key.is_null() {
+            edges.metas -= 1;
+        } else if (*child).hdr.flags & shapeflag::DYNAMIC != 0 {
+            edges.dynamic -= 1;
+        }
+    }
+}
+
+// ---- paths
+
+#[inline]
+fn key_hash(key: *const Str) -> usize {
+    ((key as u64 >> 4).wrapping_mul(MIX) >> 32) as usize
+}
+
+fn path_new(heap: &mut Heap) -> *mut ShapePath {
+    let path = heap.raw_alloc(size_of::<ShapePath>()).cast::<ShapePath>();
+    // SAFETY: freshly allocated with the struct's size.
+    unsafe {
+        path.write(ShapePath {
+            items: null_mut(),
+            keys: null_mut(),
+            index: null_mut(),
+            len: 0,
+            cap: 0,
+            refs: 1,
+        })
+    };
+    path
+}
+
+const fn array_bytes(cap: u32) -> usize {
+    let index = if cap > SCAN {
+        cap as usize * 2 * size_of::<u16>()
+    } else {
+        0
+    };
+    cap as usize * 16 + index
+}
+
+/// Moves the arrays to ones with `cap` slots, a power of two.
+unsafe fn path_resize(heap: &mut Heap, path: *mut ShapePath, cap: u32) {
+    // SAFETY: `path` is live, `cap` at least its `len`; the allocation holds
+    // items, keys and index one after the other.
+    unsafe {
+        let p = &mut *path;
+        let items = heap.raw_alloc(array_bytes(cap)).cast::<*mut Shape>();
+        let keys = items.add(cap as usize).cast::<*mut Str>();
+        if p.len > 0 {
+            items.copy_from_nonoverlapping(p.items, p.len as usize);
+            keys.copy_from_nonoverlapping(p.keys, p.len as usize);
+        }
+        if p.cap > 0 {
+            heap.raw_free(p.items.cast(), array_bytes(p.cap));
+        }
+        p.items = items;
+        p.keys = keys;
+        p.index = if cap > SCAN {
+            keys.add(cap as usize).cast::<u16>()
+        } else {
+            null_mut()
+        };
+        p.cap = cap;
+        path_reindex(path);
+    }
+}
+
+unsafe fn path_reindex(path: *mut ShapePath) {
+    // SAFETY: `path` is live; its index has twice as many places as slots fit.
+    unsafe {
+        if (*path).index.is_null() {
+            return;
+        }
+        (*path).index.write_bytes(0, (*path).cap as usize * 2);
+        for slot in 0..(*path).len {
+            path_index(path, slot);
+        }
+    }
+}
+
+unsafe fn path_index(path: *mut ShapePath, slot: u32) {
+    // SAFETY: as for `path_reindex`, and `slot` is below `len`.
+    unsafe {
+        if (*path).index.is_null() {
+            return;
+        }
+        let mask = (*path).cap as usize * 2 - 1;
+        let mut at = key_hash(*(*path).keys.add(slot as usize)) & mask;
+        while *(*path).index.add(at) != 0 {
+            at = (at + 1) & mask;
+        }
+        *(*path).index.add(at) = slot as u16 + 1;
+    }
+}
+
+unsafe fn path_push(heap: &mut Heap, path: *mut ShapePath, key: *mut Str, intro: *mut Shape) {
+    // SAFETY: `path` is live; it is grown when full.
+    unsafe {
+        if (*path).len == (*path).cap {
+            path_resize(heap, path, ((*path).cap * 2).max(4));
+        }
+        let slot = (*path).len;
+        *(*path).items.add(slot as usize) = intro;
+        *(*path).keys.add(slot as usize) = key;
+        (*path).len = slot + 1;
+        path_index(path, slot);
+    }
+}
+
+unsafe fn path_truncate(path: *mut ShapePath, len: u32) {
+    // SAFETY: `path` is live and has at least `len` slots.
+    unsafe {
+        (*path).len = len;
+        path_reindex(path);
+    }
+}
+
+/// A path with the first `len` slots of `from`, used by one shape.
+unsafe fn path_copy(heap: &mut Heap, from: *mut ShapePath, len: u32) -> *mut ShapePath {
+    let path = path_new(heap);
+    // SAFETY: `from` is live with at least `len` slots; `path` is new.
+    unsafe {
+        if len > 0 {
+            path_resize(heap, path, (len + 1).next_power_of_two().max(4));
+            (*path)
+                .items
+                .copy_from_nonoverlapping((*from).items, len as usize);
+            (*path)
+                .keys
+                .copy_from_nonoverlapping((*from).keys, len as usize);
+            (*path).len = len;
+            path_reindex(path);
+        }
+    }
+    path
+}
+
+unsafe fn path_free(heap: &mut Heap, path: *mut ShapePath) {
+    // SAFETY: nothing uses `path` any more.
+    unsafe {
+        if (*path).cap > 0 {
+            heap.raw_free((*path).items.cast(), array_bytes((*path).cap));
+        }
+        heap.raw_free(path.cast(), size_of::<ShapePath>());
+    }
+}
+
+/// The tags a set of [`Shape::field_tags`] may hold, for dumps.
+pub fn tag_names(tags: u16) -> Vec<&'static str> {
+    [
+        (tag::NIL, "nil"),
+        (tag::FALSE, "false"),
+        (tag::TRUE, "true"),
+        (tag::INT, "int"),
+        (tag::FLOAT, "float"),
+        (tag::LIGHT, "light"),
+        (tag::STR, "string"),
+        (tag::TABLE, "table"),
+        (tag::CLOSURE, "closure"),
+        (tag::NATIVE, "native"),
+        (tag::USERDATA, "userdata"),
+        (tag::THREAD, "thread"),
+    ]
+    .into_iter()
+    .filter(|(t, _)| tags & (1 << t) != 0)
+    .map(|(_, name)| name)
+    .collect()
+}

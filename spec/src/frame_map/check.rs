@@ -1,0 +1,255 @@
+//! Whether a frame map fits the bytecode it claims to rebuild.
+//!
+//! A map that lacks a live register makes the interpreter read garbage after
+//! an exit, in rare runs only. So every map is compared with an analysis of
+//! the bytecode that knows nothing of the compiler's.
+
+use super::codec::fault;
+use super::{FrameMap, FuncId, Part, Repr, SunkKind, Value, VirtualFrame};
+use crate::effects::{defined_before, defined_during};
+use crate::liveness::Liveness;
+use crate::module::{Const, Proto, SlotKind};
+use std::collections::HashMap;
+use std::fmt;
+
+/// Why a map does not fit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FrameMapError {
+    /// Position of the frame in the map, if one is to blame.
+    pub frame: Option<usize>,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for FrameMapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.frame {
+            Some(n) => write!(f, "frame {n}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+impl std::error::Error for FrameMapError {}
+
+/// Checks maps against the functions a piece of code is made of, and keeps
+/// their liveness between maps.
+pub struct Checker<'p> {
+    funcs: &'p [&'p Proto],
+    liveness: HashMap<FuncId, Liveness>,
+}
+
+impl<'p> Checker<'p> {
+    /// A checker for code made of these verified functions, by [`FuncId`].
+    pub fn new(funcs: &'p [&'p Proto]) -> Self {
+        Checker {
+            funcs,
+            liveness: HashMap::new(),
+        }
+    }
+
+    /// Checks one map.
+    pub fn check(&mut self, map: &FrameMap) -> Result<(), FrameMapError> {
+        let whole = |what| FrameMapError { frame: None, what };
+        if let Some(fault) = fault(map) {
+            return Err(whole(fault));
+        }
+        let last = map.frames.len() - 1;
+        let mut base = 0;
+        for (n, frame) in map.frames.iter().enumerate() {
+            let at = |what| FrameMapError {
+                frame: Some(n),
+                what,
+            };
+            if frame.base < base {
+                return Err(at(format!("base {} below {base}", frame.base)));
+            }
+            base = frame.base;
+            self.frame(frame, n == last).map_err(at)?;
+        }
+        for object in &map.sunk {
+            self.object(object).map_err(whole)?;
+        }
+        Ok(())
+    }
+
+    fn proto(&self, func: FuncId) -> Result<&'p Proto, String> {
+        self.funcs
+            .get(func.0 as usize)
+            .copied()
+            .ok_or_else(|| format!("function {} of {}", func.0, self.funcs.len()))
+    }
+
+    fn frame(&mut self, frame: &VirtualFrame, innermost: bool) -> Result<(), String> {
+        let proto = self.proto(frame.func)?;
+        if frame.pc as usize >= proto.code.len() {
+            return Err(format!("pc {} of {}", frame.pc, proto.code.len()));
+        }
+        let liveness = self
+            .liveness
+            .entry(frame.func)
+            .or_insert_with(|| Liveness::of(proto));
+        let (live, defined) = if innermost {
+            (
+                liveness.before(proto, frame.pc),
+                defined_before(proto, frame.pc),
+            )
+        } else {
+            (
+                liveness.during(proto, frame.pc),
+                defined_during(proto, frame.pc),
+            )
+        };
+        let given = frame.regs.iter().map(|r| r.0).collect();
+        if let Some(reg) = live.minus(&given).first() {
+            return Err(format!("live register {reg} is missing at pc {}", frame.pc));
+        }
+        if let Some(reg) = given.minus(&defined).first() {
+            return Err(format!("register {reg} holds nothing at pc {}", frame.pc));
+        }
+        frame.regs.iter().try_for_each(|r| value(proto, r.1))
+    }
+
+    fn object(&self, object: &super::SunkObject) -> Result<(), String> {
+        let proto = match object.kind {
+            SunkKind::Table { func, slot } => {
+                let proto = self.proto(func)?;
+                if proto.slots.get(slot as usize) != Some(&SlotKind::Site) {
+                    return Err(format!("slot {slot} is no allocation site"));
+                }
+                proto
+            }
+            SunkKind::Closure { func, child } => {
+                let proto = self.proto(func)?;
+                if child as usize >= proto.children.len() {
+                    return Err(format!("child {child} of {}", proto.children.len()));
+                }
+                proto
+            }
+            SunkKind::Varargs { .. } => self.proto(FuncId(0))?,
+        };
+        let main = self.proto(FuncId(0))?;
+        for &(part, v) in &object.parts {
+            match (part, object.kind) {
+                (Part::Field(k), SunkKind::Table { .. }) => {
+                    if !matches!(proto.consts.get(k as usize), Some(Const::Str(_))) {
+                        return Err(format!("constant {k} is no field name"));
+                    }
+                }
+                (Part::Field(k), _) => return Err(format!("a field k{k} of no table")),
+                (Part::Index(_), _) => {}
+            }
+            value(main, v)?;
+        }
+        Ok(())
+    }
+}
+
+fn value(proto: &Proto, value: Value) -> Result<(), String> {
+    match value {
+        Value::Const(k) if k as usize >= proto.consts.len() => {
+            Err(format!("constant {k} of {}", proto.consts.len()))
+        }
+        // A tagged value's payload is the word after its tag.
+        Value::At(Repr::Tagged, super::Loc::Word(u16::MAX)) => {
+            Err("a tagged value in the buffer's last word".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::sample;
+    use super::super::{Loc, SunkObject};
+    use super::*;
+    use crate::asm::assemble;
+
+    fn funcs() -> Vec<Proto> {
+        let text = "strata 1\n.proto\n.params 2\n.regs 8\n.slot call\n.child 1\n.code\n\
+                    move r2 r0\nmove r4 r1\ncall r2 1 1 s0\nadd r0 r1 r2\nreturn1 r0\n.end\n\
+                    .proto\n.params 3\n.regs 4\n.slot site\n.const \"x\"\n.code\n\
+                    add r3 r0 r2\nsetindex r1 r0 r3\nreturn1 r1\n.end\n";
+        let module = assemble(text).unwrap_or_else(|e| panic!("{e}"));
+        crate::verify::verify(&module).unwrap_or_else(|e| panic!("{e}"));
+        module.protos
+    }
+
+    fn check(edit: impl FnOnce(&mut FrameMap)) -> Result<(), String> {
+        let protos = funcs();
+        let funcs: Vec<&Proto> = protos.iter().collect();
+        let mut map = sample();
+        edit(&mut map);
+        let mut checker = Checker::new(&funcs);
+        checker.check(&map).map_err(|e| e.to_string())
+    }
+
+    fn fails(what: &str, edit: impl FnOnce(&mut FrameMap)) {
+        let error = check(edit).expect_err(what);
+        assert!(error.contains(what), "{error}");
+    }
+
+    #[test]
+    fn the_sample_fits() {
+        check(|_| ()).unwrap_or_else(|e| panic!("{e}"));
+        // More than is live, as long as it is defined.
+        check(|m| m.frames[0].regs.insert(0, (0, Value::Nil))).unwrap_or_else(|e| panic!("{e}"));
+    }
+
+    #[test]
+    fn misfits() {
+        fails("frame 0: live register 1 is missing", |m| {
+            m.frames[0].regs.clear();
+        });
+        fails("frame 1: live register 2 is missing", |m| {
+            m.frames[1].regs.pop();
+        });
+        fails("register 3 holds nothing", |m| {
+            m.frames[1].regs.push((3, Value::Nil));
+        });
+        fails("register 2 holds nothing", |m| {
+            m.frames[0].regs.push((2, Value::Nil));
+        });
+        fails("pc 9 of 3", |m| m.frames[1].pc = 9);
+        fails("function 7 of 2", |m| m.frames[1].func = FuncId(7));
+        fails("base 0 below 4", |m| {
+            m.frames[0].base = 4;
+            m.frames[1].base = 0;
+        });
+        fails("without frames", |m| m.frames.clear());
+        fails("sunk object 5 of 2", |m| {
+            m.frames[1].regs[1].1 = Value::Sunk(5);
+        });
+        fails("do not ascend", |m| m.frames[1].regs.swap(0, 1));
+        fails("constant 4 of 1", |m| {
+            m.frames[1].regs[1].1 = Value::Const(4);
+        });
+        fails("last word", |m| {
+            m.frames[1].regs[1].1 = Value::At(Repr::Tagged, Loc::Word(u16::MAX));
+        });
+        fails("no allocation site", |m| {
+            m.sunk[0].kind = SunkKind::Table {
+                func: FuncId(0),
+                slot: 0,
+            };
+        });
+        fails("no field name", |m| {
+            m.sunk[0].parts[1].0 = Part::Field(1);
+        });
+        fails("child 1 of 1", |m| {
+            m.sunk[1].kind = SunkKind::Closure {
+                func: FuncId(0),
+                child: 1,
+            };
+        });
+        fails("extra arguments of frame 2", |m| {
+            m.sunk.push(SunkObject {
+                kind: SunkKind::Varargs { frame: 2 },
+                parts: vec![],
+            });
+        });
+        fails("of no table", |m| {
+            m.sunk[1].parts[0].0 = Part::Field(0);
+        });
+    }
+}

@@ -1,0 +1,369 @@
+//! The walk over the code with its states; see [`super`].
+
+use super::rules::{Rule, VerifyError};
+use super::{Check, Checker, Scratch};
+use crate::effects::{Effects, SHAPES};
+use crate::insn::Insn;
+use crate::module::{Block, RegSet};
+use crate::op::{Ext, Op};
+use smallvec::SmallVec;
+
+/// What is known at a point of the code.
+struct State {
+    /// Control can get here.
+    live: bool,
+    /// Registers that hold a value.
+    defined: RegSet,
+    /// To-be-closed registers, ascending.
+    tbc: SmallVec<[u8; 8]>,
+    /// The same as a set.
+    tbc_set: RegSet,
+    /// Open results start here.
+    open: Option<u8>,
+    /// Registers that may have open upvalues.
+    upvalues: RegSet,
+}
+
+impl State {
+    /// The state a block declares.
+    fn enter(&mut self, block: &Block, upvalues: RegSet) {
+        self.live = true;
+        self.defined = RegSet::below(block.defined as usize);
+        self.tbc.clear();
+        self.tbc.extend_from_slice(&block.tbc);
+        self.tbc_set = block.tbc.iter().copied().collect();
+        self.open = block.open;
+        self.upvalues = upvalues;
+    }
+}
+
+impl Checker<'_> {
+    /// Checks all instructions.
+    pub(super) fn code(&self, scratch: &mut Scratch) -> Check {
+        let p = self.proto;
+        scratch.block_at.clear();
+        scratch.block_at.resize(p.code.len(), 0);
+        for (n, block) in p.blocks.iter().enumerate() {
+            scratch.block_at[block.pc as usize] = n as u32 + 1;
+        }
+        scratch.child_captures.clear();
+        scratch
+            .child_captures
+            .extend(p.children.iter().map(|child| {
+                let upvals = &self.module.protos[child.0 as usize].upvals;
+                let registers = upvals.iter().filter(|desc| desc.from_register);
+                registers.map(|desc| desc.index).collect::<RegSet>()
+            }));
+        self.loop_captures(scratch);
+
+        let mut state = State {
+            live: true,
+            defined: RegSet::below(p.params as usize),
+            tbc: SmallVec::new(),
+            tbc_set: RegSet::EMPTY,
+            open: None,
+            upvalues: RegSet::EMPTY,
+        };
+        let mut last = Op::Nop;
+        for (pc, &insn) in p.code.iter().enumerate() {
+            let here = scratch.block_at[pc];
+            let pc = pc as u32;
+            if here != 0 {
+                let index = here as usize - 1;
+                let block = &p.blocks[index];
+                if state.live {
+                    self.edge(pc.saturating_sub(1), &state, &state.defined, block)?;
+                    let known = &mut scratch.open_upvalues[index];
+                    *known = known.union(&state.upvalues);
+                }
+                if block.loop_header && !p.captured.is_empty() {
+                    // Blocks of the loop that were entered from before it.
+                    let end = p
+                        .blocks
+                        .partition_point(|b| b.pc <= scratch.last_back[index]);
+                    let entered = scratch.entered.range(index, end);
+                    let known = &mut scratch.open_upvalues[index];
+                    *known = known.union(&entered);
+                }
+                state.enter(block, scratch.open_upvalues[index]);
+            }
+            let Some(op) = insn.op() else {
+                return Err(self.error(pc, Rule::Opcode, || {
+                    format!("opcode {:#04x} is unknown", insn.0 as u8)
+                }));
+            };
+            self.operands(pc, op, insn)?;
+            self.step(pc, op, insn, &mut state, scratch)?;
+            last = op;
+        }
+        if !last.is_terminator() {
+            return Err(self.error(p.code.len() as u32 - 1, Rule::CodeEnd, || {
+                format!("control falls through {}", last.info().mnemonic)
+            }));
+        }
+        Ok(())
+    }
+
+    /// Moves `state` over one instruction and checks the jump it may make.
+    fn step(&self, pc: u32, op: Op, insn: Insn, state: &mut State, scratch: &mut Scratch) -> Check {
+        let target = match op.info().ext {
+            Ext::Jump => Some(self.target(pc, op, insn, scratch)?),
+            _ => None,
+        };
+        if !state.live {
+            return Ok(());
+        }
+        let shape = &SHAPES[op as usize];
+        let (taken, fall) = if shape.simple && state.open.is_none() && state.tbc.is_empty() {
+            let [ra, rb, rc] = shape.reads;
+            let defined = (!ra || state.defined.contains(insn.a()))
+                & (!rb || state.defined.contains(insn.b()))
+                & (!rc || state.defined.contains(insn.c()));
+            if !defined {
+                let missing = Effects::of(op, insn).reads.minus(&state.defined);
+                return Err(self.undefined(pc, op, missing));
+            }
+            if shape.writes {
+                state.defined.insert(insn.a());
+            }
+            (None, None)
+        } else {
+            let e = self.effects(pc, op, insn, state, scratch)?;
+            (e.taken, e.fall)
+        };
+        if let Some(index) = target {
+            let block = &self.proto.blocks[index];
+            match taken {
+                None => self.edge(pc, state, &state.defined, block)?,
+                Some(reg) => {
+                    let mut defined = state.defined;
+                    defined.insert(reg);
+                    self.edge(pc, state, &defined, block)?;
+                }
+            }
+            let known = &mut scratch.open_upvalues[index];
+            if !op.is_back_edge() {
+                if !state.upvalues.is_empty() {
+                    *known = known.union(&state.upvalues);
+                    scratch.entered.add(index, &state.upvalues);
+                }
+            } else if let Some(reg) = state.upvalues.minus(known).first() {
+                return Err(self.error(pc, Rule::CapturedLoop, || {
+                    format!("register {reg} may still have an open upvalue")
+                }));
+            }
+        }
+        if let Some(reg) = fall {
+            state.defined.insert(reg);
+        }
+        if op.is_terminator() {
+            state.live = false;
+        }
+        Ok(())
+    }
+
+    /// Moves `state` over an instruction whose operands' roles do not say all
+    /// about it, or that finds something open.
+    fn effects(
+        &self,
+        pc: u32,
+        op: Op,
+        insn: Insn,
+        state: &mut State,
+        scratch: &Scratch,
+    ) -> Check<Effects> {
+        let mut e = Effects::of(op, insn);
+        match (state.open.take(), e.open_in) {
+            (None, None) => {}
+            (Some(open), Some(least)) if open >= least => {
+                e.reads = e.reads.union(&RegSet::range(least.into(), open.into()));
+            }
+            (Some(open), Some(least)) => {
+                return Err(self.error(pc, Rule::OpenBase, || {
+                    format!("open results at register {open}, taken from {least} on")
+                }));
+            }
+            (Some(open), None) => {
+                return Err(self.error(pc, Rule::OpenPending, || {
+                    format!(
+                        "{} ignores the open results at register {open}",
+                        op.info().mnemonic
+                    )
+                }));
+            }
+            (None, Some(_)) => {
+                return Err(self.error(pc, Rule::OpenMissing, || {
+                    format!("{} finds no open results", op.info().mnemonic)
+                }));
+            }
+        }
+        if op == Op::Closure {
+            // The closure is in place before it captures, so that a local
+            // function may capture itself.
+            e.reads = scratch.child_captures[insn.u32() as usize];
+            e.reads.remove(insn.a());
+        }
+        let missing = e.reads.minus(&state.defined);
+        if !missing.is_empty() {
+            return Err(self.undefined(pc, op, missing));
+        }
+        self.closing(pc, op, insn, state)?;
+        self.clobbers(pc, op, &e, state)?;
+        if op == Op::Closure {
+            let captured = &scratch.child_captures[insn.u32() as usize];
+            state.upvalues = state.upvalues.union(captured);
+        }
+        state.defined = state.defined.minus(&e.kills).union(&e.writes);
+        state.open = e.open_out;
+        Ok(e)
+    }
+
+    #[cold]
+    fn undefined(&self, pc: u32, op: Op, missing: RegSet) -> Box<VerifyError> {
+        self.error(pc, Rule::UndefinedRegister, || {
+            format!(
+                "{} reads register {}, which holds nothing here",
+                op.info().mnemonic,
+                missing.first().unwrap_or(0)
+            )
+        })
+    }
+
+    /// Opens and closes what the instruction opens and closes.
+    fn closing(&self, pc: u32, op: Op, insn: Insn, state: &mut State) -> Check {
+        let opened = match op {
+            Op::Tbc => insn.a(),
+            Op::TForPrep => insn.a() + 3,
+            Op::Close => {
+                let kept = RegSet::below(insn.a() as usize);
+                state.tbc.retain(|reg| *reg < insn.a());
+                state.tbc_set = state.tbc_set.intersection(&kept);
+                state.upvalues = state.upvalues.intersection(&kept);
+                return Ok(());
+            }
+            Op::TailCall | Op::Return | Op::Return0 | Op::Return1 if !state.tbc.is_empty() => {
+                return Err(self.error(pc, Rule::TbcReturn, || {
+                    format!(
+                        "{} with registers {:?} to be closed",
+                        op.info().mnemonic,
+                        state.tbc.as_slice()
+                    )
+                }));
+            }
+            _ => return Ok(()),
+        };
+        if let Some(&last) = state.tbc.last()
+            && opened <= last
+        {
+            return Err(self.error(pc, Rule::TbcOrder, || {
+                format!("register {opened} after register {last}")
+            }));
+        }
+        state.tbc.push(opened);
+        state.tbc_set.insert(opened);
+        Ok(())
+    }
+
+    /// Checks that registers somebody else refers to keep their values.
+    #[inline]
+    fn clobbers(&self, pc: u32, op: Op, e: &Effects, state: &State) -> Check {
+        if op.is_terminator() {
+            return Ok(());
+        }
+        if !state.tbc.is_empty() {
+            let mut touched = e.kills.union(&e.writes);
+            touched
+                .0
+                .iter_mut()
+                .zip(state.tbc_set.0)
+                .for_each(|(w, t)| *w &= t);
+            for reg in [e.taken, e.fall].into_iter().flatten() {
+                if state.tbc_set.contains(reg) {
+                    touched.insert(reg);
+                }
+            }
+            if let Some(reg) = touched.first() {
+                return Err(self.error(pc, Rule::TbcClobber, || {
+                    format!("{} overwrites register {reg}", op.info().mnemonic)
+                }));
+            }
+        }
+        match e.kills.intersection(&state.upvalues).first() {
+            None => Ok(()),
+            Some(reg) => Err(self.error(pc, Rule::CapturedClobber, || {
+                format!(
+                    "{} uses register {reg} as scratch, which may have an open upvalue",
+                    op.info().mnemonic
+                )
+            })),
+        }
+    }
+
+    /// The block a jump leads to.
+    fn target(&self, pc: u32, op: Op, insn: Insn, scratch: &Scratch) -> Check<usize> {
+        let len = self.proto.code.len() as i64;
+        let target = i64::from(pc) + 1 + i64::from(insn.jump());
+        if target < 0 || target >= len {
+            return Err(self.error(pc, Rule::JumpRange, || {
+                format!("jump to {target}, with {len} instructions")
+            }));
+        }
+        let backward = target <= i64::from(pc);
+        if backward != op.is_back_edge() {
+            return Err(self.error(pc, Rule::JumpDirection, || {
+                format!("{} from {pc} to {target}", op.info().mnemonic)
+            }));
+        }
+        let Some(index) = (scratch.block_at[target as usize] as usize).checked_sub(1) else {
+            return Err(self.error(pc, Rule::JumpTarget, || {
+                format!("no block is declared at {target}")
+            }));
+        };
+        if backward {
+            if !self.proto.blocks[index].loop_header {
+                return Err(self.error(pc, Rule::LoopHeader, || {
+                    format!("the block at {target} is not declared as a loop header")
+                }));
+            }
+            if target == 0 && self.proto.vararg {
+                return Err(self.error(pc, Rule::VarargPrep, || "a jump back to varargprep".into()));
+            }
+        }
+        Ok(index)
+    }
+
+    /// Compares the state on an edge from `pc` with the block it leads to.
+    #[inline]
+    fn edge(&self, pc: u32, state: &State, defined: &RegSet, block: &Block) -> Check {
+        let wanted = RegSet::below(block.defined as usize);
+        if !wanted.is_subset(defined) {
+            return Err(self.error(pc, Rule::EdgeDefined, || {
+                format!(
+                    "register {} holds nothing, but the block at {} declares {} registers",
+                    wanted.minus(defined).first().unwrap_or(0),
+                    block.pc,
+                    block.defined
+                )
+            }));
+        }
+        if state.tbc.as_slice() != block.tbc.as_slice() {
+            return Err(self.error(pc, Rule::EdgeTbc, || {
+                format!(
+                    "registers {:?} to be closed, but the block at {} declares {:?}",
+                    state.tbc.as_slice(),
+                    block.pc,
+                    block.tbc.as_slice()
+                )
+            }));
+        }
+        if state.open != block.open {
+            return Err(self.error(pc, Rule::EdgeOpen, || {
+                format!(
+                    "open results {:?}, but the block at {} declares {:?}",
+                    state.open, block.pc, block.open
+                )
+            }));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,401 @@
+//! The verifier: decides whether a module is safe to run.
+//!
+//! A module may come from anywhere. What passes here cannot make an
+//! interpreter that trusts it touch memory outside its frame, read a register
+//! that holds no value, or lose track of what is open to be closed. It says
+//! nothing about whether the program makes sense.
+//!
+//! # How
+//!
+//! Whether a register is defined at a point depends on all paths to it, which
+//! in general asks for a fixpoint. Instead, each jump target is a *declared
+//! block* with its state at entry ([`Block`]): a prefix of defined registers,
+//! the to-be-closed registers, and pending open results. The verifier walks
+//! the code once; inside a block it tracks exact states (`flow`), at each
+//! edge it compares with the declaration. So its time is linear in the size of
+//! the module, whatever the control flow.
+//!
+//! One fact is not declared: which registers have *open upvalues*. A call that
+//! used such a register as scratch would let a closure read the callee's
+//! frame. It can be inferred in the same single pass, because all jumps but
+//! loops go forward; what loops need besides is in `captures`.
+//!
+//! Unreachable instructions (after a terminator, before the next declared
+//! block) have their operands and jump targets checked, not their states.
+//!
+//! # Not handled
+//!
+//! Types of values, termination, sizes of tables: the interpreter's business.
+//! A local variable's debug range may contain instructions at which its
+//! register holds nothing; see [`crate::effects::defined_before`].
+
+mod captures;
+mod flow;
+mod operands;
+mod rules;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod walk;
+
+pub use rules::{Offset, Rule, Section, VerifyError};
+
+use crate::insn::MAX_K;
+use crate::module::{
+    Block, Const, MAX_REGS, MAX_SLOTS, MAX_UPVALUES, Module, Proto, ProtoId, RegSet, StrId,
+};
+use crate::op::Op;
+
+/// Most instructions of a prototype: what a jump can span.
+pub const MAX_CODE: usize = 1 << 23;
+
+/// Checks every rule. See the module documentation.
+pub fn verify(module: &Module) -> Result<(), VerifyError> {
+    check(module).map_err(|error| *error)
+}
+
+/// A check's outcome; boxed, because nearly all of them hold.
+type Check<T = ()> = Result<T, Box<VerifyError>>;
+
+fn check(module: &Module) -> Check {
+    limits(module)?;
+    tree(module)?;
+    let mut scratch = Scratch::default();
+    for (index, proto) in module.protos.iter().enumerate() {
+        let checker = Checker {
+            module,
+            proto,
+            id: ProtoId(index as u32),
+        };
+        checker.head()?;
+        checker.blocks()?;
+        checker.children()?;
+        checker.code(&mut scratch)?;
+        checker.debug()?;
+    }
+    Ok(())
+}
+
+/// Buffers one prototype after the other uses.
+#[derive(Default)]
+struct Scratch {
+    /// For each pc, the number of the block that starts there plus 1, or 0.
+    block_at: Vec<u32>,
+    /// For each block, registers with open upvalues at entry.
+    open_upvalues: Vec<RegSet>,
+    /// The part of it that forward jumps have brought so far.
+    entered: captures::Unions,
+    /// For each block, the last jump back to it, or 0.
+    last_back: Vec<u32>,
+    /// For each child, the registers it captures.
+    child_captures: Vec<RegSet>,
+}
+
+/// One prototype under examination.
+struct Checker<'m> {
+    module: &'m Module,
+    proto: &'m Proto,
+    id: ProtoId,
+}
+
+fn limits(module: &Module) -> Check {
+    let whole = |section, rule, detail: String| {
+        Box::new(VerifyError {
+            rule,
+            section,
+            proto: None,
+            offset: Offset::Whole,
+            detail,
+        })
+    };
+    if module.protos.is_empty() {
+        return Err(whole(
+            Section::Protos,
+            Rule::MainMissing,
+            "the module has no prototype".into(),
+        ));
+    }
+    let most = u32::MAX as usize;
+    if module.protos.len() >= most {
+        return Err(whole(
+            Section::Protos,
+            Rule::SizeLimit,
+            format!("{} prototypes", module.protos.len()),
+        ));
+    }
+    if module.strings.len() >= most {
+        return Err(whole(
+            Section::Strings,
+            Rule::SizeLimit,
+            format!("{} strings", module.strings.len()),
+        ));
+    }
+    Ok(())
+}
+
+/// Checks that the prototypes form a tree: children come after their parents
+/// and have one each.
+fn tree(module: &Module) -> Check {
+    let count = module.protos.len();
+    let mut has_parent = vec![false; count];
+    for (index, proto) in module.protos.iter().enumerate() {
+        for (n, child) in proto.children.iter().enumerate() {
+            let error = |rule, detail| {
+                Box::new(VerifyError {
+                    rule,
+                    section: Section::Protos,
+                    proto: Some(ProtoId(index as u32)),
+                    offset: Offset::Entry("child", n as u32),
+                    detail,
+                })
+            };
+            let c = child.0 as usize;
+            if c <= index || c >= count {
+                return Err(error(
+                    Rule::ChildOrder,
+                    format!("prototype {c} of {count} as a child of {index}"),
+                ));
+            }
+            if std::mem::replace(&mut has_parent[c], true) {
+                return Err(error(
+                    Rule::OneParent,
+                    format!("prototype {c} is a child twice"),
+                ));
+            }
+        }
+    }
+    match has_parent.iter().skip(1).position(|&has| !has) {
+        None => Ok(()),
+        Some(n) => Err(Box::new(VerifyError {
+            rule: Rule::OneParent,
+            section: Section::Protos,
+            proto: Some(ProtoId(n as u32 + 1)),
+            offset: Offset::Whole,
+            detail: "no prototype has it as a child".into(),
+        })),
+    }
+}
+
+impl Checker<'_> {
+    #[cold]
+    fn fail(
+        &self,
+        section: Section,
+        offset: Offset,
+        rule: Rule,
+        detail: impl FnOnce() -> String,
+    ) -> Box<VerifyError> {
+        Box::new(VerifyError {
+            rule,
+            section,
+            proto: Some(self.id),
+            offset,
+            detail: detail(),
+        })
+    }
+
+    /// An error at an instruction.
+    #[cold]
+    fn error(&self, pc: u32, rule: Rule, detail: impl FnOnce() -> String) -> Box<VerifyError> {
+        self.fail(Section::Protos, Offset::Pc(pc), rule, detail)
+    }
+
+    fn string(&self, section: Section, list: &'static str, n: usize, id: StrId) -> Check {
+        if (id.0 as usize) < self.module.strings.len() {
+            return Ok(());
+        }
+        Err(self.fail(
+            section,
+            Offset::Entry(list, n as u32),
+            Rule::StringId,
+            || format!("string {} of {}", id.0, self.module.strings.len()),
+        ))
+    }
+
+    /// Counts and lists of a prototype.
+    fn head(&self) -> Check {
+        let p = self.proto;
+        let whole =
+            |rule, detail: String| Err(self.fail(Section::Protos, Offset::Whole, rule, || detail));
+        if p.upvals.len() > MAX_UPVALUES {
+            return whole(Rule::UpvalCount, format!("{} upvalues", p.upvals.len()));
+        }
+        if p.regs < p.params || p.regs as usize > MAX_REGS {
+            return whole(
+                Rule::RegCount,
+                format!("{} registers for {} parameters", p.regs, p.params),
+            );
+        }
+        for (what, len, most) in [
+            ("instructions", p.code.len(), MAX_CODE),
+            ("constants", p.consts.len(), MAX_K as usize),
+            ("feedback slots", p.slots.len(), MAX_SLOTS),
+            ("locals", p.locals.len(), u32::MAX as usize),
+            ("operand names", p.hints.len(), u32::MAX as usize),
+        ] {
+            if len > most {
+                return whole(Rule::SizeLimit, format!("{len} {what}, at most {most}"));
+            }
+        }
+        if p.code.is_empty() {
+            return whole(Rule::CodeEmpty, "no instruction".into());
+        }
+        if !p.captured.is_subset(&RegSet::below(p.regs as usize)) {
+            return whole(
+                Rule::CapturedRange,
+                format!("a captured register is not below {}", p.regs),
+            );
+        }
+        for (n, constant) in p.consts.iter().enumerate() {
+            if let Const::Str(id) = *constant {
+                self.string(Section::Protos, "constant", n, id)?;
+            }
+        }
+        let prep = p.code[0].op() == Some(Op::VarargPrep);
+        if p.vararg && !prep {
+            return Err(self.error(0, Rule::VarargPrep, || {
+                "a vararg prototype that does not start with varargprep".into()
+            }));
+        }
+        Ok(())
+    }
+
+    /// Declared blocks, apart from what reaches them.
+    fn blocks(&self) -> Check {
+        let p = self.proto;
+        let mut least = 0u32;
+        for (n, block) in p.blocks.iter().enumerate() {
+            let error = |rule, detail: String| {
+                Err(self.fail(
+                    Section::Protos,
+                    Offset::Entry("block", n as u32),
+                    rule,
+                    || detail,
+                ))
+            };
+            if block.pc < least || block.pc as usize >= p.code.len() {
+                return error(
+                    Rule::BlockOrder,
+                    format!("block at pc {} after one at {least}", block.pc),
+                );
+            }
+            least = block.pc + 1;
+            if let Some(fault) = impossible(block, p.regs) {
+                return error(Rule::BlockState, fault);
+            }
+            let more = block.defined > p.params || !block.tbc.is_empty() || block.open.is_some();
+            if block.pc == 0 && more {
+                return error(
+                    Rule::EntryState,
+                    format!(
+                        "the entry declares {} registers for {} parameters",
+                        block.defined, p.params
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Where this prototype's closures take their upvalues from.
+    fn children(&self) -> Check {
+        let p = self.proto;
+        for child in &p.children {
+            let upvals = &self.module.protos[child.0 as usize].upvals;
+            for (n, desc) in upvals.iter().enumerate() {
+                let fits = if desc.from_register {
+                    desc.index < p.regs && p.captured.contains(desc.index)
+                } else {
+                    (desc.index as usize) < p.upvals.len()
+                };
+                if !fits {
+                    let mut error = self.fail(
+                        Section::Protos,
+                        Offset::Entry("upvalue", n as u32),
+                        Rule::UpvalSource,
+                        || {
+                            let kind = if desc.from_register {
+                                "captured register"
+                            } else {
+                                "upvalue"
+                            };
+                            format!(
+                                "takes {kind} {} of prototype {}, which has no such",
+                                desc.index, self.id.0
+                            )
+                        },
+                    );
+                    error.proto = Some(*child);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Debug data: whatever indexes something must be in range.
+    fn debug(&self) -> Check {
+        let p = self.proto;
+        let len = p.code.len() as u32;
+        let section = Section::Debug;
+        if let Some(source) = p.source {
+            self.string(section, "source", 0, source)?;
+        }
+        for (n, desc) in p.upvals.iter().enumerate() {
+            if let Some(name) = desc.name {
+                self.string(section, "upvalue", n, name)?;
+            }
+        }
+        if !p.positions.is_empty() && p.positions.len() != p.code.len() {
+            return Err(self.fail(section, Offset::Whole, Rule::PositionCount, || {
+                format!("{} positions for {len} instructions", p.positions.len())
+            }));
+        }
+        for (n, local) in p.locals.iter().enumerate() {
+            self.string(section, "local", n, local.name)?;
+            if local.reg >= p.regs || local.start > local.end || local.end > len {
+                let at = Offset::Entry("local", n as u32);
+                return Err(self.fail(section, at, Rule::LocalRange, || {
+                    format!(
+                        "register {} from pc {} to {}, with {} registers and {len} instructions",
+                        local.reg, local.start, local.end, p.regs
+                    )
+                }));
+            }
+        }
+        let mut least = 0;
+        for (n, hint) in p.hints.iter().enumerate() {
+            self.string(section, "hint", n, hint.name)?;
+            if hint.pc < least || hint.pc >= len {
+                let at = Offset::Entry("hint", n as u32);
+                return Err(self.fail(section, at, Rule::HintOrder, || {
+                    format!("pc {} after {least}, with {len} instructions", hint.pc)
+                }));
+            }
+            least = hint.pc;
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a declared state on its own.
+fn impossible(block: &Block, regs: u8) -> Option<String> {
+    if block.defined > regs {
+        return Some(format!("{} of {regs} registers defined", block.defined));
+    }
+    let ascending = block.tbc.windows(2).all(|pair| pair[0] < pair[1]);
+    if !ascending || block.tbc.last().is_some_and(|&r| r >= block.defined) {
+        return Some(format!(
+            "registers {:?} to be closed, {} defined",
+            block.tbc.as_slice(),
+            block.defined
+        ));
+    }
+    match block.open {
+        Some(open) if open < block.defined || open >= regs => Some(format!(
+            "open results at register {open}, {} of {regs} defined",
+            block.defined
+        )),
+        _ => None,
+    }
+}

@@ -1,0 +1,85 @@
+//! How fast modules are read and judged: run by hand with
+//! `cargo test -p strata-spec --release --test speed -- --ignored --nocapture`.
+
+use std::time::Instant;
+use strata_spec::{assemble, read, verify, write};
+
+/// A function of ordinary statements, repeated.
+fn ordinary(times: usize) -> String {
+    let mut text = String::from(
+        "strata 1\n.proto\n.regs 20\n.params 4\n.upval u0 \"_ENV\"\n.captured r3\n.child 1\n\
+         .const \"print\"\n.const 2.5\n.slot field\n.slot call\n.slot site\n.code\n",
+    );
+    for n in 0..times {
+        text.push_str(&format!(
+            "  jlti r0 10 else{n}\n  getfield r5 r1 k0 s0\n  addk r6 r5 k1\n  add r2 r6 r2\n\
+             \x20 setfield r1 r2 k0 s0\n  jmp end{n}\nelse{n}: defined 4\n\
+             \x20 gettabup r4 u0 k0 s0\n  move r6 r0\n  move r7 r1\n  call r4 2 1 s1\n\
+             \x20 closure r5 p0\n  newtable r6 2 2 s2\n  loadi r7 1\n  loadi r8 2\n\
+             \x20 setlist r6 2 0\n  move r2 r6\nend{n}: defined 4\n  loadi r4 1\n  loadi r5 9\n\
+             \x20 loadi r6 1\n  forprep r4 out{n}\nbody{n}: loop defined 8\n\
+             \x20 getindex r8 r1 r7\n  mul r8 r8 r7\n  forloop r4 body{n}\n\
+             out{n}: defined 4\n  jtrueset r0 r2 next{n}\nnext{n}: defined 4\n  len r0 r1\n"
+        ));
+    }
+    text.push_str("  returnclose r0 1\n.end\n.proto\n.upval r3\n.code\nreturn0\n.end\n");
+    text
+}
+
+/// Nested loops and a jump in every other instruction.
+fn adversarial(times: usize) -> String {
+    let mut text = String::from(
+        "strata 1\n.proto\n.regs 255\n.params 200\n.captured r0 r100\n.child 1\n.code\n",
+    );
+    for n in 0..times {
+        text.push_str(&format!("h{n}: loop defined 200\n  closure r200 p0\n"));
+    }
+    for n in (0..times).rev() {
+        text.push_str(&format!(
+            "  jtrue r0 e{n}\n  loop h{n}\ne{n}: defined 200\n"
+        ));
+    }
+    text.push_str(
+        "  returnclose r0 1\n.end\n.proto\n.upval r0\n.upval r100\n.code\nreturn0\n.end\n",
+    );
+    text
+}
+
+fn measure(name: &str, text: &str) -> f64 {
+    let module = assemble(text).expect("the text is assembly");
+    let bytes = write(&module);
+    let words: usize = module
+        .protos
+        .iter()
+        .flat_map(|p| &p.code)
+        .map(|insn| 4 + 4 * usize::from(insn.to_words().1.is_some()))
+        .sum();
+    let best = |run: &dyn Fn()| {
+        (0..10)
+            .map(|_| {
+                let start = Instant::now();
+                run();
+                start.elapsed().as_secs_f64()
+            })
+            .fold(f64::MAX, f64::min)
+    };
+    let read_time = best(&|| drop(read(&bytes).expect("the bytes are a module")));
+    let verify_time = best(&|| verify(&module).expect("the module is safe"));
+    let speed = words as f64 / verify_time / 1e6;
+    println!(
+        "{name}: {} bytes, {words} of code; read {:.0} MB/s, verify {speed:.0} MB/s of code",
+        bytes.len(),
+        bytes.len() as f64 / read_time / 1e6,
+    );
+    speed
+}
+
+#[test]
+#[ignore = "a measurement: needs an optimised build and an idle machine"]
+fn verification_speed() {
+    let speeds = [
+        measure("ordinary", &ordinary(20_000)),
+        measure("adversarial", &adversarial(100_000)),
+    ];
+    assert!(speeds.iter().all(|&mb| mb >= 100.0), "{speeds:?}");
+}

@@ -1,0 +1,2 @@
+local f, message = io.open("/nonexistent/input.txt")
+assert(f, message)

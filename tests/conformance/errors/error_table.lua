@@ -1,0 +1,2 @@
+-- An error object without __tostring.
+error({ code = 2 })

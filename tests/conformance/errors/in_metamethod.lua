@@ -1,0 +1,2 @@
+local strict = setmetatable({}, { __index = function(_, k) error("unknown setting '" .. k .. "'", 2) end })
+print(strict.verbose)

@@ -1,0 +1,3 @@
+local price, count = 5
+print(price)
+print(price * count)

@@ -1,0 +1,2 @@
+-- A misspelled library function.
+string.fromat("%d", 1)

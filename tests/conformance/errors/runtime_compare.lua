@@ -1,0 +1,2 @@
+local sorted = { 3, "2", 1 }
+return sorted[1] < sorted[2]

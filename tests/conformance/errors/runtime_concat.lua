@@ -1,0 +1,2 @@
+local t = { name = "x" }
+print("value: " .. t.name .. t.missing)

@@ -1,0 +1,3 @@
+-- The block is never closed.
+if true then
+  print("open")

@@ -1,0 +1,51 @@
+//! The embedding API, in mlua's shape: a [`Lua`] owns one VM; [`Table`],
+//! [`Function`], [`Thread`], [`AnyUserData`] and [`LuaString`] are handles to
+//! values in it; conversions between Rust and Lua go through [`IntoLua`] and
+//! [`FromLua`] and their *multi* forms for argument and result lists.
+//!
+//! ```
+//! use strata::{Lua, Result};
+//!
+//! fn main() -> Result<()> {
+//!     let lua = Lua::new();
+//!     let add = lua.create_function(|_, (a, b): (i64, i64)| Ok(a + b))?;
+//!     lua.globals().set("add", add)?;
+//!     let sum: i64 = lua.load("return add(2, 3)").eval()?;
+//!     assert_eq!(sum, 5);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! ## Threads
+//! A `Lua` may be sent to and shared with other threads; a lock makes one
+//! thread at a time run in it. Handles may be dropped anywhere.
+//!
+//! ## Who keeps what alive
+//! A handle keeps its value alive in the VM, but not the VM: when the last
+//! `Lua` is dropped the VM is closed, and using a handle afterwards gives
+//! [`Error::Closed`]. So a host function may keep handles to its own VM
+//! without keeping it for ever.
+
+mod chunk;
+mod convert;
+mod error;
+mod function;
+mod lua;
+mod multi;
+mod string;
+mod table;
+mod thread;
+mod userdata;
+mod value;
+
+pub use chunk::Chunk;
+pub use convert::{FromLua, IntoLua};
+pub use error::{Error, Result};
+pub use function::Function;
+pub use lua::{Lua, LuaOptions, StdLib};
+pub use multi::{FromLuaMulti, IntoLuaMulti, MultiValue, Variadic};
+pub use string::LuaString;
+pub use table::{Table, TablePairs, TableSequence};
+pub use thread::{Thread, ThreadStatus};
+pub use userdata::{AnyUserData, MetaMethod, UserData, UserDataFields, UserDataMethods};
+pub use value::{LightUserData, Value};

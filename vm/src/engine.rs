@@ -1,0 +1,124 @@
+//! Puts the parts together: a VM of the runtime with the front end and the
+//! interpreter plugged in, and what running a chunk takes.
+
+use crate::interp;
+use std::sync::Arc;
+use strata_runtime::Vm;
+use strata_runtime::error::Result;
+use strata_runtime::heap;
+use strata_runtime::load;
+use strata_runtime::metatable::{Event, metamethod};
+use strata_runtime::state::{Exec, VmConfig};
+use strata_runtime::value::{NIL, Value};
+use strata_spec::Module;
+
+/// What the runtime calls to execute and compile.
+const EXEC: Exec = Exec {
+    call: interp::call_host,
+    compile,
+    instrument: interp::instrument,
+    close_thread: interp::close_thread,
+    finalize: interp::finalize,
+};
+
+/// Compiles Lua source to a verified module; the error is the whole message.
+fn compile(source: &[u8], chunk_name: &[u8]) -> std::result::Result<Module, Vec<u8>> {
+    let module = strata_lua::compile(source, chunk_name).map_err(|e| e.message)?;
+    match strata_spec::verify(&module) {
+        Ok(()) => Ok(module),
+        Err(e) => Err(format!("the compiler made invalid bytecode ({e}); please report this").into_bytes()),
+    }
+}
+
+/// A VM that can run code, without library.
+///
+/// # Errors
+/// The address space for its stack can't be reserved.
+pub fn new_vm(config: &VmConfig) -> std::io::Result<Box<Vm>> {
+    let mut vm = Vm::new(config, EXEC)?;
+    interp::install(&mut vm);
+    Ok(vm)
+}
+
+/// A function of a module's main prototype.
+///
+/// # Errors
+/// Out of memory.
+pub fn load_main(vm: &mut Vm, module: Arc<Module>) -> Result<Value> {
+    let proto = load::load_module(vm, module)?;
+    Ok(Value::closure(load::main_closure(vm, proto, None)))
+}
+
+/// Calls `f` from outside any Lua code. The results are on the stack from
+/// slot `first` of the pair to `vm.top`; see [`take_results`].
+///
+/// # Errors
+/// What the function raised.
+pub fn call(vm: &mut Vm, f: Value, args: &[Value]) -> Result<(usize, usize)> {
+    let at = (vm.top as usize - vm.stack as usize) / size_of::<Value>();
+    vm.grow_stack(args.len() + 8)?;
+    // SAFETY: there is room above the top; the slots become the callee's frame.
+    unsafe {
+        let slot = vm.stack.add(at);
+        *slot = f;
+        *slot.add(1) = NIL;
+        for (i, a) in args.iter().enumerate() {
+            *slot.add(2 + i) = *a;
+        }
+        vm.top = slot.add(2 + args.len());
+        let base = if vm.base.is_null() { 0 } else { (vm.base as usize - vm.stack as usize) / size_of::<Value>() };
+        let n = interp::call_host(vm, base, at, args.len())?;
+        Ok((at, n))
+    }
+}
+
+/// Takes the results of [`call`] off the stack.
+pub fn take_results(vm: &mut Vm, (at, n): (usize, usize)) -> Vec<Value> {
+    // SAFETY: `call` left `n` values from slot `at` on.
+    unsafe {
+        let slot = vm.stack.add(at);
+        let values = std::slice::from_raw_parts(slot, n).to_vec();
+        vm.top = slot;
+        values
+    }
+}
+
+/// An error value as `tostring` shows it, without calling metamethods other
+/// than `__tostring`.
+pub fn message_of(vm: &mut Vm, v: Value) -> Vec<u8> {
+    if v.is_str() {
+        return vm.bytes(v.as_str()).to_vec();
+    }
+    if v.is_number() {
+        let s = vm.number_to_str(v);
+        return vm.bytes(s).to_vec();
+    }
+    let h = metamethod(vm, v, Event::Tostring);
+    if h.is_function()
+        && let Ok(r) = call(vm, h, &[v])
+        && let Some(s) = take_results(vm, r).first().filter(|s| s.is_str())
+    {
+        return vm.bytes(s.as_str()).to_vec();
+    }
+    format!("(error object is a {} value)", v.type_name()).into_bytes()
+}
+
+/// Collects all garbage and calls finalizers.
+///
+/// # Errors
+/// A limit was reached in a finalizer.
+pub fn collect(vm: &mut Vm) -> Result<()> {
+    // SAFETY: no fast path is running: the host or a host function called.
+    unsafe { heap::full_collect(vm) };
+    let base = if vm.base.is_null() { 0 } else { (vm.base as usize - vm.stack as usize) / size_of::<Value>() };
+    interp::finalize(vm, base)
+}
+
+/// Calls all finalizers, as when a Lua state is closed. The VM must not run
+/// code afterwards.
+pub fn close(vm: &mut Vm) {
+    vm.set_instruction_limit(None);
+    heap::finalize_all(vm);
+    let _ = interp::finalize(vm, 0);
+    vm.lib.flush();
+}

@@ -1,0 +1,282 @@
+//! Element access and table constructors.
+//!
+//! Hot: an integer key in the array part. String keys, holes, metatables and
+//! errors are in the slow handlers.
+
+use super::arith::note;
+use super::*;
+use strata_runtime::feedback::{self, Lookup};
+use strata_runtime::native::cont;
+use strata_runtime::object::{ArrKind, Table, color};
+use strata_runtime::ops::meta::set_error;
+use strata_runtime::proto::slots_of;
+use strata_runtime::table;
+use strata_runtime::value::{NIL, tag};
+use strata_spec::Op;
+
+/// Feedback bits of element access: what was indexed how.
+mod seen {
+    /// An `Int` array.
+    pub const INT: u64 = 1 << 32;
+    /// A `Float` array.
+    pub const FLOAT: u64 = 1 << 33;
+    /// A `Mixed` array.
+    pub const MIXED: u64 = 1 << 34;
+    /// A string key.
+    pub const STRING: u64 = 1 << 35;
+    /// An integer key outside the array part, or a nil there.
+    pub const OUTSIDE: u64 = 1 << 36;
+    /// An append.
+    pub const APPEND: u64 = 1 << 37;
+    /// Anything else.
+    pub const OTHER: u64 = 1 << 38;
+}
+
+/// Loads element `n` (from 0) if it is in the array part and not nil.
+macro_rules! load_element {
+    ($t:ident, $n:expr, $pc:ident, $base:ident, $vm:ident, $i:ident, $k:ident) => {
+        let n: u64 = $n;
+        if n < u64::from((*$t).arr_len) {
+            let payload = *(*$t).arr.add(n as usize);
+            let to = ra($base, $i);
+            match (*$t).arr_kind {
+                ArrKind::Int => {
+                    note($pc, $i, seen::INT);
+                    put(to, Value { tag: tag::INT, payload });
+                    return dispatch($pc, $base, $vm, $k);
+                }
+                ArrKind::Float => {
+                    note($pc, $i, seen::FLOAT);
+                    put(to, Value { tag: tag::FLOAT, payload });
+                    return dispatch($pc, $base, $vm, $k);
+                }
+                ArrKind::Mixed => {
+                    let t = *(*$t).arr_tags.add(n as usize);
+                    if t != tag::NIL {
+                        note($pc, $i, seen::MIXED);
+                        put(to, Value { tag: t, payload });
+                        return dispatch($pc, $base, $vm, $k);
+                    }
+                }
+            }
+        }
+    };
+}
+
+handler! {
+    get_index(pc, base, vm, i, k) {
+        let (b, c) = (rb(base, i), rc(base, i));
+        if (*b).tag == tag::TABLE {
+            if (*c).tag == tag::INT {
+                let t = (*b).as_table();
+                load_element!(t, (*c).payload.wrapping_sub(1), pc, base, vm, i, k);
+            }
+            return get_index_slow(pc, base, vm, i, k);
+        }
+        get_index_slow(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    get_index_i(pc, base, vm, i, k) {
+        let b = rb(base, i);
+        if (*b).tag == tag::TABLE {
+            let t = (*b).as_table();
+            load_element!(t, u64::from((i >> 24) as u8).wrapping_sub(1), pc, base, vm, i, k);
+        }
+        get_index_slow(pc, base, vm, i, k)
+    }
+}
+
+slow_handler! {
+    get_index_slow(pc, base, vm, i, k) {
+        let obj = *rb(base, i);
+        let name = if i as u8 == Op::GetIndexI as u8 {
+            Value::int(i64::from((i >> 24) as u8))
+        } else {
+            *rc(base, i)
+        };
+        save(vm, pc, base);
+        let machine = &mut *vm;
+        if obj.is_table() {
+            note(pc, i, match name.tag {
+                tag::STR => seen::STRING,
+                tag::INT => seen::OUTSIDE,
+                _ => seen::OTHER,
+            });
+            let t = obj.as_table();
+            let v = if name.tag == tag::STR && (*name.as_str()).hdr.flags & strata_runtime::object::strflag::INTERNED != 0 {
+                table::get_cached(&mut machine.shapes, t, name.as_str())
+            } else {
+                table::get(t, name)
+            };
+            if !v.is_nil() || (*(*t).shape).meta.is_null() {
+                put(ra(base, i), v);
+                return next(vm, pc, base);
+            }
+        }
+        match feedback::index(machine, obj, name) {
+            Lookup::Value(v) => {
+                put(ra(base, i), v);
+                next(vm, pc, base)
+            }
+            Lookup::Call { handler, receiver } => {
+                call::call_meta(vm, handler, &[receiver, name], cont::STORE_A)
+            }
+            Lookup::NotIndexable(v) => fields::not_indexable(vm, v, obj, name, i),
+            Lookup::Loop => {
+                let e = machine.error_at(0, b"'__index' chain too long; possibly a loop");
+                raise::raise(vm, e)
+            }
+        }
+    }
+}
+
+/// Stores to element `n` (from 0) if it is in the array part and the kind
+/// need not change, or appends where there is room.
+macro_rules! store_element {
+    ($t:ident, $n:expr, $v:ident, $pc:ident, $base:ident, $vm:ident, $i:ident, $k:ident) => {
+        let n: u64 = $n;
+        if n < u64::from((*$t).arr_len) {
+            if (*$t).arr_kind as u8 == (*$v).tag {
+                note($pc, $i, if (*$v).tag == tag::INT { seen::INT } else { seen::FLOAT });
+                *(*$t).arr.add(n as usize) = (*$v).payload;
+                return dispatch($pc, $base, $vm, $k);
+            }
+            // A store over nil may concern `__newindex`.
+            if (*$t).arr_kind == ArrKind::Mixed && (*$v).tag != tag::NIL {
+                let place = (*$t).arr_tags.add(n as usize);
+                if *place != tag::NIL || (*(*$t).shape).meta.is_null() {
+                    note($pc, $i, seen::MIXED);
+                    *(*$t).arr.add(n as usize) = (*$v).payload;
+                    *place = (*$v).tag;
+                    if (*$t).hdr.mark == color::BLACK && (*$v).is_gc() {
+                        return handlers::barrier($pc, $base, $vm, $t as u64, $k);
+                    }
+                    return dispatch($pc, $base, $vm, $k);
+                }
+            }
+        } else if n == u64::from((*$t).arr_len)
+            && n < u64::from((*$t).arr_cap)
+            && (*$t).hash.is_null()
+            && (*(*$t).shape).meta.is_null()
+            && (*$v).tag != tag::NIL
+        {
+            if (*$t).arr_kind as u8 == (*$v).tag {
+                note($pc, $i, seen::APPEND);
+                *(*$t).arr.add(n as usize) = (*$v).payload;
+                (*$t).arr_len = n as u32 + 1;
+                return dispatch($pc, $base, $vm, $k);
+            }
+            if (*$t).arr_kind == ArrKind::Mixed && !(*$t).arr_tags.is_null() && n != 0 {
+                note($pc, $i, seen::APPEND);
+                *(*$t).arr.add(n as usize) = (*$v).payload;
+                *(*$t).arr_tags.add(n as usize) = (*$v).tag;
+                (*$t).arr_len = n as u32 + 1;
+                if (*$t).hdr.mark == color::BLACK && (*$v).is_gc() {
+                    return handlers::barrier($pc, $base, $vm, $t as u64, $k);
+                }
+                return dispatch($pc, $base, $vm, $k);
+            }
+        }
+    };
+}
+
+handler! {
+    set_index(pc, base, vm, i, k) {
+        let (a, b) = (ra(base, i), rb(base, i));
+        if (*a).tag == tag::TABLE && (*b).tag == tag::INT {
+            let (t, v): (*mut Table, _) = ((*a).as_table(), rc(base, i));
+            store_element!(t, (*b).payload.wrapping_sub(1), v, pc, base, vm, i, k);
+        }
+        set_index_slow(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    set_index_i(pc, base, vm, i, k) {
+        let a = ra(base, i);
+        if (*a).tag == tag::TABLE {
+            let (t, v): (*mut Table, _) = ((*a).as_table(), rc(base, i));
+            store_element!(t, u64::from((i >> 16) as u8).wrapping_sub(1), v, pc, base, vm, i, k);
+        }
+        set_index_slow(pc, base, vm, i, k)
+    }
+}
+
+slow_handler! {
+    set_index_slow(pc, base, vm, i, k) {
+        let obj = *ra(base, i);
+        let name = if i as u8 == Op::SetIndexI as u8 {
+            Value::int(i64::from((i >> 16) as u8))
+        } else {
+            *rb(base, i)
+        };
+        let val = *rc(base, i);
+        save(vm, pc, base);
+        let machine = &mut *vm;
+        let outcome = if obj.is_table() && (*(*obj.as_table()).shape).meta.is_null() {
+            note(pc, i, match name.tag {
+                tag::STR => seen::STRING,
+                tag::INT => seen::OUTSIDE,
+                _ => seen::OTHER,
+            });
+            table::set(machine, obj.as_table(), name, val).map(|()| feedback::Store::Done)
+        } else {
+            feedback::set_index(machine, obj, name, val)
+        };
+        match outcome {
+            Ok(outcome) => fields::stored(vm, outcome, obj, name, val, i),
+            Err(e) => {
+                let e = set_error(machine, e);
+                raise::raise(vm, e)
+            }
+        }
+    }
+}
+
+slow_handler! {
+    new_table(pc, base, vm, i, k) {
+        let slot = slots_of(k).add((i >> 32) as u16 as usize);
+        let machine = &mut *vm;
+        if (*slot).data.site == 0 {
+            (*slot).data.site = table::add_site(machine);
+        }
+        let (elements, entries) = ((i >> 48) as usize, (i >> 24) as u8 as usize);
+        match table::new_table_at(machine, (*slot).data.site, elements, entries) {
+            Ok(t) => {
+                put(ra(base, i), Value::table(t));
+                next(vm, pc, base)
+            }
+            Err(e) => {
+                save(vm, pc, base);
+                raise::raise(vm, e.into())
+            }
+        }
+    }
+}
+
+slow_handler! {
+    set_list(pc, base, vm, i, k) {
+        let a = ra(base, i);
+        save(vm, pc, base);
+        let b = (i >> 16) as u8 as usize;
+        let n = if b != 0 { b - 1 } else { ((*vm).top as usize - a.add(1) as usize) / size_of::<Value>() };
+        let machine = &mut *vm;
+        if (*a).tag != tag::TABLE {
+            let e = machine.error_at(0, b"'setlist' needs a table");
+            return raise::raise(vm, e);
+        }
+        let values = std::slice::from_raw_parts(a.add(1), n);
+        let first = i64::from((i >> 32) as u32) + 1;
+        match table::set_list(machine, (*a).as_table(), first, values) {
+            Ok(()) => next(vm, pc, base),
+            Err(e) => {
+                let e = set_error(machine, e);
+                raise::raise(vm, e)
+            }
+        }
+    }
+}
+
+const _: () = assert!(NIL.tag == 0);

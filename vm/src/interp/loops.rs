@@ -1,0 +1,327 @@
+//! Loop instructions: numeric and generic `for`, and the backward jump.
+//! They are where a running function polls.
+
+use super::*;
+use std::sync::atomic::Ordering;
+use strata_runtime::error::Error;
+use strata_runtime::frame::LUA;
+use strata_runtime::object::NativeKind;
+use strata_runtime::proto::proto_of;
+use strata_runtime::table;
+use strata_runtime::value::{NIL, tag};
+
+/// Whether there is something to look at.
+#[inline(always)]
+unsafe fn polls(vm: *mut Vm) -> bool {
+    // SAFETY: `vm` is live.
+    unsafe { (*vm).heap.poll.load(Ordering::Relaxed) != 0 }
+}
+
+slow_handler! {
+    /// Looks at the poll word, then runs the loop instruction before `pc`
+    /// without polling again.
+    #[cold]
+    poll_loop(pc, base, vm, i, k) {
+        save(vm, pc, base);
+        (*vm).top = frame_end(base);
+        if let Err(e) = poll::safepoint(&mut *vm) {
+            return raise::raise(vm, e);
+        }
+        let base = (*vm).base;
+        let taken = match Insn(i).op() {
+            Some(strata_spec::Op::ForLoop) => for_step(base, i),
+            Some(strata_spec::Op::TForLoop) => tfor_step(base, i),
+            _ => true,
+        };
+        next(vm, if taken { pc.offset(jump(i)) } else { pc }, base)
+    }
+}
+
+handler! {
+    back(pc, base, vm, i, k) {
+        if polls(vm) {
+            return poll_loop(pc, base, vm, i, k);
+        }
+        let p = proto_of(k);
+        (*p).back_edges = (*p).back_edges.wrapping_add(1);
+        dispatch(pc.offset(jump(i)), base, vm, k)
+    }
+}
+
+/// One step of a numeric loop: whether it goes on.
+#[inline(always)]
+unsafe fn for_step(base: *mut Value, i: u64) -> bool {
+    // SAFETY: as for handlers. Tags are written with payloads, so that no
+    // bytecode can make an integer of a pointer or the other way round.
+    unsafe {
+        let a = ra(base, i);
+        if (*a).tag == tag::INT {
+            let left = (*a.add(1)).payload;
+            if left == 0 {
+                return false;
+            }
+            let index = (*a).as_int().wrapping_add((*a.add(2)).as_int());
+            put(a.add(1), Value::int((left - 1) as i64));
+            (*a).payload = index as u64;
+            put(a.add(3), Value::int(index));
+            return true;
+        }
+        let (index, limit, step) = ((*a).as_float(), (*a.add(1)).as_float(), (*a.add(2)).as_float());
+        let index = index + step;
+        if (*a).tag != tag::FLOAT || !(if step > 0.0 { index <= limit } else { limit <= index }) {
+            return false;
+        }
+        put(a, Value::float(index));
+        put(a.add(3), Value::float(index));
+        true
+    }
+}
+
+handler! {
+    for_loop(pc, base, vm, i, k) {
+        if polls(vm) {
+            return poll_loop(pc, base, vm, i, k);
+        }
+        if for_step(base, i) {
+            let p = proto_of(k);
+            (*p).back_edges = (*p).back_edges.wrapping_add(1);
+            return dispatch(pc.offset(jump(i)), base, vm, k);
+        }
+        dispatch(pc, base, vm, k)
+    }
+}
+
+handler! {
+    for_prep(pc, base, vm, i, k) {
+        let a = ra(base, i);
+        if (*a).tag == tag::INT && (*a.add(1)).tag == tag::INT && (*a.add(2)).tag == tag::INT {
+            let (init, limit, step) = ((*a).as_int(), (*a.add(1)).as_int(), (*a.add(2)).as_int());
+            if step == 1 {
+                if init > limit {
+                    return dispatch(pc.offset(jump(i)), base, vm, k);
+                }
+                put(a.add(1), Value::int(limit.wrapping_sub(init)));
+                put(a.add(3), Value::int(init));
+                return dispatch(pc, base, vm, k);
+            }
+        }
+        for_prep_slow(pc, base, vm, i, k)
+    }
+}
+
+slow_handler! {
+    for_prep_slow(pc, base, vm, i, k) {
+        let a = ra(base, i);
+        save(vm, pc, base);
+        match prepare(&mut *vm, a) {
+            Ok(true) => next(vm, pc, base),
+            Ok(false) => next(vm, pc.offset(jump(i)), base),
+            Err(e) => raise::raise(vm, e),
+        }
+    }
+}
+
+/// Prepares a numeric loop: whether it runs at all. An integer loop gets its
+/// iteration count in place of the limit (Lua 5.4 manual, section 3.3.5).
+unsafe fn prepare(vm: &mut Vm, a: *mut Value) -> Result<bool> {
+    // SAFETY: the verifier has checked that A .. A+3 are registers.
+    unsafe {
+        let (init, limit, step) = (*a, *a.add(1), *a.add(2));
+        if init.tag == tag::INT && step.tag == tag::INT {
+            let (init, step) = (init.as_int(), step.as_int());
+            if step == 0 {
+                return Err(vm.error_at(0, b"'for' step is zero"));
+            }
+            let Some(limit) = int_limit(vm, limit, step)? else { return Ok(false) };
+            let distance = if step > 0 {
+                if init > limit {
+                    return Ok(false);
+                }
+                (limit as u64).wrapping_sub(init as u64)
+            } else {
+                if init < limit {
+                    return Ok(false);
+                }
+                (init as u64).wrapping_sub(limit as u64)
+            };
+            let count = distance / step.unsigned_abs();
+            put(a.add(1), Value::int(count as i64));
+            put(a.add(3), Value::int(init));
+            return Ok(true);
+        }
+        let number = |vm: &mut Vm, v: Value, what: &str| match v.tag {
+            tag::INT => Ok(v.as_int() as f64),
+            tag::FLOAT => Ok(v.as_float()),
+            _ => Err(for_error(vm, what)),
+        };
+        let limit = number(vm, limit, "limit")?;
+        let step = number(vm, step, "step")?;
+        let init = number(vm, init, "initial value")?;
+        if step == 0.0 {
+            return Err(vm.error_at(0, b"'for' step is zero"));
+        }
+        if if step > 0.0 { limit < init } else { init < limit } || init.is_nan() || limit.is_nan() || step.is_nan() {
+            return Ok(false);
+        }
+        put(a, Value::float(init));
+        put(a.add(1), Value::float(limit));
+        put(a.add(2), Value::float(step));
+        put(a.add(3), Value::float(init));
+        Ok(true)
+    }
+}
+
+#[cold]
+fn for_error(vm: &mut Vm, what: &str) -> Error {
+    vm.error_at(0, format!("'for' {what} must be a number").as_bytes())
+}
+
+/// The limit of an integer loop as an integer, `None` if the loop can't run.
+fn int_limit(vm: &mut Vm, limit: Value, step: i64) -> Result<Option<i64>> {
+    let f = match limit.tag {
+        tag::INT => return Ok(Some(limit.as_int())),
+        tag::FLOAT => limit.as_float(),
+        _ => return Err(for_error(vm, "limit")),
+    };
+    if f.is_nan() {
+        return Ok(None);
+    }
+    let f = if step > 0 { f.floor() } else { f.ceil() };
+    if let Some(l) = strata_runtime::value::float_to_int(f) {
+        return Ok(Some(l));
+    }
+    // Out of range: clip, unless the loop then can't run.
+    if f > 0.0 {
+        if step < 0 { Ok(None) } else { Ok(Some(i64::MAX)) }
+    } else if step > 0 {
+        Ok(None)
+    } else {
+        Ok(Some(i64::MIN))
+    }
+}
+
+/// Payload of the closing-value slot, while that is nil: "position unknown".
+const NO_CURSOR: u64 = u64::MAX;
+
+slow_handler! {
+    tfor_prep(pc, base, vm, i, k) {
+        let a = ra(base, i);
+        let closing = a.add(3);
+        if (*closing).tag == tag::NIL {
+            // A traversal by `next` keeps its position there.
+            (*closing).payload = if (*a.add(2)).tag == tag::NIL { 0 } else { NO_CURSOR };
+        } else {
+            save(vm, pc, base);
+            if let Err(e) = close::register_tbc(&mut *vm, closing) {
+                return raise::raise(vm, e);
+            }
+        }
+        next(vm, pc.offset(jump(i)), base)
+    }
+}
+
+handler! {
+    tfor_call(pc, base, vm, i, k) {
+        let a = ra(base, i);
+        if (*a).tag == tag::NATIVE && (*a.add(1)).tag == tag::TABLE {
+            let t = (*a.add(1)).as_table();
+            match (*(*a).as_native()).nkind {
+                NativeKind::Next if (*a.add(3)).tag == tag::NIL && (*a.add(3)).payload != NO_CURSOR => {
+                    return tfor_next(pc, base, vm, i, k);
+                }
+                NativeKind::IpairsIter if (*a.add(2)).tag == tag::INT => {
+                    let n = (*a.add(2)).as_int().wrapping_add(1);
+                    let v = table::get_int(t, n);
+                    if v.tag != tag::NIL {
+                        put(a.add(4), Value::int(n));
+                        put(a.add(5), v);
+                        if (i >> 24) as u8 > 2 {
+                            return tfor_pad(pc, base, vm, i, k);
+                        }
+                        return dispatch(pc, base, vm, k);
+                    }
+                }
+                _ => {}
+            }
+        }
+        tfor_slow(pc, base, vm, i, k)
+    }
+}
+
+slow_handler! {
+    /// Traversal by `next`, with the position in the closing-value slot.
+    tfor_next(pc, base, vm, i, k) {
+        let a = ra(base, i);
+        let t = (*a.add(1)).as_table();
+        match table::next_at(t, (*a.add(3)).payload) {
+            Some((cursor, key, v)) => {
+                (*a.add(3)).payload = cursor;
+                put(a.add(4), key);
+                put(a.add(5), v);
+                for j in 2..(i >> 24) as u8 as usize {
+                    put(a.add(4 + j), NIL);
+                }
+            }
+            None => {
+                for j in 0..(i >> 24) as u8 as usize {
+                    put(a.add(4 + j), NIL);
+                }
+            }
+        }
+        next(vm, pc, base)
+    }
+}
+
+slow_handler! {
+    /// Fills the variables beyond the second with nil.
+    tfor_pad(pc, base, vm, i, k) {
+        for j in 2..(i >> 24) as u8 as usize {
+            put(ra(base, i).add(4 + j), NIL);
+        }
+        next(vm, pc, base)
+    }
+}
+
+slow_handler! {
+    /// Calls the iterator.
+    tfor_slow(pc, base, vm, i, k) {
+        let a = ra(base, i);
+        let f = a.add(4);
+        copy(f, a);
+        let new = f.add(2);
+        copy(new, a.add(1));
+        copy(new.add(1), a.add(2));
+        save(vm, pc, base);
+        let delta = (i >> 8) as u8 as u32 + 6;
+        write_link(new, link_word(LUA, (i >> 24) as u8 as u16 + 1, delta), pc);
+        call::enter(vm, new, 2)
+    }
+}
+
+/// One step of a generic loop: whether it goes on.
+#[inline(always)]
+unsafe fn tfor_step(base: *mut Value, i: u64) -> bool {
+    // SAFETY: as for handlers.
+    unsafe {
+        let a = ra(base, i);
+        if (*a.add(4)).tag == tag::NIL {
+            return false;
+        }
+        copy(a.add(2), a.add(4));
+        true
+    }
+}
+
+handler! {
+    tfor_loop(pc, base, vm, i, k) {
+        if polls(vm) {
+            return poll_loop(pc, base, vm, i, k);
+        }
+        if tfor_step(base, i) {
+            let p = proto_of(k);
+            (*p).back_edges = (*p).back_edges.wrapping_add(1);
+            return dispatch(pc.offset(jump(i)), base, vm, k);
+        }
+        dispatch(pc, base, vm, k)
+    }
+}

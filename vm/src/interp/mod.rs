@@ -1,0 +1,340 @@
+//! Tier 0: the interpreter.
+//!
+//! One handler per opcode, all with the same five machine-register arguments:
+//!
+//! ```text
+//! (pc, base, vm, insn, k) -> status
+//!  │   │     │   │     └ constants of the running prototype (see runtime `proto`)
+//!  │   │     │   └ the current instruction, decoded from this one register
+//!  │   │     └ the VM
+//!  │   └ register 0 of the running frame
+//!  └ the next instruction
+//! ```
+//!
+//! In optimised builds a handler ends in a tail call to the next instruction's
+//! handler (*threading*), so the state stays in machine registers from one
+//! instruction to the next. LLVM does this for `extern "C"` functions of one
+//! signature on these conditions, which every handler here keeps: no local
+//! whose address escapes, nothing with a destructor, and every cold path is
+//! itself a tail call into a `#[cold]` function of the same signature. In
+//! debug builds (and on wasm32) a handler returns to the loop in [`run`]
+//! instead. The bodies are the same.
+//!
+//! The interpreter is stackless for Lua-to-Lua calls: a call writes a link
+//! into the VM stack (runtime `frame`) and goes on at the callee's code.
+//! Whatever a callee's return has to do beyond going on after a call is a
+//! *continuation* named in the link ([`ret`]). Errors are found by walking
+//! links ([`raise`]), coroutines are switched by exchanging the VM's current
+//! stack ([`coro`]).
+//!
+//! A handler returns a *status* only when the interpreter is left: [`DONE`] or
+//! [`FAILED`].
+
+mod arith;
+mod call;
+mod close;
+mod concat;
+mod coro;
+mod fields;
+mod handlers;
+mod index;
+mod instrument;
+mod jumps;
+mod loops;
+mod poll;
+mod raise;
+mod ret;
+
+pub(crate) use coro::close_thread;
+pub(crate) use instrument::instrument;
+pub(crate) use poll::finalize;
+
+use strata_runtime::error::{Error, Result};
+use strata_runtime::frame::{HOST, link_word, write_link};
+use strata_runtime::state::MAX_HOST_DEPTH;
+use strata_runtime::value::Value;
+use strata_runtime::Vm;
+use strata_spec::Insn;
+
+/// A handler; see the module documentation.
+pub(crate) type Handler =
+    unsafe extern "C" fn(pc: *const Insn, base: *mut Value, vm: *mut Vm, insn: u64, k: *const Value) -> usize;
+
+/// Left: the function called by the host returned.
+pub(crate) const DONE: usize = 0;
+/// Left: an error reached the host; it is in [`ExecData::failure`].
+pub(crate) const FAILED: usize = 1;
+/// Not left: go on at `vm.pc`, `vm.base`.
+pub(crate) const CONTINUE: usize = 2;
+
+/// Whether handlers tail-call each other.
+pub(crate) const THREADED: bool = !cfg!(any(debug_assertions, target_arch = "wasm32"));
+
+/// What the interpreter keeps in the VM.
+#[derive(Debug, Default)]
+pub(crate) struct ExecData {
+    /// The error that a status [`FAILED`] speaks of.
+    pub failure: Option<Error>,
+    /// Coroutines resumed one inside the other.
+    pub coro_depth: u32,
+    /// Finalizers are being called: not again inside.
+    pub finalizing: bool,
+    /// Position of the last instruction seen by hooks: frame slot and pc.
+    pub last_hooked: (usize, u32),
+}
+
+/// The interpreter's data of this VM.
+pub(crate) fn data(vm: &mut Vm) -> &mut ExecData {
+    vm.exec_data
+        .get_or_insert_with(|| Box::new(ExecData::default()))
+        .downcast_mut::<ExecData>()
+        .expect("only the interpreter sets exec_data")
+}
+
+/// Defines a handler: an `unsafe extern "C"` function of the common signature.
+macro_rules! handler {
+    ($(#[$meta:meta])* $name:ident($pc:ident, $base:ident, $vm:ident, $i:ident, $k:ident) $body:block) => {
+        $(#[$meta])*
+        #[allow(unused_variables, reason = "all handlers have the same arguments")]
+        pub(super) unsafe extern "C" fn $name(
+            $pc: *const strata_spec::Insn,
+            $base: *mut strata_runtime::value::Value,
+            $vm: *mut strata_runtime::Vm,
+            $i: u64,
+            $k: *const strata_runtime::value::Value,
+        ) -> usize {
+            // SAFETY: the verifier has checked that register operands are
+            // below the frame's size, that constant, upvalue and feedback
+            // indices exist and that `pc` stays in the code; calls have made
+            // room for the frame; every slot below the top holds a valid
+            // value. `vm` is the VM that runs this frame.
+            unsafe { $body }
+        }
+    };
+}
+pub(crate) use handler;
+
+/// Defines a handler for what is not hot: its body may use locals with
+/// addresses, destructors and Rust calls. It runs in a function of its own,
+/// which leaves `vm.pc` and `vm.base` where to go on and returns a status;
+/// the handler proper has nothing on its native stack when it goes on.
+macro_rules! slow_handler {
+    ($(#[$meta:meta])* $name:ident($pc:ident, $base:ident, $vm:ident, $i:ident, $k:ident) $body:block) => {
+        $(#[$meta])*
+        #[inline(never)]
+        pub(super) unsafe extern "C" fn $name(
+            pc: *const strata_spec::Insn,
+            base: *mut strata_runtime::value::Value,
+            vm: *mut strata_runtime::Vm,
+            i: u64,
+            k: *const strata_runtime::value::Value,
+        ) -> usize {
+            #[inline(never)]
+            #[allow(unused_variables, reason = "all handlers have the same arguments")]
+            unsafe fn work(
+                $pc: *const strata_spec::Insn,
+                $base: *mut strata_runtime::value::Value,
+                $vm: *mut strata_runtime::Vm,
+                $i: u64,
+                $k: *const strata_runtime::value::Value,
+            ) -> usize {
+                // SAFETY: as for `handler!`.
+                unsafe { $body }
+            }
+            // SAFETY: as for `handler!`; CONTINUE says that `vm.pc` and
+            // `vm.base` are those of a Lua frame.
+            unsafe {
+                let status = work(pc, base, vm, i, k);
+                $crate::interp::proceed(vm, status)
+            }
+        }
+    };
+}
+pub(crate) use slow_handler;
+
+/// Ends a slow handler: goes on where `vm.pc` and `vm.base` say, or leaves.
+#[inline(always)]
+unsafe fn proceed(vm: *mut Vm, status: usize) -> usize {
+    if THREADED && status == CONTINUE {
+        // SAFETY: CONTINUE says that `vm.pc`, `vm.base` are a Lua frame's.
+        unsafe { go(vm) }
+    } else {
+        status
+    }
+}
+
+/// In a slow handler: go on at `pc` in the frame at `base`.
+#[inline(always)]
+unsafe fn next(vm: *mut Vm, pc: *const Insn, base: *mut Value) -> usize {
+    // SAFETY: `vm` is live.
+    unsafe { save(vm, pc, base) };
+    CONTINUE
+}
+
+/// Operand A as a register.
+#[inline(always)]
+unsafe fn ra(base: *mut Value, i: u64) -> *mut Value {
+    // SAFETY: the caller passes a verified register operand.
+    unsafe { base.add((i >> 8) as u8 as usize) }
+}
+
+/// Operand B as a register.
+#[inline(always)]
+unsafe fn rb(base: *mut Value, i: u64) -> *mut Value {
+    // SAFETY: the caller passes a verified register operand.
+    unsafe { base.add((i >> 16) as u8 as usize) }
+}
+
+/// Operand C as a register.
+#[inline(always)]
+unsafe fn rc(base: *mut Value, i: u64) -> *mut Value {
+    // SAFETY: the caller passes a verified register operand.
+    unsafe { base.add((i >> 24) as u8 as usize) }
+}
+
+/// Copies a slot as two scalars.
+#[inline(always)]
+unsafe fn copy(to: *mut Value, from: *const Value) {
+    // SAFETY: the caller passes two slots.
+    unsafe {
+        let (tag, payload) = ((*from).tag, (*from).payload);
+        (*to).tag = tag;
+        (*to).payload = payload;
+    }
+}
+
+/// Writes a slot as two scalars.
+#[inline(always)]
+unsafe fn put(to: *mut Value, v: Value) {
+    // SAFETY: the caller passes a slot.
+    unsafe {
+        (*to).tag = v.tag;
+        (*to).payload = v.payload;
+    }
+}
+
+/// The jump distance of an instruction.
+#[inline(always)]
+fn jump(i: u64) -> isize {
+    (i as i64 >> 40) as isize
+}
+
+/// Goes on with the instruction at `pc`.
+#[inline(always)]
+unsafe fn dispatch(pc: *const Insn, base: *mut Value, vm: *mut Vm, k: *const Value) -> usize {
+    // SAFETY: the caller passes the state of a running Lua frame; `dispatch`
+    // holds handlers for all 256 bytes.
+    unsafe {
+        if THREADED {
+            let insn = (*pc).0;
+            let h = std::mem::transmute::<*const (), Handler>((*vm).dispatch[(insn & 255) as usize]);
+            h(pc.add(1), base, vm, insn, k)
+        } else {
+            (*vm).pc = pc;
+            (*vm).base = base;
+            CONTINUE
+        }
+    }
+}
+
+/// Goes on with the Lua frame at `vm.base`, `vm.pc`.
+#[inline(always)]
+unsafe fn go(vm: *mut Vm) -> usize {
+    // SAFETY: the caller has set `base` and `pc` to those of a Lua frame.
+    unsafe { dispatch((*vm).pc, (*vm).base, vm, constants((*vm).base)) }
+}
+
+/// The constants of the Lua frame at `base`.
+#[inline(always)]
+unsafe fn constants(base: *mut Value) -> *const Value {
+    // SAFETY: a Lua frame's function is a live closure.
+    unsafe { (*(*(*base.sub(2)).as_closure()).proto).k }
+}
+
+/// Saves a frame's registers where the runtime looks for them.
+#[inline(always)]
+unsafe fn save(vm: *mut Vm, pc: *const Insn, base: *mut Value) {
+    // SAFETY: `vm` is live.
+    unsafe {
+        (*vm).pc = pc;
+        (*vm).base = base;
+    }
+}
+
+/// First slot above the registers of the Lua frame at `base`.
+#[inline(always)]
+unsafe fn frame_end(base: *mut Value) -> *mut Value {
+    // SAFETY: a Lua frame's function is a live closure.
+    unsafe { base.add((*(*(*base.sub(2)).as_closure()).proto).regs as usize) }
+}
+
+/// Slot index of a pointer into the running stack.
+#[inline(always)]
+fn slot_index(vm: &Vm, p: *mut Value) -> usize {
+    (p as usize - vm.stack as usize) / size_of::<Value>()
+}
+
+/// Runs until the interpreter is left.
+unsafe fn run(vm: *mut Vm, mut status: usize) -> usize {
+    while status == CONTINUE {
+        // SAFETY: CONTINUE says that `vm.pc`, `vm.base` are a Lua frame's.
+        unsafe {
+            let (pc, base) = ((*vm).pc, (*vm).base);
+            let insn = (*pc).0;
+            let h = std::mem::transmute::<*const (), Handler>((*vm).dispatch[(insn & 255) as usize]);
+            status = h(pc.add(1), base, vm, insn, constants(base));
+        }
+    }
+    status
+}
+
+/// Calls a function for the host; see `Exec::call` in the runtime.
+///
+/// # Safety
+/// `func` is a slot of the running stack with a link slot and `n` arguments
+/// after it; `base` is the base of the host function's frame that calls, or
+/// 0 when the call comes from outside.
+pub(crate) unsafe fn call_host(vm: &mut Vm, base: usize, func: usize, n: usize) -> Result<usize> {
+    // SAFETY: the caller vouches for the slots. Frames above `func` are gone
+    // when the interpreter is left, so the saved registers are true again.
+    unsafe {
+        if vm.host_depth >= MAX_HOST_DEPTH {
+            if vm.host_depth >= MAX_HOST_DEPTH + 30 {
+                let s = vm.heap.str(b"error in error handling");
+                return Err(Error::lua(Value::str(s)));
+            }
+            vm.host_depth += 30;
+            let e = vm.error_at(0, b"C stack overflow");
+            vm.host_depth -= 30;
+            return Err(e);
+        }
+        let thread = vm.cur;
+        let pc = vm.pc;
+        vm.host_depth += 1;
+        (*thread).host_calls += 1;
+        let fb = vm.stack.add(func + 2);
+        let delta = if base == 0 { 0 } else { func + 2 - base };
+        write_link(fb, link_word(HOST, 0, delta as u32), pc);
+        vm.base = if base == 0 { std::ptr::null_mut() } else { vm.stack.add(base) };
+        let status = call::enter(vm, fb, n);
+        let status = run(vm, status);
+        debug_assert_eq!(vm.cur, thread);
+        vm.base = if base == 0 { std::ptr::null_mut() } else { vm.stack.add(base) };
+        vm.pc = pc;
+        (*thread).host_calls -= 1;
+        vm.host_depth -= 1;
+        if status == DONE {
+            Ok(slot_index(vm, vm.top) - func)
+        } else {
+            vm.top = vm.stack.add(func);
+            Err(data(vm).failure.take().expect("FAILED comes with a failure"))
+        }
+    }
+}
+
+/// Fills the dispatch table of a new VM.
+pub(crate) fn install(vm: &mut Vm) {
+    for (entry, h) in vm.dispatch.iter_mut().zip(handlers::TABLE) {
+        *entry = h as *const ();
+    }
+}

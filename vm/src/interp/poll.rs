@@ -1,0 +1,69 @@
+//! Safepoints: what running code does when the poll word is not zero. All
+//! registers are in VM slots there and `vm.base`, `vm.pc`, `vm.top` are true,
+//! so the collector may run and Lua code (finalizers) may be called.
+
+use super::*;
+use std::sync::atomic::Ordering;
+use strata_runtime::heap::{self, poll};
+use strata_runtime::metatable::{Event, metamethod};
+
+/// Collects, calls finalizers and checks limits, as the poll word asks.
+///
+/// # Errors
+/// A limit was reached.
+#[cold]
+pub(super) fn safepoint(vm: &mut Vm) -> Result<()> {
+    let bits = vm.heap.poll.load(Ordering::Relaxed);
+    if bits & (poll::GC | poll::STRESS) != 0 {
+        // SAFETY: the frame is canonical, see the module documentation.
+        unsafe { heap::safepoint(vm) };
+    }
+    if bits & poll::INTERRUPT != 0 {
+        vm.check_interrupt()?;
+    }
+    if vm.heap.poll.load(Ordering::Relaxed) & poll::FINALIZERS != 0 {
+        let base = slot_index(vm, vm.base);
+        finalize(vm, base)?;
+    }
+    Ok(())
+}
+
+/// Calls pending `__gc` handlers on behalf of the frame at slot `base`.
+/// Their errors become warnings.
+pub(crate) fn finalize(vm: &mut Vm, base: usize) -> Result<()> {
+    if std::mem::replace(&mut data(vm).finalizing, true) {
+        return Ok(());
+    }
+    let mut result = Ok(());
+    while let Some(object) = heap::next_finalizer(vm) {
+        let h = metamethod(vm, object, Event::Gc);
+        if !h.is_function() {
+            continue;
+        }
+        // SAFETY: the slots above `top` are free; `grow_stack` makes room.
+        let outcome = unsafe {
+            let top = slot_index(vm, vm.top);
+            if let Err(e) = vm.grow_stack(8) {
+                result = Err(e);
+                break;
+            }
+            let at = vm.stack.add(top);
+            put(at, h);
+            put(at.add(2), object);
+            let outcome = call_host(vm, base, top, 1);
+            vm.top = vm.stack.add(top);
+            outcome
+        };
+        if let Err(e) = outcome {
+            match vm.catchable(e) {
+                Ok(v) => vm.warn_error("__gc", v),
+                Err(e) => {
+                    result = Err(e);
+                    break;
+                }
+            }
+        }
+    }
+    data(vm).finalizing = false;
+    result
+}

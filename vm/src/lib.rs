@@ -1,0 +1,8 @@
+//! Strata: a tiered adaptive virtual machine for Lua 5.4.
+
+pub mod engine;
+mod interp;
+
+pub use strata_lua as lua;
+pub use strata_runtime as runtime;
+pub use strata_spec as spec;
