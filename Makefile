@@ -66,7 +66,7 @@ test-bc:
 	.ci/examples.sh $(VM)
 
 test-bench:
-	$(CARGO) run --locked --profile test -p strata-benches -- --vm $(VM) --check
+	$(CARGO) run --locked --profile test -p strata-benches -- --vm $(VM) --check --without luajit
 
 check: ## formatting, lints and documentation, warnings forbidden
 	$(CARGO) fmt --all --check

@@ -11,25 +11,29 @@ if [ ! -x "$vm" ]; then
   exit 2
 fi
 
+case "$vm" in /*) ;; *) vm="$PWD/$vm" ;; esac
+expected="$PWD/tests/conformance/examples"
+cd examples || exit 2              # so that messages name bare files
+
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 failed=0
 
 # `compare NAME WAY STATUS`: judges the output in $work/out.
 compare() {
-  if [ "$3" = 0 ] && cmp -s "$work/out" "tests/conformance/examples/$1.out"; then
+  if [ "$3" = 0 ] && cmp -s "$work/out" "$expected/$1.out"; then
     printf 'ok      %s (%s)\n' "$1" "$2"
   else
     printf 'FAILED  %s (%s), exit status %s\n' "$1" "$2" "$3"
-    diff "tests/conformance/examples/$1.out" "$work/out" | head -n 10
+    diff "$expected/$1.out" "$work/out" | head -n 10
     head -n 5 "$work/err"
     failed=1
   fi
 }
 
-for source in examples/*.lua; do
+for source in *.lua; do
   name="$(basename "$source" .lua)"
-  input="examples/$name.txt"
+  input="$name.txt"
   [ -e "$input" ] || input=/dev/null
   "$vm" run "$source" <"$input" >"$work/out" 2>"$work/err"
   compare "$name" source $?

@@ -13,7 +13,7 @@
 #
 # Works on Debian and Ubuntu (apt-get), Fedora (dnf) and macOS (brew).
 # Exit status: 0 ready (optional packages may be missing: a warning says so),
-# 2 cargo is missing or too old, or a wrong argument.
+# 2 cargo or a linker is missing, cargo is too old, or a wrong argument.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -113,8 +113,11 @@ need_linker() {
     exit 2
   fi
   # shellcheck disable=SC2046 # one word per package is wanted
-  optional "the build needs a linker (cc) and make" \
-    $(packages gcc libc6-dev make -- gcc glibc-devel make -- make)
+  install $(packages gcc libc6-dev make -- gcc glibc-devel make -- make) || true
+  if ! have cc; then
+    say "a linker (cc) is missing and could not be installed"
+    exit 2
+  fi
 }
 
 # The reference implementation is called lua5.4 on Debian and in our scripts,
@@ -129,11 +132,9 @@ link_lua() {
       "Lua 5.4"*) mkdir -p "$tools"; ln -sf "$path" "$tools/lua5.4"; return 0 ;;
     esac
   done
-  if have brew; then
-    path="$(brew --prefix lua@5.4 2>/dev/null)/bin/lua"
-    if [ -x "$path" ]; then mkdir -p "$tools"; ln -sf "$path" "$tools/lua5.4"; return 0; fi
-  fi
-  return 1
+  # Homebrew keeps older versions off the PATH.
+  have brew && path="$(brew --prefix lua@5.4 2>/dev/null)" || return 1
+  [ -x "$path/bin/lua" ] && mkdir -p "$tools" && ln -sf "$path/bin/lua" "$tools/lua5.4"
 }
 
 need_lua() {

@@ -3,7 +3,8 @@
 //! A **program** is a Lua file that checks its own result and prints one line. An **engine** is a
 //! command that runs such a file: our `vm`, `lua5.4`, `luajit`, or whatever `--engine` names. A
 //! **run** is one process. The harness runs the engines in turns (A B C A B C …), so that a machine
-//! that grows slower hits all of them alike, takes the median of the wall times, and compares a
+//! that grows slower hits all of them alike, takes the median of the times (wall, or processor with
+//! `--cpu`), and compares a
 //! **subject** (our `vm`, one column for each JIT mode) with each **reference** (the others). A ratio
 //! is `reference / subject`: above 1 the subject is faster.
 //!
@@ -14,6 +15,7 @@
 //!
 //! Not handled here: time inside one process (that is what the criterion benches are for) and memory.
 
+pub mod cpu;
 pub mod engine;
 pub mod measure;
 pub mod process;

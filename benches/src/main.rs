@@ -13,7 +13,7 @@ use std::{
 use clap::Parser;
 use strata_benches::{
     engine::{self, Engine},
-    measure::{self, Options},
+    measure::{self, Clock, Options},
     program,
     report::{Report, html, table},
 };
@@ -52,6 +52,9 @@ struct Args {
     /// Longest time for one run, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
+    /// Compare processor time instead of wall time: steadier on a busy machine
+    #[arg(long)]
+    cpu: bool,
     /// Run each program once under each engine, to see that it works
     #[arg(long)]
     check: bool,
@@ -109,6 +112,7 @@ fn run(args: &Args) -> Result<bool, String> {
     let options = Options {
         runs: args.runs as usize,
         limit: Duration::from_secs(args.timeout),
+        clock: if args.cpu { Clock::Cpu } else { Clock::Wall },
         check: args.check,
     };
     let report = measure::measure(&programs, &engines, &probe, &options);
@@ -168,7 +172,8 @@ fn find_engines(args: &Args, probe: &Path) -> Result<Vec<Engine>, String> {
 fn vm_path(given: Option<&Path>) -> Result<PathBuf, String> {
     if let Some(path) = given {
         return if path.is_file() {
-            Ok(path.to_owned())
+            // A bare file name would be searched on PATH when it is started.
+            Ok(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
         } else {
             Err(format!("there is no vm at {}", path.display()))
         };

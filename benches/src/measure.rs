@@ -15,6 +15,15 @@ use crate::{
     stats,
 };
 
+/// The time that is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// From start to exit, as a user sees it.
+    Wall,
+    /// What all threads used of the processors; steadier on a busy machine.
+    Cpu,
+}
+
 /// How to measure.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -22,6 +31,8 @@ pub struct Options {
     pub runs: usize,
     /// Longest time for one run.
     pub limit: Duration,
+    /// Which time counts.
+    pub clock: Clock,
     /// Times are not of interest: each program runs once, to see that it works.
     pub check: bool,
 }
@@ -97,6 +108,10 @@ pub fn measure(
     Report {
         machine: Machine::current(),
         runs: rounds,
+        clock: match options.clock {
+            Clock::Wall => "wall time",
+            Clock::Cpu => "processor time",
+        },
         engines: infos,
         rows,
     }
@@ -136,7 +151,11 @@ fn run_rounds(
             }
             match process::run(&engine.command, &engine.arguments(file), options.limit) {
                 Ok(finished) => {
-                    runs.seconds.push(finished.time.as_secs_f64());
+                    let time = match options.clock {
+                        Clock::Wall => finished.wall,
+                        Clock::Cpu => finished.cpu,
+                    };
+                    runs.seconds.push(time.as_secs_f64());
                     runs.stdout = finished.stdout;
                 }
                 Err(failure) => results[i] = Err(failure.to_string()),
@@ -238,6 +257,7 @@ mod tests {
         let options = Options {
             runs: 3,
             limit: Duration::from_secs(5),
+            clock: Clock::Wall,
             check: false,
         };
         measure(programs, engines, Path::new("/dev/null"), &options)

@@ -2,7 +2,8 @@
 //!
 //! The clock starts before the process is created and stops when both of its output streams are
 //! closed, which is when it exits. Reader threads drain the streams, so that a chatty program can't
-//! block; past the time-out the process is killed.
+//! block; past the time-out the process is killed. Processor time is what the finished children of this
+//! process used, before and after; so only one run may go on at a time.
 
 use std::{
     ffi::OsStr,
@@ -14,11 +15,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::cpu;
+
 /// What a successful run gave.
 #[derive(Clone, Debug)]
 pub struct Finished {
     /// Wall time from creation to exit.
-    pub time: Duration,
+    pub wall: Duration,
+    /// Processor time of all its threads, user and system; where it can't be had, the wall time.
+    pub cpu: Duration,
     /// What it wrote to standard output, without trailing white space.
     pub stdout: String,
     /// What it wrote to standard error, without trailing white space.
@@ -63,6 +68,7 @@ pub fn run<S: AsRef<OsStr>>(
     args: &[S],
     limit: Duration,
 ) -> Result<Finished, Failure> {
+    let cpu_before = cpu::finished_children();
     let start = Instant::now();
     let mut child = Command::new(command)
         .args(args)
@@ -97,13 +103,18 @@ pub fn run<S: AsRef<OsStr>>(
         command: command.display().to_string(),
         source,
     })?;
-    let time = start.elapsed();
+    let wall = start.elapsed();
+    let cpu = match (cpu_before, cpu::finished_children()) {
+        (Some(before), Some(after)) => after.saturating_sub(before),
+        _ => wall,
+    };
     let [stdout, stderr] = outputs;
     if !status.success() {
         return Err(Failure::Status { status, stderr });
     }
     Ok(Finished {
-        time,
+        wall,
+        cpu,
         stdout,
         stderr,
     })
@@ -143,7 +154,7 @@ mod tests {
         let finished = shell("echo out; echo err >&2; sleep 0.02", 5000).unwrap();
         assert_eq!(finished.stdout, "out");
         assert_eq!(finished.stderr, "err");
-        assert!(finished.time >= Duration::from_millis(20));
+        assert!(finished.wall >= Duration::from_millis(20));
     }
 
     #[test]

@@ -153,11 +153,23 @@ mod tests {
             let source = fs::read_to_string(&program.path).unwrap();
             let check = "assert(got == \"";
             let at = source
-                .find(&check)
+                .find(check)
                 .unwrap_or_else(|| panic!("{id} asserts nothing"));
             assert!(
                 !source[at + check.len()..].starts_with('?'),
                 "{id} has no expected value"
+            );
+        }
+    }
+
+    #[test]
+    fn the_readme_lists_every_program() {
+        let readme = include_str!("../README.md");
+        for program in all() {
+            let id = program.id();
+            assert!(
+                readme.contains(&format!("`{id}`")),
+                "{id} is missing in README.md"
             );
         }
     }

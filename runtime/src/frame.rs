@@ -219,10 +219,19 @@ impl Iterator for Frames {
             let link = read_link(original);
             let is_lua = (*base.sub(2)).tag == tag::CLOSURE;
             let info = FrameInfo { base, pc: if is_lua { self.pc } else { std::ptr::null() }, link };
+            // A `__close` handler of an unwinding error stands on the
+            // boundary frame, which is gone: its catcher is what remains.
+            let unwinding = link.kind == CONT && link.cont == crate::native::cont::UNWIND;
+            let (from, link) = if unwinding {
+                let boundary = original.sub(link.delta as usize);
+                (boundary, read_link(boundary))
+            } else {
+                (original, link)
+            };
             if link.kind == CORO || link.delta == 0 {
                 self.base = std::ptr::null_mut();
             } else {
-                self.base = original.sub(link.delta as usize);
+                self.base = from.sub(link.delta as usize);
                 self.pc = link.pc;
             }
             Some(info)

@@ -2,7 +2,7 @@
 
 use crate::error::{OutOfMemory, Result};
 use crate::feedback::FeedbackSlot;
-use crate::object::{Closure, GcHeader, kind};
+use crate::object::{Closure, GcHeader, Str, kind};
 use crate::proto::{ProtoObj, ProtoStorage};
 use crate::state::Vm;
 use crate::value::{NIL, Value};
@@ -20,8 +20,9 @@ pub fn load_module(vm: &mut Vm, module: Arc<Module>) -> Result<*mut ProtoObj> {
     vm.heap.check(bytes)?;
     // Children have larger numbers than their parents: build from the end.
     let mut loaded: Vec<*mut ProtoObj> = vec![std::ptr::null_mut(); module.protos.len()];
+    let mut strings: Vec<*mut Str> = vec![std::ptr::null_mut(); module.strings.len()];
     for id in (0..module.protos.len()).rev() {
-        loaded[id] = load_proto(vm, &module, ProtoId(id as u32), &loaded)?;
+        loaded[id] = load_proto(vm, &module, ProtoId(id as u32), &loaded, &mut strings)?;
     }
     Ok(loaded[0])
 }
@@ -31,6 +32,7 @@ fn load_proto(
     module: &Arc<Module>,
     id: ProtoId,
     loaded: &[*mut ProtoObj],
+    strings: &mut [*mut Str],
 ) -> std::result::Result<*mut ProtoObj, OutOfMemory> {
     let spec = &module.protos[id.0 as usize];
     let mut consts = Vec::with_capacity(spec.consts.len() + 1);
@@ -42,7 +44,14 @@ fn load_proto(
             Const::True => Value::bool(true),
             Const::Int(i) => Value::int(i),
             Const::Float(f) => Value::float(f),
-            Const::Str(s) => Value::str(vm.heap.try_str(module.str(s))?),
+            Const::Str(s) => {
+                // One object for all uses of a string in the module.
+                let known = &mut strings[s.0 as usize];
+                if known.is_null() {
+                    *known = vm.heap.try_str(module.str(s))?;
+                }
+                Value::str(*known)
+            }
         });
     }
     let mut storage = ProtoStorage {

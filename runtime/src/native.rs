@@ -103,10 +103,10 @@ fn cont_pass(cx: &mut Cx<'_>, first: usize, n: usize) -> Result<Ret> {
 
 fn cont_tostring(cx: &mut Cx<'_>, first: usize, n: usize) -> Result<Ret> {
     let v = if n == 0 { NIL } else { cx.slot(first) };
-    if !v.is_str() {
-        return Err(cx.error("'__tostring' must return a string"));
+    match crate::ops::meta::concat_operand(cx.vm, v) {
+        Some(s) => cx.ret(Value::str(s)),
+        None => Err(cx.error("'__tostring' must return a string")),
     }
-    cx.ret(v)
 }
 
 fn cont_pairs(cx: &mut Cx<'_>, first: usize, n: usize) -> Result<Ret> {

@@ -179,7 +179,8 @@ pub struct HashPart {
     pub len: u32,
     /// Entries that fit.
     pub cap: u32,
-    /// `index_mask + 1` entry numbers + 1; 0 is empty.
+    /// `index_mask + 1` places: entry number + 1 in the bits of the mask,
+    /// bits of the hash in the others; 0 is empty.
     pub index: *mut u32,
     /// Size of the index - 1, a power of two minus one.
     pub index_mask: u32,

@@ -200,6 +200,7 @@ impl Vm {
             status: ThreadStatus::Running,
             wrapped: false,
             host_calls: 0,
+            catchers: 0,
             handlers: 0,
             hook: Hook::default(),
         });
@@ -344,6 +345,7 @@ impl Vm {
                 status: ThreadStatus::Suspended,
                 wrapped: false,
             host_calls: 0,
+            catchers: 0,
                 handlers: 0,
                 hook,
             }))
@@ -439,7 +441,9 @@ impl Vm {
         let mut text = crate::debug::chunk_id(proto.source());
         let line = frame.pos().line;
         if line == 0 {
-            text.extend_from_slice(b":?: ");
+            // Stripped: what an instruction raises says so, what a host
+            // function raises has no position.
+            return if level == 0 { b"?:-1: ".to_vec() } else { Vec::new() };
         } else {
             text.extend_from_slice(format!(":{line}: ").as_bytes());
         }

@@ -27,6 +27,10 @@ pub const ERROR_STACK: usize = 4_000;
 /// Slots of a new coroutine's stack.
 pub const INITIAL_CORO: usize = 56;
 
+/// Protected calls may nest this deep on a thread ("C stack overflow"), as
+/// in PUC Lua, where they take native stack.
+pub const MAX_CATCHERS: u32 = 200;
+
 /// What a thread is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -95,6 +99,8 @@ pub struct Thread {
     pub wrapped: bool,
     /// Host calls under way on this thread: it can't yield across them.
     pub host_calls: u32,
+    /// Protected calls (`pcall`, `xpcall`) under way, one inside the other.
+    pub catchers: u32,
     /// Message handlers running, one inside the other.
     pub handlers: u32,
     /// Its hook.

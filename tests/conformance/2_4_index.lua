@@ -181,6 +181,7 @@ for k, v in pairs(pp) do io.write(k, "=", v, " ") end
 print()
 print(select("#", pairs(setmetatable({}, { __pairs = function() return 1, 2, 3, 4, 5 end }))))
 print(pairs(setmetatable({}, { __pairs = function() end })))
+
 print("-- ipairs respects __index, next does not")
 for i, v in ipairs(setmetatable({ 1, 2 }, { __index = function(_, i) if i < 6 then return i * 10 end end })) do io.write(i, "=", v, " ") end
 print()

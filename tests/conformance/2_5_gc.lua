@@ -6,6 +6,7 @@ print(math.type(collectgarbage("count")), collectgarbage("count") > 0)
 print(collectgarbage("isrunning"))
 print(collectgarbage("stop"), collectgarbage("isrunning"))
 print(collectgarbage("restart"), collectgarbage("isrunning"))
+collectgarbage("incremental")          -- hosts differ in the mode they start with
 print(collectgarbage("incremental"), collectgarbage("generational"), collectgarbage("incremental"))
 print(type(collectgarbage("setpause", 200)), type(collectgarbage("setstepmul", 100)))
 collectgarbage("incremental", 200, 100, 13)
@@ -139,6 +140,7 @@ setmetatable({}, { __gc = function()
   note("made " .. #t)
 end })
 flush()
+
 print("-- closures, upvalues and coroutines keep and release")
 do
   local function holder()
@@ -164,7 +166,10 @@ flush()
 do
   -- An abandoned self-referring coroutine.
   local co
-  co = coroutine.wrap(function() local self = co; coroutine.yield(setmetatable({ self }, { __gc = function() note("cycle freed") end })) end)
+  co = coroutine.wrap(function()
+    local self = co;
+    coroutine.yield(setmetatable({ self }, { __gc = function() note("cycle freed") end }))
+  end)
   co()
   co = nil
 end

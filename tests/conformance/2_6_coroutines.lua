@@ -65,7 +65,8 @@ while status(co) ~= "dead" do input = input + 1 print("->", resume(co, input)) e
 print("-- yield across metamethods")
 local mt = {}
 local ops = setmetatable({}, mt)
-for _, e in ipairs { "add", "sub", "mul", "div", "mod", "pow", "idiv", "unm", "band", "bor", "bxor", "shl", "shr", "bnot", "concat", "len", "eq", "lt", "le", "index", "call" } do
+for _, e in ipairs { "add", "sub", "mul", "div", "mod", "pow", "idiv", "unm", "band", "bor", "bxor", "shl", "shr",
+  "bnot", "concat", "len", "eq", "lt", "le", "index", "call" } do
   mt["__" .. e] = function() return yield(e) end
 end
 mt.__newindex = function(_, k, v) yield("newindex " .. k .. "=" .. v) end
@@ -128,7 +129,13 @@ co = wrap(function() local function loop(k) if k == 0 then return "tail" end ret
 print(co())
 
 print("-- coroutines in coroutines")
-local function nest(k) if k == 0 then yield("inner") return "leaf" end local c = wrap(nest) local r = c(k - 1) yield(r .. k) return c() .. k end
+local function nest(k)
+  if k == 0 then yield("inner") return "leaf" end
+  local c = wrap(nest)
+  local r = c(k - 1)
+  yield(r .. k)
+  return c() .. k
+end
 co = wrap(nest)
 print(co(5)) print(co())
 local outer
@@ -185,7 +192,11 @@ print(total)
 threads = nil
 collectgarbage()
 local shared = 0
-local a, b = wrap(function() while true do shared = shared + 1 yield() end end), wrap(function() while true do shared = shared * 2 yield() end end)
+local a, b = wrap(function()
+  while true do shared = shared + 1 yield() end
+end), wrap(function()
+  while true do shared = shared * 2 yield() end
+end)
 for _ = 1, 5 do a() b() end
 print(shared)
 local function counter()

@@ -164,6 +164,7 @@ do
   end })
 end
 flush()
+
 print("-- results of handlers are ignored")
 local function ignoring() local x <close> = setmetatable({}, { __close = function() return "ignored", 1, 2 end }) return "kept" end
 print(ignoring())
@@ -194,7 +195,9 @@ co = coroutine.wrap(function() local x <close> = C "wrap closes"; error("wrap er
 print(pcall(co)) flush()
 print(coroutine.close(coroutine.create(print)))
 print(pcall(coroutine.close, coroutine.running()))
-co = coroutine.wrap(function() return pcall(function() local x <close> = C "pcall in coroutine"; coroutine.yield(1); error("after yield", 0) end) end)
+co = coroutine.wrap(function()
+  return pcall(function() local x <close> = C "pcall in coroutine"; coroutine.yield(1); error("after yield", 0) end)
+end)
 print(co()) print(co()) flush()
 
 print("-- many")

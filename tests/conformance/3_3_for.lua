@@ -67,7 +67,8 @@ print(run("1", 2)) print(run(1, "2")) print(run(1, 2, "1")) print(run("0x1", "1e
 print("-- wrong bounds")
 for _, text in ipairs { "for i = nil, 2 do end",
   "for i = 1, {} do end", "for i = 1, 2, true do end", "for i = 1, 2, 0 do end", "for i = 1.0, 2, 0 do end", "for i = 1, 2, 0.0 do end",
-  "for i = 1 do end", "for i do end", "for 1 = 1, 2 do end", "for i, j = 1, 2 do end", "for i = 1, 2, 3, 4 do end", "for a.b in x do end" } do
+  "for i = 1 do end", "for i do end", "for 1 = 1, 2 do end", "for i, j = 1, 2 do end", "for i = 1, 2, 3, 4 do end",
+    "for a.b in x do end" } do
   local f, e = load(text, "=s")
   if f then e = select(2, pcall(f)) end
   print(e)
@@ -160,5 +161,9 @@ local function zip(...)
 end
 for p, q, r in zip({ 1, 2 }, { "a", "b" }, { true, false }) do io.write(tostring(p), q, tostring(r), " ") end print()
 local total = 0
-for a, b, c, d, e, f, g, h in function(_, k) if not k then return 1, 2, 3, 4, 5, 6, 7, 8 end end do total = a + b + c + d + e + f + g + h end
+for a, b, c, d, e, f, g, h in function(_, k)
+  if not k then return 1, 2, 3, 4, 5, 6, 7, 8 end
+end do
+  total = a + b + c + d + e + f + g + h
+end
 print(total)

@@ -143,5 +143,7 @@ counters[1].inc() counters[2].inc() counters[2].inc()
 print(counters[1].get(), counters[2].get(), counters[3].get())
 
 print("-- what can't be called")
-print(pcall(function() local x = 5 x() end)) print(pcall(function() undefinedfunction() end)) print(pcall(function() local x = {} x.y.z() end))
+print(pcall(function() local x = 5 x() end))
+print(pcall(function() undefinedfunction() end))
+print(pcall(function() local x = {} x.y.z() end))
 print(pcall(function() local x = {} x.y() end)) print(pcall(function() ("s")() end)) print(pcall(nil))

@@ -42,7 +42,8 @@ print("-- comparisons against constants")
 local function small(x)
   return (x < 5 and "1" or "0") .. (x <= 5 and "1" or "0") .. (x > 5 and "1" or "0") .. (x >= 5 and "1" or "0") .. (x == 5 and "1" or "0")
     .. (5 < x and "1" or "0") .. (5 <= x and "1" or "0") .. (5 > x and "1" or "0") .. (5 >= x and "1" or "0")
-    .. (x < 5.5 and "1" or "0") .. (x >= -3 and "1" or "0") .. (x == 5.0 and "1" or "0") .. (x ~= 5.5 and "1" or "0") .. (x < 1000000 and "1" or "0")
+    .. (x < 5.5 and "1" or "0") .. (x >= -3 and "1" or "0") .. (x == 5.0 and "1" or "0")
+    .. (x ~= 5.5 and "1" or "0") .. (x < 1000000 and "1" or "0")
 end
 print(small(4), small(5), small(6), small(5.0), small(5.5), small(nan), small(-inf), small(maxi), small(mini))
 local function eqk(x) return x == nil, x == true, x == false, x == "s", x == 1, x ~= nil, x ~= "s" end

@@ -15,7 +15,9 @@ local a = ("a"):rep(30) .. ("b"):rep(30)
 local b = ("a"):rep(30) .. ("b"):rep(30)
 print(a == b, ({ [a] = "found" })[b], a .. "c" == b .. "c", #(a .. b .. a))
 print(("x" .. "\0" .. "y"):byte(1, -1))
-print(pcall(function() return "a" .. nil end)) print(pcall(function() return {} .. "a" end)) print(pcall(function() return 1 .. true .. "x" end))
+print(pcall(function() return "a" .. nil end))
+print(pcall(function() return {} .. "a" end))
+print(pcall(function() return 1 .. true .. "x" end))
 print(pcall(function() local t = {} return "a" .. t.b .. "c" end)) print(pcall(function() return print .. "x" end))
 local order = {}
 local function n(v) order[#order + 1] = v return v end
@@ -47,7 +49,8 @@ print("-- precedence, from low to high: or, and, comparison, |, ~, &, shift, ..,
 print(1 or 2 and nil, nil and 1 or 2, false or 1 == 1, 1 < 2 and 2 < 3, (1 | 2) == 3, 5 & 3 | 8, 5 | 3 & 8, 6 ~ 3 & 1, 1 | 2 ~ 3)
 print(1 << 2 + 1, 1 + 1 << 2, "a" .. 1 + 2, 2 * 3 .. 4, 1 .. 2 * 3, 3 & 1 << 1)
 print(2 + 3 * 4, 2 * 3 + 4, 10 - 2 - 3, 2 ^ 3 ^ 2, 2 ^ -1, -2 ^ 2, (-2) ^ 2, not 1 == 2, not (1 == 2), -3 % 5, -(3 % 5), 2 * -3)
-print(7 // 2 * 2, 7 % 4 * 2, 2 * 7 % 4, 8 / 4 / 2, #"abc" + 1, -#"abc", not nil == true, ~0 & 0xF, ~(0 & 0xF), - - 2, not not nil, ~ ~7, -~7, ~-7)
+print(7 // 2 * 2, 7 % 4 * 2, 2 * 7 % 4, 8 / 4 / 2, #"abc" + 1, -#"abc", not nil == true, ~0 & 0xF, ~(0 & 0xF), - - 2,
+  not not nil, ~ ~7, -~7, ~-7)
 print("a" .. "b" == "ab", "a" < "b" .. "c", 1 .. 2 == "12", 2 ^ 2 .. "", -2 .. "", 1 + 1 == 2 and "yes" or "no", "x" .. -1 ^ 2)
 print(({ 1, 2 })[1] + 1, ("x"):rep(2) .. "y", (function() return 5 end)() * 2, -({ 5 })[1], #{ 1, 2 } * 3, 2 ^ #"ab")
 print(1 + 2 < 4, 1 < 2 == true, 5 > 3 == not false, "10" + 1 .. "", 3 - -3, 3 - - - 3, 2^2^3 == 2^(2^3), (2^2)^3)
@@ -94,7 +97,8 @@ x1000 = nil
 order = {}
 x = { n(1), [n(2)] = n(3), n(4), k = n(5) }
 print(table.concat(order, " "))
-for _, text in ipairs { "x = {1 2}", "x = {,}", "x = {;}", "x = {1,,2}", "x = {[1] 2}", "x = {a = }", "x = {a, b c}", "x = {[1 = 2}", "x = {1", "x = {1,", "x = {\n1,\n2" } do
+for _, text in ipairs { "x = {1 2}", "x = {,}", "x = {;}", "x = {1,,2}", "x = {[1] 2}", "x = {a = }", "x = {a, b c}",
+  "x = {[1 = 2}", "x = {1", "x = {1,", "x = {\n1,\n2" } do
   print((select(2, load(text, "=s"))))
 end
 local deep = "x"

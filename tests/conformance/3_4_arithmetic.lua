@@ -17,7 +17,7 @@ print("-- addition, subtraction, multiplication")
 p(1 + 2, 1 + 2.0, 1.5 + 1.5, -1 + 1, 0.1 + 0.2, 1e308 + 1e308)
 p(maxi + 1, mini - 1, maxi + maxi, mini + mini, maxi * 2, mini * -1, mini * mini, maxi * maxi, -mini)
 p(3 * 4, 3 * 4.0, -3 * 0, -3 * 0.0, 1e200 * 1e200, 0 * inf, 2^62 * 2, 4611686018427387904 * 2)
-p(5 - 7, 5.5 - 7, maxi - -1, inf - inf, 1 - 1.0, -0.0 - 0, 0 - 0.0, -(0.0), -(0))
+p(5 - 7, 5.5 - 7, maxi - -1, inf - inf, 1 - 1.0, -0.0 - 0.0, 0 - 0.0, -(0.0), -(0))
 
 print("-- division and power are floats")
 p(7 / 2, 6 / 3, 1 / 0, -1 / 0, 0 / 0, 1 / -0.0, maxi / 1, 7 / 2.0, mini / -1)
@@ -25,12 +25,14 @@ p(2 ^ 10, 2 ^ 0.5, 2 ^ -1, (-2) ^ 2, -2 ^ 2, (-8) ^ (1 / 3), 0 ^ 0, inf ^ 0, 2 ^
 
 print("-- floor division")
 p(7 // 2, -7 // 2, 7 // -2, -7 // -2, 6 // 3, -6 // 3, 0 // 5, mini // -1, maxi // -1, mini // 1, mini // maxi)
-p(7 // 2.0, -7 // 2.0, 7.5 // 2, -7.5 // 2, 1 // 0.0, -1 // 0.0, 0 // 0.0, 5 // inf, -5 // inf, 5 // -inf, inf // 2, 1e308 // 1e-308, -0.0 // 1, 5.3 // 0.1)
+p(7 // 2.0, -7 // 2.0, 7.5 // 2, -7.5 // 2, 1 // 0.0, -1 // 0.0, 0 // 0.0, 5 // inf, -5 // inf, 5 // -inf, inf // 2,
+  1e308 // 1e-308, -0.0 // 1, 5.3 // 0.1)
 print(pcall(function() return 1 // 0 end)) print(pcall(function() local z = 0 return mini // z end))
 
 print("-- modulo: the sign of the divisor")
 p(7 % 3, -7 % 3, 7 % -3, -7 % -3, 6 % 3, -6 % 3, 0 % 5, mini % -1, maxi % mini, mini % maxi, mini % 2, 5 % maxi, -5 % maxi)
-p(7 % 3.0, -7 % 3.0, 7 % -3.0, -7 % -3.0, 5.5 % 2, -5.5 % 2, 5 % inf, -5 % inf, 5 % -inf, -5 % -inf, inf % 5, 5 % 0.0, -6 % 3.0, 6 % -3.0, 0.0 % -1, -0.0 % 1)
+p(7 % 3.0, -7 % 3.0, 7 % -3.0, -7 % -3.0, 5.5 % 2, -5.5 % 2, 5 % inf, -5 % inf, 5 % -inf, -5 % -inf, inf % 5, 5 % 0.0,
+  -6 % 3.0, 6 % -3.0, 0.0 % -1, -0.0 % 1)
 p(1e15 % 7, -1e15 % 7, 2^53 % 3, -2^53 % 3, 0.1 % 0.01, 1e308 % 3, 5e-324 % 1, -5e-324 % 1)
 print(pcall(function() return 1 % 0 end)) print(pcall(function() local z = 0 return mini % z end))
 for _, a in ipairs { 7, -7, 7.5, -7.5, maxi, mini } do
@@ -85,7 +87,8 @@ print(1 .. 2 == "12", 1.5 .. 2, (1 + 1) .. (2 * 2))
 print("-- conversion to integers in library arguments and keys")
 print(("x"):rep(3.0), ("x"):rep("2"), pcall(string.rep, "x", 1.5))
 print(#table.pack(table.unpack({ 1, 2, 3 }, 1.0, "2")), ("abc"):sub(2.0, "3"), pcall(string.sub, "abc", "x"))
-print(math.tointeger(3.0), math.tointeger(3.5), math.tointeger(2^63), math.tointeger(-2^63), string.format("%d", 3.0), pcall(string.format, "%d", 3.5))
+print(math.tointeger(3.0), math.tointeger(3.5), math.tointeger(2^63), math.tointeger(-2^63), string.format("%d", 3.0),
+  pcall(string.format, "%d", 3.5))
 
 print("-- increments of counters of both kinds")
 local i, f = maxi - 2, 2^53 - 2

@@ -10,20 +10,33 @@ print(pcall(print, setmetatable({}, { __tostring = function() error("in tostring
 print("-- type, tostring, tonumber")
 print(type(nil), type(1), type("x"), type({}), type(print), type(coroutine.create(print)), type(io.stdout))
 print(pcall(type))
-for _, v in ipairs { "10", "1e1", "0x10", " 5 ", "5.", ".5", "0x.8", "1e", "", " ", "0x", "1 1", "1,5", "inf", "nan", "0b1", "1e500", "-0", "-0.0", "- 1", "+1", "0x-1", "-0x1", "1\n", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809", "0xffffffffffffffffff", "1_000", "1e+5", "1E-2", "0x1p-2", "0X1P+3" } do
+for _, v in ipairs { "10", "1e1", "0x10", " 5 ", "5.", ".5", "0x.8", "1e", "", " ", "0x", "1 1", "1,5", "inf", "nan",
+  "0b1", "1e500", "-0", "-0.0", "- 1", "+1", "0x-1", "-0x1", "1\n", "9223372036854775807", "9223372036854775808",
+  "-9223372036854775808", "-9223372036854775809", "0xffffffffffffffffff", "1_000", "1e+5", "1E-2", "0x1p-2",
+  "0X1P+3" } do
   io.write(tostring(tonumber(v)), " ")
 end
 print()
 print(tonumber(5), tonumber(5.5), tonumber(nil), tonumber({}), tonumber(true), tonumber(print))
 print(pcall(tonumber))
-for _, c in ipairs { { "10", 2 }, { "777", 8 }, { "ff", 16 }, { "FF", 16 }, { "zZ", 36 }, { " 11 ", 2 }, { "-101", 2 }, { "12", 2 }, { "", 10 }, { "1e1", 10 }, { "1.0", 10 }, { "8", 8 }, { "7fffffffffffffff", 16 }, { "ffffffffffffffff", 16 }, { "1ffffffffffffffff", 16 }, { "- 1", 10 }, { "+5", 10 }, { "0x10", 16 } } do
+for _, c in ipairs { { "10", 2 }, { "777", 8 }, { "ff", 16 }, { "FF", 16 }, { "zZ", 36 }, { " 11 ", 2 }, { "-101", 2 },
+  { "12", 2 }, { "", 10 }, { "1e1", 10 }, { "1.0", 10 }, { "8", 8 }, { "7fffffffffffffff", 16 }, { "ffffffffffffffff",
+  16 }, { "1ffffffffffffffff", 16 }, { "- 1", 10 }, { "+5", 10 }, { "0x10", 16 } } do
   io.write(tostring(tonumber(c[1], c[2])), " ")
 end
 print()
 print(pcall(tonumber, "1", 1)) print(pcall(tonumber, "1", 37)) print(pcall(tonumber, 1, 10)) print(pcall(tonumber, "1", "x"))
 
 print("-- rawequal, rawget, rawset, rawlen")
-local mt = { __index = function() return "mm" end, __newindex = function() error "no" end, __eq = function() return true end, __len = function() return 99 end }
+local mt = { __index = function()
+  return "mm"
+end, __newindex = function()
+  error "no"
+end, __eq = function()
+  return true
+end, __len = function()
+  return 99
+end }
 local a, b = setmetatable({ 1, 2 }, mt), setmetatable({}, mt)
 print(a == b, rawequal(a, b), rawequal(a, a), rawequal(1, 1.0), rawequal("a", "a"), rawequal(nil, nil))
 print(a.x, rawget(a, "x"), rawget(a, 1), rawset(a, "x", 5) == a, a.x, #a, rawlen(a), rawlen("abc"))
@@ -36,8 +49,18 @@ for k in pairs { 10, 20, 30, x = 1, y = 2, [2.5] = 3 } do keys[#keys + 1] = tost
 table.sort(keys) print(table.concat(keys, " "))
 local f, s, c = pairs { 1 } print(f == next, type(s), c)
 f, s, c = ipairs { 1 } print(type(f), type(s), c, f(s, 0), f(s, 1))
-print(pcall(pairs)) print(select("#", pairs(nil)), (pairs(nil)) == next) print(pcall(function() for _ in pairs(nil) do end end)) print(pcall(ipairs)) print(select("#", ipairs(nil))) print(pcall(function() for _ in ipairs(nil) do end end))
-for i, ch in ipairs(setmetatable({}, { __index = function(_, i) return i <= 3 and i * 10 or nil end })) do io.write(i, ":", ch, " ") end print()
+print(pcall(pairs))
+print(select("#", pairs(nil)), (pairs(nil)) == next)
+print(pcall(function() for _ in pairs(nil) do end end))
+print(pcall(ipairs))
+print(select("#", ipairs(nil)))
+print(pcall(function() for _ in ipairs(nil) do end end))
+for i, ch in ipairs(setmetatable({}, { __index = function(_, i)
+  return i <= 3 and i * 10 or nil
+end })) do
+  io.write(i, ":", ch, " ")
+end
+print()
 
 print("-- select")
 print(select("#"), select("#", nil, nil), select(1, "a", "b"), select(2, "a", "b"), select(-1, "a", "b"), (select(3, "a")))
@@ -45,17 +68,28 @@ print(pcall(select, 0, 1), pcall(select, -5, 1), pcall(select, "#"), pcall(selec
 
 print("-- load: strings")
 print(load("return 1 + 1")(), load("x = ", "=name"), load("syntax error here"))
-print(load("return ...", "chunk")(1, 2)) print(select(2, load("error", "=(named)"))) print(select(2, load("x x", "@file.lua"))) print(select(2, load("x x", "a string chunk\nwith lines")))
-print(select(2, load("x x", ("long "):rep(30)))) print(select(2, load("x x", "@" .. ("dir/"):rep(30) .. "f.lua"))) print(select(2, load("x x", "=" .. ("n"):rep(100))))
+print(load("return ...", "chunk")(1, 2))
+print(select(2, load("error", "=(named)")))
+print(select(2, load("x x", "@file.lua")))
+print(select(2, load("x x", "a string chunk\nwith lines")))
+print(select(2, load("x x", ("long "):rep(30))))
+print(select(2, load("x x", "@" .. ("dir/"):rep(30) .. "f.lua")))
+print(select(2, load("x x", "=" .. ("n"):rep(100))))
 print(select(2, load("x x\n\n"))) print(select(2, load("\nx x"))) print(select(2, load("x x", "")))
 print(select(2, load("x x", "=")), select(2, load("x x", "@")))
 print(pcall(load, 5)) print(pcall(load)) print((pcall(load, "return 1", 5))) print(load(5 .. "", "=n"))
-print(pcall(load("error('msg')", "=chunk"))) print(pcall(load("error('msg')", "@chunk.lua"))) print(pcall(load("\n\nerror('msg')", "source text")))
+print(pcall(load("error('msg')", "=chunk")))
+print(pcall(load("error('msg')", "@chunk.lua")))
+print(pcall(load("\n\nerror('msg')", "source text")))
 
 print("-- load: functions")
 local function reader(parts) local i = 0 return function() i = i + 1 return parts[i] end end
-print(load(reader { "return ", "1", "+2" })(), load(reader { "ret", "urn 'spl", "it'" })(), load(reader { "return 5", "", "this is not read" })())
-print(type(load(reader {}))) print(load(reader { "x x" }, "=r")) print(pcall(load, function() return {} end)) print(pcall(load, function() error("in reader", 0) end))
+print(load(reader { "return ", "1", "+2" })(), load(reader { "ret", "urn 'spl", "it'" })(), load(reader { "return 5",
+  "", "this is not read" })())
+print(type(load(reader {})))
+print(load(reader { "x x" }, "=r"))
+print(pcall(load, function() return {} end))
+print(pcall(load, function() error("in reader", 0) end))
 local n = 0
 local loaded = load(function()
   n = n + 1
@@ -99,10 +133,17 @@ print("-- _G, _VERSION")
 print(_G._G == _G, _VERSION, _G.print == print, type(_ENV))
 local globals = {}
 for k in pairs(_G) do globals[#globals + 1] = k end
-local standard = { "_G", "_VERSION", "assert", "collectgarbage", "coroutine", "debug", "dofile", "error", "getmetatable", "io", "ipairs", "load", "loadfile", "math", "next", "os", "package", "pairs", "pcall", "print", "rawequal", "rawget", "rawlen", "rawset", "require", "select", "setmetatable", "string", "table", "tonumber", "tostring", "type", "utf8", "warn", "xpcall" }
+local standard = { "_G", "_VERSION", "assert", "collectgarbage", "coroutine", "debug", "dofile", "error",
+  "getmetatable", "io", "ipairs", "load", "loadfile", "math", "next", "os", "package", "pairs", "pcall", "print",
+  "rawequal", "rawget", "rawlen", "rawset", "require", "select", "setmetatable", "string", "table", "tonumber",
+  "tostring", "type", "utf8", "warn", "xpcall" }
 local missing, known = {}, { arg = true }
 for _, k in ipairs(standard) do known[k] = true if _G[k] == nil then missing[#missing + 1] = k end end
 print("missing: " .. table.concat(missing, " "))
 local extra = {}
-for _, k in ipairs(globals) do if not known[k] and (k == "unpack" or k == "loadstring" or k == "setfenv" or k == "module" or k == "bit32") then extra[#extra + 1] = k end end
+for _, k in ipairs(globals) do
+  if not known[k] and (k == "unpack" or k == "loadstring" or k == "setfenv" or k == "module" or k == "bit32") then
+    extra[#extra + 1] = k
+  end
+end
 print("from older versions: " .. table.concat(extra, " "))

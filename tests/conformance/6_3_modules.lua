@@ -1,9 +1,13 @@
 -- Manual 6.3: require and package.
 
 print("-- what the library holds")
-for _, k in ipairs { "config", "cpath", "loaded", "loadlib", "path", "preload", "searchers", "searchpath" } do print(k, type(package[k])) end
+for _, k in ipairs { "config", "cpath", "loaded", "loadlib", "path", "preload", "searchers", "searchpath" } do
+  print(k, type(package[k]))
+end
 print(#package.searchers, package.loaded._G == _G, package.loaded.string == string, package.loaded.package == package)
-for _, k in ipairs { "coroutine", "debug", "io", "math", "os", "string", "table", "utf8" } do assert(package.loaded[k] == _G[k] and require(k) == _G[k]) end
+for _, k in ipairs { "coroutine", "debug", "io", "math", "os", "string", "table", "utf8" } do
+  assert(package.loaded[k] == _G[k] and require(k) == _G[k])
+end
 print(package.config:sub(1, 1) == "/" or package.config:sub(1, 1) == "\\", package.config:match("^.\n;\n%?\n!\n%-") ~= nil)
 
 print("-- a temporary folder of modules")
@@ -44,7 +48,9 @@ module("bad_run", "error('while loading')") ok, e = pcall(require, "bad_run") pr
 module("bad_value", "error({ code = 3 })") ok, e = pcall(require, "bad_value") print(ok, e.code)
 ok, e = pcall(require, "no_such_module") print(ok, short(e))
 print(pcall(require)) print(pcall(require, {}))
-module("cycle_a", "return { b = require 'cycle_b' }") module("cycle_b", "return { a = package.loaded.cycle_a }") print(require("cycle_a").b.a)
+module("cycle_a", "return { b = require 'cycle_b' }")
+module("cycle_b", "return { a = package.loaded.cycle_a }")
+print(require("cycle_a").b.a)
 
 print("-- preload")
 package.preload.virtual = function(...) print("loading", ...) return { from = "preload" } end
@@ -55,11 +61,15 @@ package.preload.notfunction = nil
 
 print("-- searchers")
 local original = package.searchers
-table.insert(package.searchers, 2, function(name) if name:find("^gen:") then return function(n, x) return n .. "|" .. tostring(x) end, "extra data" end return "\n\tnot a gen: module" end)
+table.insert(package.searchers, 2, function(name)
+  if name:find("^gen:") then return function(n, x) return n .. "|" .. tostring(x) end, "extra data" end
+  return "\n\tnot a gen: module"
+end)
 print(require "gen:thing") 
 ok, e = pcall(require, "unknown") print(short(e))
 table.remove(package.searchers, 2)
-package.searchers = { function() return nil end, function() end, function() return function() return "custom" end end } print((require "whatever"))
+package.searchers = { function() return nil end, function() end, function() return function() return "custom" end end }
+print((require "whatever"))
 package.searchers = { function(n) return "\n\tonly this" end } print((select(2, pcall(require, "zzz"))))
 package.searchers = {} print((select(2, pcall(require, "zzz"))))
 package.searchers = nil print((select(2, pcall(require, "zzz"))))
@@ -68,8 +78,14 @@ package.path = nil print((select(2, pcall(require, "zzz")))) package.path = base
 
 print("-- searchpath")
 print(short(package.searchpath("m1", package.path)), short((select(2, package.searchpath("zz", package.path)))))
-print((select(2, package.searchpath("a.b", "?.x;?.y", ".", "/")))) print((select(2, package.searchpath("a.b", "?.x", ".", "_")))) print((select(2, package.searchpath("a-b", "?.x", "-", "+")))) print((select(2, package.searchpath("a.b", "?.x", ""))))
-print((select(2, package.searchpath("x", "")))) print((select(2, package.searchpath("x", ";;")))) print((select(2, package.searchpath("x", "fixed/path")))) print(pcall(package.searchpath, "x"))
+print((select(2, package.searchpath("a.b", "?.x;?.y", ".", "/"))))
+print((select(2, package.searchpath("a.b", "?.x", ".", "_"))))
+print((select(2, package.searchpath("a-b", "?.x", "-", "+"))))
+print((select(2, package.searchpath("a.b", "?.x", ""))))
+print((select(2, package.searchpath("x", ""))))
+print((select(2, package.searchpath("x", ";;"))))
+print((select(2, package.searchpath("x", "fixed/path"))))
+print(pcall(package.searchpath, "x"))
 print((select(2, package.searchpath("m", "a/?/b/?.lua;?"))))
 
 print("-- loadlib and C searchers fail cleanly")

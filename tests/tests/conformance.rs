@@ -65,7 +65,10 @@ struct Outcome {
 
 fn repository() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().expect("the crate lies in the workspace").to_path_buf()
+    manifest
+        .parent()
+        .expect("the crate lies in the workspace")
+        .to_path_buf()
 }
 
 /// The `vm` program, or a panic that says how to build it.
@@ -73,8 +76,16 @@ fn vm() -> PathBuf {
     const HOW: &str = "build it with: cargo build --release -p strata --features cli \
                        (or name one in STRATA_VM)";
     if let Some(path) = std::env::var_os("STRATA_VM").map(PathBuf::from) {
-        let path = if path.is_absolute() { path } else { repository().join(path) };
-        assert!(path.is_file(), "STRATA_VM names {}, which is missing; {HOW}", path.display());
+        let path = if path.is_absolute() {
+            path
+        } else {
+            repository().join(path)
+        };
+        assert!(
+            path.is_file(),
+            "STRATA_VM names {}, which is missing; {HOW}",
+            path.display()
+        );
         return path;
     }
     // The test binary is TARGET/PROFILE/deps/conformance-HASH.
@@ -169,7 +180,12 @@ fn check(vm: &Path, case: &Case, form: Form, scratch: &Path) -> Result<(), Strin
     if let Form::Bytecode = form {
         let module = scratch.join(name).with_extension("bc");
         let mut compile = Command::new(vm);
-        compile.current_dir(folder).arg("compile").arg("-o").arg(&module).arg(name);
+        compile
+            .current_dir(folder)
+            .arg("compile")
+            .arg("-o")
+            .arg(&module)
+            .arg(name);
         let outcome = run(&mut compile, None);
         if outcome.status != Some(0) {
             // A program that doesn't compile must fail as it does from source.
@@ -194,8 +210,12 @@ fn judge(case: &Case, outcome: &Outcome) -> Result<(), String> {
     };
     match case.expect {
         Expect::Output => {
-            compare(&expected, &outcome.stdout)
-                .map_err(|e| format!("{e}\nexit status {status}, stderr: {}", text(&outcome.stderr)))?;
+            compare(&expected, &outcome.stdout).map_err(|e| {
+                format!(
+                    "{e}\nexit status {status}, stderr: {}",
+                    text(&outcome.stderr)
+                )
+            })?;
             if status != 0 {
                 return Err(format!("exit status {status}: {}", text(&outcome.stderr)));
             }
@@ -205,11 +225,19 @@ fn judge(case: &Case, outcome: &Outcome) -> Result<(), String> {
                 return Err("succeeded, but an error was expected".to_owned());
             }
             // `lua5.4: message` there, `vm: message` here.
-            let first = outcome.stderr.split(|&b| b == b'\n').next().unwrap_or_default();
+            let first = outcome
+                .stderr
+                .split(|&b| b == b'\n')
+                .next()
+                .unwrap_or_default();
             let first = first.strip_prefix(b"vm: ").unwrap_or(first);
             let expected = expected.strip_suffix(b"\n").unwrap_or(&expected);
             if first != expected {
-                return Err(format!("expected: {}\n     got: {}", text(expected), text(first)));
+                return Err(format!(
+                    "expected: {}\n     got: {}",
+                    text(expected),
+                    text(first)
+                ));
             }
         }
     }
@@ -254,8 +282,10 @@ fn check_all(what: &str, cases: &[Case]) {
     let vm = vm();
     let scratch = std::env::temp_dir().join(format!("strata-{what}-{}", std::process::id()));
     fs::create_dir_all(&scratch).expect("a scratch folder");
-    let jobs: Vec<(&Case, Form)> =
-        cases.iter().flat_map(|c| [(c, Form::Source), (c, Form::Bytecode)]).collect();
+    let jobs: Vec<(&Case, Form)> = cases
+        .iter()
+        .flat_map(|c| [(c, Form::Source), (c, Form::Bytecode)])
+        .collect();
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     let workers = thread::available_parallelism().map_or(1, usize::from);
@@ -264,7 +294,11 @@ fn check_all(what: &str, cases: &[Case]) {
             scope.spawn(|| {
                 while let Some(&(case, form)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if let Err(difference) = check(&vm, case, form, &scratch) {
-                        let name = case.program.file_name().unwrap_or_default().to_string_lossy();
+                        let name = case
+                            .program
+                            .file_name()
+                            .unwrap_or_default()
+                            .to_string_lossy();
                         let line = format!("--- {name} ({form:?})\n{difference}");
                         failures.lock().expect("no worker panicked").push(line);
                     }

@@ -3,9 +3,10 @@
 
 use crate::interp;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use strata_runtime::Vm;
 use strata_runtime::error::Result;
-use strata_runtime::heap;
+use strata_runtime::heap::{self, poll};
 use strata_runtime::load;
 use strata_runtime::metatable::{Event, metamethod};
 use strata_runtime::state::{Exec, VmConfig};
@@ -23,7 +24,11 @@ const EXEC: Exec = Exec {
 
 /// Compiles Lua source to a verified module; the error is the whole message.
 fn compile(source: &[u8], chunk_name: &[u8]) -> std::result::Result<Module, Vec<u8>> {
-    let module = strata_lua::compile(source, chunk_name).map_err(|e| e.message)?;
+    checked(strata_lua::compile(source, chunk_name).map_err(|e| e.message)?)
+}
+
+/// A module that the front end made, if the verifier accepts it.
+pub(crate) fn checked(module: Module) -> std::result::Result<Module, Vec<u8>> {
     match strata_spec::verify(&module) {
         Ok(()) => Ok(module),
         Err(e) => Err(format!("the compiler made invalid bytecode ({e}); please report this").into_bytes()),
@@ -70,6 +75,36 @@ pub fn call(vm: &mut Vm, f: Value, args: &[Value]) -> Result<(usize, usize)> {
         let n = interp::call_host(vm, base, at, args.len())?;
         Ok((at, n))
     }
+}
+
+/// Slot of the innermost frame's base; 0 outside of any frame.
+#[inline(always)]
+pub(crate) fn base_slot(vm: &Vm) -> usize {
+    if vm.base.is_null() { 0 } else { (vm.base as usize - vm.stack as usize) / size_of::<Value>() }
+}
+
+/// Lets the collector and finalizers have their turn, if it has come. To be
+/// called where the host enters the VM, between or inside calls.
+///
+/// # Errors
+/// A limit was reached, or a host function panicked, in a finalizer.
+#[inline]
+pub(crate) fn poll(vm: &mut Vm) -> Result<()> {
+    if vm.heap.poll.load(Ordering::Relaxed) == 0 { Ok(()) } else { poll_slow(vm) }
+}
+
+#[cold]
+fn poll_slow(vm: &mut Vm) -> Result<()> {
+    let bits = vm.heap.poll.load(Ordering::Relaxed);
+    if bits & (poll::GC | poll::STRESS) != 0 {
+        // SAFETY: no fast path is running: the host or a host function called.
+        unsafe { heap::safepoint(vm) };
+    }
+    if vm.heap.poll.load(Ordering::Relaxed) & poll::FINALIZERS != 0 && vm.limits.instructions != Some(0) {
+        let base = base_slot(vm);
+        interp::finalize(vm, base)?;
+    }
+    Ok(())
 }
 
 /// Takes the results of [`call`] off the stack.

@@ -1,7 +1,11 @@
 //! Strata: a tiered adaptive virtual machine for Lua 5.4.
 
+pub mod api;
+#[doc(hidden)]
 pub mod engine;
 mod interp;
+
+pub use api::*;
 
 pub use strata_lua as lua;
 pub use strata_runtime as runtime;

@@ -1,7 +1,7 @@
 -- Counts keys in hash tables: words, sparse integers, and pairs of both.
 -- Stresses: hash-part lookups and inserts, growth, traversal with pairs.
 
-local ROUNDS = 4000000
+local ROUNDS = 7000000
 local seed = 31
 
 local function random(n)
@@ -44,5 +44,5 @@ for number, count in pairs(by_number) do
 end
 
 local got = string.format("%d %d %d %d %d", distinct, total, squares, numbers, weighted)
-assert(got == "3072 4000000 31253902086 5000 279576973", "hash_counting: checksum is " .. got)
+assert(got == "3072 7000000 95710532776 5000 761336747", "hash_counting: checksum is " .. got)
 print("hash_counting " .. got)

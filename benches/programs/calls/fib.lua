@@ -8,6 +8,6 @@ local function fib(n)
   return fib(n - 1) + fib(n - 2)
 end
 
-local got = string.format("%d", fib(N))
-assert(got == "9227465", "fib: checksum is " .. got)
+local got = string.format("%d", fib(N) + fib(N - 2))
+assert(got == "12752043", "fib: checksum is " .. got)
 print("fib " .. got)

@@ -2,7 +2,7 @@
 -- Stresses: strided float array access, integer index arithmetic, trigonometry by table.
 
 local BITS = 13
-local ROUNDS = 66
+local ROUNDS = 110
 local cos, sin, pi, floor = math.cos, math.sin, math.pi, math.floor
 
 local N = floor(2 ^ BITS)

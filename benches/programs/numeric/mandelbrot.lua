@@ -1,7 +1,7 @@
 -- Escape-time iteration over a grid of the complex plane.
 -- Stresses: float multiply and add in locals, compare-and-branch, no tables.
 
-local SIZE, LIMIT = 800, 120
+local SIZE, LIMIT = 900, 120
 
 local function escape(cr, ci)
   local zr, zi = 0.0, 0.0
@@ -25,5 +25,5 @@ for row = 0, SIZE - 1 do
 end
 
 local got = string.format("%d/%d", inside, total)
-assert(got == "164411/3461744", "mandelbrot: checksum is " .. got)
+assert(got == "208019/4379039", "mandelbrot: checksum is " .. got)
 print("mandelbrot " .. got)

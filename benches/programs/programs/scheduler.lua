@@ -367,7 +367,7 @@ local function counters(kernel, workers, increments)
   for i = 1, workers do
     tasks[i] = kernel:spawn("counter" .. i, 1 + i % LEVELS, function(by)
       for _ = 1, increments do lock:with(bump, by) end
-      if i % 9 == 0 then error("worker " .. i .. " gives up") end
+      if i % 9 == 0 then error("worker " .. i .. " gives up", 0) end
       return by * increments
     end, i)
   end

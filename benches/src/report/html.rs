@@ -48,10 +48,11 @@ pub fn render(report: &Report) -> String {
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <title>Strata benchmarks</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-             <h1>Strata benchmarks</h1>\n<p class=\"dim\">{}; medians of {} interleaved runs, wall time \
+             <h1>Strata benchmarks</h1>\n<p class=\"dim\">{}; medians of {} interleaved runs, {} \
              of whole processes.</p>\n",
             escape(&report.machine.describe()),
-            report.runs
+            report.runs,
+            report.clock
         ),
     );
     summary(&mut out, report);
@@ -114,7 +115,8 @@ fn chart(out: &mut String, report: &Report) {
         push(
             out,
             format_args!(
-                "<span class=\"key bar{i}\"></span>{}",
+                "<span class=\"key bar{}\"></span>{}",
+                i % svg::COLORS,
                 escape(&report.pair_name(pair))
             ),
         );

@@ -18,6 +18,8 @@ pub struct Report {
     pub machine: Machine,
     /// Runs behind each median.
     pub runs: usize,
+    /// What the times are: wall time or processor time.
+    pub clock: &'static str,
     /// The columns.
     pub engines: Vec<EngineInfo>,
     /// The programs, by group.
@@ -77,11 +79,11 @@ pub struct Row {
 pub enum Cell {
     /// It ran.
     Measured {
-        /// Median wall time in seconds.
+        /// Median time in seconds.
         median: f64,
         /// `(max - min) / median`.
         spread: f64,
-        /// All wall times in seconds, in order.
+        /// All times in seconds, in order.
         seconds: Vec<f64>,
     },
     /// It failed, or printed something else than the other engines.
@@ -94,7 +96,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// The cell for these wall times.
+    /// The cell for these times.
     pub fn measured(seconds: Vec<f64>) -> Self {
         match stats::median(&seconds) {
             Some(median) => Cell::Measured {
@@ -312,6 +314,7 @@ pub(crate) mod tests {
                 unix_time: 1_709_210_096,
             },
             runs: 1,
+            clock: "wall time",
             engines: vec![
                 engine("vm", true),
                 engine("lua5.4", false),

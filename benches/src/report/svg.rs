@@ -21,6 +21,9 @@ const GAP: f64 = 7.0;
 const GROUP_GAP: f64 = 26.0;
 const TOP: f64 = 24.0;
 
+/// How many colours the style sheet has; comparisons beyond share them.
+pub(super) const COLORS: usize = 6;
+
 /// The horizontal axis: a range of powers of two.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Axis {
@@ -158,9 +161,10 @@ fn bar(
     push(
         out,
         format_args!(
-            "<rect class=\"bar{index}\" x=\"{from:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\">\
+            "<rect class=\"bar{}\" x=\"{from:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\">\
              <title>{}: {ratio:.3}</title></rect>\n\
              <text class=\"value\" text-anchor=\"{anchor}\" x=\"{at:.1}\" y=\"{:.1}\">{ratio:.2}</text>\n",
+            index % COLORS,
             (to - from).max(1.0),
             BAR - 1.0,
             escape(&report.pair_name(pair)),

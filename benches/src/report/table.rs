@@ -41,8 +41,9 @@ impl Table<'_> {
         push(
             out,
             format_args!(
-                "{}; medians of {}\n",
+                "{}; {}, medians of {}\n",
                 self.report.machine.describe(),
+                self.report.clock,
                 self.report.runs
             ),
         );

@@ -146,6 +146,8 @@ fn methods_and_what_changes_them() {
         let mut m = Site::new(vm, "m");
         assert_eq!(m.int(vm, o), 1);
         assert!(m.hits(vm, o));
+        put(vm, class, "__index", Value::table(class));
+        assert!(m.hits(vm, o), "the same handler again changes nothing");
         put(vm, base, "m", Value::int(2));
         assert!(m.hits(vm, o), "the holder's value may change");
         assert_eq!(m.int(vm, o), 2);

@@ -1,15 +1,15 @@
 //! Creating objects.
 
 use super::block::{self, Block, CLASS_SIZE, FreeCell, LARGE_HEADER, LargeHeader, class_of};
-use super::{Heap, Phase, heapbit, poll};
+use super::{Heap, Phase, heapbit, pages, poll};
 use crate::error::OutOfMemory;
 use crate::native::{HostFn, NativeFn};
 use crate::object::{
-    ArrKind, Closure, GcHeader, Native, NativeKind, ProtoObj, Shape, Table, Thread, Upval, Userdata, color, gcflag,
-    kind,
+    ArrKind, Closure, GcHeader, Native, NativeKind, ProtoObj, Shape, Table, Thread, Upval,
+    Userdata, color, gcflag, kind,
 };
 use crate::value::{NIL, Value, tag};
-use std::alloc::{Layout, alloc, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
 use std::any::Any;
 
 /// Stands in the function pointer of host closures, which are called through
@@ -36,7 +36,13 @@ impl Heap {
             self.bytes += size;
             self.debt += size as isize;
             let object = cell.cast::<GcHeader>();
-            object.write(GcHeader { kind, mark: self.white, flags: 0, heap: 0, aux });
+            object.write(GcHeader {
+                kind,
+                mark: self.white,
+                flags: 0,
+                heap: 0,
+                aux,
+            });
             object
         }
     }
@@ -63,18 +69,31 @@ impl Heap {
     /// # Safety
     /// The caller writes the rest of the object before the next safepoint.
     #[cold]
-    pub(super) unsafe fn new_large(&mut self, size: usize, kind: u8, aux: u32) -> Option<*mut GcHeader> {
+    pub(super) unsafe fn new_large(
+        &mut self,
+        size: usize,
+        kind: u8,
+        aux: u32,
+    ) -> Option<*mut GcHeader> {
         let size = size.checked_add(LARGE_HEADER)?;
-        let layout = Layout::from_size_align(size, 16).ok()?;
-        // SAFETY: the layout's size isn't 0; the header fits.
+        // SAFETY: the header fits.
         unsafe {
-            let p = alloc(layout);
+            let p = pages::allocate(size);
             if p.is_null() {
                 return None;
             }
-            p.cast::<LargeHeader>().write(LargeHeader { shared: &raw const *self.shared, size });
+            p.cast::<LargeHeader>().write(LargeHeader {
+                shared: &raw const *self.shared,
+                size,
+            });
             let object = p.add(LARGE_HEADER).cast::<GcHeader>();
-            object.write(GcHeader { kind, mark: self.white, flags: 0, heap: heapbit::LARGE, aux });
+            object.write(GcHeader {
+                kind,
+                mark: self.white,
+                flags: 0,
+                heap: heapbit::LARGE,
+                aux,
+            });
             self.large.push(object);
             self.charge(size);
             self.watch_limit();
@@ -126,7 +145,11 @@ impl Heap {
         // SAFETY: as the caller says.
         unsafe {
             let class = (*b).class as usize;
-            let list = if (*b).free.is_null() { Block::carve(b) } else { (*b).free };
+            let list = if (*b).free.is_null() {
+                Block::carve(b)
+            } else {
+                (*b).free
+            };
             (*b).free = std::ptr::null_mut();
             let c = &mut self.classes[class];
             c.current = Some(b);
@@ -178,7 +201,9 @@ impl Heap {
         let size = size_of::<Closure>() + n * size_of::<*mut Upval>();
         // SAFETY: the cell holds the struct and `n` pointers, all written.
         unsafe {
-            let c = self.new_object(size, tag::CLOSURE, n as u32).cast::<Closure>();
+            let c = self
+                .new_object(size, tag::CLOSURE, n as u32)
+                .cast::<Closure>();
             (*c).proto = proto;
             let upvals = (&raw mut (*c).upvals).cast::<*mut Upval>();
             for i in 0..n {
@@ -216,9 +241,18 @@ impl Heap {
         let size = size_of::<Native>() + size_of_val(upvals);
         // SAFETY: the cell holds the struct and the values, all written.
         unsafe {
-            let n = self.new_object(size, tag::NATIVE, upvals.len() as u32).cast::<Native>();
+            let n = self
+                .new_object(size, tag::NATIVE, upvals.len() as u32)
+                .cast::<Native>();
             let hdr = (&raw const (*n).hdr).read();
-            n.write(Native { hdr, f, nkind, name, host, upvals: [] });
+            n.write(Native {
+                hdr,
+                f,
+                nkind,
+                name,
+                host,
+                upvals: [],
+            });
             for (i, &v) in upvals.iter().enumerate() {
                 *Native::upval(n, i) = v;
             }
@@ -232,7 +266,9 @@ impl Heap {
     pub fn new_upval(&mut self, v: *mut Value) -> *mut Upval {
         // SAFETY: every field is written.
         unsafe {
-            let u = self.new_cell(const { class_of(size_of::<Upval>()) }, kind::UPVAL, 0).cast::<Upval>();
+            let u = self
+                .new_cell(const { class_of(size_of::<Upval>()) }, kind::UPVAL, 0)
+                .cast::<Upval>();
             (*u).v = v;
             (*u).closed = NIL;
             (*u).next = std::ptr::null_mut();
@@ -257,15 +293,28 @@ impl Heap {
 
     /// A userdata with `nvalues` user values; `extra` is what `data` owns
     /// beyond its own size, for the account.
-    pub fn new_userdata(&mut self, data: Box<dyn Any + Send>, nvalues: usize, extra: usize) -> *mut Userdata {
+    pub fn new_userdata(
+        &mut self,
+        data: Box<dyn Any + Send>,
+        nvalues: usize,
+        extra: usize,
+    ) -> *mut Userdata {
         let extra = extra.saturating_add(size_of_val(&*data));
         let values = vec![NIL; nvalues];
         self.charge(extra + values.capacity() * size_of::<Value>());
         // SAFETY: the whole struct is written over the fresh header.
         unsafe {
-            let u = self.new_object(size_of::<Userdata>(), tag::USERDATA, nvalues as u32).cast::<Userdata>();
+            let u = self
+                .new_object(size_of::<Userdata>(), tag::USERDATA, nvalues as u32)
+                .cast::<Userdata>();
             let hdr = (&raw const (*u).hdr).read();
-            u.write(Userdata { hdr, meta: std::ptr::null_mut(), data: Some(data), extra, values });
+            u.write(Userdata {
+                hdr,
+                meta: std::ptr::null_mut(),
+                data: Some(data),
+                extra,
+                values,
+            });
             u
         }
     }
@@ -276,7 +325,9 @@ impl Heap {
     pub fn new_thread(&mut self, thread: Thread) -> *mut Thread {
         // SAFETY: the whole struct is written over the fresh header.
         unsafe {
-            let t = self.new_cell(block::THREAD_CLASS, tag::THREAD, 0).cast::<Thread>();
+            let t = self
+                .new_cell(block::THREAD_CLASS, tag::THREAD, 0)
+                .cast::<Thread>();
             let hdr = (&raw const (*t).hdr).read();
             t.write(thread);
             (*t).hdr = hdr;
@@ -293,7 +344,9 @@ impl Heap {
     pub fn new_shape(&mut self, shape: Shape) -> *mut Shape {
         // SAFETY: the whole struct is written over the fresh header.
         unsafe {
-            let s = self.new_cell(block::SHAPE_CLASS, kind::SHAPE, 0).cast::<Shape>();
+            let s = self
+                .new_cell(block::SHAPE_CLASS, kind::SHAPE, 0)
+                .cast::<Shape>();
             let hdr = (&raw const (*s).hdr).read();
             s.write(shape);
             (*s).hdr = hdr;
@@ -310,7 +363,9 @@ impl Heap {
         self.charge(proto.storage_bytes());
         // SAFETY: the whole struct is written over the fresh header.
         unsafe {
-            let p = self.new_object(size_of::<ProtoObj>(), kind::PROTO, 0).cast::<ProtoObj>();
+            let p = self
+                .new_object(size_of::<ProtoObj>(), kind::PROTO, 0)
+                .cast::<ProtoObj>();
             let hdr = (&raw const (*p).hdr).read();
             p.write(proto);
             (*p).hdr = hdr;
@@ -335,7 +390,11 @@ impl Heap {
     }
 
     /// A large object of `size` bytes, or none.
-    pub(super) fn try_large(&mut self, size: usize, kind: u8) -> Result<*mut GcHeader, OutOfMemory> {
+    pub(super) fn try_large(
+        &mut self,
+        size: usize,
+        kind: u8,
+    ) -> Result<*mut GcHeader, OutOfMemory> {
         self.check(size)?;
         // SAFETY: the caller is `strings`, which writes the rest.
         unsafe { self.new_large(size, kind, 0) }.ok_or(OutOfMemory)

@@ -1,6 +1,6 @@
 //! Blocks: where small objects live.
 //!
-//! A *chunk* is 1 MiB from the system allocator, cut into sixteen aligned
+//! A *chunk* is 1 MiB from the [system](super::pages), cut into sixteen aligned
 //! *blocks* of 64 KiB. A block holds cells of one *size class*; its header
 //! lies at its start, so the block of an object is its address with the low
 //! sixteen bits cleared.
@@ -21,8 +21,9 @@
 //! Objects above [`MAX_SMALL`] bytes live apart, each an allocation of its
 //! own behind a [`LargeHeader`].
 
+use super::pages;
 use crate::object::{GcHeader, kind};
-use std::alloc::{Layout, alloc, dealloc};
+use std::alloc::{Layout, handle_alloc_error};
 use std::cell::Cell;
 
 /// Bytes of a block, and its alignment.
@@ -79,7 +80,11 @@ const COARSE_CLASS: [u8; MAX_SMALL / 64] = {
 /// The size class of an object of `size` bytes (1 ..= [`MAX_SMALL`]).
 #[inline(always)]
 pub const fn class_of(size: usize) -> usize {
-    if size <= FINE * GRAIN { (size + GRAIN - 1) / GRAIN - 1 } else { COARSE_CLASS[(size - 1) / 64] as usize }
+    if size <= FINE * GRAIN {
+        size.div_ceil(GRAIN) - 1
+    } else {
+        COARSE_CLASS[(size - 1) / 64] as usize
+    }
 }
 
 /// What the whole heap shares with its blocks, at a fixed address, so that a
@@ -222,7 +227,13 @@ pub unsafe fn write_free(at: *mut u8, next: *mut FreeCell) {
     // SAFETY: a cell has at least 16 bytes, aligned.
     unsafe {
         at.cast::<FreeCell>().write(FreeCell {
-            hdr: GcHeader { kind: kind::FREE, mark: 0, flags: 0, heap: 0, aux: 0 },
+            hdr: GcHeader {
+                kind: kind::FREE,
+                mark: 0,
+                flags: 0,
+                heap: 0,
+                aux: 0,
+            },
             next,
         });
     }
@@ -241,11 +252,6 @@ pub struct Pool {
     pub in_use: usize,
 }
 
-const CHUNK_LAYOUT: Layout = match Layout::from_size_align(CHUNK_SIZE, BLOCK_SIZE) {
-    Ok(layout) => layout,
-    Err(_) => panic!("chunk layout"),
-};
-
 impl Pool {
     /// An empty block for `class`.
     pub fn take(&mut self, class: usize, shared: *const Shared) -> *mut Block {
@@ -258,7 +264,11 @@ impl Pool {
         unsafe {
             // Resident blocks first.
             let warm = (*chunk).free & !(*chunk).cold;
-            let slot = if warm != 0 { warm.trailing_zeros() } else { (*chunk).free.trailing_zeros() };
+            let slot = if warm != 0 {
+                warm.trailing_zeros()
+            } else {
+                (*chunk).free.trailing_zeros()
+            };
             let bit = 1u16 << slot;
             if warm != 0 {
                 self.warm -= 1;
@@ -269,7 +279,10 @@ impl Pool {
                 self.with_free.pop();
             }
             self.in_use += 1;
-            let b = (*chunk).memory.add(slot as usize * BLOCK_SIZE).cast::<Block>();
+            let b = (*chunk)
+                .memory
+                .add(slot as usize * BLOCK_SIZE)
+                .cast::<Block>();
             b.write(Block {
                 shared,
                 free: std::ptr::null_mut(),
@@ -288,13 +301,16 @@ impl Pool {
 
     #[cold]
     fn grow(&mut self) -> *mut Chunk {
-        // SAFETY: the layout has a size; null is handled.
-        let memory = unsafe { alloc(CHUNK_LAYOUT) };
+        let memory = pages::map_aligned(CHUNK_SIZE, BLOCK_SIZE);
         if memory.is_null() {
-            std::alloc::handle_alloc_error(CHUNK_LAYOUT);
+            handle_alloc_error(Layout::new::<[u8; CHUNK_SIZE]>());
         }
         // Fresh memory counts as cold: nothing of it is resident yet.
-        let chunk = Box::into_raw(Box::new(Chunk { memory, free: !0, cold: !0 }));
+        let chunk = Box::into_raw(Box::new(Chunk {
+            memory,
+            free: !0,
+            cold: !0,
+        }));
         self.chunks.push(chunk);
         self.with_free.push(chunk);
         chunk
@@ -325,7 +341,7 @@ impl Pool {
             if (*chunk).free == !0 && self.chunks.len() > 1 {
                 self.drop_chunk(chunk);
             } else {
-                discard(b.cast(), BLOCK_SIZE);
+                pages::discard(b.cast(), BLOCK_SIZE);
             }
         }
     }
@@ -338,7 +354,7 @@ impl Pool {
             self.warm -= ((*chunk).free & !(*chunk).cold).count_ones() as usize;
             self.with_free.retain(|&c| c != chunk);
             self.chunks.retain(|&c| c != chunk);
-            dealloc((*chunk).memory, CHUNK_LAYOUT);
+            pages::unmap_aligned((*chunk).memory, CHUNK_SIZE, BLOCK_SIZE);
             drop(Box::from_raw(chunk));
         }
     }
@@ -352,7 +368,7 @@ impl Pool {
         for c in self.chunks.drain(..) {
             // SAFETY: made by `grow`, memory with this layout.
             unsafe {
-                dealloc((*c).memory, CHUNK_LAYOUT);
+                pages::unmap_aligned((*c).memory, CHUNK_SIZE, BLOCK_SIZE);
                 drop(Box::from_raw(c));
             }
         }
@@ -364,20 +380,6 @@ impl Pool {
     pub fn reserved(&self) -> usize {
         self.chunks.len() * CHUNK_SIZE
     }
-}
-
-/// Gives the pages of a range back to the system; their content is lost.
-///
-/// # Safety
-/// The range is page-aligned, allocated, and nobody needs its content.
-unsafe fn discard(at: *mut u8, len: usize) {
-    #[cfg(target_os = "linux")]
-    // SAFETY: as the caller says; a refusal changes nothing.
-    unsafe {
-        libc::madvise(at.cast(), len, libc::MADV_DONTNEED);
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (at, len);
 }
 
 /// What lies before a large object.
@@ -410,15 +412,25 @@ mod tests {
         for size in 1..=MAX_SMALL {
             let class = class_of(size);
             assert!(CLASS_SIZE[class] as usize >= size, "{size}");
-            assert!(class == 0 || class == FINE || (CLASS_SIZE[class - 1] as usize) < size, "{size}");
+            assert!(
+                class == 0 || class == FINE || (CLASS_SIZE[class - 1] as usize) < size,
+                "{size}"
+            );
             assert!(class < SHAPE_CLASS);
         }
-        assert!(CLASS_SIZE.iter().all(|&s| s as usize % GRAIN == 0));
+        assert!(
+            CLASS_SIZE
+                .iter()
+                .all(|&s| (s as usize).is_multiple_of(GRAIN))
+        );
     }
 
     #[test]
     fn blocks_come_and_go() {
-        let shared = Shared { seed: 1, pending: Cell::new(0) };
+        let shared = Shared {
+            seed: 1,
+            pending: Cell::new(0),
+        };
         let mut pool = Pool::default();
         let blocks: Vec<_> = (0..100).map(|_| pool.take(3, &shared)).collect();
         assert_eq!(pool.in_use, 100);

@@ -6,11 +6,11 @@
 //! 48 bytes and a later pass.
 
 use super::block::class_of;
-use super::Heap;
+use super::{Heap, pages};
 use crate::error::OutOfMemory;
 use crate::object::{MAX_INTERNED, Str, strflag};
 use crate::value::tag;
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
 use std::ptr::null_mut;
 
 /// Results shorter than this are copied.
@@ -48,13 +48,16 @@ impl Heap {
             if !(MIN_NODE..=MAX_NODE).contains(&len) {
                 let (s, data) = self.uninit_str(len)?;
                 data.copy_from_nonoverlapping(Str::bytes(a).as_ptr(), la);
-                data.add(la).copy_from_nonoverlapping(Str::bytes(b).as_ptr(), lb);
+                data.add(la)
+                    .copy_from_nonoverlapping(Str::bytes(b).as_ptr(), lb);
                 return Ok(s);
             }
             if len >= 64 << 10 {
                 self.check(len)?;
             }
-            let s = self.new_cell(const { class_of(size_of::<Str>()) }, tag::STR, 0).cast::<Str>();
+            let s = self
+                .new_cell(const { class_of(size_of::<Str>()) }, tag::STR, 0)
+                .cast::<Str>();
             (*s).hdr.flags = strflag::NODE;
             (*s).len = len;
             (*s).data = std::ptr::null();
@@ -77,7 +80,10 @@ impl Str {
         // the node's, so writing from the end stays inside the buffer.
         unsafe {
             let len = (*s).len;
-            let buffer = buffer_new(len);
+            let buffer = pages::allocate(len);
+            if buffer.is_null() {
+                handle_alloc_error(Layout::new::<Str>());
+            }
             let mut end = buffer.add(len);
             // Right parts first: for a chain that grew by appending, the
             // usual one, the stack never holds more than two.
@@ -99,26 +105,12 @@ impl Str {
     }
 }
 
-/// Buffers come from the system: a string that is read doesn't know its heap.
-fn buffer_layout(len: usize) -> Layout {
-    Layout::from_size_align(len, 1).unwrap_or(Layout::new::<u64>())
-}
-
-fn buffer_new(len: usize) -> *mut u8 {
-    let layout = buffer_layout(len);
-    // SAFETY: nodes are not empty.
-    let p = unsafe { alloc(layout) };
-    if p.is_null() {
-        handle_alloc_error(layout);
-    }
-    p
-}
-
-/// Frees the buffer of a flattened node.
+/// Frees the buffer of a flattened node. Buffers are accounted, but not raw
+/// allocations: a string that is read doesn't know its heap.
 ///
 /// # Safety
 /// `s` is dead, a node, and flattened.
 pub(super) unsafe fn free_buffer(s: *mut Str) {
-    // SAFETY: `flatten` allocated it with this layout.
-    unsafe { dealloc((*s).data.cast_mut(), buffer_layout((*s).len)) };
+    // SAFETY: `flatten` allocated it with this size.
+    unsafe { pages::free((*s).data.cast_mut(), (*s).len) };
 }

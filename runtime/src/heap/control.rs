@@ -43,7 +43,14 @@ pub struct GcParams {
 
 impl Default for GcParams {
     fn default() -> GcParams {
-        GcParams { mode: GcMode::Incremental, pause: 200, stepmul: 100, stepsize: 13, minormul: 20, majormul: 100 }
+        GcParams {
+            mode: GcMode::Incremental,
+            pause: 200,
+            stepmul: 100,
+            stepsize: 13,
+            minormul: 20,
+            majormul: 100,
+        }
     }
 }
 
@@ -155,7 +162,11 @@ pub unsafe fn gc_control(vm: &mut Vm, op: GcOp) -> GcOutcome {
             // SAFETY: as the caller says.
             unsafe { set_mode(vm, GcMode::Generational) }
         }
-        GcOp::Incremental { pause, stepmul, stepsize } => {
+        GcOp::Incremental {
+            pause,
+            stepmul,
+            stepsize,
+        } => {
             let params = &mut vm.heap.params;
             set_unless_zero(&mut params.pause, pause, 1000);
             set_unless_zero(&mut params.stepmul, stepmul, 1000);
@@ -182,9 +193,19 @@ unsafe fn set_mode(vm: &mut Vm, mode: GcMode) -> GcOutcome {
 /// # Safety
 /// As for [`safepoint`](super::safepoint).
 unsafe fn step(vm: &mut Vm, kb: i64) -> bool {
-    let generational = vm.heap.params.mode == GcMode::Generational;
     super::roots::sync(vm, None);
-    let bytes = if kb <= 0 { vm.heap.step() } else { (kb as usize).saturating_mul(1024) };
+    if vm.heap.params.mode == GcMode::Generational {
+        vm.young_collection();
+        if vm.heap.stopped {
+            vm.heap.set_stopped(true);
+        }
+        return true;
+    }
+    let bytes = if kb <= 0 {
+        vm.heap.step()
+    } else {
+        (kb as usize).saturating_mul(1024)
+    };
     let work = bytes.saturating_mul(vm.heap.speed().max(1));
     let mut budget = Budget { work, until: None };
     vm.advance(&mut budget);
@@ -196,7 +217,7 @@ unsafe fn step(vm: &mut Vm, kb: i64) -> bool {
     if vm.heap.stopped {
         vm.heap.set_stopped(true);
     }
-    done || generational
+    done
 }
 
 impl Heap {

@@ -37,7 +37,7 @@ const LONG_SLICE: Duration = Duration::from_micros(1500);
 /// Remark rounds end when one finds less than this ...
 const LITTLE: usize = 96 << 10;
 /// ... or there were so many.
-const MAX_ROUNDS: u32 = 12;
+const MAX_ROUNDS: u32 = 5;
 /// The collector's debt when it is stopped.
 const NEVER: isize = isize::MIN / 2;
 
@@ -79,7 +79,9 @@ pub unsafe fn safepoint_at(vm: &mut Vm, next: *const Insn) {
 #[inline(never)]
 unsafe fn run(vm: &mut Vm, next: Option<*const Insn>) {
     vm.heap.settle();
-    if vm.heap.poll.load(std::sync::atomic::Ordering::Relaxed) & poll::STRESS != 0 && !vm.heap.stopped {
+    if vm.heap.poll.load(std::sync::atomic::Ordering::Relaxed) & poll::STRESS != 0
+        && !vm.heap.stopped
+    {
         roots::sync(vm, next);
         complete(vm);
         return;
@@ -160,7 +162,10 @@ impl Vm {
         let speed = heap.speed();
         let time = if debt > 64 * step { LONG_SLICE } else { SLICE };
         let work = debt.max(step).saturating_mul(speed);
-        let mut budget = Budget { work, until: Some(start + time) };
+        let mut budget = Budget {
+            work,
+            until: Some(start + time),
+        };
         self.advance(&mut budget);
         let heap = &mut self.heap;
         if heap.phase == Phase::Pause {
@@ -169,9 +174,30 @@ impl Vm {
             // What could not be paid because time was over remains, if much.
             let paid = (work - budget.work.min(work)) / speed.max(1);
             let left = debt.saturating_sub(paid);
-            heap.debt = if left > 64 * step && speed > 0 { left as isize } else { -(step as isize) };
+            heap.debt = if left > 64 * step && speed > 0 {
+                left as isize
+            } else {
+                -(step as isize)
+            };
         }
         heap.stats.note_pause(start.elapsed());
+    }
+
+    /// Finishes what is under way, then makes a whole minor collection (or a
+    /// major one, if that is due).
+    pub(super) fn young_collection(&mut self) {
+        let mut budget = Budget::UNLIMITED;
+        while self.heap.phase != Phase::Pause {
+            self.advance(&mut budget);
+        }
+        if self.heap.wants_minor() {
+            self.minor_collection();
+        }
+        self.advance(&mut budget);
+        while self.heap.phase != Phase::Pause {
+            self.advance(&mut budget);
+        }
+        self.heap.reset_pace();
     }
 
     /// Goes on with the cycle until the budget is spent or the cycle over.
@@ -216,7 +242,7 @@ impl Vm {
                     }
                 }
                 Phase::Sweep => {
-                    if self.heap.sweep_some(budget) {
+                    if self.heap.sweep_some(budget) && self.heap.trim_some(budget) {
                         self.heap.end_cycle();
                         return;
                     }
@@ -356,8 +382,14 @@ impl Heap {
         if self.params.mode != GcMode::Generational || !self.sticky {
             return false;
         }
-        let growth = (self.pace.after_major.max(MIN_GROWTH) / 100).saturating_mul(self.params.majormul as usize);
+        let growth = (self.pace.after_major.max(MIN_GROWTH) / 100)
+            .saturating_mul(self.params.majormul as usize);
         self.bytes <= self.pace.after_major.max(MIN_GROWTH).saturating_add(growth)
+    }
+
+    /// After a major collection, gives empty blocks of small arrays back.
+    fn trim_some(&mut self, budget: &mut Budget) -> bool {
+        self.minor || self.small.trim_some(&mut self.pool, budget)
     }
 
     /// Everything is swept.
@@ -365,7 +397,6 @@ impl Heap {
         self.phase = Phase::Pause;
         if !self.minor {
             self.with_interned(super::intern::InternTable::shrink);
-            self.small.trim(&mut self.pool);
             self.pace.after_major = self.bytes;
             self.stats.cycles += 1;
             self.stats.live = self.bytes;
@@ -380,9 +411,15 @@ impl Heap {
         }
         let live = self.bytes;
         let mut room = if self.wants_minor() {
-            (live / 100).saturating_mul(self.params.minormul as usize).clamp(MIN_GROWTH, NURSERY)
+            (live / 100)
+                .saturating_mul(self.params.minormul as usize)
+                .clamp(MIN_GROWTH, NURSERY)
         } else {
-            let least = if self.params.pause >= 150 { MIN_GROWTH } else { self.step() };
+            let least = if self.params.pause >= 150 {
+                MIN_GROWTH
+            } else {
+                self.step()
+            };
             let goal = (live / 100).saturating_mul(self.params.pause as usize);
             goal.saturating_sub(live).max(least)
         };

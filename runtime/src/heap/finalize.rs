@@ -90,7 +90,10 @@ pub fn next_finalizer(vm: &mut Vm) -> Option<Value> {
     // SAFETY: queued objects are live.
     unsafe {
         (*object).flags &= !gcflag::FINALIZER;
-        Some(Value { tag: (*object).kind, payload: object as u64 })
+        Some(Value {
+            tag: (*object).kind,
+            payload: object as u64,
+        })
     }
 }
 

@@ -48,7 +48,10 @@ pub fn hash_bytes(seed: u64, bytes: &[u8]) -> u32 {
     } else if n >= 4 {
         (half(bytes, 0), half(bytes, n - 4))
     } else if n > 0 {
-        (u64::from(bytes[0]) | u64::from(bytes[n / 2]) << 8, u64::from(bytes[n - 1]))
+        (
+            u64::from(bytes[0]) | u64::from(bytes[n / 2]) << 8,
+            u64::from(bytes[n - 1]),
+        )
     } else {
         (0, 0)
     };

@@ -46,7 +46,8 @@ impl InternTable {
                 // SAFETY: strings leave the table before they are freed;
                 // interned ones are flat.
                 let same = unsafe {
-                    (*s).len == bytes.len() && std::slice::from_raw_parts((*s).data, (*s).len) == bytes
+                    (*s).len == bytes.len()
+                        && std::slice::from_raw_parts((*s).data, (*s).len) == bytes
                 };
                 if same {
                     return Some(s);

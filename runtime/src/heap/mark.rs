@@ -89,7 +89,10 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// No end.
-    pub const UNLIMITED: Budget = Budget { work: usize::MAX, until: None };
+    pub const UNLIMITED: Budget = Budget {
+        work: usize::MAX,
+        until: None,
+    };
 
     /// Whether the slice is over.
     pub fn spent(&self) -> bool {
@@ -214,6 +217,10 @@ impl Heap {
 
     /// Pushes an object that is scanned up to `progress`.
     pub(super) fn push_partial(&mut self, object: *mut GcHeader, progress: Progress) {
-        self.marker.gray.extend_from_slice(&[progress.stamp, progress.cursor, object as usize | PARTIAL]);
+        self.marker.gray.extend_from_slice(&[
+            progress.stamp,
+            progress.cursor,
+            object as usize | PARTIAL,
+        ]);
     }
 }

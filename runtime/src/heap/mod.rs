@@ -59,6 +59,7 @@ mod finalize;
 pub mod hash;
 mod intern;
 mod mark;
+mod pages;
 mod raw;
 mod roots;
 mod small;
@@ -154,6 +155,8 @@ pub struct Heap {
     pub limit: usize,
     /// A full collection didn't get below the limit.
     pub exhausted: bool,
+    /// What was stored last: see [`barrier_stored`](Heap::barrier_stored).
+    pub stored: *mut GcHeader,
     /// Finalizers running, one inside the other: set by whoever calls them.
     /// [`gc_control`] refuses requests meanwhile, as in PUC Lua.
     pub finalizing: u32,
@@ -214,13 +217,17 @@ impl Heap {
             bytes: 0,
             limit: usize::MAX,
             exhausted: false,
+            stored: std::ptr::null_mut(),
             finalizing: 0,
             phase: Phase::Pause,
             sticky: false,
             minor: false,
             has_old: false,
             stopped: false,
-            shared: Box::new(Shared { seed: hash::fold(seed ^ 0x5851_f42d_4c95_7f2d, !seed), pending: Cell::new(0) }),
+            shared: Box::new(Shared {
+                seed: hash::fold(seed ^ 0x5851_f42d_4c95_7f2d, !seed),
+                pending: Cell::new(0),
+            }),
             classes: Default::default(),
             pool: Pool::default(),
             small: small::SmallArrays::default(),
@@ -232,7 +239,11 @@ impl Heap {
             strings: intern::InternTable::default(),
             marker: mark::Marker::default(),
             weak: weak::WeakLists::default(),
-            finalizers: finalize::Finalizers { registered: Vec::new(), old: 0, pending: VecDeque::new() },
+            finalizers: finalize::Finalizers {
+                registered: Vec::new(),
+                old: 0,
+                pending: VecDeque::new(),
+            },
             protos: Vec::new(),
             main_thread: std::ptr::null_mut(),
             running: std::ptr::null_mut(),
@@ -303,6 +314,25 @@ impl Heap {
         }
     }
 
+    /// Like [`barrier_value`](Self::barrier_value) for callers that can't
+    /// pass two objects: they leave the one that was stored in
+    /// [`Heap::stored`]; null stands for "don't know".
+    ///
+    /// # Safety
+    /// Both are live.
+    #[inline]
+    pub unsafe fn barrier_stored(&mut self, object: *mut GcHeader) {
+        let value = std::mem::replace(&mut self.stored, std::ptr::null_mut());
+        // SAFETY: as the caller says.
+        unsafe {
+            if value.is_null() {
+                self.barrier(object);
+            } else if (*object).mark == color::BLACK && (*value).mark <= color::WHITE_B {
+                self.barrier_forward(object, value);
+            }
+        }
+    }
+
     /// The object has to be scanned again.
     #[cold]
     #[inline(never)]
@@ -324,7 +354,9 @@ impl Heap {
     unsafe fn barrier_forward(&mut self, object: *mut GcHeader, value: *mut GcHeader) {
         // SAFETY: the caller's objects are live.
         unsafe {
-            if self.phase == Phase::Mark || (self.sticky && self.phase != Phase::Whiten && traverse::is_big(object)) {
+            if self.phase == Phase::Mark
+                || (self.sticky && self.phase != Phase::Whiten && traverse::is_big(object))
+            {
                 self.mark_now(value);
             } else {
                 self.barrier_slow(object);
@@ -346,7 +378,11 @@ impl Heap {
 
     /// Collect fully at every poll, or no longer.
     pub fn set_stress(&mut self, on: bool) {
-        if on { self.raise(poll::STRESS) } else { self.lower(poll::STRESS) }
+        if on {
+            self.raise(poll::STRESS)
+        } else {
+            self.lower(poll::STRESS)
+        }
     }
 
     /// Bytes reserved from the system for small objects.

@@ -1,18 +1,20 @@
 //! Raw allocations: arrays of tables, stacks, buffers. They belong to one
 //! object each, which frees them, and are accounted here. [Small](super::small)
-//! ones have an allocator of their own, the rest is the system's.
+//! ones have an allocator of their own, the rest comes from [`pages`].
 
 use super::block::{MAX_SMALL, class_of};
-use super::{Heap, poll};
+use super::{Heap, pages, poll};
 use crate::error::OutOfMemory;
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
+use std::alloc::{Layout, handle_alloc_error};
 
 /// From this size on a request is tried before it is granted, so that a
 /// system without memory is an error and not an abort.
 const PROBE: usize = 64 << 20;
 
-fn layout(bytes: usize) -> Option<Layout> {
-    Layout::from_size_align(bytes.max(8), 8).ok()
+/// There is no memory and no way to say so.
+#[cold]
+fn abort(bytes: usize) -> ! {
+    handle_alloc_error(Layout::from_size_align(bytes, pages::ALIGN).unwrap_or(Layout::new::<u64>()))
 }
 
 impl Heap {
@@ -33,15 +35,16 @@ impl Heap {
         if bytes >= PROBE { probe(bytes) } else { Ok(()) }
     }
 
-    /// Allocates `bytes` bytes aligned to 8. Aborts when the system has no
+    /// Allocates `bytes` bytes aligned to 16. Aborts when the system has no
     /// memory: see [`check`](Self::check) and
     /// [`try_raw_alloc`](Self::try_raw_alloc).
     #[inline]
     pub fn raw_alloc(&mut self, bytes: usize) -> *mut u8 {
-        match self.raw_alloc_or_null(bytes) {
-            Ok(p) => p,
-            Err(layout) => handle_alloc_error(layout),
+        let p = self.raw_alloc_or_null(bytes);
+        if p.is_null() {
+            abort(bytes);
         }
+        p
     }
 
     /// Like [`raw_alloc`](Self::raw_alloc), checked.
@@ -49,27 +52,23 @@ impl Heap {
     /// # Errors
     /// The limit would be exceeded, or the system has no memory.
     pub fn try_raw_alloc(&mut self, bytes: usize) -> Result<*mut u8, OutOfMemory> {
-        let used = self.bytes.saturating_add(self.shared.pending.get());
-        if used.saturating_add(bytes) > self.limit {
-            return self.check(bytes).map(|()| std::ptr::null_mut());
-        }
-        self.raw_alloc_or_null(bytes).map_err(|_| OutOfMemory)
+        self.check(bytes)?;
+        let p = self.raw_alloc_or_null(bytes);
+        if p.is_null() { Err(OutOfMemory) } else { Ok(p) }
     }
 
     #[inline]
-    fn raw_alloc_or_null(&mut self, bytes: usize) -> Result<*mut u8, Layout> {
-        if bytes <= MAX_SMALL {
+    fn raw_alloc_or_null(&mut self, bytes: usize) -> *mut u8 {
+        let p = if bytes <= MAX_SMALL {
+            self.small
+                .alloc(&mut self.pool, &raw const *self.shared, bytes.max(1))
+        } else {
+            pages::allocate(bytes)
+        };
+        if !p.is_null() {
             self.charge(bytes);
-            return Ok(self.small.alloc(&mut self.pool, &raw const *self.shared, bytes.max(1)));
         }
-        let Some(layout) = layout(bytes) else { return Err(Layout::new::<u64>()) };
-        // SAFETY: the layout's size isn't 0.
-        let p = unsafe { alloc(layout) };
-        if p.is_null() {
-            return Err(layout);
-        }
-        self.charge(bytes);
-        Ok(p)
+        p
     }
 
     /// Changes the size of a raw allocation; it may move. Aborts when the
@@ -79,10 +78,11 @@ impl Heap {
     /// `p` was allocated here with `old` bytes.
     pub unsafe fn raw_realloc(&mut self, p: *mut u8, old: usize, new: usize) -> *mut u8 {
         // SAFETY: as the caller says.
-        match unsafe { self.raw_realloc_or_null(p, old, new) } {
-            Ok(p) => p,
-            Err(layout) => handle_alloc_error(layout),
+        let q = unsafe { self.raw_realloc_or_null(p, old, new) };
+        if q.is_null() {
+            abort(new);
         }
+        q
     }
 
     /// Like [`raw_realloc`](Self::raw_realloc), checked. On failure the old
@@ -93,45 +93,43 @@ impl Heap {
     ///
     /// # Errors
     /// The limit would be exceeded, or the system has no memory.
-    pub unsafe fn try_raw_realloc(&mut self, p: *mut u8, old: usize, new: usize) -> Result<*mut u8, OutOfMemory> {
-        if new > old && self.bytes.saturating_add(new - old) > self.limit {
-            return self.check(new - old).map(|()| p);
+    pub unsafe fn try_raw_realloc(
+        &mut self,
+        p: *mut u8,
+        old: usize,
+        new: usize,
+    ) -> Result<*mut u8, OutOfMemory> {
+        if new > old {
+            self.check(new - old)?;
         }
         // SAFETY: as the caller says.
-        unsafe { self.raw_realloc_or_null(p, old, new) }.map_err(|_| OutOfMemory)
+        let q = unsafe { self.raw_realloc_or_null(p, old, new) };
+        if q.is_null() { Err(OutOfMemory) } else { Ok(q) }
     }
 
-    unsafe fn raw_realloc_or_null(&mut self, p: *mut u8, old: usize, new: usize) -> Result<*mut u8, Layout> {
-        if old <= MAX_SMALL || new <= MAX_SMALL {
-            // SAFETY: as the caller says.
-            return unsafe { self.move_array(p, old, new) };
-        }
-        let (Some(from), Some(to)) = (layout(old), layout(new)) else { return Err(Layout::new::<u64>()) };
-        // SAFETY: allocated with `from`, as the caller says; sizes aren't 0.
-        let q = unsafe { realloc(p, from, to.size()) };
-        if q.is_null() {
-            return Err(to);
-        }
-        if new >= old {
-            self.charge(new - old);
-        } else {
-            self.refund(old - new);
-        }
-        Ok(q)
-    }
-
-    unsafe fn move_array(&mut self, p: *mut u8, old: usize, new: usize) -> Result<*mut u8, Layout> {
-        // SAFETY: as for `raw_realloc`.
+    unsafe fn raw_realloc_or_null(&mut self, p: *mut u8, old: usize, new: usize) -> *mut u8 {
+        // SAFETY: as the caller says; which allocator `p` comes from follows
+        // from its size.
         unsafe {
+            if old > MAX_SMALL && new > MAX_SMALL {
+                let q = pages::reallocate(p, old, new);
+                if !q.is_null() {
+                    self.refund(old);
+                    self.charge(new);
+                }
+                return q;
+            }
             if old.max(new) <= MAX_SMALL && class_of(old.max(1)) == class_of(new.max(1)) {
                 self.refund(old);
                 self.charge(new);
-                return Ok(p);
+                return p;
             }
-            let q = self.raw_alloc_or_null(new)?;
-            q.copy_from_nonoverlapping(p, old.min(new));
-            self.raw_free(p, old);
-            Ok(q)
+            let q = self.raw_alloc_or_null(new);
+            if !q.is_null() {
+                q.copy_from_nonoverlapping(p, old.min(new));
+                self.raw_free(p, old);
+            }
+            q
         }
     }
 
@@ -142,13 +140,14 @@ impl Heap {
     #[inline]
     pub unsafe fn raw_free(&mut self, p: *mut u8, bytes: usize) {
         self.refund(bytes);
-        if bytes <= MAX_SMALL {
-            // SAFETY: as the caller says; allocations of this size come from
-            // the small allocator.
-            unsafe { self.small.free(p) };
-        } else if let Some(layout) = layout(bytes) {
-            // SAFETY: as the caller says.
-            unsafe { dealloc(p, layout) };
+        // SAFETY: as the caller says; which allocator it comes from follows
+        // from its size.
+        unsafe {
+            if bytes <= MAX_SMALL {
+                self.small.free(p);
+            } else {
+                pages::free(p, bytes);
+            }
         }
     }
 
@@ -183,15 +182,11 @@ impl Heap {
 /// Whether the system has `bytes` bytes of address space.
 #[cold]
 fn probe(bytes: usize) -> Result<(), OutOfMemory> {
-    let Some(layout) = layout(bytes) else { return Err(OutOfMemory) };
-    // SAFETY: the layout's size isn't 0; the memory is freed untouched.
-    unsafe {
-        let p = alloc(layout);
-        if p.is_null() {
-            return Err(OutOfMemory);
-        }
-        // Keeps the pair from being optimised away.
-        dealloc(std::hint::black_box(p), layout);
+    let p = pages::allocate(bytes);
+    if p.is_null() {
+        return Err(OutOfMemory);
     }
+    // SAFETY: just allocated, and untouched.
+    unsafe { pages::free(p, bytes) };
     Ok(())
 }

@@ -67,7 +67,7 @@ pub(super) unsafe fn live_end(heap: &Heap, t: *mut Thread) -> *mut Value {
             return heap.live;
         }
         let (base, top) = ((*t).base, (*t).top);
-        if base.is_null() || base < (*t).stack.add(2) {
+        if base.is_null() || base < (*t).stack.wrapping_add(2) {
             return top;
         }
         let f = *base.sub(2);
@@ -85,7 +85,11 @@ pub(super) unsafe fn live_end(heap: &Heap, t: *mut Thread) -> *mut Value {
 /// `t` is live.
 pub(super) unsafe fn stack_end(t: *mut Thread) -> *mut Value {
     // SAFETY: `limit` lies in the stack, the slack above it does too.
-    unsafe { (*t).limit.add(SLACK).min((*t).stack.add((*t).cap)) }
+    unsafe {
+        (*t).limit
+            .wrapping_add(SLACK)
+            .min((*t).stack.wrapping_add((*t).cap))
+    }
 }
 
 impl Heap {

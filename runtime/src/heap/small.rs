@@ -5,7 +5,10 @@
 //! size. A general allocator would do, were it not for its rare long pauses
 //! (freed pieces put together, millions at a time).
 
-use super::block::{BLOCK_SIZE, Block, FreeCell, MAX_SMALL, N_CLASSES, Pool, SHAPE_CLASS, Shared, class_of};
+use super::block::{
+    BLOCK_SIZE, Block, FreeCell, MAX_SMALL, N_CLASSES, Pool, SHAPE_CLASS, Shared, class_of,
+};
+use super::mark::Budget;
 use std::ptr::null_mut;
 
 /// Allocator of small arrays.
@@ -14,15 +17,21 @@ pub(crate) struct SmallArrays {
     /// Block to allocate from, by size class; null: none.
     current: [*mut Block; SHAPE_CLASS],
     /// Other blocks with free cells. Those without a cell in use are given
-    /// back by [`trim`](Self::trim).
+    /// back by [`trim_some`](Self::trim_some).
     avail: [Vec<*mut Block>; SHAPE_CLASS],
+    /// Where trimming goes on: class and number in its list.
+    trim_at: (usize, usize),
 }
 
 const _: () = assert!(SHAPE_CLASS < N_CLASSES);
 
 impl Default for SmallArrays {
     fn default() -> SmallArrays {
-        SmallArrays { current: [null_mut(); SHAPE_CLASS], avail: Default::default() }
+        SmallArrays {
+            current: [null_mut(); SHAPE_CLASS],
+            avail: Default::default(),
+            trim_at: (0, 0),
+        }
     }
 }
 
@@ -56,7 +65,9 @@ impl SmallArrays {
         unsafe {
             let mut b = self.current[class];
             if b.is_null() || !Block::can_carve(b) {
-                b = self.avail[class].pop().unwrap_or_else(|| pool.take(class, shared));
+                b = self.avail[class]
+                    .pop()
+                    .unwrap_or_else(|| pool.take(class, shared));
                 (*b).young = false;
                 self.current[class] = b;
             }
@@ -88,21 +99,32 @@ impl SmallArrays {
         }
     }
 
-    /// Gives blocks without cells in use back to the pool.
-    pub fn trim(&mut self, pool: &mut Pool) {
-        for list in &mut self.avail {
-            list.retain(|&b| {
-                // SAFETY: listed blocks are in use by this class; an empty
-                // one is referred to by the list only.
-                unsafe {
-                    let empty = (*b).used == 0;
-                    if empty {
-                        pool.give(b);
-                    }
-                    !empty
+    /// Gives blocks without cells in use back to the pool, until the budget
+    /// is spent. True: done with all.
+    pub fn trim_some(&mut self, pool: &mut Pool, budget: &mut Budget) -> bool {
+        while let Some(list) = self.avail.get_mut(self.trim_at.0) {
+            let Some(&b) = list.get(self.trim_at.1) else {
+                self.trim_at = (self.trim_at.0 + 1, 0);
+                continue;
+            };
+            // SAFETY: listed blocks are in use by this class; an empty one is
+            // referred to by the list only.
+            unsafe {
+                if (*b).used > 0 {
+                    self.trim_at.1 += 1;
+                    budget.charge(16);
+                    continue;
                 }
-            });
+                list.swap_remove(self.trim_at.1);
+                pool.give(b);
+            }
+            budget.charge(4 << 10);
+            if budget.spent() {
+                return false;
+            }
         }
+        self.trim_at = (0, 0);
+        true
     }
 
     /// Forgets all blocks; the pool frees them.

@@ -106,7 +106,11 @@ mod tests {
         for n in 0..100_000u64 {
             let b = bucket(n);
             assert!(b == last || b == last + 1, "{n}");
-            assert!(bound(b) > n && bound(b) <= n + n / 4 + 1, "{n} in {b} up to {}", bound(b));
+            assert!(
+                bound(b) > n && bound(b) <= n + n / 4 + 1,
+                "{n} in {b} up to {}",
+                bound(b)
+            );
             last = b;
         }
         assert_eq!(bucket(u64::MAX), BUCKETS - 1);

@@ -13,9 +13,9 @@
 //! and only if they are the same object. Longer ones are compared by length,
 //! hash if known, and bytes.
 
-use super::{Heap, hash};
 use super::block::{Block, LargeHeader, MAX_SMALL, Shared, class_of};
 use super::heapbit;
+use super::{Heap, hash};
 use crate::error::OutOfMemory;
 use crate::object::{MAX_INTERNED, Str, strflag};
 use crate::value::tag;
@@ -118,7 +118,9 @@ impl Heap {
     fn intern_new(&mut self, hash: u32, bytes: &[u8]) -> *mut Str {
         // SAFETY: the string is complete before it is published.
         unsafe {
-            let s = self.new_cell(class_of(INLINE + bytes.len()), tag::STR, hash).cast::<Str>();
+            let s = self
+                .new_cell(class_of(INLINE + bytes.len()), tag::STR, hash)
+                .cast::<Str>();
             let (s, data) = finish_flat(s, bytes.len());
             data.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
             (*s).hdr.flags = strflag::INTERNED | strflag::HASHED;
@@ -226,7 +228,13 @@ impl Str {
     #[inline]
     pub unsafe fn hash(s: *mut Str) -> u32 {
         // SAFETY: as the caller says.
-        unsafe { if (*s).hdr.flags & strflag::HASHED != 0 { (*s).hdr.aux } else { Str::hash_slow(s) } }
+        unsafe {
+            if (*s).hdr.flags & strflag::HASHED != 0 {
+                (*s).hdr.aux
+            } else {
+                Str::hash_slow(s)
+            }
+        }
     }
 
     #[cold]
@@ -262,7 +270,9 @@ impl Str {
             if (*a).len != (*b).len || ((*a).hdr.flags | (*b).hdr.flags) & strflag::INTERNED != 0 {
                 return false;
             }
-            if (*a).hdr.flags & (*b).hdr.flags & strflag::HASHED != 0 && (*a).hdr.aux != (*b).hdr.aux {
+            if (*a).hdr.flags & (*b).hdr.flags & strflag::HASHED != 0
+                && (*a).hdr.aux != (*b).hdr.aux
+            {
                 return false;
             }
             Str::bytes(a) == Str::bytes(b)

@@ -6,14 +6,16 @@
 //! objects go back to the pool. The background sweep and allocation share
 //! the list of blocks to do, so each is swept once.
 
-use super::block::{Block, FreeCell, LargeHeader, N_CLASSES, SHAPE_CLASS, THREAD_CLASS, write_free};
+use super::block::{
+    Block, FreeCell, LargeHeader, N_CLASSES, SHAPE_CLASS, THREAD_CLASS, write_free,
+};
 use super::mark::Budget;
-use super::{Heap, Phase, heapbit};
+use super::{Heap, Phase, heapbit, pages};
 use crate::object::{
-    GcHeader, Native, ProtoObj, Shape, Str, Table, Thread, Upval, Userdata, color, gcflag, kind, strflag,
+    GcHeader, Native, ProtoObj, Shape, Str, Table, Thread, Upval, Userdata, color, gcflag, kind,
+    strflag,
 };
 use crate::value::{Value, tag};
-use std::alloc::{Layout, dealloc};
 use std::ptr::null_mut;
 
 /// Work that sweeping a block counts as.
@@ -126,7 +128,8 @@ impl Heap {
                 }
                 tag::THREAD => {
                     let t = object.cast::<Thread>();
-                    if t != self.main_thread {
+                    // A finished one may have given its stack back already.
+                    if t != self.main_thread && (*t).cap > 0 {
                         self.raw_free((*t).stack.cast(), (*t).cap * size_of::<Value>());
                     }
                     t.drop_in_place();
@@ -152,14 +155,12 @@ impl Heap {
     /// As for `release`.
     unsafe fn free_large(&mut self, object: *mut GcHeader) {
         let debt = self.debt;
-        // SAFETY: large objects were allocated with this layout.
+        // SAFETY: large objects were allocated with the size in their header.
         unsafe {
             self.release(object);
             let header = LargeHeader::of(object);
             let size = (*header).size;
-            if let Ok(layout) = Layout::from_size_align(size, 16) {
-                dealloc(header.cast(), layout);
-            }
+            pages::free(header.cast(), size);
             self.refund(size);
             self.stats.freed += size as u64;
             self.debt = debt;
@@ -185,7 +186,8 @@ impl Heap {
             }
         }
         self.large_at = if minor { self.large_old } else { 0 };
-        self.thread_blocks.clone_from(&self.classes[THREAD_CLASS].todo);
+        self.thread_blocks
+            .clone_from(&self.classes[THREAD_CLASS].todo);
         self.phase = Phase::Threads;
     }
 

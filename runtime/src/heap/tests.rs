@@ -24,7 +24,14 @@ unsafe fn no_call(_: &mut Vm, _: usize, _: usize, _: usize) -> Result<usize> {
 }
 
 fn vm() -> Box<Vm> {
-    Vm::new(&VmConfig { seed: Some(7), ..VmConfig::default() }, EXEC).expect("a stack")
+    Vm::new(
+        &VmConfig {
+            seed: Some(7),
+            ..VmConfig::default()
+        },
+        EXEC,
+    )
+    .expect("a stack")
 }
 
 fn new_table(vm: &mut Vm) -> *mut Table {
@@ -33,7 +40,7 @@ fn new_table(vm: &mut Vm) -> *mut Table {
 
 fn set(vm: &mut Vm, t: *mut Table, k: Value, v: Value) {
     // SAFETY: tests pass live tables.
-    unsafe { table::set(vm, t, k, v) }.ok().expect("a valid key");
+    unsafe { table::set(vm, t, k, v) }.expect("a valid key");
 }
 
 fn get(t: *mut Table, k: Value) -> Value {
@@ -88,7 +95,15 @@ fn modes(mut test: impl FnMut(&mut Vm)) {
         let mut vm = vm();
         if mode == GcMode::Generational {
             // SAFETY: nothing is in use.
-            unsafe { gc_control(&mut vm, GcOp::Generational { minormul: 0, majormul: 0 }) };
+            unsafe {
+                gc_control(
+                    &mut vm,
+                    GcOp::Generational {
+                        minormul: 0,
+                        majormul: 0,
+                    },
+                )
+            };
         }
         test(&mut vm);
         check(&mut vm);
@@ -138,7 +153,14 @@ fn concatenation_is_lazy_and_flattens_without_recursion() {
             let x = vm.heap.str(b"0123456789");
             for _ in 0..100_000 {
                 // SAFETY: no collection meanwhile.
-                s = unsafe { if right { vm.heap.concat(x, s) } else { vm.heap.concat(s, x) } }.expect("memory");
+                s = unsafe {
+                    if right {
+                        vm.heap.concat(x, s)
+                    } else {
+                        vm.heap.concat(s, x)
+                    }
+                }
+                .expect("memory");
                 model.extend_from_slice(b"0123456789");
             }
             // SAFETY: as above.
@@ -235,7 +257,9 @@ fn host_data_is_dropped_once() {
     let count = Arc::new(AtomicUsize::new(0));
     let mut vm = vm();
     for i in 0..100 {
-        let u = vm.heap.new_userdata(Box::new(Counted(count.clone())), 2, 1000);
+        let u = vm
+            .heap
+            .new_userdata(Box::new(Counted(count.clone())), 2, 1000);
         let counted = Counted(count.clone());
         let f = vm.heap.new_host(Box::new(move |cx| {
             let _ = &counted;
@@ -283,7 +307,9 @@ fn random_graph(vm: &mut Vm, seed: u64, steps: usize) {
                 slots[slot] = None;
             }
             4..7 => {
-                let (Some(from), Some(to)) = (slots[slot], slots[rng.below(N)]) else { continue };
+                let (Some(from), Some(to)) = (slots[slot], slots[rng.below(N)]) else {
+                    continue;
+                };
                 let key = rng.below(5) as i64 * 1000 + 1;
                 let a = get(weak, Value::int(from as i64)).as_table();
                 let b = get(weak, Value::int(to as i64));
@@ -356,15 +382,32 @@ fn random_graphs_survive_stress() {
 #[test]
 fn weak_values_and_keys() {
     modes(|vm| {
-        let (v, k, kv) = (weak_table(vm, "v", "v"), weak_table(vm, "k", "k"), weak_table(vm, "kv", "kv"));
+        let (v, k, kv) = (
+            weak_table(vm, "v", "v"),
+            weak_table(vm, "k", "k"),
+            weak_table(vm, "kv", "kv"),
+        );
         let keep = new_table(vm);
         root(vm, "keep", Value::table(keep));
         let keep = Value::table(keep);
         for i in 1..=50 {
             let garbage = Value::table(new_table(vm));
-            let s = Value::str(vm.heap.str(format!("a long string that is not interned, number {i}").as_bytes()));
-            set(vm, v, Value::int(i), if i % 2 == 0 { garbage } else { keep });
-            set_name(vm, v, &format!("f{i}"), if i % 2 == 0 { garbage } else { s });
+            let s = Value::str(
+                vm.heap
+                    .str(format!("a long string that is not interned, number {i}").as_bytes()),
+            );
+            set(
+                vm,
+                v,
+                Value::int(i),
+                if i % 2 == 0 { garbage } else { keep },
+            );
+            set_name(
+                vm,
+                v,
+                &format!("f{i}"),
+                if i % 2 == 0 { garbage } else { s },
+            );
             set(vm, k, garbage, s);
             set(vm, k, s, Value::int(i));
             set(vm, kv, s, if i % 2 == 0 { garbage } else { Value::int(i) });
@@ -391,6 +434,68 @@ fn weak_values_and_keys() {
         // Keys of cleared entries don't keep long strings.
         let s = Value::str(vm.heap.str(b"a long string that is not interned, number 2"));
         assert!(get(kv, s).is_nil());
+    });
+}
+
+#[test]
+fn dead_strings_that_are_wanted_again_come_back() {
+    modes(|vm| {
+        for _ in 0..3 {
+            for i in 0..3000 {
+                vm.heap.str(format!("dead {i}").as_bytes());
+            }
+            vm.heap.params.stepsize = 3;
+            while vm.heap.phase() != Phase::Sweep {
+                vm.heap.request_collection();
+                // SAFETY: nothing is in use.
+                unsafe { safepoint(vm) };
+            }
+            let before = vm.heap.bytes;
+            let t = new_table(vm);
+            root(vm, "strings", Value::table(t));
+            for i in 0..3000 {
+                set_name(vm, t, &format!("dead {i}"), Value::int(i));
+            }
+            check(vm);
+            while vm.heap.phase() != Phase::Pause {
+                vm.heap.request_collection();
+                // SAFETY: the strings are keys of a table in the registry.
+                unsafe { safepoint(vm) };
+            }
+            check(vm);
+            assert!(vm.heap.bytes > before);
+            let mut n = 0;
+            for i in 0..3000 {
+                let k = Value::str(vm.heap.str(format!("dead {i}").as_bytes()));
+                n += get(t, k).as_int();
+            }
+            assert_eq!(n, 2999 * 1500);
+            root(vm, "strings", NIL);
+            collect(vm);
+        }
+    });
+}
+
+#[test]
+fn deleted_long_keys_do_not_keep_their_bytes() {
+    modes(|vm| {
+        let strong = new_table(vm);
+        root(vm, "strong", Value::table(strong));
+        let both = weak_table(vm, "both", "kv");
+        let before = vm.heap.bytes;
+        for t in [strong, both] {
+            let k = Value::str(vm.heap.str(&vec![b'k'; 1 << 22]));
+            set(vm, t, k, Value::int(1));
+            collect(vm);
+            assert!(vm.heap.bytes > before + (1 << 22));
+            // SAFETY: the registry holds the table.
+            assert!(matches!(unsafe { table::next(t, NIL) }, Ok(Some(_))));
+            set(vm, t, k, NIL);
+            collect(vm);
+            assert!(vm.heap.bytes < before + (1 << 20));
+            let other = Value::str(vm.heap.str(&vec![b'k'; 1 << 22]));
+            assert!(get(t, other).is_nil());
+        }
     });
 }
 
@@ -503,7 +608,7 @@ fn closing_queues_all_finalizers() {
 fn upvalues_of_dead_coroutines_are_closed() {
     modes(|vm| {
         for round in 0..20 {
-            let co = vm.new_coroutine(NIL).ok().expect("memory");
+            let co = vm.new_coroutine(NIL).expect("memory");
             let t = new_table(vm);
             set_name(vm, t, "round", Value::int(round));
             // SAFETY: everything is fresh and no collection happens before
@@ -574,7 +679,10 @@ fn big_tables_are_scanned_in_pieces_while_they_change() {
         }
         for step in 0..30_000 {
             // Moves elements between places, puts new ones in.
-            let (a, b) = (1 + rng.below(n as usize) as i64, 1 + rng.below(n as usize) as i64);
+            let (a, b) = (
+                1 + rng.below(n as usize) as i64,
+                1 + rng.below(n as usize) as i64,
+            );
             let (ka, kb) = (Value::int(a), Value::float(b as f64 + 0.5));
             let (va, vb) = (get(big, ka), get(big, kb));
             set(vm, big, ka, vb);
@@ -587,7 +695,12 @@ fn big_tables_are_scanned_in_pieces_while_they_change() {
             if step % 1000 == 0 {
                 // Grows and shrinks the parts.
                 for i in 0..200 {
-                    set(vm, big, Value::int(n + 10_000 + step * 7 + i), Value::bool(true));
+                    set(
+                        vm,
+                        big,
+                        Value::int(n + 10_000 + step * 7 + i),
+                        Value::bool(true),
+                    );
                     set(vm, big, Value::int(n + 10_000 + (step - 1000) * 7 + i), NIL);
                 }
             }
@@ -634,10 +747,26 @@ fn requests() {
         unsafe { gc_control(vm, op) }
     };
     assert_eq!(ask(GcOp::IsRunning), GcOutcome::Flag(true));
-    assert_eq!(ask(GcOp::Generational { minormul: 0, majormul: 0 }), GcOutcome::Mode(GcMode::Incremental));
-    assert_eq!(ask(GcOp::Generational { minormul: 30, majormul: 0 }), GcOutcome::Mode(GcMode::Generational));
     assert_eq!(
-        ask(GcOp::Incremental { pause: 0, stepmul: 0, stepsize: 0 }),
+        ask(GcOp::Generational {
+            minormul: 0,
+            majormul: 0
+        }),
+        GcOutcome::Mode(GcMode::Incremental)
+    );
+    assert_eq!(
+        ask(GcOp::Generational {
+            minormul: 30,
+            majormul: 0
+        }),
+        GcOutcome::Mode(GcMode::Generational)
+    );
+    assert_eq!(
+        ask(GcOp::Incremental {
+            pause: 0,
+            stepmul: 0,
+            stepsize: 0
+        }),
         GcOutcome::Mode(GcMode::Generational)
     );
     assert_eq!(ask(GcOp::SetPause(150)), GcOutcome::Param(200));

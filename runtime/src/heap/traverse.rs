@@ -12,7 +12,8 @@
 
 use super::{Heap, weak};
 use crate::object::{
-    ArrKind, Closure, GcHeader, Native, ProtoObj, Shape, Str, Table, Thread, Upval, Userdata, color, kind, strflag,
+    ArrKind, Closure, GcHeader, Native, ProtoObj, Shape, Str, Table, Thread, Upval, Userdata,
+    color, kind, strflag,
 };
 use crate::thread::ThreadStatus;
 use crate::value::{NIL, Value, tag};
@@ -42,7 +43,11 @@ pub(super) unsafe fn is_big(object: *mut GcHeader) -> bool {
             return false;
         }
         let t = object.cast::<Table>();
-        let hash = if (*t).hash.is_null() { 0 } else { (*(*t).hash).len as usize };
+        let hash = if (*t).hash.is_null() {
+            0
+        } else {
+            (*(*t).hash).len as usize
+        };
         hash + (*t).arr_len as usize > BIG
     }
 }
@@ -147,8 +152,16 @@ impl Heap {
                 work += self.scan_fields(t);
             }
             let hash = (*t).hash;
-            let hash_len = if hash.is_null() { 0 } else { (*hash).len as usize };
-            let arr_len = if (*t).arr_kind == ArrKind::Mixed { (*t).arr_len as usize } else { 0 };
+            let hash_len = if hash.is_null() {
+                0
+            } else {
+                (*hash).len as usize
+            };
+            let arr_len = if (*t).arr_kind == ArrKind::Mixed {
+                (*t).arr_len as usize
+            } else {
+                0
+            };
             if hash_len + arr_len <= PIECE && progress.cursor == 0 {
                 self.scan_entries(t, 0, hash_len);
                 self.scan_array(t, 0, arr_len);
@@ -162,11 +175,21 @@ impl Heap {
     /// # Safety
     /// `t` is live, the lengths its own.
     #[inline(never)]
-    unsafe fn scan_piece(&mut self, t: *mut Table, progress: Progress, hash_len: usize, arr_len: usize) {
+    unsafe fn scan_piece(
+        &mut self,
+        t: *mut Table,
+        progress: Progress,
+        hash_len: usize,
+        arr_len: usize,
+    ) {
         // SAFETY: as the caller says.
         unsafe {
             let hash = (*t).hash;
-            let stamp = if hash.is_null() { 0 } else { (*hash).entries as usize ^ (hash as usize).rotate_left(20) };
+            let stamp = if hash.is_null() {
+                0
+            } else {
+                (*hash).entries as usize ^ (hash as usize).rotate_left(20)
+            };
             let (mut at, mut in_array) = (progress.cursor >> 1, progress.cursor & 1 != 0);
             if progress.cursor != 0 && (progress.stamp != stamp || (!in_array && at > hash_len)) {
                 (at, in_array) = (0, false);
@@ -175,16 +198,25 @@ impl Heap {
                 let end = (at + PIECE).min(hash_len);
                 // What follows is pushed by the entries of this piece; the
                 // rest of the table comes after it, so the stack stays low.
-                self.push_partial(t.cast(), Progress {
-                    cursor: if end == hash_len { 1 } else { end << 1 },
-                    stamp,
-                });
+                self.push_partial(
+                    t.cast(),
+                    Progress {
+                        cursor: if end == hash_len { 1 } else { end << 1 },
+                        stamp,
+                    },
+                );
                 self.scan_entries(t, at, end);
                 return;
             }
             let end = (at + PIECE).min(arr_len);
             if end < arr_len {
-                self.push_partial(t.cast(), Progress { cursor: end << 1 | 1, stamp });
+                self.push_partial(
+                    t.cast(),
+                    Progress {
+                        cursor: end << 1 | 1,
+                        stamp,
+                    },
+                );
             }
             if at < end {
                 self.scan_array(t, at, end);

@@ -4,8 +4,8 @@
 use super::block::{Block, N_CLASSES};
 use super::{Heap, Phase};
 use crate::object::{
-    ArrKind, Closure, Edge, GcHeader, Native, ProtoObj, Shape, ShapePath, Str, Table, Thread, Upval, Userdata, color, gcflag, kind,
-    strflag,
+    ArrKind, Closure, Edge, GcHeader, Native, ProtoObj, Shape, ShapePath, Str, Table, Thread,
+    Upval, Userdata, color, gcflag, kind, strflag,
 };
 use crate::state::Vm;
 use crate::table;
@@ -21,14 +21,22 @@ use std::collections::HashSet;
 pub fn verify(vm: &mut Vm) -> Result<(), String> {
     let heap = &mut vm.heap;
     heap.settle();
-    let mut walk = Walk { bytes: heap.strings.footprint(), cells: HashSet::new(), paths: HashSet::new() };
+    let mut walk = Walk {
+        bytes: heap.strings.footprint(),
+        cells: HashSet::new(),
+        paths: HashSet::new(),
+    };
     let objects = walk.collect(heap);
     for &object in &objects {
         // SAFETY: objects found by the walk have not been swept, and dead
         // ones are skipped: their references may be.
         unsafe {
             if (*object).mark > color::BLACK {
-                return Err(format!("object of kind {} has colour {}", (*object).kind, (*object).mark));
+                return Err(format!(
+                    "object of kind {} has colour {}",
+                    (*object).kind,
+                    (*object).mark
+                ));
             }
             walk.bytes += Heap::cell_size(object) + walk.owned_bytes(heap, object);
             if !heap.is_dead(object) {
@@ -37,7 +45,10 @@ pub fn verify(vm: &mut Vm) -> Result<(), String> {
         }
     }
     if walk.bytes != heap.bytes {
-        return Err(format!("{} bytes accounted, {} found", heap.bytes, walk.bytes));
+        return Err(format!(
+            "{} bytes accounted, {} found",
+            heap.bytes, walk.bytes
+        ));
     }
     Ok(())
 }
@@ -84,7 +95,10 @@ impl Walk {
                     let buffer = (*object).flags & strflag::NODE != 0 && !(*s).data.is_null();
                     if buffer { (*s).len } else { 0 }
                 }
-                tag::NATIVE => (*object.cast::<Native>()).host.as_ref().map_or(0, |h| size_of_val(&**h)),
+                tag::NATIVE => (*object.cast::<Native>())
+                    .host
+                    .as_ref()
+                    .map_or(0, |h| size_of_val(&**h)),
                 tag::USERDATA => {
                     let u = object.cast::<Userdata>();
                     (*u).extra + (*u).values.capacity() * size_of::<Value>()
@@ -100,7 +114,11 @@ impl Walk {
                         return edges;
                     }
                     let slot = size_of::<*mut Shape>() + size_of::<*mut Str>();
-                    let index = if (*path).index.is_null() { 0 } else { 2 * size_of::<u16>() };
+                    let index = if (*path).index.is_null() {
+                        0
+                    } else {
+                        2 * size_of::<u16>()
+                    };
                     edges + size_of::<ShapePath>() + (*path).cap as usize * (slot + index)
                 }
                 kind::PROTO => (*object.cast::<ProtoObj>()).storage_bytes(),
@@ -119,11 +137,18 @@ impl Walk {
                 if p.is_null() || result.is_err() {
                     return;
                 }
-                let from = format!("{what} of an object of kind {} (colour {})", (*object).kind, (*object).mark);
+                let from = format!(
+                    "{what} of an object of kind {} (colour {})",
+                    (*object).kind,
+                    (*object).mark
+                );
                 if !self.cells.contains(&(p as usize)) {
                     result = Err(format!("{from} leads to no object"));
                 } else if heap.is_dead(p) {
-                    result = Err(format!("{from} leads to a dead object of kind {}", (*p).kind));
+                    result = Err(format!(
+                        "{from} leads to a dead object of kind {}",
+                        (*p).kind
+                    ));
                 } else if (*object).mark == color::BLACK
                     && (*p).mark <= color::WHITE_B
                     && (*p).flags & gcflag::FIXED == 0
@@ -149,7 +174,13 @@ impl Walk {
                     }
                     if (*t).arr_kind == ArrKind::Mixed {
                         for i in 0..(*t).arr_len as usize {
-                            value("element", Value { tag: *(*t).arr_tags.add(i), payload: *(*t).arr.add(i) });
+                            value(
+                                "element",
+                                Value {
+                                    tag: *(*t).arr_tags.add(i),
+                                    payload: *(*t).arr.add(i),
+                                },
+                            );
                         }
                     }
                     if !(*t).hash.is_null() {
@@ -224,6 +255,12 @@ impl Walk {
 fn value_opt(check: &mut impl FnMut(&str, Value), what: &str, p: *mut GcHeader) {
     if !p.is_null() {
         // The tag only has to say that it is an object.
-        check(what, Value { tag: tag::GC, payload: p as u64 });
+        check(
+            what,
+            Value {
+                tag: tag::GC,
+                payload: p as u64,
+            },
+        );
     }
 }

@@ -136,7 +136,11 @@ impl Heap {
                     self.mark_value(e.val);
                 } else if self.marker.atomic && e.val.is_gc() && !is_marked(e.val) {
                     (*e.key.as_gc()).heap |= heapbit::WAITING;
-                    self.weak.waiting.entry(e.key.payload as usize).or_default().push(e.val);
+                    self.weak
+                        .waiting
+                        .entry(e.key.payload as usize)
+                        .or_default()
+                        .push(e.val);
                 }
             }
             work + (*hash).len as usize * 32
@@ -148,7 +152,11 @@ impl Heap {
     ///
     /// # Safety
     /// `t` is live.
-    unsafe fn for_array(&mut self, t: *mut Table, mut f: impl FnMut(&mut Heap, Value) -> bool) -> usize {
+    unsafe fn for_array(
+        &mut self,
+        t: *mut Table,
+        mut f: impl FnMut(&mut Heap, Value) -> bool,
+    ) -> usize {
         // SAFETY: a `Mixed` part has tags and payloads of all elements; its
         // last element must not be nil.
         unsafe {
@@ -157,7 +165,10 @@ impl Heap {
             }
             let n = (*t).arr_len as usize;
             for i in 0..n {
-                let v = Value { tag: *(*t).arr_tags.add(i), payload: *(*t).arr.add(i) };
+                let v = Value {
+                    tag: *(*t).arr_tags.add(i),
+                    payload: *(*t).arr.add(i),
+                };
                 if v.is_gc() && !f(self, v) {
                     *(*t).arr_tags.add(i) = tag::NIL;
                 }
@@ -189,8 +200,13 @@ impl Heap {
     pub(super) fn converge(&mut self, from: usize) {
         let mut at = from;
         loop {
-            self.propagate(&mut super::mark::Budget { work: usize::MAX, until: None });
-            let Some(&t) = self.weak.keys.get(at) else { break };
+            self.propagate(&mut super::mark::Budget {
+                work: usize::MAX,
+                until: None,
+            });
+            let Some(&t) = self.weak.keys.get(at) else {
+                break;
+            };
             at += 1;
             // SAFETY: listed tables are live.
             unsafe { self.scan_strong_side(t, tabflag::WEAK_KEYS) };
@@ -199,7 +215,11 @@ impl Heap {
 
     /// Numbers of listed tables: values, keys, both.
     pub(super) fn weak_counts(&self) -> [usize; 3] {
-        [self.weak.values.len(), self.weak.keys.len(), self.weak.both.len()]
+        [
+            self.weak.values.len(),
+            self.weak.keys.len(),
+            self.weak.both.len(),
+        ]
     }
 
     /// Whether a weak reference is to be cleared. Strings never are.
@@ -218,8 +238,11 @@ impl Heap {
     /// Clears entries with dead values from tables listed from `from` on.
     pub(super) fn clear_values(&mut self, from: [usize; 3]) {
         self.drain_ring();
-        let tables: Vec<_> =
-            self.weak.values[from[0]..].iter().chain(&self.weak.both[from[2]..]).copied().collect();
+        let tables: Vec<_> = self.weak.values[from[0]..]
+            .iter()
+            .chain(&self.weak.both[from[2]..])
+            .copied()
+            .collect();
         for t in tables {
             // SAFETY: listed tables are live; an entry without value keeps
             // its key only if nobody will look behind it.
@@ -253,7 +276,13 @@ impl Heap {
     /// Clears entries with dead keys.
     pub(super) fn clear_keys(&mut self) {
         self.drain_ring();
-        let tables: Vec<_> = self.weak.keys.iter().chain(&self.weak.both).copied().collect();
+        let tables: Vec<_> = self
+            .weak
+            .keys
+            .iter()
+            .chain(&self.weak.both)
+            .copied()
+            .collect();
         for t in tables {
             // SAFETY: listed tables are live.
             unsafe {
@@ -276,7 +305,10 @@ impl Heap {
     /// Last act of the atomic step: keys of deleted entries that are dead
     /// long strings are replaced, weak tables are black.
     pub(super) fn finish_weak(&mut self) {
-        self.propagate(&mut super::mark::Budget { work: usize::MAX, until: None });
+        self.propagate(&mut super::mark::Budget {
+            work: usize::MAX,
+            until: None,
+        });
         for t in std::mem::take(&mut self.weak.dead_keys) {
             // SAFETY: noted tables were scanned in this cycle, so are live.
             unsafe {
@@ -307,7 +339,12 @@ impl Heap {
 /// Makes a deleted entry's key equal to no key.
 unsafe fn bury(e: *mut HashEntry) {
     // SAFETY: the caller's entry belongs to a live table.
-    unsafe { (*e).key = Value { tag: DEAD_KEY, payload: 0 } };
+    unsafe {
+        (*e).key = Value {
+            tag: DEAD_KEY,
+            payload: 0,
+        }
+    };
 }
 
 /// Whether the object of a value is gray or black.

@@ -61,7 +61,11 @@ pub fn open(vm: &mut Vm) -> Result<()> {
     let next = Value::native(vm.heap.new_native(next, "next", NativeKind::Next, &[]));
     vm.handles.hold(next);
     vm.lib.next = next;
-    let iter = Value::native(vm.heap.new_native(ipairs_iter, "for iterator", NativeKind::IpairsIter, &[]));
+    let iter =
+        Value::native(
+            vm.heap
+                .new_native(ipairs_iter, "for iterator", NativeKind::IpairsIter, &[]),
+        );
     vm.handles.hold(iter);
     vm.lib.ipairs_iter = iter;
     for t in 0..16 {
@@ -83,7 +87,11 @@ fn assert(cx: &mut Cx<'_>) -> Result<Ret> {
         return cx.ret_slots(0, cx.n);
     }
     cx.check_any(0)?;
-    let message = if cx.n > 1 { cx.slot(1) } else { cx.vm.str_value(b"assertion failed!")? };
+    let message = if cx.n > 1 {
+        cx.slot(1)
+    } else {
+        cx.vm.str_value(b"assertion failed!")?
+    };
     Err(raise(cx, message, 1))
 }
 
@@ -98,7 +106,9 @@ fn error(cx: &mut Cx<'_>) -> Result<Ret> {
 fn raise(cx: &mut Cx<'_>, value: Value, level: i64) -> crate::Error {
     if value.is_str() && level > 0 {
         let text = cx.vm.bytes(value.as_str());
-        return cx.vm.error_at(usize::try_from(level).unwrap_or(usize::MAX), text);
+        return cx
+            .vm
+            .error_at(usize::try_from(level).unwrap_or(usize::MAX), text);
     }
     crate::Error::lua(value)
 }
@@ -244,7 +254,11 @@ fn getmetatable(cx: &mut Cx<'_>) -> Result<Ret> {
         return cx.ret_nil();
     }
     let protected = metamethod(cx.vm, v, Event::Metatable);
-    cx.ret(if protected.is_nil() { Value::table(meta) } else { protected })
+    cx.ret(if protected.is_nil() {
+        Value::table(meta)
+    } else {
+        protected
+    })
 }
 
 fn setmetatable(cx: &mut Cx<'_>) -> Result<Ret> {
@@ -252,7 +266,8 @@ fn setmetatable(cx: &mut Cx<'_>) -> Result<Ret> {
     let meta = check_metatable(cx, 1)?;
     let v = cx.slot(0);
     // SAFETY: `t` is the live table in slot 0.
-    if !unsafe { (*(*t).shape).meta.is_null() } && !metamethod(cx.vm, v, Event::Metatable).is_nil() {
+    if !unsafe { (*(*t).shape).meta.is_null() } && !metamethod(cx.vm, v, Event::Metatable).is_nil()
+    {
         return Err(cx.error("cannot change a protected metatable"));
     }
     // SAFETY: both tables are live: they lie in slots.
@@ -291,8 +306,12 @@ fn rawlen(cx: &mut Cx<'_>) -> Result<Ret> {
 fn rawget(cx: &mut Cx<'_>) -> Result<Ret> {
     let t = cx.check_table(0)?;
     let key = cx.check_any(1)?;
-    // SAFETY: the table and the key lie in slots.
-    let v = if key.tag == tag::INT { geti(t, key.as_int()) } else { unsafe { table::get(t, key) } };
+    let v = if key.tag == tag::INT {
+        geti(t, key.as_int())
+    } else {
+        // SAFETY: the table and the key lie in slots.
+        unsafe { table::get(t, key) }
+    };
     cx.ret(v)
 }
 
@@ -340,11 +359,19 @@ fn ipairs(cx: &mut Cx<'_>) -> Result<Ret> {
 fn ipairs_iter(cx: &mut Cx<'_>) -> Result<Ret> {
     let i = cx.check_int(1)?.wrapping_add(1);
     let t = cx.arg(0);
-    let mut v = if t.is_table() { geti(t.as_table(), i) } else { NIL };
+    let mut v = if t.is_table() {
+        geti(t.as_table(), i)
+    } else {
+        NIL
+    };
     if v.is_nil() && !(t.is_table() && metatable_of(cx.vm, t).is_null()) {
         v = ops::index(cx, t, Value::int(i))?;
     }
-    if v.is_nil() { cx.ret_nil() } else { cx.ret2(Value::int(i), v) }
+    if v.is_nil() {
+        cx.ret_nil()
+    } else {
+        cx.ret2(Value::int(i), v)
+    }
 }
 
 // ---- the collector
@@ -371,7 +398,10 @@ fn collectgarbage(cx: &mut Cx<'_>) -> Result<Ret> {
         "setpause" => GcOp::SetPause(cx.opt_int(1, 0)?),
         "setstepmul" => GcOp::SetStepMul(cx.opt_int(1, 0)?),
         "isrunning" => GcOp::IsRunning,
-        "generational" => GcOp::Generational { minormul: cx.opt_int(1, 0)?, majormul: cx.opt_int(2, 0)? },
+        "generational" => GcOp::Generational {
+            minormul: cx.opt_int(1, 0)?,
+            majormul: cx.opt_int(2, 0)?,
+        },
         _ => GcOp::Incremental {
             pause: cx.opt_int(1, 0)?,
             stepmul: cx.opt_int(2, 0)?,

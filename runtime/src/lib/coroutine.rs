@@ -8,8 +8,8 @@
 //! | normal | `Normal` |
 //! | dead | `Finished`, `Failed` |
 
-use super::shared::register;
 use super::Entry;
+use super::shared::register;
 use crate::error::Result;
 use crate::native::{Ctl, Cx, Ret, ret};
 use crate::object::{NativeKind, Thread};
@@ -39,7 +39,11 @@ pub fn open(vm: &mut Vm) -> Result<()> {
 /// Argument `i`, which must be a coroutine.
 fn check_thread(cx: &mut Cx<'_>, i: usize) -> Result<*mut Thread> {
     let v = cx.arg(i);
-    if v.tag == tag::THREAD { Ok(v.as_thread()) } else { Err(cx.type_error(i, "thread")) }
+    if v.tag == tag::THREAD {
+        Ok(v.as_thread())
+    } else {
+        Err(cx.type_error(i, "thread"))
+    }
 }
 
 fn status_of(thread: *mut Thread) -> ThreadStatus {
@@ -56,7 +60,10 @@ fn create(cx: &mut Cx<'_>) -> Result<Ret> {
 fn wrap(cx: &mut Cx<'_>) -> Result<Ret> {
     let f = cx.check_function(0)?;
     let thread = Value::thread(cx.vm.new_coroutine(f)?);
-    let f = cx.vm.heap.new_native(resume_wrapped, "wrap", NativeKind::Plain, &[thread]);
+    let f = cx
+        .vm
+        .heap
+        .new_native(resume_wrapped, "wrap", NativeKind::Plain, &[thread]);
     cx.ret(Value::native(f))
 }
 
@@ -64,7 +71,9 @@ fn wrap(cx: &mut Cx<'_>) -> Result<Ret> {
 fn cannot_resume(status: ThreadStatus) -> Option<&'static str> {
     match status {
         ThreadStatus::Suspended => None,
-        ThreadStatus::Running | ThreadStatus::Normal => Some("cannot resume non-suspended coroutine"),
+        ThreadStatus::Running | ThreadStatus::Normal => {
+            Some("cannot resume non-suspended coroutine")
+        }
         ThreadStatus::Finished | ThreadStatus::Failed => Some("cannot resume dead coroutine"),
     }
 }
@@ -75,7 +84,13 @@ fn resume(cx: &mut Cx<'_>) -> Result<Ret> {
         let msg = cx.vm.str_value(msg.as_bytes())?;
         return cx.ret2(Value::bool(false), msg);
     }
-    cx.vm.ctl = Ctl { at: 1, n: cx.n - 1, cont: 0, thread, wrap: false };
+    cx.vm.ctl = Ctl {
+        at: 1,
+        n: cx.n - 1,
+        cont: 0,
+        thread,
+        wrap: false,
+    };
     Ok(ret::RESUME)
 }
 
@@ -84,18 +99,34 @@ fn resume_wrapped(cx: &mut Cx<'_>) -> Result<Ret> {
     if let Some(msg) = cannot_resume(status_of(thread)) {
         return Err(cx.error(msg));
     }
-    cx.vm.ctl = Ctl { at: 0, n: cx.n, cont: 0, thread, wrap: true };
+    cx.vm.ctl = Ctl {
+        at: 0,
+        n: cx.n,
+        cont: 0,
+        thread,
+        wrap: true,
+    };
     Ok(ret::RESUME)
 }
 
 fn yield_(cx: &mut Cx<'_>) -> Result<Ret> {
     if cx.vm.cur == cx.vm.main {
-        return Err(cx.vm.error_at(0, b"attempt to yield from outside a coroutine"));
+        return Err(cx
+            .vm
+            .error_at(0, b"attempt to yield from outside a coroutine"));
     }
     if !is_yieldable(cx.vm, cx.vm.cur) {
-        return Err(cx.vm.error_at(0, b"attempt to yield across a C-call boundary"));
+        return Err(cx
+            .vm
+            .error_at(0, b"attempt to yield across a C-call boundary"));
     }
-    cx.vm.ctl = Ctl { at: 0, n: cx.n, cont: 0, thread: std::ptr::null_mut(), wrap: false };
+    cx.vm.ctl = Ctl {
+        at: 0,
+        n: cx.n,
+        cont: 0,
+        thread: std::ptr::null_mut(),
+        wrap: false,
+    };
     Ok(ret::YIELD)
 }
 
@@ -105,7 +136,11 @@ fn is_yieldable(vm: &Vm, thread: *mut Thread) -> bool {
 }
 
 fn isyieldable(cx: &mut Cx<'_>) -> Result<Ret> {
-    let thread = if cx.n == 0 { cx.vm.cur } else { check_thread(cx, 0)? };
+    let thread = if cx.n == 0 {
+        cx.vm.cur
+    } else {
+        check_thread(cx, 0)?
+    };
     let yieldable = is_yieldable(cx.vm, thread);
     cx.ret_bool(yieldable)
 }

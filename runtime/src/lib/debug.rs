@@ -5,10 +5,10 @@
 //! Most functions take an optional thread as first argument; positions of
 //! the other arguments count from the one after it ([`Target::shift`]).
 
+use super::Entry;
 use super::base::check_metatable;
 use super::loading::load_chunk;
 use super::shared::{metatable_of, new_table, register, set_field, seti, table_or_nil};
-use super::Entry;
 use crate::debug as info;
 use crate::error::Result;
 use crate::frame::{FrameInfo, original_base};
@@ -64,9 +64,15 @@ impl Target {
     fn new(cx: &Cx<'_>) -> Target {
         let v = cx.arg(0);
         if v.tag == tag::THREAD {
-            Target { thread: v.as_thread(), shift: 1 }
+            Target {
+                thread: v.as_thread(),
+                shift: 1,
+            }
         } else {
-            Target { thread: cx.vm.cur, shift: 0 }
+            Target {
+                thread: cx.vm.cur,
+                shift: 0,
+            }
         }
     }
 
@@ -240,11 +246,19 @@ fn find_upvalue(f: Value, n: i64) -> Option<Found> {
                 let proto = &*(*c).proto;
                 let name = proto.spec().upvals.get(i).and_then(|u| u.name);
                 let name = name.map_or(b"(no name)".to_vec(), |id| proto.module.str(id).to_vec());
-                Some(Found { name, value: (*upval).v, upval })
+                Some(Found {
+                    name,
+                    value: (*upval).v,
+                    upval,
+                })
             }
             tag::NATIVE if i < (*f.as_native()).hdr.aux as usize => {
                 let value = Native::upval(f.as_native(), i);
-                Some(Found { name: Vec::new(), value, upval: std::ptr::null_mut() })
+                Some(Found {
+                    name: Vec::new(),
+                    value,
+                    upval: std::ptr::null_mut(),
+                })
             }
             _ => None,
         }
@@ -268,12 +282,18 @@ fn setupvalue(cx: &mut Cx<'_>) -> Result<Ret> {
     let v = cx.check_any(2)?;
     let n = cx.check_int(1)?;
     let f = cx.check_function(0)?;
-    let Some(found) = find_upvalue(f, n) else { return cx.ret0() };
+    let Some(found) = find_upvalue(f, n) else {
+        return cx.ret0();
+    };
     // SAFETY: an upvalue of the live function in slot 0; what holds the value
     // is told about it.
     unsafe {
         *found.value = v;
-        let owner = if found.upval.is_null() { f.as_gc() } else { found.upval.cast() };
+        let owner = if found.upval.is_null() {
+            f.as_gc()
+        } else {
+            found.upval.cast()
+        };
         cx.vm.heap.barrier(owner);
     }
     cx.ret_bytes(&found.name)
@@ -343,7 +363,10 @@ fn getregistry(cx: &mut Cx<'_>) -> Result<Ret> {
 fn user_value(u: *mut Userdata, n: i64) -> Option<*mut Value> {
     let i = usize::try_from(n).ok()?.checked_sub(1)?;
     // SAFETY: callers pass a live userdata.
-    unsafe { (&mut (*u).values).get_mut(i).map(|v| &raw mut *v) }
+    unsafe {
+        let values = &mut (*u).values;
+        values.get_mut(i).map(|v| &raw mut *v)
+    }
 }
 
 fn getuservalue(cx: &mut Cx<'_>) -> Result<Ret> {
@@ -396,7 +419,13 @@ fn sethook(cx: &mut Cx<'_>) -> Result<Ret> {
             }
         }
         if mask != 0 {
-            hook = Hook { func, mask, count, left: count, ..hook };
+            hook = Hook {
+                func,
+                mask,
+                count,
+                left: count,
+                ..hook
+            };
         }
     }
     // SAFETY: `thread` is live.
@@ -417,7 +446,11 @@ fn gethook(cx: &mut Cx<'_>) -> Result<Ret> {
     if hook.func.is_nil() {
         return cx.ret_nil();
     }
-    let letters: Vec<u8> = EVENTS.iter().filter(|(bit, _)| hook.mask & bit != 0).map(|(_, letter)| *letter).collect();
+    let letters: Vec<u8> = EVENTS
+        .iter()
+        .filter(|(bit, _)| hook.mask & bit != 0)
+        .map(|(_, letter)| *letter)
+        .collect();
     let letters = cx.vm.str_value(&letters)?;
     cx.ret_all(&[hook.func, letters, Value::int(hook.count.into())])
 }
@@ -429,7 +462,9 @@ fn debug(cx: &mut Cx<'_>) -> Result<Ret> {
     loop {
         let _ = cx.vm.lib.std[2].write(b"lua_debug> ");
         let _ = cx.vm.lib.std[2].flush();
-        let Some(line) = read_line(cx.vm) else { return cx.ret0() };
+        let Some(line) = read_line(cx.vm) else {
+            return cx.ret0();
+        };
         if line == b"cont" {
             return cx.ret0();
         }

@@ -30,9 +30,19 @@ pub type Loaded = std::result::Result<Value, Vec<u8>>;
 ///
 /// # Errors
 /// Out of memory; everything else is a message.
-pub fn load_chunk(vm: &mut Vm, chunk: &[u8], name: &[u8], mode: &[u8], env: Option<Value>) -> Result<Loaded> {
+pub fn load_chunk(
+    vm: &mut Vm,
+    chunk: &[u8],
+    name: &[u8],
+    mode: &[u8],
+    env: Option<Value>,
+) -> Result<Loaded> {
     let binary = chunk.first() == Some(&ESCAPE);
-    let (letter, kind) = if binary { (b'b', "binary") } else { (b't', "text") };
+    let (letter, kind) = if binary {
+        (b'b', "binary")
+    } else {
+        (b't', "text")
+    };
     let allowed = !binary || vm.allow_bytecode;
     if !allowed || !mode.contains(&letter) {
         let mode = if mode.contains(&letter) { b"t" } else { mode };
@@ -62,14 +72,14 @@ pub fn load_chunk(vm: &mut Vm, chunk: &[u8], name: &[u8], mode: &[u8], env: Opti
     Ok(Ok(Value::closure(main_closure(vm, proto, env))))
 }
 
+/// A file's chunk and its name, or the message that says why there is none.
+type FileChunk = std::result::Result<(Vec<u8>, Vec<u8>), Vec<u8>>;
+
 /// The chunk in a file, and its name; standard input without a file name.
 ///
 /// # Errors
 /// Out of memory, a limit; everything else is a message.
-pub(super) fn read_file(
-    cx: &mut Cx<'_>,
-    file: Option<&[u8]>,
-) -> Result<std::result::Result<(Vec<u8>, Vec<u8>), Vec<u8>>> {
+pub(super) fn read_file(cx: &mut Cx<'_>, file: Option<&[u8]>) -> Result<FileChunk> {
     let mut chunk = Vec::new();
     let (name, what, done) = match file {
         None => {
@@ -104,7 +114,11 @@ pub(super) fn read_file(
 /// A file's chunk without a byte order mark and a first line that starts
 /// with `#`. Of that line the end stays, so that lines keep their numbers.
 pub fn skip_first_line(mut chunk: Vec<u8>) -> Vec<u8> {
-    let mut skip = if chunk.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let mut skip = if chunk.starts_with(b"\xef\xbb\xbf") {
+        3
+    } else {
+        0
+    };
     if chunk.get(skip) == Some(&b'#') {
         skip = memchr::memchr(b'\n', &chunk[skip..]).map_or(chunk.len(), |at| skip + at);
         if chunk.get(skip + 1) == Some(&ESCAPE) {
@@ -116,7 +130,12 @@ pub fn skip_first_line(mut chunk: Vec<u8>) -> Vec<u8> {
 }
 
 /// Loads a file.
-pub(super) fn load_file(cx: &mut Cx<'_>, file: Option<&[u8]>, mode: &[u8], env: Option<Value>) -> Result<Loaded> {
+pub(super) fn load_file(
+    cx: &mut Cx<'_>,
+    file: Option<&[u8]>,
+    mode: &[u8],
+    env: Option<Value>,
+) -> Result<Loaded> {
     match read_file(cx, file)? {
         Ok((chunk, name)) => load_chunk(cx.vm, &chunk, &name, mode, env),
         Err(msg) => Ok(Err(msg)),
@@ -169,7 +188,11 @@ fn read_pieces(cx: &mut Cx<'_>, reader: Value) -> Result<Vec<u8>> {
         if piece.is_nil() {
             return Ok(chunk);
         }
-        let piece = if piece.is_number() { Value::str(cx.vm.number_to_str(piece)) } else { piece };
+        let piece = if piece.is_number() {
+            Value::str(cx.vm.number_to_str(piece))
+        } else {
+            piece
+        };
         if !piece.is_str() {
             return Err(cx.error("reader function must return a string"));
         }

@@ -2,8 +2,8 @@
 //! functions are the platform's C library's), integers wrap, and random
 //! numbers are those of PUC Lua for the same seed.
 
-use super::shared::{fixed_str, register, set_field};
 use super::Entry;
+use super::shared::{fixed_str, register, set_field};
 use crate::error::Result;
 use crate::native::{Cx, Ret};
 use crate::ops;
@@ -110,10 +110,16 @@ fn abs(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret(Value::float(x.abs()))
 }
 
+/// Whether the float without its fraction is an integer of 64 bits.
+#[inline]
+fn fits_int(f: f64) -> bool {
+    (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&f)
+}
+
 /// A float without a fraction, as an integer if it fits.
 #[inline]
 fn float_as_int(f: f64) -> Value {
-    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&f) {
+    if fits_int(f) {
         Value::int(f as i64)
     } else {
         Value::float(f)
@@ -126,7 +132,11 @@ fn floor(cx: &mut Cx<'_>) -> Result<Ret> {
         return cx.ret(v);
     }
     let x = cx.check_num(0)?;
-    cx.ret(float_as_int(x.floor()))
+    if !fits_int(x) {
+        return cx.ret(Value::float(x.floor()));
+    }
+    let i = x as i64;
+    cx.ret_int(if i as f64 > x { i - 1 } else { i })
 }
 
 fn ceil(cx: &mut Cx<'_>) -> Result<Ret> {
@@ -135,7 +145,11 @@ fn ceil(cx: &mut Cx<'_>) -> Result<Ret> {
         return cx.ret(v);
     }
     let x = cx.check_num(0)?;
-    cx.ret(float_as_int(x.ceil()))
+    if !fits_int(x) {
+        return cx.ret(Value::float(x.ceil()));
+    }
+    let i = x as i64;
+    cx.ret_int(if (i as f64) < x { i + 1 } else { i })
 }
 
 fn fmod(cx: &mut Cx<'_>) -> Result<Ret> {
@@ -248,7 +262,10 @@ fn random(cx: &mut Cx<'_>) -> Result<Ret> {
 
 fn randomseed(cx: &mut Cx<'_>) -> Result<Ret> {
     let (first, second) = if cx.n == 0 {
-        (crate::os::random_seed() as i64, crate::os::random_seed() as i64)
+        (
+            crate::os::random_seed() as i64,
+            crate::os::random_seed() as i64,
+        )
     } else {
         (cx.check_int(0)?, cx.opt_int(1, 0)?)
     };

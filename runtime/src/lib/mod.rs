@@ -143,11 +143,14 @@ impl Vm {
         lib.warn = if more { Warn::Inside } else { Warn::On };
     }
 
-
     /// The warning for an error that nobody can catch, such as one in a
     /// finalizer: "error in `place` (message)".
     pub fn warn_error(&mut self, place: &str, error: Value) {
-        let msg: &[u8] = if error.is_str() { self.bytes(error.as_str()) } else { b"error object is not a string" };
+        let msg: &[u8] = if error.is_str() {
+            self.bytes(error.as_str())
+        } else {
+            b"error object is not a string"
+        };
         for piece in [b"error in ", place.as_bytes(), b" (", msg] {
             self.warning(piece, true);
         }

@@ -5,14 +5,14 @@
 //! The C locale is the only one. `os.exit` is an error that no Lua code
 //! catches: it ends the run, and the host ends the process.
 
+use super::Entry;
 use super::io::{exit_result, file_result, flush_outputs};
 use super::shared::{field_of, new_table, register, set_field};
-use super::Entry;
 use crate::error::{Cause, Error, Result};
 use crate::native::{Cx, Ret};
 use crate::object::Table;
-use crate::os as system;
 use crate::ops;
+use crate::os as system;
 use crate::state::Vm;
 use crate::text::date::{self, DateError, DateFields, DateResult, FieldValue, INPUT_FIELDS};
 use crate::value::{NIL, Value, tag};
@@ -75,7 +75,11 @@ fn now(cx: &mut Cx<'_>) -> Result<i64> {
 
 fn date(cx: &mut Cx<'_>) -> Result<Ret> {
     let format = cx.opt_bytes(0)?.unwrap_or(b"%c");
-    let time = if cx.is_none_or_nil(1) { now(cx)? } else { cx.check_int(1)? };
+    let time = if cx.is_none_or_nil(1) {
+        now(cx)?
+    } else {
+        cx.check_int(1)?
+    };
     cx.vm.tick(format.len() as u64 * 16)?;
     match date::date(format, time) {
         Ok(DateResult::Text(text)) => cx.ret_bytes(&text),
@@ -127,7 +131,9 @@ fn time(cx: &mut Cx<'_>) -> Result<Ret> {
 fn difftime(cx: &mut Cx<'_>) -> Result<Ret> {
     let (to, from) = (cx.check_int(0)?, cx.check_int(1)?);
     // Exact where the difference is, as C computes it.
-    let difference = to.checked_sub(from).map_or(to as f64 - from as f64, |d| d as f64);
+    let difference = to
+        .checked_sub(from)
+        .map_or(to as f64 - from as f64, |d| d as f64);
     cx.ret(Value::float(difference))
 }
 

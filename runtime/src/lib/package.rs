@@ -5,10 +5,13 @@
 //! C libraries on `package.cpath`. C libraries can't be loaded: those
 //! searchers find files, and then say so.
 
+use super::Entry;
 use super::io::c_part;
 use super::loading::load_file;
-use super::shared::{Registry, add_functions, field, field_of, geti, new_table, register, registry_table, set_field, seti};
-use super::Entry;
+use super::shared::{
+    Registry, add_functions, field, field_of, geti, new_table, register, registry_table, set_field,
+    seti,
+};
 use crate::error::Result;
 use crate::native::{Cx, NativeFn, Ret};
 use crate::object::NativeKind;
@@ -76,7 +79,9 @@ fn path_setting(vm: &mut Vm, variable: &str, default: &str) -> Result<Vec<u8>> {
 }
 
 fn expand_default(path: &[u8], default: &str) -> Vec<u8> {
-    let Some(at) = path.windows(2).position(|pair| pair == b";;") else { return path.to_vec() };
+    let Some(at) = path.windows(2).position(|pair| pair == b";;") else {
+        return path.to_vec();
+    };
     let mut parts = Vec::new();
     parts.extend_from_slice(&path[..at]);
     if at > 0 {
@@ -117,7 +122,11 @@ fn find_file(
     sep: &[u8],
     dir_sep: &[u8],
 ) -> Result<std::result::Result<Vec<u8>, Vec<u8>>> {
-    let name = if sep.is_empty() { name.to_vec() } else { replace(cx, name, sep, dir_sep)? };
+    let name = if sep.is_empty() {
+        name.to_vec()
+    } else {
+        replace(cx, name, sep, dir_sep)?
+    };
     let files = replace(cx, path, b"?", &name)?;
     for file in files.split(|b| *b == b';') {
         if is_readable(file) {
@@ -169,7 +178,11 @@ fn search_preload(cx: &mut Cx<'_>) -> Result<Ret> {
 }
 
 /// The file for `name` on `package[field]`, or the message.
-fn find_on(cx: &mut Cx<'_>, name: &[u8], field: &str) -> Result<std::result::Result<Vec<u8>, Vec<u8>>> {
+fn find_on(
+    cx: &mut Cx<'_>,
+    name: &[u8],
+    field: &str,
+) -> Result<std::result::Result<Vec<u8>, Vec<u8>>> {
     let package = cx.upval(0);
     let path = field_of(cx, package, field.as_bytes())?;
     if !(path.is_str() || path.is_number()) {
@@ -181,14 +194,26 @@ fn find_on(cx: &mut Cx<'_>, name: &[u8], field: &str) -> Result<std::result::Res
 
 /// The bytes of a string or number.
 fn text_of<'b>(cx: &mut Cx<'_>, v: Value) -> &'b [u8] {
-    let s = if v.is_str() { v.as_str() } else { cx.vm.number_to_str(v) };
+    let s = if v.is_str() {
+        v.as_str()
+    } else {
+        cx.vm.number_to_str(v)
+    };
     cx.vm.bytes(s)
 }
 
 /// "error loading module …"
 #[cold]
 fn loading_error(cx: &mut Cx<'_>, name: &[u8], file: &[u8], why: &[u8]) -> crate::Error {
-    let msg = [b"error loading module '", c_part(name), b"' from file '", file, b"':\n\t", why].concat();
+    let msg = [
+        b"error loading module '",
+        c_part(name),
+        b"' from file '",
+        file,
+        b"':\n\t",
+        why,
+    ]
+    .concat();
     cx.error_bytes(&msg)
 }
 
@@ -218,7 +243,9 @@ fn search_c(cx: &mut Cx<'_>) -> Result<Ret> {
 /// Looks for the library of the root of a name with dots.
 fn search_c_root(cx: &mut Cx<'_>) -> Result<Ret> {
     let name = cx.check_bytes(0)?;
-    let Some(dot) = name.iter().position(|b| *b == b'.') else { return cx.ret0() };
+    let Some(dot) = name.iter().position(|b| *b == b'.') else {
+        return cx.ret0();
+    };
     match find_on(cx, &name[..dot], "cpath")? {
         Ok(file) => Err(loading_error(cx, name, &file, NO_LIBRARIES.as_bytes())),
         Err(msg) => cx.ret_bytes(&msg),
@@ -304,7 +331,8 @@ mod tests {
 
     #[test]
     fn default_paths() {
-        let expanded = |path: &str| String::from_utf8(expand_default(path.as_bytes(), "D")).unwrap();
+        let expanded =
+            |path: &str| String::from_utf8(expand_default(path.as_bytes(), "D")).unwrap();
         assert_eq!(expanded("a;b"), "a;b");
         assert_eq!(expanded(";;"), "D");
         assert_eq!(expanded("a;;"), "a;D");

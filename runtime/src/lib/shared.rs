@@ -82,7 +82,12 @@ pub(crate) fn registry_table(vm: &mut Vm, name: &str) -> Result<*mut Table> {
 }
 
 /// Puts these functions into `t`.
-pub(crate) fn add_functions(vm: &mut Vm, t: *mut Table, entries: &[Entry], upvals: &[Value]) -> Result<()> {
+pub(crate) fn add_functions(
+    vm: &mut Vm,
+    t: *mut Table,
+    entries: &[Entry],
+    upvals: &[Value],
+) -> Result<()> {
     for (name, f) in entries {
         let f = vm.heap.new_native(*f, name, NativeKind::Plain, upvals);
         set_field(vm, t, name.as_bytes(), Value::native(f))?;

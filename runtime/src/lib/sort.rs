@@ -85,17 +85,18 @@ impl Sorter {
         if self.by_order {
             return ops::less_than(cx, a, b);
         }
-        cx.set_top(CALL)?;
-        cx.reserve(4)?;
-        let f = cx.slot(COMPARATOR);
-        for (i, v) in [f, NIL, a, b].into_iter().enumerate() {
-            cx.set_slot(CALL + i, v);
+        cx.reserve(CALL + 4)?;
+        // SAFETY: `reserve` made room above the frame's top, which is at or
+        // above slot `CALL`.
+        unsafe {
+            let at = cx.vm.stack.add(cx.base + CALL);
+            *at = *cx.vm.stack.add(cx.base + COMPARATOR);
+            *at.add(1) = NIL;
+            *at.add(2) = a;
+            *at.add(3) = b;
+            cx.vm.top = at.add(4);
         }
-        cx.vm.top = cx.vm.stack.wrapping_add(cx.base + CALL + 4);
-        let got = cx.call_slots(CALL, 2)?;
-        let truth = got > 0 && cx.slot(CALL).is_truthy();
-        cx.set_top(CALL)?;
-        Ok(truth)
+        Ok(cx.call_slots(CALL, 2)? > 0 && cx.slot(CALL).is_truthy())
     }
 
     /// Sorts elements `lo ..= up`. Recurses into the smaller part only.
@@ -250,7 +251,9 @@ fn sort_strings(vm: &mut Vm, strings: &mut [*mut Str]) -> Result<()> {
             (u64::from_be_bytes(head), bytes, *s)
         })
         .collect();
-    sort_slice(vm, &mut keyed, &|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)))?;
+    sort_slice(vm, &mut keyed, &|a, b| {
+        a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1))
+    })?;
     for (to, from) in strings.iter_mut().zip(&keyed) {
         *to = from.2;
     }
@@ -264,7 +267,11 @@ const STRIDE: usize = 1 << 14;
 
 /// Sorts a slice of any length and looks at the limits meanwhile. If one is
 /// reached, the slice is some permutation.
-fn sort_slice<T: Copy>(vm: &mut Vm, slice: &mut [T], cmp: &impl Fn(&T, &T) -> Ordering) -> Result<()> {
+fn sort_slice<T: Copy>(
+    vm: &mut Vm,
+    slice: &mut [T],
+    cmp: &impl Fn(&T, &T) -> Ordering,
+) -> Result<()> {
     let mut seed = slice.len() as u64;
     let mut todo = vec![slice];
     while let Some(part) = todo.pop() {
@@ -296,10 +303,9 @@ fn split<T: Copy>(vm: &mut Vm, part: &mut [T], first: impl Fn(&T) -> bool) -> Re
     for start in (0..part.len()).step_by(STRIDE) {
         let end = (start + STRIDE).min(part.len());
         for i in start..end {
-            let x = part[i];
-            part[i] = part[front];
-            part[front] = x;
-            front += usize::from(first(&x));
+            // Swapping in any case, so that nothing depends on a branch.
+            part.swap(i, front);
+            front += usize::from(first(&part[front]));
         }
         vm.tick((end - start) as u64 * 2)?;
     }
@@ -310,7 +316,9 @@ fn split<T: Copy>(vm: &mut Vm, part: &mut [T], first: impl Fn(&T) -> bool) -> Re
 fn pseudo_median<T: Copy>(part: &[T], seed: &mut u64, cmp: &impl Fn(&T, &T) -> Ordering) -> T {
     let mut sample = [part[0]; 9];
     for s in &mut sample {
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         *s = part[(*seed >> 33) as usize % part.len()];
     }
     sample.sort_unstable_by(cmp);

@@ -101,7 +101,11 @@ impl Budget for Work<'_, '_> {
 #[inline(always)]
 fn bytes<'b>(cx: &mut Cx<'_>, i: usize) -> Result<&'b [u8]> {
     let v = cx.arg(i);
-    if v.tag == tag::STR { Ok(cx.vm.bytes(v.as_str())) } else { cx.check_bytes(i) }
+    if v.tag == tag::STR {
+        Ok(cx.vm.bytes(v.as_str()))
+    } else {
+        cx.check_bytes(i)
+    }
 }
 
 /// Makes room for `n` more pushed values.
@@ -115,7 +119,11 @@ fn reserve(cx: &mut Cx<'_>, n: usize, what: &str) -> Result<()> {
 
 #[cold]
 fn no_room(cx: &mut Cx<'_>, e: Error, what: &str) -> Error {
-    if matches!(*e.0, Cause::Lua(_)) { cx.error(&format!("stack overflow ({what})")) } else { e }
+    if matches!(*e.0, Cause::Lua(_)) {
+        cx.error(&format!("stack overflow ({what})"))
+    } else {
+        e
+    }
 }
 
 /// A string of `len` bytes that `fill` writes: it gets ranges of positions,
@@ -137,7 +145,9 @@ fn new_string(
     while at < len {
         let end = len.min(at + CHUNK);
         // SAFETY: `data` has room for `len` bytes that nobody else refers to.
-        fill(at..end, unsafe { std::slice::from_raw_parts_mut(data.add(at).cast(), end - at) });
+        fill(at..end, unsafe {
+            std::slice::from_raw_parts_mut(data.add(at).cast(), end - at)
+        });
         vm.tick(byte_steps(end - at))?;
         at = end;
     }
@@ -245,7 +255,10 @@ fn reverse(cx: &mut Cx<'_>) -> Result<Ret> {
     let s = bytes(cx, 0)?;
     let n = s.len();
     let result = new_string(cx.vm, n, |range, out| {
-        for (to, &byte) in out.iter_mut().zip(s[n - range.end..n - range.start].iter().rev()) {
+        for (to, &byte) in out
+            .iter_mut()
+            .zip(s[n - range.end..n - range.start].iter().rev())
+        {
             to.write(byte);
         }
     })?;
@@ -282,14 +295,13 @@ fn rep(cx: &mut Cx<'_>) -> Result<Ret> {
     let len = unit * n as usize - separator.len();
     if len <= MAX_INTERNED {
         let mut text = [0; MAX_INTERNED];
-        let mut at = 0;
-        while at < len {
-            text[at..at + s.len()].copy_from_slice(s);
-            at += s.len();
-            if at < len {
-                text[at..at + separator.len()].copy_from_slice(separator);
-                at += separator.len();
-            }
+        text[..s.len()].copy_from_slice(s);
+        text[s.len()..unit].copy_from_slice(separator);
+        let mut done = unit;
+        while done < len {
+            let part = done.min(len - done);
+            text.copy_within(..part, done);
+            done += part;
         }
         return cx.ret_bytes(&text[..len]);
     }
@@ -299,12 +311,14 @@ fn rep(cx: &mut Cx<'_>) -> Result<Ret> {
     // and `done - from` bytes of that are there.
     unsafe {
         data.copy_from_nonoverlapping(s.as_ptr(), s.len());
-        data.add(s.len()).copy_from_nonoverlapping(separator.as_ptr(), separator.len());
+        data.add(s.len())
+            .copy_from_nonoverlapping(separator.as_ptr(), separator.len());
         let mut done = unit;
         while done < len {
             let from = done % unit;
             let part = (len - done).min(done - from).min(16 * CHUNK);
-            data.add(done).copy_from_nonoverlapping(data.add(from), part);
+            data.add(done)
+                .copy_from_nonoverlapping(data.add(from), part);
             done += part;
             cx.vm.tick(byte_steps(part))?;
         }

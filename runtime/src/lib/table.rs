@@ -42,10 +42,26 @@ pub(super) struct Uses {
     pub(super) length: bool,
 }
 
-pub(super) const READ: Uses = Uses { reads: true, writes: false, length: false };
-pub(super) const WRITE: Uses = Uses { reads: false, writes: true, length: false };
-pub(super) const READ_LEN: Uses = Uses { reads: true, writes: false, length: true };
-pub(super) const ALL: Uses = Uses { reads: true, writes: true, length: true };
+pub(super) const READ: Uses = Uses {
+    reads: true,
+    writes: false,
+    length: false,
+};
+pub(super) const WRITE: Uses = Uses {
+    reads: false,
+    writes: true,
+    length: false,
+};
+pub(super) const READ_LEN: Uses = Uses {
+    reads: true,
+    writes: false,
+    length: true,
+};
+pub(super) const ALL: Uses = Uses {
+    reads: true,
+    writes: true,
+    length: true,
+};
 
 /// A table, or something that behaves like one.
 #[derive(Clone, Copy)]
@@ -66,16 +82,34 @@ impl Seq {
         }
         let meta = metatable_of(cx.vm, v);
         let mut fits = !meta.is_null();
-        for (needed, name) in [(uses.reads, "__index"), (uses.writes, "__newindex"), (uses.length, "__len")] {
+        for (needed, name) in [
+            (uses.reads, "__index"),
+            (uses.writes, "__newindex"),
+            (uses.length, "__len"),
+        ] {
             fits = fits && !(needed && field(cx.vm, meta, name.as_bytes())?.is_nil());
         }
-        if fits { Ok(Seq { v, raw: std::ptr::null_mut() }) } else { Err(cx.type_error(i, "table")) }
+        if fits {
+            Ok(Seq {
+                v,
+                raw: std::ptr::null_mut(),
+            })
+        } else {
+            Err(cx.type_error(i, "table"))
+        }
     }
 
     #[inline]
     fn of(vm: &Vm, v: Value) -> Seq {
         let plain = v.is_table() && metatable_of(vm, v).is_null();
-        Seq { v, raw: if plain { v.as_table() } else { std::ptr::null_mut() } }
+        Seq {
+            v,
+            raw: if plain {
+                v.as_table()
+            } else {
+                std::ptr::null_mut()
+            },
+        }
     }
 
     /// `#self`, which must be an integer.
@@ -96,7 +130,11 @@ impl Seq {
     /// `self[i]`
     #[inline(always)]
     pub(super) fn get(self, cx: &mut Cx<'_>, i: i64) -> Result<Value> {
-        if self.raw.is_null() { ops::index(cx, self.v, Value::int(i)) } else { Ok(geti(self.raw, i)) }
+        if self.raw.is_null() {
+            ops::index(cx, self.v, Value::int(i))
+        } else {
+            Ok(geti(self.raw, i))
+        }
     }
 
     /// `self[i] = v`
@@ -257,7 +295,10 @@ fn concat(cx: &mut Cx<'_>) -> Result<Ret> {
         let mut put = |bytes: &[u8]| {
             // SAFETY: `measure` added up the same lengths, so `at` stays
             // within the `total` bytes.
-            unsafe { to.add(at).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+            unsafe {
+                to.add(at)
+                    .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+            };
             at += bytes.len();
         };
         for i in first..=last {
@@ -291,14 +332,22 @@ fn concat(cx: &mut Cx<'_>) -> Result<Ret> {
 }
 
 /// Length of the result if all elements are strings. Charges the work.
-fn measure(cx: &mut Cx<'_>, t: *mut Table, first: i64, last: i64, sep: usize) -> Result<Option<usize>> {
+fn measure(
+    cx: &mut Cx<'_>,
+    t: *mut Table,
+    first: i64,
+    last: i64,
+    sep: usize,
+) -> Result<Option<usize>> {
     // SAFETY: callers pass the live table of an argument, whose elements live.
     let len = unsafe { table::len(t) };
     if first < 1 || last > len {
         return Ok(None);
     }
     let count = (last - first) as usize;
-    let Some(mut total) = count.checked_mul(sep) else { return Ok(None) };
+    let Some(mut total) = count.checked_mul(sep) else {
+        return Ok(None);
+    };
     for i in first..=last {
         let v = geti(t, i);
         if !v.is_str() {
@@ -324,7 +373,10 @@ fn add_element(cx: &mut Cx<'_>, v: Value, i: i64, text: &mut Vec<u8>) -> Result<
         tag::INT => text.extend_from_slice(NumBuf::int(v.as_int()).as_bytes()),
         tag::FLOAT => text.extend_from_slice(NumBuf::float(v.as_float()).as_bytes()),
         _ => {
-            let msg = format!("invalid value ({}) at index {i} in table for 'concat'", v.type_name());
+            let msg = format!(
+                "invalid value ({}) at index {i} in table for 'concat'",
+                v.type_name()
+            );
             return Err(cx.error(&msg));
         }
     }
@@ -349,7 +401,11 @@ fn pack(cx: &mut Cx<'_>) -> Result<Ret> {
 fn unpack(cx: &mut Cx<'_>) -> Result<Ret> {
     let t = Seq::of(cx.vm, cx.arg(0));
     let first = cx.opt_int(1, 1)?;
-    let last = if cx.is_none_or_nil(2) { t.len(cx)? } else { cx.check_int(2)? };
+    let last = if cx.is_none_or_nil(2) {
+        t.len(cx)?
+    } else {
+        cx.check_int(2)?
+    };
     if first > last {
         return cx.ret0();
     }

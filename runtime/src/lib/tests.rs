@@ -25,7 +25,10 @@ fn vm_with(config: &VmConfig) -> Box<Vm> {
 }
 
 fn vm() -> Box<Vm> {
-    vm_with(&VmConfig { seed: Some(1), ..VmConfig::default() })
+    vm_with(&VmConfig {
+        seed: Some(1),
+        ..VmConfig::default()
+    })
 }
 
 /// The function `library.name`, or a global.
@@ -58,13 +61,21 @@ fn call(vm: &mut Vm, path: &str, args: &[Value]) -> std::result::Result<Vec<Valu
         vm.base = vm.stack.add(2);
         (*f.as_native()).f
     };
-    let result = code(&mut Cx { vm, base: 2, n: args.len() });
+    let result = code(&mut Cx {
+        vm,
+        base: 2,
+        n: args.len(),
+    });
     vm.base = std::ptr::null_mut();
     match result {
         // SAFETY: results start at the function's slot.
-        Ok(count) => Ok((0..count.0 as usize).map(|i| unsafe { *vm.stack.add(i) }).collect()),
+        Ok(count) => Ok((0..count.0 as usize)
+            .map(|i| unsafe { *vm.stack.add(i) })
+            .collect()),
         Err(e) => Err(match *e.0 {
-            Cause::Lua(v) if v.is_str() => String::from_utf8_lossy(vm.bytes(v.as_str())).into_owned(),
+            Cause::Lua(v) if v.is_str() => {
+                String::from_utf8_lossy(vm.bytes(v.as_str())).into_owned()
+            }
             other => format!("{other:?}"),
         }),
     }
@@ -99,7 +110,11 @@ fn ints(vm: &mut Vm, values: impl IntoIterator<Item = i64>) -> Value {
 }
 
 fn contents(t: Value) -> Vec<String> {
-    (1..).map(|i| geti(t.as_table(), i)).take_while(|v| !v.is_nil()).map(|v| format!("{v:?}")).collect()
+    (1..)
+        .map(|i| geti(t.as_table(), i))
+        .take_while(|v| !v.is_nil())
+        .map(|v| format!("{v:?}"))
+        .collect()
 }
 
 #[test]
@@ -130,7 +145,15 @@ fn select_counts_and_cuts() {
     let args = |first: Value| [first, Value::int(10), Value::int(20), Value::int(30)];
     let hash = string(&mut vm, "#");
     assert_eq!(one(&mut vm, "select", &args(hash)).as_int(), 3);
-    for (n, expected) in [(1, 3), (2, 2), (3, 1), (4, 0), (i64::MAX, 0), (-1, 1), (-3, 3)] {
+    for (n, expected) in [
+        (1, 3),
+        (2, 2),
+        (3, 1),
+        (4, 0),
+        (i64::MAX, 0),
+        (-1, 1),
+        (-3, 3),
+    ] {
         let got = call(&mut vm, "select", &args(Value::int(n))).expect("no error");
         assert_eq!(got.len(), expected, "{n}");
         if expected > 0 {
@@ -146,7 +169,12 @@ fn select_counts_and_cuts() {
 #[test]
 fn conversions() {
     let mut vm = vm();
-    let cases = [("0x10", None, Some(16)), (" 12 ", None, Some(12)), ("z", Some(36), Some(35)), ("8", Some(8), None)];
+    let cases = [
+        ("0x10", None, Some(16)),
+        (" 12 ", None, Some(12)),
+        ("z", Some(36), Some(35)),
+        ("8", Some(8), None),
+    ];
     for (s, base, expected) in cases {
         let s = string(&mut vm, s);
         let args: Vec<Value> = std::iter::once(s).chain(base.map(Value::int)).collect();
@@ -154,15 +182,35 @@ fn conversions() {
         assert_eq!((got.tag == tag::INT).then(|| got.as_int()), expected);
     }
     let e = call(&mut vm, "tonumber", &[Value::int(1), Value::int(10)]).unwrap_err();
-    assert_eq!(e, "bad argument #1 to 'tonumber' (string expected, got number)");
-    assert_eq!(call(&mut vm, "tonumber", &[]).unwrap_err(), "bad argument #1 to 'tonumber' (value expected)");
+    assert_eq!(
+        e,
+        "bad argument #1 to 'tonumber' (string expected, got number)"
+    );
+    assert_eq!(
+        call(&mut vm, "tonumber", &[]).unwrap_err(),
+        "bad argument #1 to 'tonumber' (value expected)"
+    );
     let v = one(&mut vm, "type", &[NIL]);
     assert_eq!(text(&mut vm, v), "nil");
     let v = one(&mut vm, "math.type", &[Value::float(1.0)]);
     assert_eq!(text(&mut vm, v), "float");
-    assert_eq!(one(&mut vm, "math.floor", &[Value::float(-3.5)]).as_int(), -4);
-    assert_eq!(one(&mut vm, "math.ceil", &[Value::float(1e300)]).as_float(), 1e300);
-    assert_eq!(one(&mut vm, "math.fmod", &[Value::int(i64::MIN), Value::int(-1)]).as_int(), 0);
+    assert_eq!(
+        one(&mut vm, "math.floor", &[Value::float(-3.5)]).as_int(),
+        -4
+    );
+    assert_eq!(
+        one(&mut vm, "math.ceil", &[Value::float(1e300)]).as_float(),
+        1e300
+    );
+    assert_eq!(
+        one(
+            &mut vm,
+            "math.fmod",
+            &[Value::int(i64::MIN), Value::int(-1)]
+        )
+        .as_int(),
+        0
+    );
     let e = call(&mut vm, "math.fmod", &[Value::int(1), Value::int(0)]).unwrap_err();
     assert_eq!(e, "bad argument #2 to 'math.fmod' (zero)");
 }
@@ -178,7 +226,13 @@ fn insert_and_remove_shift() {
         };
         let t = list(&mut vm, &[]);
         let mut model: Vec<String> = Vec::new();
-        let show = |vm: &mut Vm, v: Value| if v.is_str() { text(vm, v) } else { format!("{v:?}") };
+        let show = |vm: &mut Vm, v: Value| {
+            if v.is_str() {
+                text(vm, v)
+            } else {
+                format!("{v:?}")
+            }
+        };
         let mut seed = 7u64;
         for i in 0..600 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -189,11 +243,13 @@ fn insert_and_remove_shift() {
                 let got = one(&mut vm, "table.remove", &[t, Value::int(at as i64 + 1)]);
                 assert_eq!(show(&mut vm, got), model.remove(at));
             } else {
-                call(&mut vm, "table.insert", &[t, Value::int(at as i64 + 1), v]).expect("no error");
+                call(&mut vm, "table.insert", &[t, Value::int(at as i64 + 1), v])
+                    .expect("no error");
                 model.insert(at, shown);
             }
-            let got: Vec<String> =
-                (1..=model.len() as i64).map(|i| show(&mut vm, geti(t.as_table(), i))).collect();
+            let got: Vec<String> = (1..=model.len() as i64)
+                .map(|i| show(&mut vm, geti(t.as_table(), i)))
+                .collect();
             assert_eq!(got, model);
         }
     }
@@ -205,11 +261,17 @@ fn insert_and_remove_check_positions() {
     let t = ints(&mut vm, 1..=3);
     for pos in [0, 5, -1, i64::MIN] {
         let e = call(&mut vm, "table.insert", &[t, Value::int(pos), NIL]).unwrap_err();
-        assert_eq!(e, "bad argument #2 to 'table.insert' (position out of bounds)");
+        assert_eq!(
+            e,
+            "bad argument #2 to 'table.insert' (position out of bounds)"
+        );
     }
     for pos in [5, -1] {
         let e = call(&mut vm, "table.remove", &[t, Value::int(pos)]).unwrap_err();
-        assert_eq!(e, "bad argument #2 to 'table.remove' (position out of bounds)");
+        assert_eq!(
+            e,
+            "bad argument #2 to 'table.remove' (position out of bounds)"
+        );
     }
     assert!(one(&mut vm, "table.remove", &[t, Value::int(4)]).is_nil());
     let e = call(&mut vm, "table.insert", &[t]).unwrap_err();
@@ -217,14 +279,22 @@ fn insert_and_remove_check_positions() {
     let empty = list(&mut vm, &[]);
     assert!(one(&mut vm, "table.remove", &[empty]).is_nil());
     let e = call(&mut vm, "table.insert", &[NIL, NIL]).unwrap_err();
-    assert_eq!(e, "bad argument #1 to 'table.insert' (table expected, got nil)");
+    assert_eq!(
+        e,
+        "bad argument #1 to 'table.insert' (table expected, got nil)"
+    );
 }
 
 #[test]
 fn concat_joins() {
     let mut vm = vm();
     let long = "x".repeat(100);
-    for parts in [vec![], vec!["a"], vec!["a", "bc", ""], vec![&long, "b", &long]] {
+    for parts in [
+        vec![],
+        vec!["a"],
+        vec!["a", "bc", ""],
+        vec![&long, "b", &long],
+    ] {
         let values: Vec<Value> = parts.iter().map(|p| string(&mut vm, p)).collect();
         let t = list(&mut vm, &values);
         for sep in ["", ", "] {
@@ -233,20 +303,38 @@ fn concat_joins() {
             assert_eq!(text(&mut vm, got), parts.join(sep));
         }
     }
-    let t = list(&mut vm, &[Value::int(1), Value::float(2.5), Value::float(3.0)]);
+    let t = list(
+        &mut vm,
+        &[Value::int(1), Value::float(2.5), Value::float(3.0)],
+    );
     let sep = string(&mut vm, " ");
     let got = one(&mut vm, "table.concat", &[t, sep]);
     assert_eq!(text(&mut vm, got), "1 2.5 3.0");
-    let got = one(&mut vm, "table.concat", &[t, sep, Value::int(3), Value::int(2)]);
+    let got = one(
+        &mut vm,
+        "table.concat",
+        &[t, sep, Value::int(3), Value::int(2)],
+    );
     assert_eq!(text(&mut vm, got), "");
-    let e = call(&mut vm, "table.concat", &[t, sep, Value::int(3), Value::int(4)]).unwrap_err();
+    let e = call(
+        &mut vm,
+        "table.concat",
+        &[t, sep, Value::int(3), Value::int(4)],
+    )
+    .unwrap_err();
     assert_eq!(e, "invalid value (nil) at index 4 in table for 'concat'");
 }
 
 #[test]
 fn move_overlaps() {
     let mut vm = vm();
-    for (n, first, last, to) in [(30, 1, 20, 5), (30, 5, 30, 1), (30, 1, 30, 31), (5, 1, 3, 2), (30, 2, 29, 25)] {
+    for (n, first, last, to) in [
+        (30, 1, 20, 5),
+        (30, 5, 30, 1),
+        (30, 1, 30, 31),
+        (5, 1, 3, 2),
+        (30, 2, 29, 25),
+    ] {
         let t = ints(&mut vm, 1..=n);
         let args = [t, Value::int(first), Value::int(last), Value::int(to)];
         assert_eq!(one(&mut vm, "table.move", &args).as_table(), t.as_table());
@@ -259,14 +347,23 @@ fn move_overlaps() {
                 model.push(v);
             }
         }
-        assert_eq!(contents(t), model.iter().map(|v| v.to_string()).collect::<Vec<_>>());
+        assert_eq!(
+            contents(t),
+            model.iter().map(|v| v.to_string()).collect::<Vec<_>>()
+        );
     }
     let t = ints(&mut vm, 1..=3);
     let range = |a, b, c| [t, Value::int(a), Value::int(b), Value::int(c)];
     let e = call(&mut vm, "table.move", &range(0, i64::MAX, 1)).unwrap_err();
-    assert_eq!(e, "bad argument #3 to 'table.move' (too many elements to move)");
+    assert_eq!(
+        e,
+        "bad argument #3 to 'table.move' (too many elements to move)"
+    );
     let e = call(&mut vm, "table.move", &range(1, i64::MAX, 2)).unwrap_err();
-    assert_eq!(e, "bad argument #4 to 'table.move' (destination wrap around)");
+    assert_eq!(
+        e,
+        "bad argument #4 to 'table.move' (destination wrap around)"
+    );
 }
 
 #[test]
@@ -274,15 +371,34 @@ fn unpack_and_pack() {
     let mut vm = vm();
     let t = ints(&mut vm, 1..=300);
     let got = call(&mut vm, "table.unpack", &[t]).expect("no error");
-    assert_eq!(got.iter().map(|v| v.as_int()).collect::<Vec<_>>(), (1..=300).collect::<Vec<_>>());
-    let got = call(&mut vm, "table.unpack", &[t, Value::int(299), Value::int(302)]).expect("no error");
-    assert_eq!(got.iter().map(|v| v.is_nil()).collect::<Vec<_>>(), [false, false, true, true]);
-    for (a, b) in [(1, i64::MAX), (i64::MIN, i64::MAX), (0, 1 << 31), (1, 10_000_000)] {
+    assert_eq!(
+        got.iter().map(|v| v.as_int()).collect::<Vec<_>>(),
+        (1..=300).collect::<Vec<_>>()
+    );
+    let got = call(
+        &mut vm,
+        "table.unpack",
+        &[t, Value::int(299), Value::int(302)],
+    )
+    .expect("no error");
+    assert_eq!(
+        got.iter().map(|v| v.is_nil()).collect::<Vec<_>>(),
+        [false, false, true, true]
+    );
+    for (a, b) in [
+        (1, i64::MAX),
+        (i64::MIN, i64::MAX),
+        (0, 1 << 31),
+        (1, 10_000_000),
+    ] {
         let e = call(&mut vm, "table.unpack", &[t, Value::int(a), Value::int(b)]).unwrap_err();
         assert_eq!(e, "too many results to unpack");
     }
     let t = one(&mut vm, "table.pack", &[NIL, Value::int(2), NIL]);
-    assert_eq!(field(&mut vm, t.as_table(), b"n").expect("memory").as_int(), 3);
+    assert_eq!(
+        field(&mut vm, t.as_table(), b"n").expect("memory").as_int(),
+        3
+    );
     assert_eq!(geti(t.as_table(), 2).as_int(), 2);
 }
 
@@ -293,7 +409,15 @@ fn sort_by_value() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (seed >> 33) % n
     };
-    for (n, range) in [(0, 1), (1, 1), (2, 5), (100, 10), (1000, 1 << 30), (20_000, 7), (50_000, 1 << 30)] {
+    for (n, range) in [
+        (0, 1),
+        (1, 1),
+        (2, 5),
+        (100, 10),
+        (1000, 1 << 30),
+        (20_000, 7),
+        (50_000, 1 << 30),
+    ] {
         for kind in 0..4 {
             let mut model: Vec<i64> = (0..n).map(|_| random(range) as i64 - 3).collect();
             let mut vm = vm();
@@ -337,7 +461,12 @@ fn limits_hold_inside_functions() {
     assert!(e.contains("Instructions"), "{e}");
     let e = call(&mut vm, "table.concat", &[t]).unwrap_err();
     assert!(e.contains("Instructions"), "{e}");
-    let e = call(&mut vm, "table.move", &[t, Value::int(1), Value::int(1 << 40), Value::int(1 << 41)]).unwrap_err();
+    let e = call(
+        &mut vm,
+        "table.move",
+        &[t, Value::int(1), Value::int(1 << 40), Value::int(1 << 41)],
+    )
+    .unwrap_err();
     assert!(e.contains("Instructions"), "{e}");
 }
 
@@ -354,7 +483,10 @@ fn next_and_ipairs() {
     let got = call(&mut vm, "pairs", &[t]).expect("no error");
     let next = find(&mut vm, "next");
     assert!(got[0].raw_eq(next) && got[1].raw_eq(t) && got[2].is_nil());
-    assert_eq!(call(&mut vm, "ipairs", &[]).unwrap_err(), "bad argument #1 to 'ipairs' (value expected)");
+    assert_eq!(
+        call(&mut vm, "ipairs", &[]).unwrap_err(),
+        "bad argument #1 to 'ipairs' (value expected)"
+    );
 }
 
 #[test]
@@ -373,7 +505,10 @@ fn metatables_are_protected() {
     one(&mut vm, "debug.setmetatable", &[t, NIL]);
     assert!(one(&mut vm, "getmetatable", &[t]).is_nil());
     let e = call(&mut vm, "setmetatable", &[t]).unwrap_err();
-    assert_eq!(e, "bad argument #2 to 'setmetatable' (nil or table expected, got no value)");
+    assert_eq!(
+        e,
+        "bad argument #2 to 'setmetatable' (nil or table expected, got no value)"
+    );
     let e = call(&mut vm, "rawset", &[t, NIL, NIL]).unwrap_err();
     assert!(e.ends_with("index is nil"), "{e}");
 }
@@ -412,7 +547,10 @@ fn print_and_write_share_standard_output() {
     call(&mut vm, "print", &[]).expect("no error");
     assert_eq!(out.take(), "a-31\n");
     let e = call(&mut vm, "io.write", &[NIL]).unwrap_err();
-    assert_eq!(e, "bad argument #1 to 'io.write' (string expected, got nil)");
+    assert_eq!(
+        e,
+        "bad argument #1 to 'io.write' (string expected, got nil)"
+    );
 }
 
 #[test]
@@ -432,7 +570,10 @@ fn warnings() {
     assert_eq!(warn(&["x", "@off"]), "Lua warning: x@off\n");
     assert_eq!(warn(&["@off"]), "");
     assert_eq!(warn(&["lost"]), "");
-    assert_eq!(call(&mut vm, "warn", &[]).unwrap_err(), "bad argument #1 to 'warn' (string expected, got no value)");
+    assert_eq!(
+        call(&mut vm, "warn", &[]).unwrap_err(),
+        "bad argument #1 to 'warn' (string expected, got no value)"
+    );
 }
 
 #[test]
@@ -447,11 +588,20 @@ fn files() {
     let data = string(&mut vm, " 12 0x1p4 -7e1x\nline\n\nrest");
     call(&mut vm, "io.write", &[data]).expect("no error");
     call(&mut vm, "io.close", &[]).expect("no error");
-    assert_eq!(call(&mut vm, "io.write", &[data]).unwrap_err(), "default output file is closed");
+    assert_eq!(
+        call(&mut vm, "io.write", &[data]).unwrap_err(),
+        "default output file is closed"
+    );
     call(&mut vm, "io.input", &[name]).expect("no error");
-    let formats: Vec<Value> = ["n", "n", "*n", "l", "L", "L", "a", "a", "l"].iter().map(|f| string(&mut vm, f)).collect();
+    let formats: Vec<Value> = ["n", "n", "*n", "l", "L", "L", "a", "a", "l"]
+        .iter()
+        .map(|f| string(&mut vm, f))
+        .collect();
     let got = call(&mut vm, "io.read", &formats).expect("no error");
-    assert_eq!((got[0].as_int(), got[1].as_float(), got[2].as_float()), (12, 16.0, -70.0));
+    assert_eq!(
+        (got[0].as_int(), got[1].as_float(), got[2].as_float()),
+        (12, 16.0, -70.0)
+    );
     let texts: Vec<String> = got[3..8].iter().map(|v| text(&mut vm, *v)).collect();
     assert_eq!(texts, ["x", "line\n", "\n", "rest", ""]);
     assert!(got[8].is_nil());
@@ -459,7 +609,10 @@ fn files() {
     let bad = string(&mut vm, "x");
     let e = call(&mut vm, "io.read", &[bad]).unwrap_err();
     assert_eq!(e, "bad argument #1 to 'io.read' (invalid format)");
-    assert_eq!(call(&mut vm, "os.remove", &[name]).expect("no error")[0].tag, tag::TRUE);
+    assert_eq!(
+        call(&mut vm, "os.remove", &[name]).expect("no error")[0].tag,
+        tag::TRUE
+    );
     let failed = call(&mut vm, "io.open", &[name]).expect("no error");
     assert!(failed[0].is_nil() && failed[2].as_int() == 2);
     assert!(text(&mut vm, failed[1]).ends_with(": No such file or directory"));
@@ -470,9 +623,15 @@ fn files() {
 #[test]
 fn modules_are_searched() {
     let mut vm = vm();
-    let (name, path) = (string(&mut vm, "a.b"), string(&mut vm, "/no/?.lua;/no/?/init.lua"));
+    let (name, path) = (
+        string(&mut vm, "a.b"),
+        string(&mut vm, "/no/?.lua;/no/?/init.lua"),
+    );
     let got = call(&mut vm, "package.searchpath", &[name, path]).expect("no error");
-    assert_eq!(text(&mut vm, got[1]), "no file '/no/a/b.lua'\n\tno file '/no/a/b/init.lua'");
+    assert_eq!(
+        text(&mut vm, got[1]),
+        "no file '/no/a/b.lua'\n\tno file '/no/a/b/init.lua'"
+    );
     let got = call(&mut vm, "package.loadlib", &[name, path]).expect("no error");
     assert_eq!(text(&mut vm, got[2]), "absent");
     let math = string(&mut vm, "math");
@@ -485,10 +644,16 @@ fn bytecode_needs_permission() {
     let mut vm = vm();
     let (chunk, mode) = (string(&mut vm, "\x1bx"), string(&mut vm, "b"));
     let got = call(&mut vm, "load", &[chunk]).expect("no error");
-    assert_eq!(text(&mut vm, got[1]), "attempt to load a binary chunk (mode is 't')");
+    assert_eq!(
+        text(&mut vm, got[1]),
+        "attempt to load a binary chunk (mode is 't')"
+    );
     let source = string(&mut vm, "return 1");
     let got = call(&mut vm, "load", &[source, source, mode]).expect("no error");
-    assert_eq!(text(&mut vm, got[1]), "attempt to load a text chunk (mode is 'b')");
+    assert_eq!(
+        text(&mut vm, got[1]),
+        "attempt to load a text chunk (mode is 'b')"
+    );
     let got = call(&mut vm, "load", &[source]).expect("no error");
     assert_eq!(text(&mut vm, got[1]), "return 1: not compiled");
 }
@@ -501,10 +666,20 @@ fn dates() {
     assert_eq!(text(&mut vm, got), "1970-01-02 00:00:00");
     let format = string(&mut vm, "%Ez");
     let e = call(&mut vm, "os.date", &[format]).unwrap_err();
-    assert_eq!(e, "bad argument #1 to 'os.date' (invalid conversion specifier '%Ez')");
+    assert_eq!(
+        e,
+        "bad argument #1 to 'os.date' (invalid conversion specifier '%Ez')"
+    );
     let t = list(&mut vm, &[]);
-    assert_eq!(call(&mut vm, "os.time", &[t]).unwrap_err(), "field 'year' missing in date table");
-    assert!(call(&mut vm, "os.exit", &[Value::bool(false)]).unwrap_err().contains("Exit(1)"));
+    assert_eq!(
+        call(&mut vm, "os.time", &[t]).unwrap_err(),
+        "field 'year' missing in date table"
+    );
+    assert!(
+        call(&mut vm, "os.exit", &[Value::bool(false)])
+            .unwrap_err()
+            .contains("Exit(1)")
+    );
 }
 
 #[test]

@@ -11,7 +11,12 @@ use crate::text::utf8::Utf8Error;
 use crate::text::{span, utf8};
 use crate::value::{NIL, Value, tag};
 
-const FUNCTIONS: &[Entry] = &[("char", char), ("codepoint", codepoint), ("len", len), ("offset", offset)];
+const FUNCTIONS: &[Entry] = &[
+    ("char", char),
+    ("codepoint", codepoint),
+    ("len", len),
+    ("offset", offset),
+];
 
 /// Bytes handled between two looks at the limits.
 const CHUNK: usize = 1 << 14;
@@ -25,10 +30,16 @@ pub fn open(vm: &mut Vm) -> Result<()> {
     let pattern = vm.str_value(utf8::CHAR_PATTERN)?;
     set_field(vm, t, b"charpattern", pattern)?;
     // `codes` returns the same iterator each time.
-    let strict = vm.heap.new_native(next_strict, "for iterator", NativeKind::Plain, &[]);
-    let lax = vm.heap.new_native(next_lax, "for iterator", NativeKind::Plain, &[]);
+    let strict = vm
+        .heap
+        .new_native(next_strict, "for iterator", NativeKind::Plain, &[]);
+    let lax = vm
+        .heap
+        .new_native(next_lax, "for iterator", NativeKind::Plain, &[]);
     let iterators = [Value::native(strict), Value::native(lax)];
-    let codes = vm.heap.new_native(codes, "codes", NativeKind::Plain, &iterators);
+    let codes = vm
+        .heap
+        .new_native(codes, "codes", NativeKind::Plain, &iterators);
     set_field(vm, t, b"codes", Value::native(codes))
 }
 
@@ -80,7 +91,11 @@ fn codepoint(cx: &mut Cx<'_>) -> Result<Ret> {
     }
     if let Err(e) = cx.reserve(range.len()) {
         let overflow = matches!(*e.0, Cause::Lua(_));
-        return Err(if overflow { cx.error(&format!("stack overflow ({WHAT})")) } else { e });
+        return Err(if overflow {
+            cx.error(&format!("stack overflow ({WHAT})"))
+        } else {
+            e
+        });
     }
     cx.vm.tick(range.len() as u64)?;
     let mut n = 0;
@@ -180,7 +195,11 @@ fn next_lax(cx: &mut Cx<'_>) -> Result<Ret> {
 fn next(cx: &mut Cx<'_>, strict: bool) -> Result<Ret> {
     let s = cx.check_bytes(0)?;
     let previous = cx.arg(1);
-    let previous = if previous.tag == tag::INT { previous.as_int() } else { cx.vm.to_integer(previous).unwrap_or(0) };
+    let previous = if previous.tag == tag::INT {
+        previous.as_int()
+    } else {
+        cx.vm.to_integer(previous).unwrap_or(0)
+    };
     match utf8::next_code(s, previous, strict) {
         Ok(Some((at, code))) => cx.ret2(Value::int(at), Value::int(i64::from(code))),
         Ok(None) => cx.ret0(),

@@ -169,8 +169,11 @@ pub fn on_numbers(op: ArithOp, a: Value, b: Value) -> Result<Value, NoResult> {
     Ok(on_floats(op, as_float(a), as_float(b)))
 }
 
-/// An operator on numbers and strings that spell numbers.
+/// An operator on numbers and, unless it is bitwise, strings that spell numbers.
 pub fn raw(vm: &mut Vm, op: ArithOp, a: Value, b: Value) -> Result<Value, NoResult> {
+    if op.is_bitwise() {
+        return on_numbers(op, a, b);
+    }
     match (vm.to_number(a), vm.to_number(b)) {
         (Some(a), Some(b)) => on_numbers(op, a, b),
         _ => Err(NoResult::Operand),
@@ -183,8 +186,8 @@ pub fn raw(vm: &mut Vm, op: ArithOp, a: Value, b: Value) -> Result<Value, NoResu
 pub fn error(vm: &mut Vm, op: ArithOp, a: Value, b: Value, why: NoResult, name: &dyn Fn(bool) -> Vec<u8>) -> Error {
     let mut msg: Vec<u8>;
     match why {
-        NoResult::DivByZero => msg = b"attempt to perform 'n//0'".to_vec(),
-        NoResult::ModByZero => msg = b"attempt to perform 'n%%0'".to_vec(),
+        NoResult::DivByZero => msg = b"attempt to divide by zero".to_vec(),
+        NoResult::ModByZero => msg = b"attempt to perform 'n%0'".to_vec(),
         NoResult::NoInteger => {
             let first = vm.to_number(a).is_some_and(|a| vm.to_integer(a).is_none());
             msg = b"number".to_vec();

@@ -20,8 +20,8 @@ pub fn index(cx: &mut Cx<'_>, obj: Value, key: Value) -> Result<Value> {
     match unsafe { feedback::index(cx.vm, obj, key) } {
         Lookup::Value(v) => Ok(v),
         Lookup::Call { handler, receiver } => cx.call1(handler, &[receiver, key]),
-        Lookup::NotIndexable(v) => Err(index_error(cx.vm, v, key, b"")),
-        Lookup::Loop => Err(cx.vm.error_at(0, b"'__index' chain too long; possibly a loop")),
+        Lookup::NotIndexable(v) => Err(type_op_error(cx.vm, "index", v, b"")),
+        Lookup::Loop => Err(cx.vm.error_at(0, b"'__index' chain too long; possible loop")),
     }
 }
 
@@ -31,8 +31,8 @@ pub fn set_index(cx: &mut Cx<'_>, obj: Value, key: Value, val: Value) -> Result<
     match unsafe { feedback::set_index(cx.vm, obj, key, val) } {
         Ok(Store::Done) => Ok(()),
         Ok(Store::Call { handler, receiver }) => cx.call1(handler, &[receiver, key, val]).map(drop),
-        Ok(Store::NotIndexable(v)) => Err(index_error(cx.vm, v, key, b"")),
-        Ok(Store::Loop) => Err(cx.vm.error_at(0, b"'__newindex' chain too long; possibly a loop")),
+        Ok(Store::NotIndexable(v)) => Err(type_op_error(cx.vm, "index", v, b"")),
+        Ok(Store::Loop) => Err(cx.vm.error_at(0, b"'__newindex' chain too long; possible loop")),
         Err(e) => Err(set_error(cx.vm, e)),
     }
 }
@@ -41,27 +41,10 @@ pub fn set_index(cx: &mut Cx<'_>, obj: Value, key: Value, val: Value) -> Result<
 #[cold]
 pub fn set_error(vm: &mut Vm, e: SetError) -> Error {
     match e {
-        SetError::NilKey => vm.error_at(0, b"index is nil"),
-        SetError::NanKey => vm.error_at(0, b"index is NaN"),
+        SetError::NilKey => vm.error_at(0, b"table index is nil"),
+        SetError::NanKey => vm.error_at(0, b"table index is NaN"),
         SetError::OutOfMemory => crate::error::OutOfMemory.into(),
     }
-}
-
-/// "attempt to index a nil value" with the operand's name, or the key's.
-#[cold]
-pub fn index_error(vm: &mut Vm, obj: Value, key: Value, name: &[u8]) -> Error {
-    let mut msg = b"attempt to index a ".to_vec();
-    let type_name = vm.type_name_meta(obj);
-    msg.extend_from_slice(&type_name);
-    msg.extend_from_slice(b" value");
-    if !name.is_empty() {
-        msg.extend_from_slice(name);
-    } else if key.is_str() {
-        msg.extend_from_slice(b" (field '");
-        msg.extend_from_slice(vm.bytes(key.as_str()));
-        msg.extend_from_slice(b"')");
-    }
-    vm.error_at(0, &msg)
 }
 
 /// `#v`
@@ -234,10 +217,10 @@ pub fn tostring(cx: &mut Cx<'_>, v: Value) -> Result<*mut Str> {
     let handler = metamethod(cx.vm, v, Event::Tostring);
     if !handler.is_nil() {
         let s = cx.call1(handler, &[v])?;
-        if !s.is_str() {
-            return Err(cx.error("'__tostring' must return a string"));
-        }
-        return Ok(s.as_str());
+        return match concat_operand(cx.vm, s) {
+            Some(s) => Ok(s),
+            None => Err(cx.error("'__tostring' must return a string")),
+        };
     }
     Ok(raw_tostring(cx.vm, v))
 }

@@ -3,9 +3,11 @@
 //! When the hash part is full (or a sparse array part would have to grow),
 //! the integer keys are counted by powers of two. The array part gets the
 //! largest size `n = 2^k` such that more than half of the keys 1 .. n are in
-//! use, as in PUC Lua; the rest goes to the hash part. So a table filled
-//! backwards ends up in the array part, and a queue whose front is nil does
-//! not keep an array of nils.
+//! use, as in PUC Lua; the rest goes to the hash part. From [`LARGE`] on a
+//! quarter is enough, since an entry of the hash part takes four times the
+//! room of an element, and `n` is the largest key. So a table filled
+//! backwards soon ends up in the array part, and a queue whose front is nil
+//! does not keep an array of nils.
 //!
 //! The count first takes the array part as full, which needs no scan. Only
 //! if that speaks for a larger array part are its holes counted. A count
@@ -23,17 +25,24 @@ use std::ptr::null_mut;
 /// Largest exponent of an array size.
 const MAX_BITS: usize = 31;
 
-/// Integer keys: `bins[i]` counts those with 2^(i-1) < key <= 2^i.
-#[derive(Default)]
+/// Sizes from here on are the largest key and may be three quarters empty.
+const LARGE: usize = 4096;
+
+/// Integer keys: `bins[i]` counts those with 2^(i-1) < key <= 2^i, `most[i]`
+/// is the largest of them.
+#[derive(Clone, Default)]
 struct Count {
     bins: [usize; MAX_BITS + 1],
+    most: [usize; MAX_BITS + 1],
     total: usize,
 }
 
 impl Count {
     fn add(&mut self, key: i64) {
         if (1..=1 << MAX_BITS).contains(&key) {
-            self.bins[(key as u64).next_power_of_two().trailing_zeros() as usize] += 1;
+            let bit = (key as u64).next_power_of_two().trailing_zeros() as usize;
+            self.bins[bit] += 1;
+            self.most[bit] = self.most[bit].max(key as usize);
             self.total += 1;
         }
     }
@@ -45,6 +54,9 @@ impl Count {
             let high = n.min(1 << bit);
             let used = in_use(low, high);
             self.bins[bit] += used;
+            if used > 0 {
+                self.most[bit] = self.most[bit].max(high);
+            }
             self.total += used;
             low = high;
             bit += 1;
@@ -55,13 +67,18 @@ impl Count {
     fn best(&self) -> usize {
         let (mut sum, mut best) = (0, 0);
         for (bit, &n) in self.bins.iter().enumerate() {
-            let size = 1usize << bit;
-            if self.total <= size / 2 {
-                break;
-            }
             sum += n;
-            if sum > size / 2 {
+            let mut size = 1usize << bit;
+            let mut enough = size / 2;
+            if size >= LARGE {
+                size = self.most[bit];
+                enough = size / 4;
+            }
+            if n > 0 && sum > enough {
                 best = size;
+            }
+            if sum == self.total {
+                break;
             }
         }
         best
@@ -99,17 +116,13 @@ pub(super) unsafe fn regroup(vm: &mut Vm, t: *mut Table, key: Value) -> Result<b
             keys.add(k);
         }
         let len = (*t).arr_len as usize;
-        let hash_keys = keys.bins;
-        let hash_total = keys.total;
+        let hash_keys = keys.clone();
         keys.add_range(len, |low, high| high - low);
         let mut best = keys.best();
         let mut spare = 0;
         let full = (*t).arr_len == (*t).arr_cap && position == Some(len as i64 + 1);
         if (*t).arr_kind == ArrKind::Mixed && (best > len || full) {
-            keys = Count {
-                bins: hash_keys,
-                total: hash_total,
-            };
+            keys = hash_keys;
             let tags: &[u8] = if len == 0 {
                 &[]
             } else {

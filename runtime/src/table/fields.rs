@@ -13,7 +13,7 @@ use crate::error::OutOfMemory;
 use crate::heap::Heap;
 use crate::object::{Str, Table, shapeflag, strflag, tabflag};
 use crate::state::Vm;
-use crate::value::{Value, tag};
+use crate::value::{NIL, Value, tag};
 
 /// Where the inline fields of a table are.
 #[inline(always)]
@@ -109,11 +109,11 @@ unsafe fn store(
             };
         };
         let place = (*t).fields.add(slot as usize);
-        let was_nil = (*place).is_nil();
+        let old = *place;
         *place = val;
         vm.heap.barrier_value(t.cast(), val);
         shape::note_store(vm, shape::introducer(shape, slot), val.tag);
-        note_write(vm, t, key, was_nil);
+        note_write(vm, t, key, old, val);
         Ok(())
     }
 }
@@ -130,16 +130,16 @@ unsafe fn store_dict(
         if !h.is_null() {
             let e = hash::find_interned(h, key);
             if !e.is_null() {
-                let was_nil = (*e).val.is_nil();
+                let old = (*e).val;
                 hash::put(h, e, val);
                 vm.heap.barrier_value(t.cast(), val);
-                note_write(vm, t, key, was_nil);
+                note_write(vm, t, key, old, val);
                 return Ok(());
             }
         }
         if !val.is_nil() {
             hash_insert(vm, t, Value::str(key), val)?;
-            note_write(vm, t, key, true);
+            note_write(vm, t, key, NIL, val);
         }
         Ok(())
     }
@@ -167,7 +167,7 @@ pub(crate) unsafe fn add_field(
         else {
             to_dict(vm, t)?;
             hash_insert(vm, t, Value::str(key), val)?;
-            note_write(vm, t, key, true);
+            note_write(vm, t, key, NIL, val);
             return Ok(());
         };
         let slot = (*child).len - 1;
@@ -178,7 +178,7 @@ pub(crate) unsafe fn add_field(
         (*t).shape = child;
         vm.heap.barrier(t.cast());
         shape::note_add(vm, child, val.tag);
-        note_write(vm, t, key, true);
+        note_write(vm, t, key, NIL, val);
         Ok(())
     }
 }
@@ -244,30 +244,34 @@ pub(crate) unsafe fn to_dict(vm: &mut Vm, t: *mut Table) -> Result<(), OutOfMemo
     }
 }
 
-/// To be called after each store at an interned string key: invalidates what
-/// inline caches and metatables remember about `t`.
+/// To be called after each store of `val` over `old` at an interned string
+/// key: invalidates what inline caches and metatables remember about `t`.
 ///
 /// # Safety
 /// `t` is a live table of `vm`, `key` a live string.
 #[inline(always)]
-pub(crate) unsafe fn note_write(vm: &mut Vm, t: *mut Table, key: *mut Str, was_nil: bool) {
+pub(crate) unsafe fn note_write(vm: &mut Vm, t: *mut Table, key: *mut Str, old: Value, val: Value) {
     // SAFETY: live by contract.
     unsafe {
         if (*t).hdr.flags & (tabflag::METATABLE | tabflag::CHAIN) != 0 {
-            note_write_slow(vm, t, key, was_nil);
+            note_write_slow(vm, t, key, old, val);
         }
     }
 }
 
 #[cold]
 #[inline(never)]
-unsafe fn note_write_slow(vm: &mut Vm, t: *mut Table, key: *mut Str, was_nil: bool) {
+unsafe fn note_write_slow(vm: &mut Vm, t: *mut Table, key: *mut Str, old: Value, val: Value) {
     // SAFETY: as for `note_write`.
     unsafe {
+        // `self.__index = self` in every constructor call changes nothing.
+        if old.tag == val.tag && old.payload == val.payload {
+            return;
+        }
         if (*t).hdr.flags & tabflag::METATABLE != 0 && (*key).hdr.flags & strflag::EVENT != 0 {
             (*t).absent = 0;
             crate::metatable::bump_epoch(vm);
-        } else if (*t).hdr.flags & tabflag::CHAIN != 0 && was_nil {
+        } else if (*t).hdr.flags & tabflag::CHAIN != 0 && old.is_nil() {
             crate::metatable::bump_epoch(vm);
         }
     }

@@ -8,6 +8,10 @@
 //!           v0 v1 nil v3                 live = 3: k2 was deleted
 //! ```
 //!
+//! The low bits of a hash choose the place; the high bits are kept beside
+//! the entry number, which needs the low bits only, so that probing touches
+//! hardly any entry but the right one.
+//!
 //! Iteration follows the entries, so its order depends on insertions only,
 //! not on hashes or addresses. A deleted entry keeps its key (so that `next`
 //! finds its way) until the part is rebuilt, which happens only when a new
@@ -40,10 +44,12 @@ fn mix(word: u64, seed: u64) -> u32 {
 }
 
 /// Hash of an integer key: groups of eight neighbours stay together, so that
-/// dense keys share cache lines; the groups are scattered.
+/// dense keys share cache lines; the groups are scattered. The high bits tell
+/// the members of a group apart.
 #[inline(always)]
 fn hash_int(key: u64, seed: u64) -> u32 {
-    mix(key >> 3, seed).wrapping_add(key as u32 & 7)
+    let member = key as u32 & 7;
+    mix(key >> 3, seed).wrapping_add(member) ^ member << 29
 }
 
 /// Hash of a string.
@@ -129,26 +135,43 @@ pub(super) unsafe fn free(heap: &mut Heap, h: *mut HashPart) {
     }
 }
 
+/// The first entry that `is_it` accepts among those whose hash agrees, or null.
+#[inline(always)]
+unsafe fn probe(
+    h: *const HashPart,
+    hash: u32,
+    is_it: impl Fn(*const HashEntry) -> bool,
+) -> *mut HashEntry {
+    // SAFETY: the caller's part is live; its index holds entry numbers + 1
+    // (below or at `len`) in the bits of the mask, and has empty places.
+    unsafe {
+        let mask = (*h).index_mask;
+        let mut at = hash & mask;
+        loop {
+            let word = *(*h).index.add(at as usize);
+            if word == 0 {
+                return null_mut();
+            }
+            if (word ^ hash) & !mask == 0 {
+                let e = (*h).entries.add((word & mask) as usize - 1);
+                if is_it(e) {
+                    return e;
+                }
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
 /// The entry of an interned string, or null.
 #[inline(always)]
 pub(super) unsafe fn find_interned(h: *const HashPart, key: *const Str) -> *mut HashEntry {
     // SAFETY: the caller's part and key are live; interned strings are
-    // hashed; the index holds entry numbers + 1 below or at `len` and has
-    // empty places.
+    // hashed; `probe` hands out entries in use.
     unsafe {
-        let mask = (*h).index_mask as usize;
-        let mut at = (*key).hdr.aux as usize & mask;
-        loop {
-            let n = *(*h).index.add(at);
-            if n == 0 {
-                return null_mut();
-            }
-            let e = (*h).entries.add(n as usize - 1);
-            if (*e).key.payload == key as u64 && (*e).key.tag == tag::STR {
-                return e;
-            }
-            at = (at + 1) & mask;
-        }
+        probe(h, (*key).hdr.aux, |e| {
+            (*e).key.payload == key as u64 && (*e).key.tag == tag::STR
+        })
     }
 }
 
@@ -157,19 +180,10 @@ pub(super) unsafe fn find_interned(h: *const HashPart, key: *const Str) -> *mut 
 pub(super) unsafe fn find_int(h: *const HashPart, key: i64) -> *mut HashEntry {
     // SAFETY: as for `find_interned`.
     unsafe {
-        let mask = (*h).index_mask as usize;
-        let mut at = hash_int(key as u64, (*h).seed) as usize & mask;
-        loop {
-            let n = *(*h).index.add(at);
-            if n == 0 {
-                return null_mut();
-            }
-            let e = (*h).entries.add(n as usize - 1);
-            if (*e).key.payload == key as u64 && (*e).key.tag == tag::INT {
-                return e;
-            }
-            at = (at + 1) & mask;
-        }
+        let hash = hash_int(key as u64, (*h).seed);
+        probe(h, hash, |e| {
+            (*e).key.payload == key as u64 && (*e).key.tag == tag::INT
+        })
     }
 }
 
@@ -178,26 +192,17 @@ pub(super) unsafe fn find(h: *const HashPart, key: Value) -> *mut HashEntry {
     // SAFETY: as for `find_interned`; a key with tag STR is a live string,
     // since the collector retags dead ones.
     unsafe {
-        let long = key.tag == tag::STR && (*key.as_str()).hdr.flags & strflag::INTERNED == 0;
         let hash = hash_of(h, key);
-        let payload_matters = key.tag > tag::TRUE;
-        let mask = (*h).index_mask as usize;
-        let mut at = hash as usize & mask;
-        loop {
-            let n = *(*h).index.add(at);
-            if n == 0 {
-                return null_mut();
-            }
-            let e = (*h).entries.add(n as usize - 1);
-            if (*e).key.tag == key.tag {
-                if (*e).key.payload == key.payload || !payload_matters {
-                    return e;
-                }
-                if long && same_long((*e).key.as_str(), key.as_str(), hash) {
-                    return e;
-                }
-            }
-            at = (at + 1) & mask;
+        match key.tag {
+            tag::FALSE | tag::TRUE => probe(h, hash, |e| (*e).key.tag == key.tag),
+            tag::STR if (*key.as_str()).hdr.flags & strflag::INTERNED == 0 => probe(h, hash, |e| {
+                (*e).key.tag == tag::STR
+                    && ((*e).key.payload == key.payload
+                        || same_long((*e).key.as_str(), key.as_str(), hash))
+            }),
+            _ => probe(h, hash, |e| {
+                (*e).key.payload == key.payload && (*e).key.tag == key.tag
+            }),
         }
     }
 }
@@ -216,12 +221,11 @@ unsafe fn same_long(a: *mut Str, b: *mut Str, hash: u32) -> bool {
 /// The value of an entry, nil for null.
 #[inline(always)]
 pub(super) unsafe fn value_of(e: *const HashEntry) -> Value {
-    // SAFETY: a non-null entry is one of a live part.
     if e.is_null() {
-        NIL
-    } else {
-        unsafe { (*e).val }
+        return NIL;
     }
+    // SAFETY: a non-null entry is one of a live part.
+    unsafe { (*e).val }
 }
 
 /// Overwrites an entry's value, keeping count. The caller does the barrier.
@@ -261,12 +265,12 @@ pub(super) unsafe fn append(h: *mut HashPart, key: Value, val: Value) -> u32 {
         (*h).len = n + 1;
         (*h).live += u32::from(!val.is_nil());
         (*h).has_ints |= key.tag == tag::INT && key.as_int() > 0;
-        let mask = (*h).index_mask as usize;
-        let mut at = hash_of(h, key) as usize & mask;
-        while *(*h).index.add(at) != 0 {
+        let (hash, mask) = (hash_of(h, key), (*h).index_mask);
+        let mut at = hash & mask;
+        while *(*h).index.add(at as usize) != 0 {
             at = (at + 1) & mask;
         }
-        *(*h).index.add(at) = n + 1;
+        *(*h).index.add(at as usize) = hash & !mask | (n + 1);
         n
     }
 }

@@ -292,7 +292,7 @@ pub unsafe fn set(vm: &mut Vm, t: *mut Table, key: Value, val: Value) -> Result<
 ///
 /// # Safety
 /// `t` is a live table of `vm`, `val` a live value.
-#[inline(always)]
+#[inline]
 pub unsafe fn set_int(vm: &mut Vm, t: *mut Table, i: i64, val: Value) -> Result<(), SetError> {
     // SAFETY: `t` is live by contract.
     unsafe {
@@ -500,5 +500,7 @@ pub unsafe fn free_parts(heap: &mut Heap, t: *mut Table) {
     }
 }
 
+#[cfg(test)]
+mod gc_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -127,15 +127,22 @@ pub(super) unsafe fn of(vm: &mut Vm, t: *const Table) -> Option<&mut Site> {
     }
 }
 
-/// A new site; 0 ("none") once there are too many.
+/// Most sites of a VM; beyond, code shares them (they only hold hints).
+const MAX_SITES: usize = 1 << 16;
+
+/// A site for a constructor.
 pub fn add_site(vm: &mut Vm) -> u32 {
-    match u32::try_from(vm.sites.len()) {
-        Ok(n) => {
-            vm.sites.push(Site::default());
-            n
-        }
-        Err(_) => 0,
+    let n = vm.sites.len();
+    if n < MAX_SITES {
+        vm.sites.push(Site::default());
+        return n as u32;
     }
+    // The dummy counts what it is asked for.
+    let Some(dummy) = vm.sites.first_mut() else {
+        return 0;
+    };
+    dummy.made = dummy.made.wrapping_add(1);
+    1 + dummy.made % (MAX_SITES as u32 - 1)
 }
 
 /// A new table made at `site` (0: none) by a constructor that announces
@@ -152,7 +159,7 @@ pub fn new_table_at(
 ) -> Result<*mut Table, OutOfMemory> {
     let mut fields = entries.min(MAX_INLINE as usize) as u8;
     if let Some(s) = vm.sites.get_mut(site as usize) {
-        s.made = s.made.saturating_add(1);
+        s.made = s.made.wrapping_add(1);
         fields = fields.max(s.fields);
     }
     let t = vm.heap.new_table(vm.shapes.root(), fields);

@@ -22,23 +22,23 @@ pub(crate) fn vm() -> Box<Vm> {
 }
 
 /// xorshift64*.
-struct Random(u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    fn below(&mut self, n: u64) -> u64 {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
         (self.next() >> 33) % n
     }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
-enum Key {
+pub(super) enum Key {
     Int(i64),
     Float(u64),
     Str(Vec<u8>),
@@ -46,7 +46,7 @@ enum Key {
     Light(u64),
 }
 
-fn value(vm: &mut Vm, key: &Key) -> Value {
+pub(super) fn value(vm: &mut Vm, key: &Key) -> Value {
     match key {
         Key::Int(i) => Value::int(*i),
         Key::Float(bits) => Value::float(f64::from_bits(*bits)),
@@ -72,7 +72,7 @@ unsafe fn bytes<'a>(s: *mut Str) -> &'a [u8] {
     unsafe { std::slice::from_raw_parts((*s).data, (*s).len) }
 }
 
-fn table(vm: &mut Vm) -> *mut Table {
+pub(super) fn table(vm: &mut Vm) -> *mut Table {
     vm.heap.new_table(vm.shapes.root(), 0)
 }
 
@@ -124,7 +124,7 @@ unsafe fn order(t: *mut Table) -> Vec<(Key, Value)> {
     all
 }
 
-unsafe fn same(vm: &mut Vm, t: *mut Table, model: &HashMap<Key, i64>) {
+pub(super) unsafe fn same(vm: &mut Vm, t: *mut Table, model: &HashMap<Key, i64>) {
     // SAFETY: `t` is live.
     unsafe {
         check(t);
@@ -140,7 +140,7 @@ unsafe fn same(vm: &mut Vm, t: *mut Table, model: &HashMap<Key, i64>) {
     }
 }
 
-fn random_key(r: &mut Random, style: u64) -> Key {
+pub(super) fn random_key(r: &mut Random, style: u64) -> Key {
     match (style, r.below(10)) {
         (0, _) => Key::Int(r.below(40) as i64 + 1),
         (1, 0..=6) => Key::Str(format!("f{}", r.below(30)).into_bytes()),

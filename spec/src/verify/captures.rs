@@ -43,9 +43,11 @@ impl Checker<'_> {
         }
         scratch.entered.reset(p.blocks.len());
         // The last jump back to each block, and the closures, in order of pc.
-        last_back.resize(p.blocks.len(), 0);
+        last_back.resize(p.blocks.len(), (0, 0));
         let mut closures = Vec::new();
+        let mut started = 0;
         for (pc, &insn) in p.code.iter().enumerate() {
+            started = scratch.block_at[pc].max(started);
             match insn.op() {
                 Some(Op::Closure) => {
                     let set = scratch.child_captures.get(insn.u32() as usize);
@@ -58,7 +60,7 @@ impl Checker<'_> {
                         .and_then(|t| scratch.block_at.get(t))
                         .and_then(|&n| (n as usize).checked_sub(1));
                     if let Some(block) = block {
-                        last_back[block] = pc as u32;
+                        last_back[block] = (pc as u32, started);
                     }
                 }
                 _ => {}
@@ -78,7 +80,7 @@ impl Checker<'_> {
             }
             let mut captured = RegSet::EMPTY;
             while let Some(&(start, set)) = segments.last() {
-                if start > last_back[n] {
+                if start > last_back[n].0 {
                     break;
                 }
                 captured = captured.union(&set);
@@ -119,6 +121,12 @@ impl Unions {
             self.nodes[node] = self.nodes[node].union(set);
             node /= 2;
         }
+    }
+
+    /// Whether `set` has all there is in any block.
+    #[inline]
+    pub(super) fn within(&self, set: &RegSet) -> bool {
+        self.nodes.get(1).is_none_or(|all| all.is_subset(set))
     }
 
     /// The union of the blocks `start .. end`.

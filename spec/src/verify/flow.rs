@@ -76,11 +76,9 @@ impl Checker<'_> {
                     let known = &mut scratch.open_upvalues[index];
                     *known = known.union(&state.upvalues);
                 }
-                if block.loop_header && !p.captured.is_empty() {
+                if block.loop_header && !scratch.entered.within(&scratch.open_upvalues[index]) {
                     // Blocks of the loop that were entered from before it.
-                    let end = p
-                        .blocks
-                        .partition_point(|b| b.pc <= scratch.last_back[index]);
+                    let end = scratch.last_back[index].1 as usize;
                     let entered = scratch.entered.range(index, end);
                     let known = &mut scratch.open_upvalues[index];
                     *known = known.union(&entered);

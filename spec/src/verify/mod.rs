@@ -85,8 +85,9 @@ struct Scratch {
     open_upvalues: Vec<RegSet>,
     /// The part of it that forward jumps have brought so far.
     entered: captures::Unions,
-    /// For each block, the last jump back to it, or 0.
-    last_back: Vec<u32>,
+    /// For each block, the last jump back to it, or 0, and the number of
+    /// blocks that start before that jump.
+    last_back: Vec<(u32, u32)>,
     /// For each child, the registers it captures.
     child_captures: Vec<RegSet>,
 }

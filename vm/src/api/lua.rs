@@ -1,18 +1,24 @@
 //! [`Lua`]: one VM, and the lock and handle table around it.
 
 use super::chunk::Chunk;
+use super::convert::{FromLua, IntoLua, push_map, push_sequence};
 use super::error::{Error, Result};
 use super::function::{Function, wrap};
+use super::handle::{Bin, Handle};
 use super::multi::{FromLuaMulti, IntoLuaMulti};
+use super::stack::{Access, Restore};
 use super::string::LuaString;
-use super::table::Table;
+use super::table::{Table, new_table};
 use super::thread::Thread;
 use super::userdata::{AnyUserData, UserData};
 use super::value::Value;
 use crate::engine;
 use parking_lot::ReentrantMutex;
+use std::any::TypeId;
 use std::cell::UnsafeCell;
-use std::sync::{Arc, Mutex, Weak};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use strata_runtime::limits::Interrupter;
 use strata_runtime::state::VmConfig;
@@ -45,79 +51,79 @@ pub struct LuaOptions {
 }
 
 /// One VM. Clones are handles to the same one.
-#[derive(Clone)]
 pub struct Lua {
     inner: Arc<Inner>,
 }
 
+/// What the clones of a [`Lua`] share.
+///
+/// Handles have weak references to it. When the last `Lua` goes, finalizers
+/// run first, while everything still works ([`Phase::Closing`]); host
+/// functions called by them may even clone the `Lua`. The memory goes with
+/// the last reference.
 pub(crate) struct Inner {
     lock: ReentrantMutex<()>,
+    /// Number of `Lua`s.
+    users: AtomicUsize,
+    phase: AtomicU8,
     vm: UnsafeCell<Box<Vm>>,
-    /// Handles dropped since the last look.
-    dropped: Arc<Mutex<Vec<u32>>>,
+    state: UnsafeCell<ApiState>,
+    bin: Arc<Bin>,
+    /// Dropped last: empties the bin once the heap is gone.
+    _last: EmptyBin,
 }
 
-// SAFETY: the VM is `Send`; it is touched only under `lock`, or while it is
-// being dropped, when nobody else has it.
+/// What the API keeps for each VM. Numbers are those of held values.
+#[derive(Debug, Default)]
+pub(crate) struct ApiState {
+    /// The function that resumes coroutines for the host.
+    pub(crate) resume: Option<u32>,
+    /// The metatable of errors.
+    pub(crate) error_meta: Option<u32>,
+    /// Metatables of userdata.
+    pub(crate) types: HashMap<TypeId, u32>,
+}
+
+/// How far a VM is from being gone.
+mod phase {
+    pub const OPEN: u8 = 0;
+    pub const CLOSING: u8 = 1;
+    pub const CLOSED: u8 = 2;
+}
+
+struct EmptyBin(Arc<Bin>);
+
+impl Drop for EmptyBin {
+    fn drop(&mut self) {
+        self.0.empty();
+    }
+}
+
+// SAFETY: the VM and the state are `Send`; they are touched only under
+// `lock`, or while they are being dropped, when nobody else has them.
 unsafe impl Send for Inner {}
 // SAFETY: as above: `lock` admits one thread at a time.
 unsafe impl Sync for Inner {}
 
-impl Drop for Inner {
+impl Clone for Lua {
+    fn clone(&self) -> Lua {
+        self.inner.users.fetch_add(1, Ordering::Relaxed);
+        Lua { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl Drop for Lua {
     fn drop(&mut self) {
-        let vm = self.vm.get_mut();
-        engine::close(vm);
-    }
-}
-
-/// A reference to a VM that does not keep it.
-#[derive(Clone)]
-pub(crate) struct WeakLua(Weak<Inner>);
-
-impl WeakLua {
-    pub(crate) fn upgrade(&self) -> Result<Lua> {
-        self.0.upgrade().map(|inner| Lua { inner }).ok_or(Error::Closed)
-    }
-}
-
-/// Keeps one value of a VM alive.
-pub(crate) struct Handle {
-    pub(crate) lua: WeakLua,
-    id: u32,
-    dropped: Arc<Mutex<Vec<u32>>>,
-}
-
-impl Handle {
-    /// The value.
-    pub(crate) fn raw(&self, vm: &Vm) -> Raw {
-        vm.handles.get(self.id)
-    }
-}
-
-impl Clone for Handle {
-    fn clone(&self) -> Handle {
-        match self.lua.upgrade() {
-            Ok(lua) => lua.with(|vm| {
-                let v = self.raw(vm);
-                lua.hold(vm, v)
-            }),
-            // A dead handle: of a VM that is gone, id 0 is never looked at.
-            Err(_) => Handle { lua: self.lua.clone(), id: 0, dropped: Arc::default() },
+        let inner = &self.inner;
+        if inner.users.fetch_sub(1, Ordering::AcqRel) == 1
+            && inner
+                .phase
+                .compare_exchange(phase::OPEN, phase::CLOSING, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+        {
+            self.with(engine::close);
+            inner.phase.store(phase::CLOSED, Ordering::Release);
         }
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        if let Ok(mut dropped) = self.dropped.lock() {
-            dropped.push(self.id);
-        }
-    }
-}
-
-impl std::fmt::Debug for Handle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "#{}", self.id)
     }
 }
 
@@ -161,14 +167,39 @@ impl Lua {
             StdLib::None => Ok(()),
         };
         if let Err(e) = opened {
-            return Err(Error::from_raw_parts(&mut vm, e));
+            return Err(Error::while_opening(&mut vm, e));
         }
-        let inner =
-            Inner { lock: ReentrantMutex::new(()), vm: UnsafeCell::new(vm), dropped: Arc::default() };
-        Ok(Lua { inner: Arc::new(inner) })
+        let inner = Arc::new_cyclic(|owner| {
+            let bin = Arc::new(Bin::new(owner.clone()));
+            Inner {
+                lock: ReentrantMutex::new(()),
+                users: AtomicUsize::new(1),
+                phase: AtomicU8::new(phase::OPEN),
+                vm: UnsafeCell::new(vm),
+                state: UnsafeCell::default(),
+                _last: EmptyBin(Arc::clone(&bin)),
+                bin,
+            }
+        });
+        let lua = Lua { inner };
+        if options.stdlib == StdLib::Safe {
+            let globals = lua.globals();
+            for name in ["dofile", "loadfile"] {
+                globals.raw_set(name, Value::Nil)?;
+            }
+        }
+        Ok(lua)
     }
 
-    /// Runs `f` on the VM, alone.
+    /// A `Lua` for what a weak reference led to; none if the VM is closed.
+    pub(crate) fn from_inner(inner: Arc<Inner>) -> Option<Lua> {
+        inner.users.fetch_add(1, Ordering::AcqRel);
+        let lua = Lua { inner };
+        (lua.inner.phase.load(Ordering::Acquire) != phase::CLOSED).then_some(lua)
+    }
+
+    /// Runs `f` on the VM, alone. `f` must not run host or Lua code.
+    #[inline]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Vm) -> R) -> R {
         let _guard = self.inner.lock.lock();
         // SAFETY: the lock keeps other threads out. On this thread the VM may
@@ -178,9 +209,36 @@ impl Lua {
         f(vm)
     }
 
-    /// A reference that does not keep the VM.
-    pub(crate) fn weak(&self) -> WeakLua {
-        WeakLua(Arc::downgrade(&self.inner))
+    /// Runs `f`, which may push to the VM's stack and call what it likes.
+    /// Begins by giving the collector its turn; the stack's top is put back.
+    #[inline]
+    pub(crate) fn enter<R>(&self, f: impl FnOnce(&mut Access<'_>) -> Result<R>) -> Result<R> {
+        self.inner.bin.empty();
+        let _guard = self.inner.lock.lock();
+        // SAFETY: the lock keeps other threads out.
+        let vm: *mut Vm = unsafe { &raw mut **self.inner.vm.get() };
+        // SAFETY: as for `with`; this thread has the lock.
+        let mut cx = unsafe { Access::new(vm, self) };
+        if let Err(e) = engine::poll(cx.vm()) {
+            return Err(cx.fail(e));
+        }
+        let top = cx.top();
+        let _restore = Restore { vm, top };
+        f(&mut cx)
+    }
+
+    /// Looks at what the API keeps for this VM. The caller has the lock.
+    pub(crate) fn state<R>(&self, f: impl FnOnce(&mut ApiState) -> R) -> R {
+        let _guard = self.inner.lock.lock();
+        // SAFETY: the lock keeps other threads out, and no caller's `f` comes
+        // back here.
+        f(unsafe { &mut *self.inner.state.get() })
+    }
+
+    /// Where handles go that are dropped.
+    #[inline]
+    pub(crate) fn bin(&self) -> &Arc<Bin> {
+        &self.inner.bin
     }
 
     /// Runs `f` with a `Lua` for the VM that `inner` points to, which is alive.
@@ -199,16 +257,6 @@ impl Lua {
         Arc::as_ptr(&self.inner)
     }
 
-    /// Keeps `v` alive.
-    pub(crate) fn hold(&self, vm: &mut Vm, v: Raw) -> Handle {
-        if let Ok(mut dropped) = self.inner.dropped.lock() {
-            for id in dropped.drain(..) {
-                vm.handles.release(id);
-            }
-        }
-        Handle { lua: self.weak(), id: vm.handles.hold(v), dropped: Arc::clone(&self.inner.dropped) }
-    }
-
     // ---- code
 
     /// Source or bytecode to run: text, bytes; see [`Chunk`].
@@ -216,11 +264,26 @@ impl Lua {
         Chunk::new(self.clone(), source.as_ref().to_vec())
     }
 
+    /// The contents of a file, a byte order mark and a first line that
+    /// starts with `#` skipped; named after the file.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn load_file(&self, path: impl AsRef<std::path::Path>) -> Result<Chunk> {
+        let path = path.as_ref();
+        let contents = std::fs::read(path).map_err(|e| Error::external(format!("{}: {e}", path.display())))?;
+        let source = strata_lua::skip_first_line(&contents);
+        let name = format!("@{}", path.display());
+        // After a `#` line its end stays, which bytecode does not have.
+        let bytecode = source.strip_prefix(b"\n").filter(|rest| strata_spec::is_bytecode(rest));
+        Ok(self.load(bytecode.unwrap_or(source)).set_name(name))
+    }
+
     /// The table of globals.
     pub fn globals(&self) -> Table {
         self.with(|vm| {
             let v = Raw::table(vm.globals);
-            Table(self.hold(vm, v))
+            Table(Handle::new(self.bin(), vm, v))
         })
     }
 
@@ -231,10 +294,47 @@ impl Lua {
     /// # Errors
     /// The VM's memory limit.
     pub fn create_table(&self) -> Result<Table> {
-        self.with(|vm| {
-            let root = vm.shapes.root();
-            let t = Raw::table(vm.heap.new_table(root, 0));
-            Ok(Table(self.hold(vm, t)))
+        self.create_table_with_capacity(0, 0)
+    }
+
+    /// An empty table with room for so many elements and fields.
+    ///
+    /// # Errors
+    /// The VM's memory limit.
+    pub fn create_table_with_capacity(&self, elements: usize, fields: usize) -> Result<Table> {
+        self.enter(|cx| match new_table(cx.vm(), elements, fields) {
+            Ok(t) => Ok(Table(cx.hold(t))),
+            Err(e) => Err(cx.fail(e)),
+        })
+    }
+
+    /// A table with these entries.
+    ///
+    /// # Errors
+    /// What the conversions say; the VM's memory limit.
+    pub fn create_table_from<K: IntoLua, V: IntoLua>(
+        &self,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Table> {
+        self.enter(|cx| {
+            let at = cx.top();
+            push_map(cx, entries.into_iter())?;
+            let t = cx.slot(at);
+            Ok(Table(cx.hold(t)))
+        })
+    }
+
+    /// A table with these elements.
+    ///
+    /// # Errors
+    /// What the conversions say; the VM's memory limit.
+    pub fn create_sequence_from<V: IntoLua>(&self, elements: impl IntoIterator<Item = V>) -> Result<Table> {
+        let elements: Vec<V> = elements.into_iter().collect();
+        self.enter(|cx| {
+            let at = cx.top();
+            push_sequence(cx, elements.into_iter())?;
+            let t = cx.slot(at);
+            Ok(Table(cx.hold(t)))
         })
     }
 
@@ -243,9 +343,12 @@ impl Lua {
     /// # Errors
     /// The VM's memory limit.
     pub fn create_string(&self, bytes: impl AsRef<[u8]>) -> Result<LuaString> {
-        self.with(|vm| match vm.str_value(bytes.as_ref()) {
-            Ok(v) => Ok(LuaString(self.hold(vm, v))),
-            Err(e) => Err(Error::from_raw(self, vm, e)),
+        let bytes = bytes.as_ref();
+        self.enter(|cx| {
+            cx.check_memory(bytes.len())?;
+            cx.push_bytes(bytes)?;
+            let s = cx.pop();
+            Ok(LuaString(cx.hold(s)))
         })
     }
 
@@ -260,10 +363,11 @@ impl Lua {
         A: FromLuaMulti,
         R: IntoLuaMulti,
     {
-        let host = wrap(self.inner_ptr(), f);
-        self.with(|vm| {
-            let v = Raw::native(vm.heap.new_host(host));
-            Ok(Function(self.hold(vm, v)))
+        let host = wrap(self, f);
+        self.enter(|cx| {
+            cx.check_memory(0)?;
+            let f = Raw::native(cx.vm().heap.new_host(host));
+            Ok(Function(cx.hold(f)))
         })
     }
 
@@ -288,16 +392,13 @@ impl Lua {
     /// A coroutine that will run `f`.
     ///
     /// # Errors
-    /// The VM's memory limit.
+    /// The VM's memory limit; `f` is of another VM.
     pub fn create_thread(&self, f: Function) -> Result<Thread> {
-        self.with(|vm| {
-            let f = f.0.raw(vm);
-            match vm.new_coroutine(f) {
-                Ok(t) => {
-                    let v = Raw::thread(t);
-                    Ok(Thread(self.hold(vm, v)))
-                }
-                Err(e) => Err(Error::from_raw(self, vm, e)),
+        self.enter(|cx| {
+            let f = cx.raw_of(&f.0)?;
+            match cx.vm().new_coroutine(f) {
+                Ok(t) => Ok(Thread(cx.hold(Raw::thread(t)))),
+                Err(e) => Err(cx.fail(e)),
             }
         })
     }
@@ -314,7 +415,7 @@ impl Lua {
     ///
     /// # Errors
     /// What the conversion says.
-    pub fn pack(&self, v: impl super::convert::IntoLua) -> Result<Value> {
+    pub fn pack(&self, v: impl IntoLua) -> Result<Value> {
         v.into_lua(self)
     }
 
@@ -322,7 +423,7 @@ impl Lua {
     ///
     /// # Errors
     /// The value is of another type.
-    pub fn unpack<T: super::convert::FromLua>(&self, v: Value) -> Result<T> {
+    pub fn unpack<T: FromLua>(&self, v: Value) -> Result<T> {
         T::from_lua(v, self)
     }
 
@@ -371,6 +472,11 @@ impl Lua {
     /// # Errors
     /// A limit was reached in a finalizer.
     pub fn gc_collect(&self) -> Result<()> {
-        self.with(|vm| engine::collect(vm).map_err(|e| Error::from_raw(self, vm, e)))
+        self.enter(|cx| match engine::collect(cx.vm()) {
+            Ok(()) => Ok(()),
+            Err(e) => Err(cx.fail(e)),
+        })?;
+        self.inner.bin.empty();
+        Ok(())
     }
 }

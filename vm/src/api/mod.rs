@@ -30,22 +30,30 @@ mod chunk;
 mod convert;
 mod error;
 mod function;
+mod handle;
 mod lua;
 mod multi;
+mod stack;
 mod string;
 mod table;
 mod thread;
 mod userdata;
 mod value;
 
-pub use chunk::Chunk;
-pub use convert::{FromLua, IntoLua};
-pub use error::{Error, Result};
-pub use function::Function;
+pub use chunk::{Chunk, ChunkMode};
+pub use convert::{Bytes, FromLua, IntoLua};
+pub use error::{Error, ExternalResult, Result};
+pub use function::{Function, FunctionInfo};
 pub use lua::{Lua, LuaOptions, StdLib};
 pub use multi::{FromLuaMulti, IntoLuaMulti, MultiValue, Variadic};
-pub use string::LuaString;
+#[doc(hidden)]
+pub use stack::{Access, Slots};
+pub use strata_runtime::error::Limit;
+pub use strata_runtime::limits::Interrupter;
+pub use string::{BorrowedBytes, BorrowedStr, LuaString};
 pub use table::{Table, TablePairs, TableSequence};
 pub use thread::{Thread, ThreadStatus};
-pub use userdata::{AnyUserData, MetaMethod, UserData, UserDataFields, UserDataMethods};
-pub use value::{LightUserData, Value};
+pub use userdata::{
+    AnyUserData, MetaMethod, UserData, UserDataFields, UserDataMethods, UserDataRef, UserDataRefMut,
+};
+pub use value::{LightUserData, Nil, Value};

@@ -11,7 +11,7 @@ use strata_runtime::native::{Cx, Ret, cont, ret as request};
 use strata_runtime::object::NativeKind;
 use strata_runtime::ops::meta::{call_handler, type_op_error};
 use strata_runtime::proto::slots_of;
-use strata_runtime::thread::SLACK;
+use strata_runtime::thread::{MAX_CATCHERS, SLACK};
 use strata_runtime::value::{NIL, tag};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -126,14 +126,16 @@ slow_handler! {
         }
         if (*f).tag != tag::CLOSURE {
             // The frame stays until the callee, a host function (or what
-            // stands behind `__call`), has returned.
+            // stands behind `__call`), has returned; its variables end now.
+            close::close_upvals(vm, base);
             write_link(new, link_word(CONT, cont::TAIL, (i >> 8) as u8 as u32 + 2), pc);
             return enter(vm, new, n);
         }
         close::close_upvals(vm, base);
         let to = original_base(base);
-        std::ptr::copy(new, to, n);
+        // The callee's register may be among those the arguments land in.
         copy(to.sub(2), f);
+        std::ptr::copy(new, to, n);
         let link = to.sub(1).cast::<u64>();
         *link |= TAIL_BIT;
         // Errors while entering are the caller's: its frame is what is left.
@@ -159,7 +161,7 @@ pub(super) unsafe fn enter(vm: *mut Vm, mut fb: *mut Value, mut n: usize) -> usi
                         let at = slot_index(&*vm, fb);
                         (*vm).top = fb.add(n);
                         if let Err(e) = (*vm).grow_stack(regs.max(n) - n + SLACK) {
-                            return raise::raise(vm, e);
+                            return cannot_enter(vm, fb, e);
                         }
                         fb = (*vm).stack.add(at);
                     }
@@ -174,13 +176,14 @@ pub(super) unsafe fn enter(vm: *mut Vm, mut fb: *mut Value, mut n: usize) -> usi
                 _ => {
                     let Some(h) = call_handler(&mut *vm, f) else {
                         let e = not_callable(&mut *vm, fb, f);
-                        return raise::raise(vm, e);
+                        (*vm).top = fb.add(n);
+                        return cannot_enter(vm, fb, e);
                     };
                     if fb.add(n + 1) > (*vm).limit {
                         let at = slot_index(&*vm, fb);
                         (*vm).top = fb.add(n);
                         if let Err(e) = (*vm).grow_stack(SLACK) {
-                            return raise::raise(vm, e);
+                            return cannot_enter(vm, fb, e);
                         }
                         fb = (*vm).stack.add(at);
                     }
@@ -191,6 +194,19 @@ pub(super) unsafe fn enter(vm: *mut Vm, mut fb: *mut Value, mut n: usize) -> usi
                 }
             }
         }
+    }
+}
+
+/// Raises `e` for the frame at `fb`, which could not be entered: in the
+/// frame below, but whoever waits for this one to return is who catches.
+#[cold]
+unsafe fn cannot_enter(vm: *mut Vm, fb: *mut Value, e: Error) -> usize {
+    // SAFETY: `fb`'s link is in place.
+    unsafe {
+        if read_link(fb).kind != LUA {
+            save(vm, std::ptr::null(), fb);
+        }
+        raise::raise(vm, e)
     }
 }
 
@@ -234,7 +250,7 @@ pub(super) unsafe fn native(vm: *mut Vm, mut fb: *mut Value, n: usize) -> usize 
         (*vm).top = fb.add(n);
         if (*vm).top > (*vm).limit {
             if let Err(e) = (*vm).grow_stack(SLACK) {
-                return raise::raise(vm, e);
+                return cannot_enter(vm, fb, e);
             }
             fb = (*vm).stack.add(at);
         }
@@ -285,6 +301,14 @@ pub(super) unsafe fn finish(vm: *mut Vm, at: usize, f: Value, link: Link, result
                 let ctl = (*vm).ctl;
                 let new = fb.add(ctl.at + 2);
                 (*vm).base = fb;
+                if matches!(ctl.cont, cont::PCALL | cont::XPCALL) {
+                    let thread = (*vm).cur;
+                    if (*thread).catchers >= MAX_CATCHERS {
+                        let e = (*vm).error_at(1, b"C stack overflow");
+                        return raise::raise(vm, e);
+                    }
+                    (*thread).catchers += 1;
+                }
                 write_link(new, link_word(CONT, ctl.cont, ctl.at as u32 + 2), std::ptr::null());
                 enter(vm, new, ctl.n)
             }

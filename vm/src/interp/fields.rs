@@ -8,7 +8,7 @@ use super::*;
 use strata_runtime::feedback::{self, CacheState, FeedbackSlot, Lookup, NIL_OK, Store};
 use strata_runtime::native::cont;
 use strata_runtime::object::{Closure, Str, Table, color, tabflag};
-use strata_runtime::ops::meta::{index_error, set_error};
+use strata_runtime::ops::meta::{set_error, type_op_error};
 use strata_runtime::proto::slots_of;
 use strata_runtime::value::{NIL, tag};
 use strata_spec::Op;
@@ -132,9 +132,9 @@ slow_handler! {
             Lookup::Call { handler, receiver } => {
                 call::call_meta(vm, handler, &[receiver, Value::str(name)], cont::STORE_A)
             }
-            Lookup::NotIndexable(v) => not_indexable(vm, v, obj, Value::str(name), i),
+            Lookup::NotIndexable(v) => not_indexable(vm, v, obj, i),
             Lookup::Loop => {
-                let e = (*vm).error_at(0, b"'__index' chain too long; possibly a loop");
+                let e = (*vm).error_at(0, b"'__index' chain too long; possible loop");
                 raise::raise(vm, e)
             }
         }
@@ -144,7 +144,7 @@ slow_handler! {
 /// Raises "attempt to index a nil value (local 'x')" for instruction `i`,
 /// which indexed `obj` and, perhaps over `__index`, met `v`.
 #[cold]
-pub(super) unsafe fn not_indexable(vm: *mut Vm, v: Value, obj: Value, key: Value, i: u64) -> usize {
+pub(super) unsafe fn not_indexable(vm: *mut Vm, v: Value, obj: Value, i: u64) -> usize {
     // SAFETY: `vm.base`, `vm.pc` are those of the instruction.
     unsafe {
         let machine = &mut *vm;
@@ -159,13 +159,7 @@ pub(super) unsafe fn not_indexable(vm: *mut Vm, v: Value, obj: Value, key: Value
             None if direct => upvalue_name(machine, i),
             _ => Vec::new(),
         };
-        let e = if name.is_empty() && !direct {
-            index_error(machine, v, key, b"")
-        } else if name.is_empty() {
-            strata_runtime::ops::meta::type_op_error(machine, "index", v, b"")
-        } else {
-            index_error(machine, v, key, &name)
-        };
+        let e = type_op_error(machine, "index", v, &name);
         raise::raise(vm, e)
     }
 }
@@ -281,9 +275,9 @@ pub(super) unsafe fn stored(vm: *mut Vm, outcome: Store, obj: Value, key: Value,
             Store::Call { handler, receiver } => {
                 call::call_meta(vm, handler, &[receiver, key, val], cont::DROP)
             }
-            Store::NotIndexable(v) => not_indexable(vm, v, obj, key, i),
+            Store::NotIndexable(v) => not_indexable(vm, v, obj, i),
             Store::Loop => {
-                let e = (*vm).error_at(0, b"'__newindex' chain too long; possibly a loop");
+                let e = (*vm).error_at(0, b"'__newindex' chain too long; possible loop");
                 raise::raise(vm, e)
             }
         }

@@ -123,9 +123,9 @@ slow_handler! {
             Lookup::Call { handler, receiver } => {
                 call::call_meta(vm, handler, &[receiver, name], cont::STORE_A)
             }
-            Lookup::NotIndexable(v) => fields::not_indexable(vm, v, obj, name, i),
+            Lookup::NotIndexable(v) => fields::not_indexable(vm, v, obj, i),
             Lookup::Loop => {
-                let e = machine.error_at(0, b"'__index' chain too long; possibly a loop");
+                let e = machine.error_at(0, b"'__index' chain too long; possible loop");
                 raise::raise(vm, e)
             }
         }

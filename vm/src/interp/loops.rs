@@ -152,7 +152,11 @@ unsafe fn prepare(vm: &mut Vm, a: *mut Value) -> Result<bool> {
         let number = |vm: &mut Vm, v: Value, what: &str| match v.tag {
             tag::INT => Ok(v.as_int() as f64),
             tag::FLOAT => Ok(v.as_float()),
-            _ => Err(for_error(vm, what)),
+            _ => match vm.to_number(v) {
+                Some(n) if n.tag == tag::INT => Ok(n.as_int() as f64),
+                Some(n) => Ok(n.as_float()),
+                None => Err(for_error(vm, v, what)),
+            },
         };
         let limit = number(vm, limit, "limit")?;
         let step = number(vm, step, "step")?;
@@ -172,8 +176,11 @@ unsafe fn prepare(vm: &mut Vm, a: *mut Value) -> Result<bool> {
 }
 
 #[cold]
-fn for_error(vm: &mut Vm, what: &str) -> Error {
-    vm.error_at(0, format!("'for' {what} must be a number").as_bytes())
+fn for_error(vm: &mut Vm, v: Value, what: &str) -> Error {
+    let mut msg = format!("bad 'for' {what} (number expected, got ").into_bytes();
+    msg.extend_from_slice(&vm.type_name_meta(v));
+    msg.push(b')');
+    vm.error_at(0, &msg)
 }
 
 /// The limit of an integer loop as an integer, `None` if the loop can't run.
@@ -181,7 +188,10 @@ fn int_limit(vm: &mut Vm, limit: Value, step: i64) -> Result<Option<i64>> {
     let f = match limit.tag {
         tag::INT => return Ok(Some(limit.as_int())),
         tag::FLOAT => limit.as_float(),
-        _ => return Err(for_error(vm, "limit")),
+        _ => match vm.to_number(limit) {
+            Some(n) => return int_limit(vm, n, step),
+            None => return Err(for_error(vm, limit, "limit")),
+        },
     };
     if f.is_nan() {
         return Ok(None);

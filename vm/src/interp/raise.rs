@@ -96,7 +96,7 @@ unsafe fn handle(vm: *mut Vm, catcher: &Catcher, value: Value) -> usize {
         if catcher.handlers >= MAX_HANDLERS {
             // Errors in handlers for ever: give up, as PUC Lua does when its
             // C stack runs out.
-            let s = (*vm).heap.str(b"C stack overflow");
+            let s = (*vm).heap.str(b"error in error handling");
             return unwind(vm, catcher.boundary, Value::str(s));
         }
         let below = catcher.boundary.sub(read_link(catcher.boundary).delta as usize);
@@ -206,6 +206,7 @@ unsafe fn deliver(vm: *mut Vm, boundary: *mut Value, value: Value) -> usize {
             CONT => {
                 let below = boundary.sub(link.delta as usize);
                 let thread = (*vm).cur;
+                (*thread).catchers -= 1;
                 (*thread).handlers = find(below).handlers;
                 let outer = read_link(below);
                 let to = below.sub(2);
@@ -235,6 +236,7 @@ unsafe fn fatal(vm: *mut Vm, e: Error) -> usize {
             let thread = (*vm).cur;
             match catcher.kind {
                 CONT => {
+                    (*thread).catchers -= 1;
                     let link = read_link(catcher.boundary);
                     base = catcher.boundary.sub(link.delta as usize);
                 }

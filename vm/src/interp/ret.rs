@@ -206,6 +206,9 @@ unsafe fn continue_below(vm: *mut Vm, fb: *mut Value, link: Link, first: *mut Va
                     let e = (*vm).error_at(0, b"unknown continuation");
                     return raise::raise(vm, e);
                 };
+                if matches!(id, cont::PCALL | cont::XPCALL) {
+                    (*(*vm).cur).catchers -= 1;
+                }
                 let at = slot_index(&*vm, below);
                 (*vm).base = below;
                 (*vm).top = first.add(n);

@@ -11,8 +11,8 @@
 pub mod read;
 pub mod stream;
 
-use super::shared::{add_functions, new_table, register, set_field};
 use super::Entry;
+use super::shared::{add_functions, new_table, register, set_field};
 use crate::error::Result;
 use crate::metatable::set_userdata_metatable;
 use crate::native::{Cx, Ret};
@@ -63,7 +63,11 @@ const METHODS: &[Entry] = &[
     ("write", file_write),
 ];
 
-const METAMETHODS: &[Entry] = &[("__gc", file_gc), ("__close", file_gc), ("__tostring", file_tostring)];
+const METAMETHODS: &[Entry] = &[
+    ("__gc", file_gc),
+    ("__close", file_gc),
+    ("__tostring", file_tostring),
+];
 
 /// Opens the io library.
 ///
@@ -95,7 +99,11 @@ pub fn open(vm: &mut Vm) -> Result<()> {
 // ---- files as values
 
 fn new_file(vm: &mut Vm, kind: Kind) -> Value {
-    let extra = if matches!(kind, Kind::Own(_)) { BUFFER } else { 0 };
+    let extra = if matches!(kind, Kind::Own(_)) {
+        BUFFER
+    } else {
+        0
+    };
     let u = vm.heap.new_userdata(Box::new(FileData(kind)), 0, extra);
     let meta = vm.lib.file_meta;
     // SAFETY: the userdata was just created, the metatable is kept by a handle.
@@ -137,7 +145,11 @@ fn check_file(cx: &mut Cx<'_>, i: usize) -> Result<*mut FileData> {
 }
 
 /// Lets `f` work on the stream of an open file. No Lua may run inside.
-fn with_stream<R>(cx: &mut Cx<'_>, data: *mut FileData, f: impl FnOnce(&mut Cx<'_>, &mut Stream) -> R) -> R {
+fn with_stream<R>(
+    cx: &mut Cx<'_>,
+    data: *mut FileData,
+    f: impl FnOnce(&mut Cx<'_>, &mut Stream) -> R,
+) -> R {
     // SAFETY: callers got `data` from a live userdata, nothing is collected
     // before this returns, and nobody else refers to it.
     match unsafe { &mut (*data).0 } {
@@ -183,7 +195,11 @@ fn default_file(cx: &mut Cx<'_>, which: usize) -> Result<*mut FileData> {
 // ---- results
 
 /// `true`, or `nil, message, code` with `name` in front of the message.
-pub(super) fn file_result(cx: &mut Cx<'_>, done: std::io::Result<()>, name: Option<&[u8]>) -> Result<Ret> {
+pub(super) fn file_result(
+    cx: &mut Cx<'_>,
+    done: std::io::Result<()>,
+    name: Option<&[u8]>,
+) -> Result<Ret> {
     match done {
         Ok(()) => cx.ret_bool(true),
         Err(e) => failure(cx, &e, name),
@@ -209,7 +225,11 @@ pub(super) fn exit_result(cx: &mut Cx<'_>, done: std::io::Result<Exit>) -> Resul
         Ok(Exit::Code(code)) => ("exit", code),
         Ok(Exit::Signal(signal)) => ("signal", signal),
     };
-    let good = if what == "exit" && code == 0 { Value::bool(true) } else { NIL };
+    let good = if what == "exit" && code == 0 {
+        Value::bool(true)
+    } else {
+        NIL
+    };
     let what = cx.vm.str_value(what.as_bytes())?;
     cx.ret_all(&[good, what, Value::int(code.into())])
 }
@@ -246,7 +266,14 @@ fn open_or_raise(cx: &mut Cx<'_>, name: &[u8], mode: &[u8]) -> Result<Value> {
         Ok(stream) => Ok(new_file(cx.vm, Kind::Own(stream))),
         Err(e) => {
             let (text, _) = os::error_text(&e);
-            let msg = [b"cannot open file '", c_part(name), b"' (", text.as_slice(), b")"].concat();
+            let msg = [
+                b"cannot open file '",
+                c_part(name),
+                b"' (",
+                text.as_slice(),
+                b")",
+            ]
+            .concat();
             Err(cx.error_bytes(&msg))
         }
     }
@@ -426,7 +453,12 @@ fn lines_iterator(cx: &mut Cx<'_>, close_at_end: bool) -> Result<Value> {
     }
     let mut upvals = vec![cx.slot(0), Value::bool(close_at_end)];
     upvals.extend((1..=formats).map(|i| cx.slot(i)));
-    Ok(Value::native(cx.vm.heap.new_native(next_line, "lines", NativeKind::Plain, &upvals)))
+    Ok(Value::native(cx.vm.heap.new_native(
+        next_line,
+        "lines",
+        NativeKind::Plain,
+        &upvals,
+    )))
 }
 
 fn next_line(cx: &mut Cx<'_>) -> Result<Ret> {
@@ -544,7 +576,8 @@ fn file_seek(cx: &mut Cx<'_>) -> Result<Ret> {
 
 fn file_setvbuf(cx: &mut Cx<'_>) -> Result<Ret> {
     let data = check_file(cx, 0)?;
-    let how = [Buffering::None, Buffering::Full, Buffering::Line][cx.check_option(1, None, &["no", "full", "line"])?];
+    let how = [Buffering::None, Buffering::Full, Buffering::Line]
+        [cx.check_option(1, None, &["no", "full", "line"])?];
     let size = cx.opt_int(2, BUFFER as i64)?;
     let size = usize::try_from(size).unwrap_or(BUFFER);
     let done = with_stream(cx, data, |_, s| s.set_buffering(how, size));

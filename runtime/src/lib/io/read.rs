@@ -42,7 +42,11 @@ pub(super) fn by_formats(cx: &mut Cx<'_>, stream: &mut Stream, first: usize) -> 
         let format = cx.slot(i);
         let v = if matches!(format.tag, tag::INT | tag::FLOAT) {
             let count = cx.check_int(i)? as u64;
-            if count == 0 { io!(at_end(cx, stream)) } else { io!(bytes(cx, stream, count)?) }
+            if count == 0 {
+                io!(at_end(cx, stream))
+            } else {
+                io!(bytes(cx, stream, count)?)
+            }
         } else {
             let format = cx.check_bytes(i)?;
             let format = format.strip_prefix(b"*").unwrap_or(format);
@@ -69,7 +73,11 @@ pub(super) fn by_formats(cx: &mut Cx<'_>, stream: &mut Stream, first: usize) -> 
 /// The empty string, or nil at the end of the stream.
 fn at_end(cx: &mut Cx<'_>, stream: &mut Stream) -> std::io::Result<Value> {
     let more = stream.peek()?.is_some();
-    Ok(if more { Value::str(cx.vm.heap.str(b"")) } else { NIL })
+    Ok(if more {
+        Value::str(cx.vm.heap.str(b""))
+    } else {
+        NIL
+    })
 }
 
 /// Up to `count` bytes; nil at the end of the stream.
@@ -89,7 +97,12 @@ fn bytes(cx: &mut Cx<'_>, stream: &mut Stream, count: u64) -> Got<Value> {
 }
 
 /// Appends up to `count` bytes to `text`.
-pub(in crate::lib) fn collect(cx: &mut Cx<'_>, stream: &mut Stream, count: u64, text: &mut Vec<u8>) -> Got<()> {
+pub(in crate::lib) fn collect(
+    cx: &mut Cx<'_>,
+    stream: &mut Stream,
+    count: u64,
+    text: &mut Vec<u8>,
+) -> Got<()> {
     let mut left = count;
     while left > 0 {
         let ahead = io!(stream.fill());
@@ -169,7 +182,13 @@ impl Numeral<'_> {
 
     fn digits(&mut self, hex: bool) -> std::io::Result<usize> {
         let mut count = 0;
-        while self.accept(|b| if hex { b.is_ascii_hexdigit() } else { b.is_ascii_digit() })? {
+        while self.accept(|b| {
+            if hex {
+                b.is_ascii_hexdigit()
+            } else {
+                b.is_ascii_digit()
+            }
+        })? {
             count += 1;
         }
         Ok(count)
@@ -213,7 +232,12 @@ fn numeral(cx: &mut Cx<'_>, stream: &mut Stream) -> Got<Value> {
         }
         cx.vm.tick(spaces as u64)?;
     }
-    let mut numeral = Numeral { stream, text: [0; MAX_NUMERAL], len: 0, too_long: false };
+    let mut numeral = Numeral {
+        stream,
+        text: [0; MAX_NUMERAL],
+        len: 0,
+        too_long: false,
+    };
     io!(numeral.scan());
     if numeral.too_long {
         return Ok(Ok(NIL));

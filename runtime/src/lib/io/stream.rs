@@ -68,7 +68,12 @@ pub struct Stream {
 
 impl std::fmt::Debug for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Stream({} read ahead, {} held back)", self.ahead.len() - self.taken, self.held.len())
+        write!(
+            f,
+            "Stream({} read ahead, {} held back)",
+            self.ahead.len() - self.taken,
+            self.held.len()
+        )
     }
 }
 
@@ -85,7 +90,8 @@ impl Mode {
         let (&letter, rest) = text.split_first()?;
         let plus = rest.first() == Some(&b'+');
         let rest = if plus { &rest[1..] } else { rest };
-        (b"rwa".contains(&letter) && rest.iter().all(|b| *b == b'b')).then_some(Mode { letter, plus })
+        (b"rwa".contains(&letter) && rest.iter().all(|b| *b == b'b'))
+            .then_some(Mode { letter, plus })
     }
 }
 
@@ -148,10 +154,17 @@ impl Stream {
     /// The system's.
     pub fn open(name: &[u8], mode: Mode) -> io::Result<Stream> {
         let mut options = OpenOptions::new();
-        let (readable, writable) = (mode.letter == b'r' || mode.plus, mode.letter != b'r' || mode.plus);
+        let (readable, writable) = (
+            mode.letter == b'r' || mode.plus,
+            mode.letter != b'r' || mode.plus,
+        );
         match mode.letter {
             b'r' => options.read(true).write(mode.plus),
-            b'w' => options.write(true).create(true).truncate(true).read(mode.plus),
+            b'w' => options
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .read(mode.plus),
             _ => options.append(true).create(true).read(mode.plus),
         };
         let mut file = options.open(os::path(name)?)?;
@@ -276,8 +289,13 @@ impl Stream {
 
     fn decide_buffering(&mut self) -> Buffering {
         let decided = self.buffering.unwrap_or_else(|| {
-            let terminal = matches!(self.backend, Backend::Standard(1)) && io::IsTerminal::is_terminal(&io::stdout());
-            if terminal { Buffering::Line } else { Buffering::Full }
+            let terminal = matches!(self.backend, Backend::Standard(1))
+                && io::IsTerminal::is_terminal(&io::stdout());
+            if terminal {
+                Buffering::Line
+            } else {
+                Buffering::Full
+            }
         });
         self.buffering = Some(decided);
         decided
@@ -318,7 +336,9 @@ impl Stream {
         let to = match to {
             SeekFrom::Current(by) => {
                 let unread = (self.ahead.len() - self.taken) as i64;
-                let by = by.checked_sub(unread).ok_or_else(|| io::Error::from_raw_os_error(EINVAL))?;
+                let by = by
+                    .checked_sub(unread)
+                    .ok_or_else(|| io::Error::from_raw_os_error(EINVAL))?;
                 SeekFrom::Current(by)
             }
             to => to,
@@ -370,7 +390,9 @@ impl Backend {
     /// Opens a standard stream that wasn't used yet. Where descriptors can't
     /// be duplicated it goes through Rust's own stream.
     fn ready(&mut self) {
-        let Backend::Standard(number) = *self else { return };
+        let Backend::Standard(number) = *self else {
+            return;
+        };
         *self = match (duplicate(number), number) {
             (Some(file), _) => Backend::File(file),
             (None, 0) => Backend::Reader(Box::new(io::stdin())),
@@ -383,7 +405,9 @@ impl Backend {
         self.ready();
         match self {
             Backend::File(file) => file.read(to),
-            Backend::Process(Child { stdout: Some(pipe), .. }) => pipe.read(to),
+            Backend::Process(Child {
+                stdout: Some(pipe), ..
+            }) => pipe.read(to),
             Backend::Reader(from) => from.read(to),
             _ => Err(io::Error::from_raw_os_error(EBADF)),
         }
@@ -393,7 +417,9 @@ impl Backend {
         self.ready();
         match self {
             Backend::File(file) => file.write_all(bytes),
-            Backend::Process(Child { stdin: Some(pipe), .. }) => pipe.write_all(bytes),
+            Backend::Process(Child {
+                stdin: Some(pipe), ..
+            }) => pipe.write_all(bytes),
             Backend::Writer(to) => to.write_all(bytes),
             _ => Err(io::Error::from_raw_os_error(EBADF)),
         }

@@ -42,10 +42,18 @@ metamethods! {
 
 fn operate(cx: &mut Cx<'_>, op: ArithOp) -> Result<Ret> {
     let (a, b) = (cx.arg(0), cx.arg(1));
-    let numbers = (cx.vm.to_number(a), cx.vm.to_number(b));
-    if let (Some(a), Some(b)) = numbers {
-        let v = ops::arith(cx, op, a, b)?;
-        return cx.ret(v);
+    if let Some(x) = cx.vm.to_number(a) {
+        // As in PUC Lua, a lone operand is used twice, and `__unm` looks at
+        // the second.
+        let y = if cx.n == 1 {
+            Some(x)
+        } else {
+            cx.vm.to_number(b)
+        };
+        if let Some(y) = y {
+            let v = ops::arith(cx, op, if op == ArithOp::Unm { y } else { x }, y)?;
+            return cx.ret(v);
+        }
     }
     let event = op.event();
     let handler = metamethod(cx.vm, b, event);

@@ -36,7 +36,10 @@ pub(super) fn build(
 ) -> Result<Value> {
     let mut bytes = std::mem::take(&mut cx.vm.lib.scratch);
     bytes.clear();
-    let mut buffer = Buffer { bytes, account: None };
+    let mut buffer = Buffer {
+        bytes,
+        account: None,
+    };
     let value = match fill(cx, &mut buffer) {
         Ok(Some(v)) => Ok(v),
         Ok(None) => cx.vm.str_value(&buffer.bytes),
@@ -54,7 +57,11 @@ impl Buffer {
     /// Makes room for `n` more bytes.
     #[inline]
     pub(super) fn reserve(&mut self, vm: &mut Vm, n: usize) -> Result<()> {
-        if self.bytes.capacity() - self.bytes.len() >= n { Ok(()) } else { self.grow(vm, n) }
+        if self.bytes.capacity() - self.bytes.len() >= n {
+            Ok(())
+        } else {
+            self.grow(vm, n)
+        }
     }
 
     /// Appends `text`.

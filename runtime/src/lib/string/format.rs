@@ -10,8 +10,8 @@ use crate::object::Str;
 use crate::ops::meta::raw_tostring;
 use crate::text::number::NumBuf;
 use crate::text::printf::{
-    Conversion, Directive, FormatError, check_string, format_char, format_float, format_int, format_pointer,
-    format_str, quote,
+    Conversion, Directive, FormatError, check_string, format_char, format_float, format_int,
+    format_pointer, format_str, quote,
 };
 use crate::value::{Value, tag};
 
@@ -33,7 +33,9 @@ fn directives(cx: &mut Cx<'_>, fmt: &[u8], out: &mut Buffer) -> Result<()> {
     loop {
         let literal = memchr::memchr(b'%', rest).unwrap_or(rest.len());
         out.push(cx.vm, &rest[..literal])?;
-        let Some(after) = rest.get(literal + 1..) else { return Ok(()) };
+        let Some(after) = rest.get(literal + 1..) else {
+            return Ok(());
+        };
         rest = after;
         if let [b'%', after @ ..] = rest {
             out.push(cx.vm, b"%")?;
@@ -56,7 +58,11 @@ fn directives(cx: &mut Cx<'_>, fmt: &[u8], out: &mut Buffer) -> Result<()> {
 #[cold]
 fn raise(cx: &mut Cx<'_>, e: FormatError, arg: usize) -> Error {
     let msg = e.message();
-    if e.blames_argument() { cx.arg_error_bytes(arg, &msg) } else { cx.error_bytes(&msg) }
+    if e.blames_argument() {
+        cx.arg_error_bytes(arg, &msg)
+    } else {
+        cx.error_bytes(&msg)
+    }
 }
 
 /// Formats argument `arg`. The buffer has room for [`MAX_ITEM`] bytes.
@@ -160,7 +166,10 @@ fn literal(cx: &mut Cx<'_>, arg: usize, out: &mut Buffer) -> Result<()> {
         tag::STR => {
             let text = cx.vm.bytes(v.as_str());
             cx.vm.tick(text.len() as u64)?;
-            let escaped = text.iter().filter(|b| b.is_ascii_control() || matches!(b, b'"' | b'\\')).count();
+            let escaped = text
+                .iter()
+                .filter(|b| b.is_ascii_control() || matches!(b, b'"' | b'\\'))
+                .count();
             out.reserve(cx.vm, text.len() + 3 * escaped + 2)?;
             quote::quote_str(text, &mut out.bytes);
         }

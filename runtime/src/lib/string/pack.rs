@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::native::{Cx, Ret};
 use crate::text::pack::{Blame, PackError, Packer, Unpacked, Unpacker, Wanted, packed_size};
 use crate::text::span;
-use crate::value::Value;
+use crate::value::{NIL, Value};
 
 /// From this size on the memory limit is asked first.
 const LARGE: usize = 1 << 16;
@@ -33,6 +33,9 @@ fn check_memory(cx: &mut Cx<'_>, len: usize, more: usize) -> Result<()> {
 
 pub(super) fn pack(cx: &mut Cx<'_>) -> Result<Ret> {
     let fmt = bytes(cx, 0)?;
+    // A missing value reads as nil in messages, as in PUC Lua.
+    cx.push(NIL)?;
+    cx.n += 1;
     let mut packer = Packer::new(fmt);
     let mut arg = 0;
     loop {

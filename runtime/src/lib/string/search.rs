@@ -9,7 +9,9 @@ use crate::object::{Native, NativeKind};
 use crate::ops;
 use crate::state::Vm;
 use crate::text::number::NumBuf;
-use crate::text::pattern::{Capture, MatchError, Matcher, PatternError, Span, append_replacement, no_specials};
+use crate::text::pattern::{
+    Capture, MatchError, Matcher, PatternError, Span, append_replacement, no_specials,
+};
 use crate::text::{plain, span};
 use crate::value::{NIL, Value, tag};
 
@@ -31,7 +33,11 @@ fn fault(cx: &mut Cx<'_>, e: PatternError) -> Error {
 
 /// The next match.
 #[inline]
-fn next_match(m: &mut Search<'_, '_, '_>, from: usize, last_end: Option<usize>) -> Result<Option<Span>> {
+fn next_match(
+    m: &mut Search<'_, '_, '_>,
+    from: usize,
+    last_end: Option<usize>,
+) -> Result<Option<Span>> {
     match m.next_match(from, last_end) {
         Ok(found) => Ok(found),
         Err(e) => Err(raise(m.budget().0, e)),
@@ -80,7 +86,11 @@ fn ret_values(m: &mut Search<'_, '_, '_>, whole: Span) -> Result<Ret> {
 /// `len` bytes of the subject, or beyond.
 #[inline]
 fn start(cx: &mut Cx<'_>, i: usize, len: usize) -> Result<usize> {
-    if cx.n <= i { Ok(0) } else { Ok(span::start(cx.opt_int(i, 1)?, len) - 1) }
+    if cx.n <= i {
+        Ok(0)
+    } else {
+        Ok(span::start(cx.opt_int(i, 1)?, len) - 1)
+    }
 }
 
 pub(super) fn find(cx: &mut Cx<'_>) -> Result<Ret> {
@@ -90,14 +100,22 @@ pub(super) fn find(cx: &mut Cx<'_>) -> Result<Ret> {
         return cx.ret_nil();
     }
     if cx.arg(3).is_truthy() || no_specials(pat) {
-        return match plain::find(src, pat, init, &mut Work(cx))? {
-            Some(at) => cx.ret2(Value::int(at as i64 + 1), Value::int((at + pat.len()) as i64)),
+        return match find_plain(cx, src, pat, init)? {
+            Some(at) => cx.ret2(
+                Value::int(at as i64 + 1),
+                Value::int((at + pat.len()) as i64),
+            ),
             None => cx.ret_nil(),
         };
     }
     let m = &mut Matcher::new(src, pat, Work(cx));
-    let Some(whole) = next_match(m, init, None)? else { return m.budget().0.ret_nil() };
-    let (first, last) = (Value::int(whole.start as i64 + 1), Value::int(whole.end as i64));
+    let Some(whole) = next_match(m, init, None)? else {
+        return m.budget().0.ret_nil();
+    };
+    let (first, last) = (
+        Value::int(whole.start as i64 + 1),
+        Value::int(whole.end as i64),
+    );
     let n = m.capture_count();
     if n == 0 {
         return m.budget().0.ret2(first, last);
@@ -106,6 +124,32 @@ pub(super) fn find(cx: &mut Cx<'_>) -> Result<Ret> {
     m.budget().0.push(last)?;
     push_captures(m, n, whole)?;
     m.budget().0.ret_pushed(n + 2)
+}
+
+/// Where `text` first occurs in `src` from `init` on.
+#[inline]
+fn find_plain(cx: &mut Cx<'_>, src: &[u8], text: &[u8], init: usize) -> Result<Option<usize>> {
+    /// Up to this length a search for the first byte beats the preparation
+    /// that the general search needs.
+    const SHORT: usize = 512;
+    let rest = &src[init..];
+    let [first, tail @ ..] = text else {
+        return Ok(Some(init));
+    };
+    if rest.len() > SHORT {
+        return plain::find(src, text, init, &mut Work(cx));
+    }
+    let Some(starts) = (rest.len() + 1).checked_sub(text.len()) else {
+        return Ok(None);
+    };
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(*first, &rest[from..starts]) {
+        from += at + 1;
+        if rest[from..from + tail.len()] == *tail {
+            return Ok(Some(init + from - 1));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn match_(cx: &mut Cx<'_>) -> Result<Ret> {
@@ -130,8 +174,16 @@ const LAST_END: usize = 3;
 pub(super) fn gmatch(cx: &mut Cx<'_>) -> Result<Ret> {
     let (src, _) = (bytes(cx, 0)?, bytes(cx, 1)?);
     let from = start(cx, 2, src.len())?.min(src.len() + 1);
-    let upvals = [cx.slot(0), cx.slot(1), Value::int(from as i64), Value::int(-1)];
-    let iterator = cx.vm.heap.new_native(gmatch_next, "for iterator", NativeKind::Plain, &upvals);
+    let upvals = [
+        cx.slot(0),
+        cx.slot(1),
+        Value::int(from as i64),
+        Value::int(-1),
+    ];
+    let iterator = cx
+        .vm
+        .heap
+        .new_native(gmatch_next, "for iterator", NativeKind::Plain, &upvals);
     cx.ret(Value::native(iterator))
 }
 
@@ -145,10 +197,18 @@ fn gmatch_next(cx: &mut Cx<'_>) -> Result<Ret> {
         return Err(cx.error("state of 'gmatch' was changed"));
     }
     let (src, pat) = (cx.vm.bytes(src.as_str()), cx.vm.bytes(pat.as_str()));
-    let offset = |v: Value| if v.tag == tag::INT { usize::try_from(v.as_int()).ok() } else { None };
+    let offset = |v: Value| {
+        if v.tag == tag::INT {
+            usize::try_from(v.as_int()).ok()
+        } else {
+            None
+        }
+    };
     let from = offset(upval(FROM)).unwrap_or(usize::MAX);
     let m = &mut Matcher::new_unanchored(src, pat, Work(cx));
-    let Some(whole) = next_match(m, from, offset(upval(LAST_END)))? else { return m.budget().0.ret0() };
+    let Some(whole) = next_match(m, from, offset(upval(LAST_END)))? else {
+        return m.budget().0.ret0();
+    };
     let end = Value::int(whole.end as i64);
     // SAFETY: as above. Integers need no barrier.
     unsafe {
@@ -181,7 +241,14 @@ pub(super) fn gsub(cx: &mut Cx<'_>) -> Result<Ret> {
         tag::STR | tag::INT | tag::FLOAT => {
             let text = bytes(cx, 2)?;
             let plain = memchr::memchr(b'%', text).is_none();
-            (if plain { Replacement::Text(text) } else { Replacement::Template(text) }, false)
+            (
+                if plain {
+                    Replacement::Text(text)
+                } else {
+                    Replacement::Template(text)
+                },
+                false,
+            )
         }
         tag::CLOSURE | tag::NATIVE => (Replacement::Function(by), true),
         tag::TABLE => (Replacement::Table(by), !metatable_of(cx.vm, by).is_null()),
@@ -224,7 +291,9 @@ fn replace_all(
     let mut copied = 0;
     let mut changed = false;
     while *n < most {
-        let Some(whole) = next_match(m, from, last_end)? else { break };
+        let Some(whole) = next_match(m, from, last_end)? else {
+            break;
+        };
         *n += 1;
         m.budget().0.vm.tick(8)?;
         if replace(m, src, whole, by, copied, out)? {

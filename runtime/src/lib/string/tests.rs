@@ -5,8 +5,9 @@
 use super::*;
 use crate::error::Limit;
 use crate::lib::open_all;
+use crate::lib::shared::field;
 use crate::native::{NativeFn, ret};
-use crate::object::{Native, NativeKind};
+use crate::object::Native;
 use crate::state::{Exec, VmConfig};
 use crate::value::NIL;
 use std::time::{Duration, Instant};
@@ -26,7 +27,10 @@ fn vm_with(config: VmConfig) -> Box<Vm> {
 }
 
 fn vm() -> Box<Vm> {
-    vm_with(VmConfig { seed: Some(7), ..VmConfig::default() })
+    vm_with(VmConfig {
+        seed: Some(7),
+        ..VmConfig::default()
+    })
 }
 
 /// Calls the host function in slot `func`.
@@ -36,7 +40,12 @@ unsafe fn call_host(vm: &mut Vm, func: usize, n: usize) -> Result<usize> {
         let base = func + 2;
         vm.top = vm.stack.add(base + n);
         let code: NativeFn = (*(*vm.stack.add(func)).as_native()).f;
-        let results = code(&mut Cx { vm, base, n })?;
+        // A link of a nil says that no frame lies below.
+        *vm.stack.add(func + 1) = NIL;
+        let caller = std::mem::replace(&mut vm.base, vm.stack.add(base));
+        let results = code(&mut Cx { vm, base, n });
+        vm.base = caller;
+        let results = results?;
         assert!(results.0 < ret::CALL.0, "control request");
         vm.top = vm.stack.add(func + results.0 as usize);
         Ok(results.0 as usize)
@@ -95,7 +104,7 @@ impl From<Vec<u8>> for Arg {
 fn lookup(vm: &mut Vm, path: &str) -> Value {
     let mut v = Value::table(vm.globals);
     for name in path.split('.') {
-        v = crate::lib::field(vm, v.as_table(), name.as_bytes()).expect("memory");
+        v = field(vm, v.as_table(), name.as_bytes()).expect("memory");
     }
     v
 }
@@ -106,7 +115,6 @@ fn call(vm: &mut Vm, f: Value, args: &[Arg]) -> Result<Vec<Value>> {
     // SAFETY: the stack has room for the frame.
     unsafe {
         *vm.stack = f;
-        *vm.stack.add(1) = NIL;
         for (i, arg) in args.iter().enumerate() {
             *vm.stack.add(2 + i) = match arg {
                 Arg::Value(v) => *v,
@@ -119,12 +127,20 @@ fn call(vm: &mut Vm, f: Value, args: &[Arg]) -> Result<Vec<Value>> {
 }
 
 fn show(vm: &mut Vm, v: Value) -> String {
-    if v.is_str() { format!("'{}'", vm.bytes(v.as_str()).escape_ascii()) } else { format!("{v:?}") }
+    if v.is_str() {
+        format!("'{}'", vm.bytes(v.as_str()).escape_ascii())
+    } else {
+        format!("{v:?}")
+    }
 }
 
 fn run(vm: &mut Vm, f: Value, args: &[Arg]) -> String {
     match call(vm, f, args) {
-        Ok(vs) => vs.iter().map(|&v| show(vm, v)).collect::<Vec<_>>().join(" "),
+        Ok(vs) => vs
+            .iter()
+            .map(|&v| show(vm, v))
+            .collect::<Vec<_>>()
+            .join(" "),
         Err(e) => match *e.0 {
             Cause::Lua(v) => format!("! {}", String::from_utf8_lossy(vm.bytes(v.as_str()))),
             other => format!("! {other:?}"),
@@ -195,11 +211,21 @@ fn mapping_and_repeating() {
         "string.rep"("x", 1i64 << 31) == "! resulting string too large";
         "string.rep"("ab", i64::MAX, "c") == "! resulting string too large";
     }
-    for (unit, separator, n) in [(1, 0, 300_000), (3, 2, 70_001), (0, 7, 50_000), (1_500_000, 1, 3), (41, 0, 2)] {
+    for (unit, separator, n) in [
+        (1, 0, 300_000),
+        (3, 2, 70_001),
+        (0, 7, 50_000),
+        (1_500_000, 1, 3),
+        (41, 0, 2),
+    ] {
         let s: Vec<u8> = (0..unit).map(|i| b'a' + (i % 23) as u8).collect();
         let sep: Vec<u8> = (0..separator).map(|i| b'0' + i as u8).collect();
         let f = lookup(vm, "string.rep");
-        let args = [Arg::from(s.clone()), Arg::from(n as i64), Arg::from(sep.clone())];
+        let args = [
+            Arg::from(s.clone()),
+            Arg::from(n as i64),
+            Arg::from(sep.clone()),
+        ];
         let got = call(vm, f, &args).expect("no error")[0];
         let wanted = vec![s; n].join(&sep[..]);
         assert!(vm.bytes(got.as_str()) == wanted, "{unit} {separator} {n}");
@@ -219,6 +245,10 @@ fn finding_and_matching() {
     expect! { vm;
         "string.find"("hello world", "wor") == "7 9";
         "string.find"("hello", "l", -2) == "4 4";
+        "string.find"("aaab", "aab") == "2 4";
+        "string.find"("aaab", "ab", 4) == "nil";
+        "string.find"("ab", "abc") == "nil";
+        "string.find"([&[b'a'; 1000][..], b"b"].concat(), "ab") == "1000 1001";
         "string.find"("hello", "", 6) == "6 5";
         "string.find"("hello", "", 7) == "nil";
         "string.find"("a.b", ".", 1, true) == "2 2";
@@ -243,7 +273,8 @@ fn finding_and_matching() {
 fn gmatch_keeps_its_state_in_upvalues() {
     let vm = &mut vm();
     let f = lookup(vm, "string.gmatch");
-    let iterator = call(vm, f, &["k1=v1, k2=v2".into(), "(%w+)=(%w+)".into()]).expect("no error")[0];
+    let iterator =
+        call(vm, f, &["k1=v1, k2=v2".into(), "(%w+)=(%w+)".into()]).expect("no error")[0];
     vm.handles.hold(iterator);
     assert_eq!(run(vm, iterator, &[]), "'k1' 'v1'");
     assert_eq!(run(vm, iterator, &[]), "'k2' 'v2'");
@@ -254,10 +285,20 @@ fn gmatch_keeps_its_state_in_upvalues() {
     let iterator = call(vm, f, &["ab".into(), "".into(), Arg::from(10)]).expect("no error")[0];
     assert_eq!(run(vm, iterator, &[]), "");
     // What `debug.setupvalue` can do to it.
-    for (i, v) in [(2, Value::int(-5)), (2, Value::int(1 << 40)), (3, NIL), (2, NIL), (1, NIL)] {
+    for (i, v) in [
+        (2, Value::int(-5)),
+        (2, Value::int(1 << 40)),
+        (3, NIL),
+        (2, NIL),
+        (1, NIL),
+    ] {
         // SAFETY: the iterator has four upvalues.
         unsafe { *Native::upval(iterator.as_native(), i) = v };
-        let end = if i == 1 { "! state of 'gmatch' was changed" } else { "" };
+        let end = if i == 1 {
+            "! state of 'gmatch' was changed"
+        } else {
+            ""
+        };
         assert_eq!(run(vm, iterator, &[]), end);
     }
 }
@@ -293,17 +334,11 @@ fn substituting() {
         "string.gsub"("abc", "%w", "%x") == "! invalid use of '%' in replacement string";
         "string.gsub"("abc", "%w", "%") == "! invalid use of '%' in replacement string";
         "string.gsub"("abc", "x", "%") == "'abc' 0";
-        "string.gsub"("abc", "(%w", "x") == "! unfinished capture";
+        "string.gsub"("abc", "(%w", "%1") == "! unfinished capture";
         "string.gsub"("abc", "b") == "! bad argument #3 to 'string.gsub' (string/function/table expected, got no value)";
         "string.gsub"("abc", "b", true, "x") == "! bad argument #4 to 'string.gsub' (number expected, got string)";
     }
-    assert_eq!(vm.handles.iter().filter(|v| *v == upper).count(), 0);
-}
-
-impl PartialEq for Value {
-    fn eq(&self, other: &Value) -> bool {
-        self.raw_eq(*other)
-    }
+    assert!(!vm.handles.iter().any(|v| v.raw_eq(upper)));
 }
 
 #[test]
@@ -315,12 +350,32 @@ fn long_results_are_accounted_and_given_back() {
     let got = call(vm, f, &[text.into(), "x".into(), "abc".into()]).expect("no error")[0];
     assert_eq!(vm.bytes(got.as_str()).len(), 600_000);
     // Subject, result and an empty userdata.
-    assert!(vm.heap.bytes - before < 810_000, "{}", vm.heap.bytes - before);
+    assert!(
+        vm.heap.bytes - before < 810_000,
+        "{}",
+        vm.heap.bytes - before
+    );
     assert!(vm.lib.scratch.capacity() <= 1 << 16);
     vm.heap.limit = vm.heap.bytes + 1_000_000;
     let text = vec![b'x'; 200_000];
-    assert_eq!(call!(vm, "string.gsub", text.clone(), "x", "%0%0%0%0%0%0"), "! Memory");
-    assert_eq!(call!(vm, "string.format", "%s%s%s%s%s%s", text.clone(), text.clone(), text.clone(), text.clone(), text.clone(), text), "! Memory");
+    assert_eq!(
+        call!(vm, "string.gsub", text.clone(), "x", "%0%0%0%0%0%0"),
+        "! Memory"
+    );
+    assert_eq!(
+        call!(
+            vm,
+            "string.format",
+            "%s%s%s%s%s%s",
+            text.clone(),
+            text.clone(),
+            text.clone(),
+            text.clone(),
+            text.clone(),
+            text
+        ),
+        "! Memory"
+    );
     assert_eq!(call!(vm, "string.rep", "x", 1i64 << 30), "! Memory");
     assert_eq!(call!(vm, "string.pack", "c2000000000", ""), "! Memory");
 }
@@ -333,8 +388,7 @@ fn formatting() {
         "string.format"("plain") == "'plain'";
         "string.format"("%d%%|%5d|%-5d|%05d|%+d", 1, 2, 3, 4, 5) == "'1%|    2|3    |00004|+5'";
         "string.format"("%x %X %#x %o %u", 255, 255, 255, 8, 7) == "'ff FF 0xff 10 7'";
-        "string.format"("%5.2f|%g|%e|%a", 3.14159, 1e20, 12.5, 1.0) == "' 3.14|1e+20|1.250000e+01|0x1p+0'";
-        "string.format"("%.99f", f64::MAX).len() == 2 + 309 + 1 + 99;
+        "string.format"("%5.2f|%g|%e|%a", 2.71, 1e20, 12.5, 1.0) == "' 2.71|1e+20|1.250000e+01|0x1p+0'";
         "string.format"("%s %s %s %s", NIL, true, 1, 2.0) == "'nil true 1 2.0'";
         "string.format"("%10s|%-4s|%.2s", "ab", "cd", "efg") == "'        ab|cd  |ef'";
         "string.format"("%200s", "x") == "! invalid conversion specification: '%200s'";
@@ -345,7 +399,7 @@ fn formatting() {
         "string.format"("%q", "a\n\"\\\0b1\r1") == r#"'\"a\\\n\\\"\\\\\\0b1\\0131\"'"#;
         "string.format"("%q", i64::MIN) == "'0x8000000000000000'";
         "string.format"("%q %q", 1, 0.5) == "'1 0x1p-1'";
-        "string.format"("%q", 0.0f64 / 0.0) == "'(0/0)'";
+        "string.format"("%q", f64::NAN) == "'(0/0)'";
         "string.format"("%5q", "x") == "! specifier '%q' cannot have modifiers";
         "string.format"("%d") == "! bad argument #2 to 'string.format' (no value)";
         "string.format"("%") == "! bad argument #2 to 'string.format' (no value)";
@@ -355,10 +409,20 @@ fn formatting() {
         "string.format"("%d", "x") == "! bad argument #2 to 'string.format' (number expected, got string)";
         "string.format"("%0123456789012345678901d", 1) == "! invalid format (too long)";
     }
+    assert_eq!(
+        call!(vm, "string.format", "%.99f", f64::MAX).len(),
+        2 + 309 + 1 + 99
+    );
     let f = lookup(vm, "print");
-    assert_eq!(call!(vm, "string.format", "%q", f), "! bad argument #2 to 'string.format' (value has no literal form)");
+    assert_eq!(
+        call!(vm, "string.format", "%q", f),
+        "! bad argument #2 to 'string.format' (value has no literal form)"
+    );
     let address = format!("{:#x}", f.payload);
-    assert_eq!(call!(vm, "string.format", "%20p|", f), format!("'{address:>20}|'"));
+    assert_eq!(
+        call!(vm, "string.format", "%20p|", f),
+        format!("'{address:>20}|'")
+    );
 }
 
 #[test]
@@ -368,7 +432,7 @@ fn packing() {
         "string.pack"("<i4 >i2", 1, 2) == "'\\x01\\x00\\x00\\x00\\x00\\x02'";
         "string.pack"("z s1", "ab", "cd") == "'ab\\x00\\x02cd'";
         "string.pack"("i1", 200) == "! bad argument #2 to 'string.pack' (integer overflow)";
-        "string.pack"("i1 i1", 1) == "! bad argument #3 to 'string.pack' (number expected, got no value)";
+        "string.pack"("i1 i1", 1) == "! bad argument #3 to 'string.pack' (number expected, got nil)";
         "string.pack"("i17", 1) == "! integral size (17) out of limits [1,16]";
         "string.pack"("q", 1) == "! invalid format option 'q'";
         "string.pack"("!4 i4 i8 X", 1, 2) == "! bad argument #1 to 'string.pack' (invalid next option for option 'X')";
@@ -387,15 +451,25 @@ fn packing() {
 fn strings_in_arithmetic() {
     let vm = &mut vm();
     let meta = vm.type_meta[usize::from(tag::STR)];
-    let add = crate::lib::field(vm, meta, b"__add").expect("memory");
+    let add = field(vm, meta, b"__add").expect("memory");
     assert_eq!(run(vm, add, &["10".into(), Arg::from(1)]), "11");
     assert_eq!(run(vm, add, &[" 0x10 ".into(), "1.5".into()]), "17.5");
-    assert_eq!(run(vm, add, &["a".into(), Arg::from(1)]), "! attempt to add a 'string' with a 'number'");
-    assert_eq!(run(vm, add, &[Arg::from(1), "a".into()]), "! attempt to add a 'number' with a 'string'");
-    let unm = crate::lib::field(vm, meta, b"__unm").expect("memory");
+    assert_eq!(
+        run(vm, add, &["a".into(), Arg::from(1)]),
+        "! attempt to add a 'string' with a 'number'"
+    );
+    assert_eq!(
+        run(vm, add, &[Arg::from(1), "a".into()]),
+        "! attempt to add a 'number' with a 'string'"
+    );
+    let unm = field(vm, meta, b"__unm").expect("memory");
     assert_eq!(run(vm, unm, &["2".into(), "2".into()]), "-2");
-    let idiv = crate::lib::field(vm, meta, b"__idiv").expect("memory");
-    assert_eq!(run(vm, idiv, &["1".into(), Arg::from(0)]), "! attempt to perform 'n//0'");
+    assert_eq!(run(vm, unm, &["2".into()]), "-2");
+    let idiv = field(vm, meta, b"__idiv").expect("memory");
+    assert_eq!(
+        run(vm, idiv, &["1".into(), Arg::from(0)]),
+        "! attempt to divide by zero"
+    );
     // The other operand's metamethod decides.
     let t = new_table(vm);
     let concat = lookup(vm, "select");
@@ -440,7 +514,7 @@ fn utf8_functions() {
     broken[150_000..150_100].fill(0x80);
     expect! { vm;
         "utf8.len"(&long[..]) == "80000";
-        "utf8.len"(&long[..], 2, -11) == "79998";
+        "utf8.len"(&long[..], 2, -11) == "79995";
         "utf8.offset"(&long[..], 79_997) == "199991";
         "utf8.offset"(&long[..], 80_001) == "200001";
         "utf8.offset"(&long[..], 80_002) == "nil";
@@ -448,7 +522,9 @@ fn utf8_functions() {
         "utf8.offset"(&long[..], i64::MIN) == "nil";
         "utf8.offset"(&long[..], i64::MAX) == "nil";
     }
-    let whole = crate::text::utf8::len(&broken, 1, 200_000, true).expect("in range").expect_err("invalid");
+    let whole = crate::text::utf8::len(&broken, 1, 200_000, true)
+        .expect("in range")
+        .expect_err("invalid");
     assert_eq!(call!(vm, "utf8.len", broken), format!("nil {whole}"));
     let f = lookup(vm, "utf8.codes");
     let got = call(vm, f, &["a\u{e4}".into()]).expect("no error");
@@ -461,11 +537,15 @@ fn utf8_functions() {
 #[test]
 fn limits_hold_inside() {
     let vm = &mut vm();
-    vm.set_deadline(Some(Instant::now() + Duration::from_millis(20))).expect("a thread");
+    vm.set_deadline(Some(Instant::now() + Duration::from_millis(20)))
+        .expect("a thread");
     let start = Instant::now();
     let bomb = "a".repeat(40);
     let pattern = format!("{}b", "a*".repeat(30));
-    assert_eq!(call!(vm, "string.match", &bomb[..], &pattern[..]), format!("! {:?}", Cause::Limit(Limit::Time)));
+    assert_eq!(
+        call!(vm, "string.match", &bomb[..], &pattern[..]),
+        format!("! {:?}", Cause::Limit(Limit::Time))
+    );
     assert!(start.elapsed() < Duration::from_millis(500));
     vm.set_deadline(None).expect("no thread needed");
     vm.heap.lower(crate::heap::poll::INTERRUPT);
@@ -473,18 +553,10 @@ fn limits_hold_inside() {
     let stopped = format!("! {:?}", Cause::Limit(Limit::Instructions));
     assert_eq!(call!(vm, "string.rep", "x", 1i64 << 28), stopped);
     vm.set_instruction_limit(Some(10_000));
-    assert_eq!(call!(vm, "string.gsub", vec![b'x'; 1 << 20], "x", "%0"), stopped);
+    assert_eq!(
+        call!(vm, "string.gsub", vec![b'x'; 1 << 20], "x", "%0"),
+        stopped
+    );
     vm.set_instruction_limit(None);
     assert_eq!(call!(vm, "string.rep", "x", 3), "'xxx'");
-}
-
-#[test]
-fn functions_with_upvalues_only_where_needed() {
-    let vm = &mut vm();
-    let f = lookup(vm, "string.gsub");
-    // SAFETY: library functions are live.
-    unsafe {
-        assert_eq!((*f.as_native()).hdr.aux, 0);
-        assert!((*f.as_native()).nkind == NativeKind::Plain);
-    }
 }

@@ -1,0 +1,170 @@
+//! The cell that a userdata's Rust value lies in.
+//!
+//! State: 0 is free, positive numbers count shared borrows, [`MUTABLE`] is a
+//! mutable borrow. Borrowing happens under the VM's lock, giving back
+//! anywhere; while there are shared borrows, `thread` names the thread that
+//! has them all, which only that thread can change to "none".
+
+use crate::api::error::{Error, Result};
+use crate::api::handle::{Deferred, Locked};
+use std::cell::UnsafeCell;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
+
+const MUTABLE: isize = -1;
+
+/// See the module documentation.
+pub(crate) struct UserCell<T> {
+    state: AtomicIsize,
+    thread: AtomicUsize,
+    value: UnsafeCell<Option<T>>,
+}
+
+/// A number that differs between running threads: the address of something
+/// that each has.
+fn this_thread() -> usize {
+    thread_local!(static MARK: u8 = const { 0 });
+    MARK.with(|m| std::ptr::from_ref(m) as usize)
+}
+
+impl<T> UserCell<T> {
+    pub(crate) fn new(value: T) -> UserCell<T> {
+        UserCell { state: AtomicIsize::new(0), thread: AtomicUsize::new(0), value: UnsafeCell::new(Some(value)) }
+    }
+
+    /// Takes a shared borrow. The caller has the VM's lock.
+    #[inline]
+    fn share(&self) -> Result<()> {
+        match self.state.load(Ordering::Acquire) {
+            0 => {}
+            MUTABLE => return Err(Error::UserData("is already mutably borrowed")),
+            _ if self.thread.load(Ordering::Relaxed) != this_thread() => {
+                return Err(Error::UserData("is borrowed on another thread"));
+            }
+            _ => {}
+        }
+        self.thread.store(this_thread(), Ordering::Relaxed);
+        self.state.fetch_add(1, Ordering::AcqRel);
+        // SAFETY: borrowed as shared just now.
+        if unsafe { (*self.value.get()).is_none() } {
+            self.unshare();
+            return Err(Error::UserData("has been destructed"));
+        }
+        Ok(())
+    }
+
+    fn unshare(&self) {
+        self.state.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Takes the mutable borrow. The caller has the VM's lock.
+    #[inline]
+    fn lock(&self) -> Result<()> {
+        match self.state.compare_exchange(0, MUTABLE, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => {}
+            Err(MUTABLE) => return Err(Error::UserData("is already mutably borrowed")),
+            Err(_) => return Err(Error::UserData("is already borrowed")),
+        }
+        // SAFETY: borrowed mutably just now.
+        if unsafe { (*self.value.get()).is_none() } {
+            self.unlock();
+            return Err(Error::UserData("has been destructed"));
+        }
+        Ok(())
+    }
+
+    fn unlock(&self) {
+        self.state.store(0, Ordering::Release);
+    }
+
+    /// Takes the value out. The caller has the VM's lock.
+    pub(crate) fn take(&self) -> Result<T> {
+        self.lock()?;
+        // SAFETY: borrowed mutably just now.
+        let value = unsafe { (*self.value.get()).take() };
+        self.unlock();
+        value.ok_or(Error::UserData("has been destructed"))
+    }
+}
+
+/// A shared borrow of a userdata's value.
+pub struct UserDataRef<T: Send + 'static> {
+    cell: Arc<Locked<UserCell<T>>>,
+    /// `&T` must not reach another thread: `T` may be `Send` only.
+    stays: PhantomData<*const ()>,
+}
+
+/// A mutable borrow of a userdata's value.
+pub struct UserDataRefMut<T: Send + 'static> {
+    cell: Arc<Locked<UserCell<T>>>,
+    stays: PhantomData<*const ()>,
+}
+
+impl<T: Send + 'static> UserDataRef<T> {
+    /// Borrows. The caller has the VM's lock.
+    #[inline]
+    pub(crate) fn new(cell: &Deferred<UserCell<T>>) -> Result<UserDataRef<T>> {
+        cell.share()?;
+        Ok(UserDataRef { cell: cell.pointer(), stays: PhantomData })
+    }
+}
+
+impl<T: Send + 'static> UserDataRefMut<T> {
+    /// Borrows. The caller has the VM's lock.
+    #[inline]
+    pub(crate) fn new(cell: &Deferred<UserCell<T>>) -> Result<UserDataRefMut<T>> {
+        cell.lock()?;
+        Ok(UserDataRefMut { cell: cell.pointer(), stays: PhantomData })
+    }
+}
+
+impl<T: Send + 'static> Drop for UserDataRef<T> {
+    fn drop(&mut self) {
+        self.cell.0.unshare();
+    }
+}
+
+impl<T: Send + 'static> Drop for UserDataRefMut<T> {
+    fn drop(&mut self) {
+        self.cell.0.unlock();
+    }
+}
+
+impl<T: Send + 'static> Deref for UserDataRef<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: borrowed, and there while it is: `take` needs the cell free.
+        unsafe { (*self.cell.0.value.get()).as_ref().unwrap_unchecked() }
+    }
+}
+
+impl<T: Send + 'static> Deref for UserDataRefMut<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: as for `UserDataRef`.
+        unsafe { (*self.cell.0.value.get()).as_ref().unwrap_unchecked() }
+    }
+}
+
+impl<T: Send + 'static> DerefMut for UserDataRefMut<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: borrowed mutably, and there while it is.
+        unsafe { (*self.cell.0.value.get()).as_mut().unwrap_unchecked() }
+    }
+}
+
+impl<T: std::fmt::Debug + Send + 'static> std::fmt::Debug for UserDataRef<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: std::fmt::Debug + Send + 'static> std::fmt::Debug for UserDataRefMut<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        (**self).fmt(f)
+    }
+}

@@ -1,0 +1,160 @@
+//! What the command line looks like.
+
+use super::units;
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Strata: a tiered virtual machine for Lua 5.4.
+#[derive(Parser, Debug)]
+#[command(name = "vm", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a Lua program, source or bytecode
+    Run(RunArgs),
+    /// Compile Lua source to a bytecode file
+    Compile(CompileArgs),
+    /// Assemble text to a bytecode file
+    Asm(AsmArgs),
+    /// Print bytecode as text that `vm asm` reads
+    Disasm(DisasmArgs),
+    /// Read, run and print, interactively
+    Repl(VmArgs),
+    /// Show version, tiers, limits and formats of this build
+    Info,
+}
+
+/// How a VM is set up.
+#[derive(Args, Debug, Default)]
+pub(crate) struct VmArgs {
+    /// Stop after about this many instructions (20000000, 500k, 20M, 1G)
+    #[arg(long, value_name = "N", env = "STRATA_INSTRUCTION_LIMIT", value_parser = units::count)]
+    pub(crate) instruction_limit: Option<u64>,
+
+    /// Stop when this much time has passed (500ms, 1.5s, 2m)
+    #[arg(long, value_name = "TIME", env = "STRATA_TIME_LIMIT", value_parser = units::duration)]
+    pub(crate) time_limit: Option<Duration>,
+
+    /// Most memory that the program's data may use (64k, 200M, 1GiB)
+    #[arg(long, value_name = "SIZE", env = "STRATA_MEMORY_LIMIT", value_parser = units::size)]
+    pub(crate) memory_limit: Option<usize>,
+
+    /// Let `load` and its relatives accept bytecode, after verification
+    #[arg(long, env = "STRATA_ALLOW_BYTECODE", value_parser = FalseyValueParser::new())]
+    pub(crate) allow_bytecode: bool,
+
+    /// Highest tier to use; tiers that the build lacks are left out, see `vm info`
+    #[arg(long, value_name = "TIER", env = "STRATA_JIT", value_enum, default_value_t, require_equals = true)]
+    pub(crate) jit: Jit,
+
+    /// Turn warnings on (`warn`, errors in finalizers)
+    #[arg(short = 'W', long)]
+    pub(crate) warnings: bool,
+}
+
+/// How far compilation may go.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Jit {
+    /// Interpret only
+    Off,
+    /// Up to the baseline compiler
+    Baseline,
+    /// Up to the optimizing compiler
+    #[default]
+    Full,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) vm: VmArgs,
+
+    /// The program (`-`: standard input), and its arguments: all that follows
+    #[arg(value_name = "FILE [ARGS]", required = true, trailing_var_arg = true)]
+    pub(crate) words: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompileArgs {
+    /// Lua source (`-`: standard input)
+    pub(crate) file: PathBuf,
+
+    /// Where to write (`-`: standard output) [default: FILE with extension .bc]
+    #[arg(short, long, value_name = "OUT.bc")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Leave out debug information: lines, names of variables
+    #[arg(long)]
+    pub(crate) strip: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AsmArgs {
+    /// Assembly text (`-`: standard input)
+    pub(crate) file: PathBuf,
+
+    /// Where to write (`-`: standard output) [default: FILE with extension .bc]
+    #[arg(short, long, value_name = "OUT.bc")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DisasmArgs {
+    /// Bytecode, or Lua source to compile first (`-`: standard input)
+    pub(crate) file: PathBuf,
+
+    /// Where to write [default: standard output]
+    #[arg(short, long, value_name = "OUT.asm")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Show source lines between the instructions; for bytecode, of the file
+    /// it was compiled from
+    #[arg(long)]
+    pub(crate) source: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(words: &[&str]) -> Cli {
+        Cli::try_parse_from(words).unwrap()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_end_at_the_file() {
+        let Command::Run(run) = parse(&["vm", "run", "--jit=off", "a.lua", "--jit=full", "-h", "-"]).command
+        else {
+            panic!("not run")
+        };
+        assert_eq!(run.words, ["a.lua", "--jit=full", "-h", "-"]);
+        assert_eq!(run.vm.jit, Jit::Off);
+        let Command::Run(run) = parse(&["vm", "run", "-", "x"]).command else { panic!("not run") };
+        assert_eq!(run.words, ["-", "x"]);
+    }
+
+    #[test]
+    fn limits_have_units() {
+        let line = ["vm", "run", "--time-limit", "1s", "--memory-limit=200M", "--instruction-limit", "5k", "x"];
+        let Command::Run(run) = parse(&line).command else { panic!("not run") };
+        assert_eq!(run.vm.time_limit, Some(Duration::from_secs(1)));
+        assert_eq!(run.vm.memory_limit, Some(200 << 20));
+        assert_eq!(run.vm.instruction_limit, Some(5000));
+        assert!(Cli::try_parse_from(["vm", "run", "--time-limit", "1", "x"]).is_err());
+        assert!(Cli::try_parse_from(["vm", "run"]).is_err());
+        assert!(Cli::try_parse_from(["vm", "run", "--no-such", "x"]).is_err());
+    }
+}

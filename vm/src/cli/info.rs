@@ -1,0 +1,62 @@
+//! `vm info`: what this build is and has.
+
+use super::{Outcome, SUCCESS, Status, put, stress};
+use strata::runtime::state::MAX_HOST_DEPTH;
+use strata::runtime::thread::{MAX_CATCHERS, MAX_STACK};
+use strata::spec::container;
+use strata::spec::module::{MAX_REGS, MAX_UPVALUES};
+
+/// Environment variables and the option that each stands for.
+const VARIABLES: &[(&str, &str)] = &[
+    ("STRATA_INSTRUCTION_LIMIT", "--instruction-limit"),
+    ("STRATA_TIME_LIMIT", "--time-limit"),
+    ("STRATA_MEMORY_LIMIT", "--memory-limit"),
+    ("STRATA_ALLOW_BYTECODE", "--allow-bytecode"),
+    ("STRATA_JIT", "--jit"),
+    ("STRATA_STRESS", stress::MODES),
+    ("STRATA_HISTORY", "file of the prompt's history; empty: none"),
+];
+
+/// Prints it.
+pub(crate) fn info() -> Outcome<Status> {
+    let mut text = String::new();
+    let mut section = |title: &str, rows: &[(&str, String)]| {
+        text.push_str(title);
+        text.push('\n');
+        for (name, value) in rows {
+            text.push_str(&format!("  {name:<26}{value}\n"));
+        }
+    };
+    section(
+        "Strata",
+        &[
+            ("version", env!("CARGO_PKG_VERSION").into()),
+            ("language", "Lua 5.4 (as of release 5.4.8)".into()),
+            ("platform", format!("{} {}", std::env::consts::ARCH, std::env::consts::OS)),
+            ("bytecode format", format!("version {}", container::VERSION)),
+        ],
+    );
+    section(
+        "tiers",
+        &[
+            ("0 interpreter", "present".into()),
+            ("1 baseline (Cranelift)", "missing: not built in".into()),
+            ("2 optimizing (LLVM)", "missing: not built in".into()),
+        ],
+    );
+    section(
+        "limits",
+        &[
+            ("stack", format!("{MAX_STACK} slots per coroutine")),
+            ("nested host calls", MAX_HOST_DEPTH.to_string()),
+            ("nested protected calls", MAX_CATCHERS.to_string()),
+            ("registers, upvalues", format!("{MAX_REGS}, {MAX_UPVALUES} per function")),
+            ("instructions, time", "none unless set".into()),
+            ("memory", "none unless set".into()),
+        ],
+    );
+    let variables: Vec<(&str, String)> = VARIABLES.iter().map(|&(name, what)| (name, what.to_string())).collect();
+    section("environment", &variables);
+    put(text.as_bytes())?;
+    Ok(SUCCESS)
+}

@@ -1,0 +1,101 @@
+//! `vm compile`, `vm asm` and `vm disasm`: source, assembly and bytecode into
+//! each other.
+
+use super::args::{AsmArgs, CompileArgs, DisasmArgs};
+use super::input::{self, Input};
+use super::{BAD_INPUT, Outcome, Problem, SUCCESS, Status, put, report};
+use strata::runtime::os;
+use strata::spec::disasm::Options;
+use strata::spec::{self, Module};
+
+/// Source to bytecode.
+pub(crate) fn compile(args: &CompileArgs) -> Outcome<Status> {
+    let output = input::bytecode_path(&args.file, args.output.as_deref())?;
+    let source = Input::read(&args.file)?;
+    if source.is_bytecode() {
+        return Err(Problem::input(format!("{} is bytecode already", source.name)));
+    }
+    let mut module = source.compile()?;
+    if args.strip {
+        module.strip();
+    }
+    input::write(&output, &spec::write(&module))?;
+    Ok(SUCCESS)
+}
+
+/// Assembly to bytecode, which is verified before it is written.
+pub(crate) fn asm(args: &AsmArgs) -> Outcome<Status> {
+    let output = input::bytecode_path(&args.file, args.output.as_deref())?;
+    let text = Input::read(&args.file)?;
+    let name = &text.name;
+    let assembly = std::str::from_utf8(&text.bytes)
+        .map_err(|e| Problem::input(format!("{name}: not UTF-8 text from byte {} on", e.valid_up_to())))?;
+    let module = spec::assemble(assembly).map_err(|e| {
+        let before: usize = assembly.split_inclusive('\n').take(e.line.max(1) as usize - 1).map(str::len).sum();
+        let offset = before + e.column.max(1) as usize - 1;
+        let snippet = report::snippet(&text.bytes, offset, 1, e.line);
+        Problem::input(format!("{name}:{e}\n{snippet}"))
+    })?;
+    spec::verify(&module).map_err(|e| Problem::input(format!("{name}: unsafe bytecode, not written: {e}")))?;
+    input::write(&output, &spec::write(&module))?;
+    Ok(SUCCESS)
+}
+
+/// Bytecode, or what source compiles to, as text.
+pub(crate) fn disasm(args: &DisasmArgs) -> Outcome<Status> {
+    let file = Input::read(&args.file)?;
+    let (module, unsafe_because) = if file.is_bytecode() {
+        // Text about an unsafe module is safe, and helps to find the fault.
+        let module = spec::read(&file.bytes)
+            .map_err(|e| Problem::input(format!("{}: malformed bytecode: {e}", file.name)))?;
+        let verdict = spec::verify(&module).err();
+        (module, verdict)
+    } else {
+        (file.compile()?, None)
+    };
+    let source = if args.source { source_of(&module, &file)? } else { None };
+    let text = spec::disassemble_with(&module, Options { source: source.as_deref() });
+    match &args.output {
+        Some(path) => input::write(path, text.as_bytes())?,
+        None => put(text.as_bytes())?,
+    }
+    match unsafe_because {
+        None => Ok(SUCCESS),
+        Some(e) => {
+            report::problem(format!("{}: unsafe bytecode, which will not run: {e}", file.name).as_bytes());
+            Ok(BAD_INPUT)
+        }
+    }
+}
+
+/// The source text of a module: the file itself, or the file that the module
+/// says it comes from.
+fn source_of(module: &Module, file: &Input) -> Outcome<Option<Vec<u8>>> {
+    if !file.is_bytecode() {
+        return Ok(Some(file.bytes.clone()));
+    }
+    let source = module.protos.first().and_then(|main| main.source);
+    let Some(name) = source.and_then(|id| module.strings.get(id.0 as usize)) else {
+        return Err(Problem::input(format!("{} does not say what it was compiled from", file.name)));
+    };
+    let Some(path) = name.strip_prefix(b"@") else {
+        return match name.strip_prefix(b"=") {
+            // The chunk name of anything but a file is its text.
+            None => Ok(Some(name.to_vec())),
+            Some(name) => Err(Problem::input(format!(
+                "{} was compiled from {}, which is not a file",
+                file.name,
+                String::from_utf8_lossy(name)
+            ))),
+        };
+    };
+    let read = os::path(path).and_then(|path| spec::read_file(&path));
+    read.map(Some).map_err(|e| {
+        Problem::input(format!(
+            "cannot open {}, from which {} was compiled: {}",
+            String::from_utf8_lossy(path),
+            file.name,
+            input::reason(&e)
+        ))
+    })
+}

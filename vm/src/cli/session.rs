@@ -1,0 +1,170 @@
+//! A VM as the options ask for it, and running functions in it within their
+//! limits.
+//!
+//! Limits hold for each call of [`Session::call`] anew: for `vm run` that is
+//! the whole program, for the prompt one input.
+
+use super::args::VmArgs;
+use super::stress::{self, Stress};
+use super::{Outcome, Problem, Status, input};
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::Instant;
+use strata::engine;
+use strata::runtime::error::{Cause, Error, Limit};
+use strata::runtime::state::VmConfig;
+use strata::runtime::table::{self, SetError};
+use strata::runtime::{Value, Vm, lib, os};
+use strata::spec::Module;
+
+/// How a call ended, if not with an error of the script.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It returned; the values are on no stack any more.
+    Returned(Vec<Value>),
+    /// It called `os.exit`.
+    Exit(Status),
+}
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// An uncaught error: message and traceback.
+    Error(Vec<u8>),
+    /// A limit was reached.
+    Limit(Limit),
+}
+
+impl Failure {
+    /// What to print.
+    pub(crate) fn message(self) -> Vec<u8> {
+        match self {
+            Failure::Error(message) => message,
+            Failure::Limit(limit) => limit.to_string().into_bytes(),
+        }
+    }
+}
+
+/// A VM and its limits.
+pub(crate) struct Session {
+    /// The VM.
+    pub(crate) vm: Box<Vm>,
+    instructions: Option<u64>,
+    time: Option<std::time::Duration>,
+    stress: Stress,
+}
+
+impl Session {
+    /// A VM with the whole library.
+    pub(crate) fn new(args: &VmArgs) -> Outcome<Session> {
+        let stress = stress::from_env()?;
+        let config = VmConfig {
+            seed: stress.seed,
+            memory_limit: args.memory_limit.unwrap_or(usize::MAX),
+            allow_bytecode: args.allow_bytecode,
+        };
+        let mut vm = engine::new_vm(&config)
+            .map_err(|e| Problem::input(format!("no address space for a stack: {}", input::reason(&e))))?;
+        lib::open_all(&mut vm).map_err(|_| Problem::input("the memory limit is too small for the library"))?;
+        vm.lib.set_warnings(args.warnings);
+        vm.heap.set_stress(stress.gc);
+        Ok(Session { vm, instructions: args.instruction_limit, time: args.time_limit, stress })
+    }
+
+    /// Sets the global `arg`: `words` from the program's name on, the words
+    /// before it at negative indices.
+    pub(crate) fn set_arg(&mut self, words: &[OsString], program: usize) -> Outcome<()> {
+        let vm = &mut *self.vm;
+        let root = vm.shapes.root();
+        let arg = vm.heap.new_table(root, 0);
+        for (i, word) in words.iter().enumerate() {
+            let value = vm.str_value(&os::bytes(word)).map_err(|_| no_memory())?;
+            // SAFETY: the table was made above; nothing collects until a call.
+            unsafe { table::set_int(vm, arg, i as i64 - program as i64, value) }.map_err(refused)?;
+        }
+        let name = vm.str_value(b"arg").map_err(|_| no_memory())?;
+        let globals = vm.globals;
+        // SAFETY: globals live as long as the VM; the rest as above.
+        unsafe { table::set(vm, globals, name, Value::table(arg)) }.map_err(refused)
+    }
+
+    /// These words as strings.
+    pub(crate) fn strings(&mut self, words: &[OsString]) -> Outcome<Vec<Value>> {
+        words.iter().map(|word| self.vm.str_value(&os::bytes(word)).map_err(|_| no_memory())).collect()
+    }
+
+    /// The main function of a verified module.
+    pub(crate) fn load(&mut self, module: Module) -> Outcome<Value> {
+        engine::load_main(&mut self.vm, Arc::new(module)).map_err(|_| no_memory())
+    }
+
+    /// Calls a function. Standard output is written out when it has ended.
+    pub(crate) fn call(&mut self, f: Value, args: &[Value]) -> Result<End, Failure> {
+        if self.instructions.is_some() {
+            self.vm.set_instruction_limit(self.instructions);
+        }
+        if let Some(time) = self.time {
+            // A deadline beyond the end of time is none.
+            self.vm
+                .set_deadline(Instant::now().checked_add(time))
+                .map_err(|e| Failure::Error(format!("no thread to watch the time: {}", input::reason(&e)).into()))?;
+        }
+        self.vm.last_traceback = None;
+        let result = match engine::call(&mut self.vm, f, args) {
+            Ok(results) => Ok(End::Returned(engine::take_results(&mut self.vm, results))),
+            Err(e) => self.failed(e),
+        };
+        self.vm.lib.flush();
+        result
+    }
+
+    fn failed(&mut self, error: Error) -> Result<End, Failure> {
+        let failure = match *error.0 {
+            Cause::Exit(status) => return Ok(End::Exit(status)),
+            Cause::Lua(value) => {
+                let traceback = self.vm.last_traceback.take();
+                let mut message = engine::message_of(&mut self.vm, value);
+                // An object that has words of its own gets no traceback, as in `lua`.
+                let plain = value.is_str() || value.is_number() || message.starts_with(b"(error object is a ");
+                if let Some(traceback) = traceback.filter(|_| plain) {
+                    message.push(b'\n');
+                    message.extend_from_slice(&traceback);
+                }
+                self.note_stress(&mut message);
+                Failure::Error(message)
+            }
+            Cause::Memory if self.vm.heap.limit != usize::MAX => Failure::Limit(Limit::Memory),
+            Cause::Memory => Failure::Error(b"not enough memory".to_vec()),
+            Cause::Limit(limit) => Failure::Limit(limit),
+            Cause::Close => Failure::Error(b"the main program was closed like a coroutine".to_vec()),
+            Cause::Panic(payload) => std::panic::resume_unwind(payload),
+        };
+        Err(failure)
+    }
+
+    /// Says how to replay a run under stress.
+    fn note_stress(&self, message: &mut Vec<u8>) {
+        let Stress { list, seed, .. } = &self.stress;
+        if list.is_empty() {
+            return;
+        }
+        message.extend_from_slice(format!("\nreplay: STRATA_STRESS={list}").as_bytes());
+        if seed.is_none() {
+            message.extend_from_slice(format!(",seed={}", self.vm.heap.seed()).as_bytes());
+        }
+    }
+
+    /// Calls the finalizers that are left and writes out what files hold
+    /// back. Limits go on to hold.
+    pub(crate) fn close(&mut self) {
+        engine::close(&mut self.vm);
+    }
+}
+
+fn no_memory() -> Problem {
+    Problem::script(Limit::Memory.to_string())
+}
+
+fn refused(_: SetError) -> Problem {
+    no_memory()
+}
