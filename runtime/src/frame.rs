@@ -263,13 +263,12 @@ pub fn call_name(vm: &Vm, frame: &FrameInfo) -> Option<CallName> {
             if let Some(name) = crate::native::cont_metamethod(frame.link.cont) {
                 return fixed("metamethod", name.as_bytes());
             }
-            if frame.link.cont == crate::native::cont::FINALIZER {
-                return fixed("metamethod", b"gc");
-            }
-            if frame.link.cont == crate::native::cont::HOOK {
-                return fixed("hook", b"?");
-            }
         }
+        HOST => match frame.link.cont {
+            crate::native::cont::FINALIZER => return fixed("metamethod", b"gc"),
+            crate::native::cont::HOOK => return fixed("hook", b"?"),
+            _ => return None,
+        },
         LUA => {}
         _ => return None,
     }

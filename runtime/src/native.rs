@@ -61,9 +61,9 @@ pub mod cont {
     pub const UNWIND: u16 = 6;
     /// A message handler of the running error.
     pub const HANDLER: u16 = 7;
-    /// A `__gc` handler: the frame below goes on where it was.
+    /// Role of a `HOST` link: a `__gc` handler.
     pub const FINALIZER: u16 = 8;
-    /// A hook function: likewise.
+    /// Role of a `HOST` link: a hook function.
     pub const HOOK: u16 = 9;
     /// `__close` while a coroutine is closed from outside.
     pub const CORO_CLOSE: u16 = 10;

@@ -365,6 +365,8 @@ impl Vm {
             (*old).pc = self.pc;
             (*old).top = self.top;
             (*old).limit = self.limit;
+            // Its stack is written without barriers from here on.
+            self.heap.barrier(thread.cast());
             self.cur = thread;
             self.stack = (*thread).stack;
             self.base = (*thread).base;

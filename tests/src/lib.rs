@@ -1,1 +1,18 @@
-//! Placeholder crate root, filled next.
+//! What the tests of the whole system share.
+//!
+//! - [`session`]: a VM with captured output and limits, and what a run gave.
+//! - [`rng`]: a small generator of reproducible numbers.
+//! - [`mutate`]: damages modules, as bytes and as structures.
+//! - [`generate`]: proptest strategies for Lua programs that terminate.
+//! - [`oracle`]: the reference implementation as a process, if installed.
+//! - [`corpus`]: the programs under `golden/`.
+//!
+//! The tests themselves are in `tests/`; those marked `#[ignore]` measure or
+//! run long, and say in their first line how they are started.
+
+pub mod corpus;
+pub mod generate;
+pub mod mutate;
+pub mod oracle;
+pub mod rng;
+pub mod session;

@@ -150,9 +150,9 @@ pub fn collect(vm: &mut Vm) -> Result<()> {
 }
 
 /// Calls all finalizers, as when a Lua state is closed. The VM must not run
-/// code afterwards.
+/// code afterwards. What is left of its limits goes on to hold: a finalizer
+/// must not keep the host for ever.
 pub fn close(vm: &mut Vm) {
-    vm.set_instruction_limit(None);
     heap::finalize_all(vm);
     let _ = interp::finalize(vm, 0);
     vm.lib.flush();

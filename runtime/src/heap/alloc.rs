@@ -12,6 +12,9 @@ use crate::value::{NIL, Value, tag};
 use std::alloc::{Layout, handle_alloc_error};
 use std::any::Any;
 
+/// Most blocks that an allocation sweeps in search of a free cell.
+const SWEEP_TRIES: usize = 3;
+
 /// Stands in the function pointer of host closures, which are called through
 /// [`Native::host`].
 fn call_host(cx: &mut crate::native::Cx<'_>) -> crate::error::Result<crate::native::Ret> {
@@ -120,7 +123,11 @@ impl Heap {
                 self.classes[class].current = None;
             }
             if self.phase == Phase::Sweep {
-                while let Some(b) = self.classes[class].todo.pop() {
+                // A few at most: there may be thousands without a free cell.
+                for _ in 0..SWEEP_TRIES {
+                    let Some(b) = self.classes[class].todo.pop() else {
+                        break;
+                    };
                     self.sweep_block(b);
                     if !(*b).free.is_null() || Block::can_carve(b) {
                         return self.adopt(b);

@@ -142,6 +142,7 @@ fn complete(vm: &mut Vm) {
     while vm.heap.phase != Phase::Pause {
         vm.advance(&mut budget);
     }
+    vm.heap.with_interned(|strings| strings.migrate(usize::MAX));
     vm.heap.reset_pace();
     vm.heap.lower(poll::GC);
 }
@@ -153,6 +154,7 @@ impl Vm {
         let heap = &mut self.heap;
         let step = heap.step();
         let debt = heap.debt.max(0) as usize;
+        heap.with_interned(|strings| strings.migrate(4096));
         if heap.phase == Phase::Pause && heap.wants_minor() {
             self.minor_collection();
             self.heap.debt = -(step as isize);

@@ -2,10 +2,14 @@
 //! [`MAX_INTERNED`](crate::object::MAX_INTERNED) bytes, once.
 //!
 //! Open addressing with linear probing over two parallel arrays, hashes and
-//! pointers, so that probing and rehashing don't touch the strings. Hash 0
+//! pointers, so that probing and resizing don't touch the strings. Hash 0
 //! is an empty place, 1 one whose string has died. References are weak: the
 //! sweeper removes dead strings, and one that is found before the sweeper
 //! comes is brought back to life.
+//!
+//! A table that has to be resized becomes the *old* one: strings move to its
+//! successor a few at a time, with each insertion, so that no insertion takes
+//! long. Meanwhile both are searched.
 
 use crate::object::Str;
 use std::ptr::null_mut;
@@ -13,10 +17,13 @@ use std::ptr::null_mut;
 const EMPTY: u32 = 0;
 const GONE: u32 = 1;
 const FIRST: usize = 256;
+/// Places of the old table looked at with each insertion. The new one lasts
+/// for a quarter of the old one's places at least.
+const PACE: usize = 16;
 
-/// The table. Its memory is accounted as raw bytes of the heap.
+/// One open-addressed table.
 #[derive(Debug, Default)]
-pub struct InternTable {
+struct Places {
     hashes: Vec<u32>,
     strings: Vec<*mut Str>,
     /// Places that are not [`EMPTY`].
@@ -25,19 +32,22 @@ pub struct InternTable {
     live: usize,
 }
 
-impl InternTable {
-    /// Bytes of the table.
-    pub fn footprint(&self) -> usize {
-        self.hashes.len() * (size_of::<u32>() + size_of::<*mut Str>())
+impl Places {
+    fn new(size: usize) -> Places {
+        Places {
+            hashes: vec![EMPTY; size],
+            strings: vec![null_mut(); size],
+            taken: 0,
+            live: 0,
+        }
     }
 
-    /// The string with these bytes, if it is there.
     #[inline]
-    pub fn find(&self, hash: u32, bytes: &[u8]) -> Option<*mut Str> {
-        let mask = self.hashes.len().wrapping_sub(1);
-        if self.hashes.is_empty() {
+    fn find(&self, hash: u32, bytes: &[u8]) -> Option<*mut Str> {
+        if self.live == 0 {
             return None;
         }
+        let mask = self.hashes.len() - 1;
         let mut at = hash as usize & mask;
         loop {
             let h = self.hashes[at];
@@ -59,12 +69,9 @@ impl InternTable {
         }
     }
 
-    /// Adds a string that isn't there.
+    /// Adds a string; there is an empty place.
     #[inline]
-    pub fn insert(&mut self, hash: u32, s: *mut Str) {
-        if self.taken * 4 >= self.hashes.len() * 3 {
-            self.rehash();
-        }
+    fn insert(&mut self, hash: u32, s: *mut Str) {
         let mask = self.hashes.len() - 1;
         let mut at = hash as usize & mask;
         while self.hashes[at] > GONE {
@@ -76,12 +83,12 @@ impl InternTable {
         self.strings[at] = s;
     }
 
-    /// Removes a string.
-    pub fn remove(&mut self, hash: u32, s: *mut Str) {
-        let mask = self.hashes.len().wrapping_sub(1);
-        if self.hashes.is_empty() {
-            return;
+    /// Removes a string if it is there.
+    fn remove(&mut self, hash: u32, s: *mut Str) -> bool {
+        if self.live == 0 {
+            return false;
         }
+        let mask = self.hashes.len() - 1;
         let mut at = hash as usize & mask;
         while self.hashes[at] != EMPTY {
             if self.strings[at] == s && self.hashes[at] > GONE {
@@ -94,43 +101,149 @@ impl InternTable {
                     self.hashes[at] = GONE;
                 }
                 self.strings[at] = null_mut();
-                return;
+                return true;
             }
             at = (at + 1) & mask;
         }
+        false
+    }
+}
+
+/// The table. Its memory is accounted as bytes of the heap.
+#[derive(Debug, Default)]
+pub struct InternTable {
+    now: Places,
+    /// Its predecessor, while it still has strings.
+    old: Places,
+    /// Places of `old` before this one are done with.
+    moved: usize,
+}
+
+impl InternTable {
+    /// Bytes of the table.
+    pub fn footprint(&self) -> usize {
+        (self.now.hashes.len() + self.old.hashes.len()) * (size_of::<u32>() + size_of::<*mut Str>())
     }
 
+    /// The string with these bytes, if it is there.
+    #[inline]
+    pub fn find(&self, hash: u32, bytes: &[u8]) -> Option<*mut Str> {
+        let found = self.now.find(hash, bytes);
+        if found.is_none() && self.old.live > 0 {
+            self.old.find(hash, bytes)
+        } else {
+            found
+        }
+    }
+
+    /// Adds a string that isn't there.
+    #[inline]
+    pub fn insert(&mut self, hash: u32, s: *mut Str) {
+        if self.now.taken * 4 >= self.now.hashes.len() * 3 {
+            self.resize();
+        }
+        if !self.old.hashes.is_empty() {
+            self.migrate(PACE);
+        }
+        self.now.insert(hash, s);
+    }
+
+    /// Removes a string.
+    pub fn remove(&mut self, hash: u32, s: *mut Str) {
+        if !self.now.remove(hash, s) {
+            self.old.remove(hash, s);
+        }
+    }
+
+    /// Makes a new table with room for as many strings again.
     #[cold]
-    fn rehash(&mut self) {
-        // Room for as many again; shrinks when most have died.
-        let size = (self.live * 2 + 2).next_power_of_two().max(FIRST);
-        let mask = size - 1;
-        let mut hashes = vec![EMPTY; size];
-        let mut strings = vec![null_mut(); size];
-        for (&h, &s) in self.hashes.iter().zip(&self.strings) {
-            if h > GONE {
-                let mut at = h as usize & mask;
-                while hashes[at] != EMPTY {
-                    at = (at + 1) & mask;
-                }
-                hashes[at] = h;
-                strings[at] = s;
+    fn resize(&mut self) {
+        self.migrate(usize::MAX);
+        let size = (self.now.live * 2 + 2).next_power_of_two().max(FIRST);
+        self.old = std::mem::replace(&mut self.now, Places::new(size));
+        self.moved = 0;
+        if self.old.live == 0 {
+            self.old = Places::default();
+        }
+    }
+
+    /// Moves strings out of the old table, if there is one, looking at so
+    /// many of its places.
+    pub fn migrate(&mut self, places: usize) {
+        let end = self.moved.saturating_add(places).min(self.old.hashes.len());
+        for at in self.moved..end {
+            let hash = self.old.hashes[at];
+            if hash > GONE {
+                self.now.insert(hash, self.old.strings[at]);
+                // The place stays taken, so that searches go on behind it.
+                self.old.hashes[at] = GONE;
+                self.old.strings[at] = null_mut();
+                self.old.live -= 1;
             }
         }
-        self.hashes = hashes;
-        self.strings = strings;
-        self.taken = self.live;
+        self.moved = end;
+        if end == self.old.hashes.len() {
+            self.old = Places::default();
+            self.moved = 0;
+        }
     }
 
-    /// Makes the table smaller if most of its strings have died.
+    /// Begins to make the table smaller if most of its strings have died.
     pub fn shrink(&mut self) {
-        if self.hashes.len() > FIRST && self.live < self.hashes.len() / 8 {
-            self.rehash();
+        if self.old.hashes.is_empty()
+            && self.now.hashes.len() > FIRST
+            && self.now.live < self.now.hashes.len() / 8
+        {
+            self.resize();
         }
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
         *self = InternTable::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heap::Heap;
+    use crate::heap::hash::hash_bytes;
+
+    #[test]
+    fn finds_what_was_put_in_while_it_is_resized() {
+        let mut heap = Heap::new(3);
+        let mut table = InternTable::default();
+        let names: Vec<String> = (0..20_000).map(|i| format!("name {i}")).collect();
+        let strings: Vec<_> = names
+            .iter()
+            .map(|n| (hash_bytes(1, n.as_bytes()), heap.str(n.as_bytes())))
+            .collect();
+        for (i, &(h, s)) in strings.iter().enumerate() {
+            assert!(table.find(h, names[i].as_bytes()).is_none());
+            table.insert(h, s);
+            for j in [i, i / 2, i / 3, i.saturating_sub(300)] {
+                let gone = j % 7 == 0 && j <= i.saturating_sub(300);
+                if gone && j == i.saturating_sub(300) {
+                    table.remove(strings[j].0, strings[j].1);
+                }
+                if !gone {
+                    assert_eq!(
+                        table.find(strings[j].0, names[j].as_bytes()),
+                        Some(strings[j].1)
+                    );
+                }
+            }
+        }
+        for (i, &(h, s)) in strings.iter().enumerate() {
+            let gone = i % 7 == 0 && i < 20_000 - 300;
+            assert_eq!(table.find(h, names[i].as_bytes()).is_none(), gone, "{i}");
+            table.remove(h, s);
+        }
+        table.shrink();
+        table.migrate(usize::MAX);
+        assert!(table.footprint() <= FIRST * 12);
+        // SAFETY: nothing uses the strings any more.
+        unsafe { heap.free_all() };
     }
 }

@@ -226,7 +226,7 @@ mod tests {
                 64,
             ] {
                 p = reallocate(p, size, new);
-                assert!(!p.is_null() && p as usize % ALIGN == 0);
+                assert!(!p.is_null() && (p as usize).is_multiple_of(ALIGN));
                 for i in 0..64 {
                     assert_eq!(*p.add(i), 7);
                 }

@@ -70,12 +70,9 @@ pub(super) unsafe fn live_end(heap: &Heap, t: *mut Thread) -> *mut Value {
         if base.is_null() || base < (*t).stack.wrapping_add(2) {
             return top;
         }
-        let f = *base.sub(2);
-        let end = match f.tag {
-            tag::CLOSURE => top.max(base.add((*(*f.as_closure()).proto).regs as usize)),
-            _ => top,
-        };
-        end.min(stack_end(t))
+        // At a poll the interpreter has set `top` to the end of the live
+        // registers of a Lua frame.
+        top.min(stack_end(t))
     }
 }
 

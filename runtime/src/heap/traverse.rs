@@ -70,6 +70,12 @@ impl Heap {
                 tag::TABLE => self.scan_table(object.cast(), progress),
                 kind::UPVAL => {
                     self.mark_value(*(*object.cast::<Upval>()).v);
+                    if Upval::is_open(object.cast()) {
+                        // Its slot is written without a barrier, and its
+                        // thread may die before it: like a running thread.
+                        (*object).mark = color::GRAY;
+                        self.marker.again.push(object);
+                    }
                     48
                 }
                 tag::CLOSURE => {

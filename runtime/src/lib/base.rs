@@ -1,5 +1,5 @@
 //! The base library: what is global in every Lua program. `load` and its
-//! relatives are in [`loading`](super::loading).
+//! relatives are in [`loading`].
 //!
 //! `pcall` and `xpcall` only lay out their frame and ask the executor to make
 //! the call; that it catches errors follows from the continuation they name:

@@ -3,12 +3,15 @@
 //! by the executor.
 //!
 //! Most functions take an optional thread as first argument; positions of
-//! the other arguments count from the one after it ([`Target::shift`]).
+//! the other arguments count from the one after it (`Target::shift`).
+//!
+//! Unlike PUC Lua's, `setlocal` and `setupvalue` leave host functions alone:
+//! their Rust code relies on what it put into its frame and its upvalues.
 
 use super::Entry;
 use super::base::check_metatable;
 use super::loading::load_chunk;
-use super::shared::{metatable_of, new_table, register, set_field, seti, table_or_nil};
+use super::shared::{field, metatable_of, new_table, register, set_field, seti, table_or_nil};
 use crate::debug as info;
 use crate::error::Result;
 use crate::frame::{FrameInfo, original_base};
@@ -17,6 +20,7 @@ use crate::native::{Cx, Ret};
 use crate::object::{Native, Str, Thread, Upval, Userdata};
 use crate::ops;
 use crate::state::{MAX_HOST_DEPTH, Vm};
+use crate::table;
 use crate::thread::Hook;
 use crate::value::{Value, tag};
 
@@ -197,12 +201,12 @@ fn setlocal(cx: &mut Cx<'_>) -> Result<Ret> {
     };
     let v = cx.check_any(at + 2)?;
     match info::local_name(cx.vm, &frame, above, n) {
-        Some((name, slot)) => {
+        Some((name, slot)) if frame.proto().is_some() => {
             // SAFETY: as in `getlocal`; stacks need no barrier.
             unsafe { *slot = v };
             cx.ret_bytes(&name)
         }
-        None => cx.ret_nil(),
+        _ => cx.ret_nil(),
     }
 }
 
@@ -282,21 +286,17 @@ fn setupvalue(cx: &mut Cx<'_>) -> Result<Ret> {
     let v = cx.check_any(2)?;
     let n = cx.check_int(1)?;
     let f = cx.check_function(0)?;
-    let Some(found) = find_upvalue(f, n) else {
-        return cx.ret0();
-    };
-    // SAFETY: an upvalue of the live function in slot 0; what holds the value
-    // is told about it.
-    unsafe {
-        *found.value = v;
-        let owner = if found.upval.is_null() {
-            f.as_gc()
-        } else {
-            found.upval.cast()
-        };
-        cx.vm.heap.barrier(owner);
+    match find_upvalue(f, n) {
+        Some(found) if !found.upval.is_null() => {
+            // SAFETY: an upvalue of the live function in slot 0.
+            unsafe {
+                *found.value = v;
+                cx.vm.heap.barrier(found.upval.cast());
+            }
+            cx.ret_bytes(&found.name)
+        }
+        _ => cx.ret0(),
     }
-    cx.ret_bytes(&found.name)
 }
 
 fn upvalueid(cx: &mut Cx<'_>) -> Result<Ret> {
@@ -428,6 +428,7 @@ fn sethook(cx: &mut Cx<'_>) -> Result<Ret> {
             };
         }
     }
+    note_hook(cx.vm, target.thread, hook.func)?;
     // SAFETY: `thread` is live.
     unsafe {
         hook.inside = (*target.thread).hook.inside;
@@ -437,6 +438,26 @@ fn sethook(cx: &mut Cx<'_>) -> Result<Ret> {
     let instrument = cx.vm.exec.instrument;
     instrument(cx.vm);
     cx.ret0()
+}
+
+/// Enters the hook in the registry's table of hooks by thread, which has weak
+/// keys, where debuggers look for it.
+fn note_hook(vm: &mut Vm, thread: *mut Thread, func: Value) -> Result<()> {
+    let registry = vm.registry;
+    let mut hooks = field(vm, registry, b"_HOOKKEY")?;
+    if !hooks.is_table() {
+        hooks = Value::table(new_table(vm));
+        set_field(vm, registry, b"_HOOKKEY", hooks)?;
+        let mode = vm.str_value(b"k")?;
+        set_field(vm, hooks.as_table(), b"__mode", mode)?;
+        // SAFETY: the table was just created.
+        unsafe { crate::metatable::set_metatable(vm, hooks.as_table(), hooks.as_table()) };
+    }
+    // SAFETY: table and thread are live.
+    match unsafe { table::set(vm, hooks.as_table(), Value::thread(thread), func) } {
+        Ok(()) => Ok(()),
+        Err(e) => Err(crate::ops::meta::set_error(vm, e)),
+    }
 }
 
 fn gethook(cx: &mut Cx<'_>) -> Result<Ret> {

@@ -7,7 +7,7 @@
 
 use super::io::read::collect;
 use super::io::stream::{Mode, Stream};
-use crate::debug::chunk_id;
+use super::shared::append;
 use crate::error::{OutOfMemory, Result};
 use crate::load::{load_module, main_closure};
 use crate::native::{Cx, Ret, cont};
@@ -15,9 +15,14 @@ use crate::os;
 use crate::state::Vm;
 use crate::value::{NIL, Value};
 use std::sync::Arc;
+use strata_spec::container::{HEADER_LEN, MAGIC, SECTION_HEADER_LEN};
 
 /// First byte of bytecode.
 const ESCAPE: u8 = 0x1b;
+/// Where a container's header has the number of sections, and a section's
+/// header the length of its payload.
+const SECTION_COUNT: usize = 12;
+const SECTION_LENGTH: usize = 4;
 /// Longest chunk.
 const MAX_CHUNK: usize = i32::MAX as usize;
 
@@ -55,11 +60,8 @@ pub fn load_chunk(
         vm.heap.check(chunk.len())?;
         match strata_spec::load(chunk) {
             Ok(module) => module,
-            Err(e) => {
-                let mut msg = chunk_id(name);
-                msg.extend_from_slice(format!(": bad binary format ({e})").as_bytes());
-                return Ok(Err(msg));
-            }
+            Err(_) if is_cut_short(chunk) => return Ok(Err(bad_format(name, "truncated chunk"))),
+            Err(e) => return Ok(Err(bad_format(name, &e.to_string()))),
         }
     } else {
         let compile = vm.exec.compile;
@@ -70,6 +72,41 @@ pub fn load_chunk(
     };
     let proto = load_module(vm, Arc::new(module))?;
     Ok(Ok(Value::closure(main_closure(vm, proto, env))))
+}
+
+/// "name: bad binary format (why)"
+#[cold]
+fn bad_format(name: &[u8], why: &str) -> Vec<u8> {
+    let mut msg = match name.first() {
+        Some(b'@' | b'=') => name[1..].to_vec(),
+        Some(&ESCAPE) => b"binary string".to_vec(),
+        _ => name.to_vec(),
+    };
+    msg.extend_from_slice(format!(": bad binary format ({why})").as_bytes());
+    msg
+}
+
+/// Whether `chunk` ends before its header says it does: the most likely
+/// reason why it can't be read, and one that a checksum would hide.
+fn is_cut_short(chunk: &[u8]) -> bool {
+    if chunk.len() < HEADER_LEN {
+        return chunk.starts_with(&MAGIC) || MAGIC.starts_with(chunk);
+    }
+    let number = |at: usize| {
+        let bytes = chunk.get(at..at + 4)?;
+        Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
+    };
+    let mut at = HEADER_LEN;
+    for _ in 0..number(SECTION_COUNT).unwrap_or(0) {
+        match number(at + SECTION_LENGTH) {
+            Some(length) => at = at.saturating_add(SECTION_HEADER_LEN + length),
+            None => return true,
+        }
+        if at > chunk.len() {
+            return true;
+        }
+    }
+    false
 }
 
 /// A file's chunk and its name, or the message that says why there is none.
@@ -200,11 +237,10 @@ fn read_pieces(cx: &mut Cx<'_>, reader: Value) -> Result<Vec<u8>> {
         if bytes.is_empty() {
             return Ok(chunk);
         }
-        cx.vm.heap.check(chunk.len() + bytes.len())?;
         if chunk.len() + bytes.len() > MAX_CHUNK {
             return Err(OutOfMemory.into());
         }
-        chunk.extend_from_slice(bytes);
+        append(cx.vm, &mut chunk, bytes)?;
         cx.vm.tick(16 + bytes.len() as u64 / 8)?;
     }
 }
@@ -227,7 +263,17 @@ pub(super) fn dofile(cx: &mut Cx<'_>) -> Result<Ret> {
 
 #[cfg(test)]
 mod tests {
-    use super::skip_first_line;
+    use super::{is_cut_short, skip_first_line};
+
+    #[test]
+    fn every_proper_prefix_is_cut_short() {
+        let whole = strata_spec::write(&strata_spec::Module::default());
+        for n in 1..whole.len() {
+            assert!(is_cut_short(&whole[..n]), "{n}");
+        }
+        assert!(!is_cut_short(&whole));
+        assert!(!is_cut_short(b"\x1bLua"));
+    }
 
     #[test]
     fn first_lines() {

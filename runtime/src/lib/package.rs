@@ -9,8 +9,8 @@ use super::Entry;
 use super::io::c_part;
 use super::loading::load_file;
 use super::shared::{
-    Registry, add_functions, field, field_of, geti, new_table, register, registry_table, set_field,
-    seti,
+    Registry, add_functions, append, field, field_of, geti, new_table, register, registry_table,
+    set_field, seti,
 };
 use crate::error::Result;
 use crate::native::{Cx, NativeFn, Ret};
@@ -100,16 +100,15 @@ fn replace(cx: &mut Cx<'_>, text: &[u8], from: &[u8], to: &[u8]) -> Result<Vec<u
     if from.is_empty() {
         return Ok(text.to_vec());
     }
-    let mut out = Vec::with_capacity(text.len());
+    let mut out = Vec::new();
     let mut rest = text;
     while let Some(at) = memchr::memmem::find(rest, from) {
-        out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(to);
+        append(cx.vm, &mut out, &rest[..at])?;
+        append(cx.vm, &mut out, to)?;
         rest = &rest[at + from.len()..];
         cx.vm.tick(8 + (at + to.len()) as u64 / 8)?;
-        cx.vm.heap.check(out.len() + rest.len())?;
     }
-    out.extend_from_slice(rest);
+    append(cx.vm, &mut out, rest)?;
     Ok(out)
 }
 

@@ -5,7 +5,7 @@
 //! caller got from a live value, so they are live until the next safepoint.
 
 use super::Entry;
-use crate::error::Result;
+use crate::error::{OutOfMemory, Result};
 use crate::object::{NativeKind, Str, Table};
 use crate::ops;
 use crate::ops::meta::set_error;
@@ -51,7 +51,7 @@ pub(crate) fn field(vm: &mut Vm, t: *mut Table, name: &[u8]) -> Result<Value> {
 pub(crate) fn set_field(vm: &mut Vm, t: *mut Table, name: &[u8], v: Value) -> Result<()> {
     let key = vm.heap.try_str(name)?;
     // SAFETY: callers pass live tables (module documentation).
-    match unsafe { table::set(vm, t, Value::str(key), v) } {
+    match unsafe { table::set_field(vm, t, key, v) } {
         Ok(()) => Ok(()),
         Err(e) => Err(set_error(vm, e)),
     }
@@ -124,4 +124,26 @@ pub(crate) use crate::metatable::metatable_of;
 /// A table as a value, nil for null.
 pub(crate) fn table_or_nil(t: *mut Table) -> Value {
     if t.is_null() { NIL } else { Value::table(t) }
+}
+
+/// Appends `bytes` to `text`, which is not accounted: what it grows to is
+/// checked against the memory limit, and the system may refuse it.
+#[inline]
+pub(crate) fn append(vm: &mut Vm, text: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
+    if text.capacity() - text.len() < bytes.len() {
+        grow(vm, text, bytes.len())?;
+    }
+    text.extend_from_slice(bytes);
+    Ok(())
+}
+
+#[cold]
+fn grow(vm: &mut Vm, text: &mut Vec<u8>, more: usize) -> Result<()> {
+    let wanted = (text.len() + more)
+        .max(text.capacity().saturating_mul(2))
+        .max(64);
+    vm.heap.check(wanted)?;
+    text.try_reserve_exact(wanted - text.len())
+        .map_err(|_| OutOfMemory)?;
+    Ok(())
 }

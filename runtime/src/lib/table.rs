@@ -1,10 +1,10 @@
-//! The table library. `table.sort` is in [`sort`](super::sort).
+//! The table library. `table.sort` is in [`sort`].
 //!
 //! Everything here honours metamethods, as `t[i]` and `#t` in Lua code would.
 //! A table without a metatable is worked on directly, and where a run of
 //! elements lies in its array part, that run is moved as one block.
 
-use super::shared::{field, geti, metatable_of, new_table, register, set_field, seti};
+use super::shared::{append, field, geti, metatable_of, new_table, register, set_field, seti};
 use super::{Entry, sort};
 use crate::error::Result;
 use crate::native::{Cx, Ret, exact_int};
@@ -311,7 +311,7 @@ fn concat(cx: &mut Cx<'_>) -> Result<Ret> {
         return cx.ret(Value::str(s));
     }
     let mut text = Vec::new();
-    let mut checked = 0;
+    let mut charged = 0;
     let mut i = first;
     loop {
         let v = t.get(cx, i)?;
@@ -319,12 +319,11 @@ fn concat(cx: &mut Cx<'_>) -> Result<Ret> {
         if i == last {
             break;
         }
-        text.extend_from_slice(sep);
+        append(cx.vm, &mut text, sep)?;
         i += 1;
-        if text.len() - checked > 1 << 14 {
-            cx.vm.tick((text.len() - checked) as u64 / 8)?;
-            checked = text.len();
-            cx.vm.heap.check(checked)?;
+        if text.len() - charged > 1 << 14 {
+            cx.vm.tick((text.len() - charged) as u64 / 8)?;
+            charged = text.len();
         }
         cx.vm.tick(4)?;
     }
@@ -365,22 +364,18 @@ fn add_element(cx: &mut Cx<'_>, v: Value, i: i64, text: &mut Vec<u8>) -> Result<
     match v.tag {
         tag::STR => {
             let part = cx.vm.bytes(v.as_str());
-            if part.len() >= 1 << 14 {
-                cx.vm.heap.check(text.len() + part.len())?;
-            }
-            text.extend_from_slice(part);
+            append(cx.vm, text, part)
         }
-        tag::INT => text.extend_from_slice(NumBuf::int(v.as_int()).as_bytes()),
-        tag::FLOAT => text.extend_from_slice(NumBuf::float(v.as_float()).as_bytes()),
+        tag::INT => append(cx.vm, text, NumBuf::int(v.as_int()).as_bytes()),
+        tag::FLOAT => append(cx.vm, text, NumBuf::float(v.as_float()).as_bytes()),
         _ => {
             let msg = format!(
                 "invalid value ({}) at index {i} in table for 'concat'",
                 v.type_name()
             );
-            return Err(cx.error(&msg));
+            Err(cx.error(&msg))
         }
     }
-    Ok(())
 }
 
 // ---- pack and unpack

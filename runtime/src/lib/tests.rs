@@ -689,3 +689,39 @@ fn opening_is_quick() {
     assert!(vm.heap.bytes < 256 << 10, "{} bytes", vm.heap.bytes);
     open_selected(&mut vm).expect("memory");
 }
+
+#[test]
+fn host_functions_keep_their_upvalues() {
+    let mut vm = vm();
+    let print = find(&mut vm, "print");
+    let wrapped = one(&mut vm, "coroutine.wrap", &[print]);
+    let got = call(&mut vm, "debug.getupvalue", &[wrapped, Value::int(1)]).expect("no error");
+    assert_eq!(got[1].tag, tag::THREAD);
+    let args = [wrapped, Value::int(1), Value::int(42)];
+    assert!(
+        call(&mut vm, "debug.setupvalue", &args)
+            .expect("no error")
+            .is_empty()
+    );
+    assert_eq!(one(&mut vm, "debug.upvalueid", &args[..2]).tag, tag::LIGHT);
+    assert!(one(&mut vm, "debug.upvalueid", &[wrapped, Value::int(2)]).is_nil());
+    let join = [wrapped, Value::int(1), wrapped, Value::int(1)];
+    let e = call(&mut vm, "debug.upvaluejoin", &join).unwrap_err();
+    assert_eq!(
+        e,
+        "bad argument #1 to 'debug.upvaluejoin' (Lua function expected)"
+    );
+}
+
+#[test]
+fn hooks_are_remembered() {
+    let mut vm = vm();
+    assert!(one(&mut vm, "debug.gethook", &[]).is_nil());
+    let (print, mask) = (find(&mut vm, "print"), string(&mut vm, "lrx"));
+    call(&mut vm, "debug.sethook", &[print, mask, Value::int(7)]).expect("no error");
+    let got = call(&mut vm, "debug.gethook", &[]).expect("no error");
+    assert!(got[0].raw_eq(print) && got[2].as_int() == 7);
+    assert_eq!(text(&mut vm, got[1]), "rl");
+    call(&mut vm, "debug.sethook", &[]).expect("no error");
+    assert!(one(&mut vm, "debug.gethook", &[]).is_nil());
+}

@@ -8,7 +8,7 @@
 
 use super::shape::{self, KeyMode, MAX_FIELDS};
 use super::{SetError, field_slot};
-use super::{hash, hash_insert, set_hash};
+use super::{hash, hash_insert, hash_store, set_hash};
 use crate::error::OutOfMemory;
 use crate::heap::Heap;
 use crate::object::{Str, Table, shapeflag, strflag, tabflag};
@@ -127,20 +127,9 @@ unsafe fn store_dict(
     // SAFETY: `t`, `key` and `val` are live.
     unsafe {
         let h = (*t).hash;
-        if !h.is_null() {
-            let e = hash::find_interned(h, key);
-            if !e.is_null() {
-                let old = (*e).val;
-                hash::put(h, e, val);
-                vm.heap.barrier_value(t.cast(), val);
-                note_write(vm, t, key, old, val);
-                return Ok(());
-            }
-        }
-        if !val.is_nil() {
-            hash_insert(vm, t, Value::str(key), val)?;
-            note_write(vm, t, key, NIL, val);
-        }
+        let found = (!h.is_null()).then(|| hash::locate_interned(h, key));
+        let old = hash_store(vm, t, found, Value::str(key), val)?;
+        note_write(vm, t, key, old, val);
         Ok(())
     }
 }

@@ -18,8 +18,9 @@
 //! key doesn't fit. At most half of the index is taken, so probing ends.
 //!
 //! Hashes mix in a secret of the VM: strings have their seeded hash, numbers
-//! and addresses are multiplied to 128 bits and folded. Keys are normalised
-//! by the caller: no nil, no NaN, no float with an integer value.
+//! and addresses are multiplied twice, high bits folded down in between. Keys
+//! are normalised by the caller: no nil, no NaN, no float with an integer
+//! value.
 
 use crate::error::OutOfMemory;
 use crate::heap::Heap;
@@ -39,8 +40,9 @@ const MULTIPLIER: u64 = 0xd6e8_feb8_6659_fd93;
 /// Hash of a number, a boolean or an address.
 #[inline(always)]
 fn mix(word: u64, seed: u64) -> u32 {
-    let wide = u128::from(word ^ seed) * u128::from(MULTIPLIER ^ seed.rotate_left(32) | 1);
-    (wide as u64 ^ (wide >> 64) as u64) as u32
+    let x = (word ^ seed).wrapping_mul(seed.rotate_left(32) ^ MULTIPLIER | 1);
+    let x = (x ^ x >> 32).wrapping_mul(MULTIPLIER);
+    (x >> 32) as u32
 }
 
 /// Hash of an integer key: groups of eight neighbours stay together, so that
@@ -135,13 +137,21 @@ pub(super) unsafe fn free(heap: &mut Heap, h: *mut HashPart) {
     }
 }
 
-/// The first entry that `is_it` accepts among those whose hash agrees, or null.
+/// Where a key that is not in the hash part goes in its index.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    hash: u32,
+    at: u32,
+}
+
+/// The first entry that `is_it` accepts among those whose hash agrees, or
+/// where a new one goes.
 #[inline(always)]
 unsafe fn probe(
     h: *const HashPart,
     hash: u32,
     is_it: impl Fn(*const HashEntry) -> bool,
-) -> *mut HashEntry {
+) -> Result<*mut HashEntry, Spot> {
     // SAFETY: the caller's part is live; its index holds entry numbers + 1
     // (below or at `len`) in the bits of the mask, and has empty places.
     unsafe {
@@ -150,12 +160,12 @@ unsafe fn probe(
         loop {
             let word = *(*h).index.add(at as usize);
             if word == 0 {
-                return null_mut();
+                return Err(Spot { hash, at });
             }
             if (word ^ hash) & !mask == 0 {
                 let e = (*h).entries.add((word & mask) as usize - 1);
                 if is_it(e) {
-                    return e;
+                    return Ok(e);
                 }
             }
             at = (at + 1) & mask;
@@ -163,9 +173,12 @@ unsafe fn probe(
     }
 }
 
-/// The entry of an interned string, or null.
+/// The entry of an interned string, or where it goes.
 #[inline(always)]
-pub(super) unsafe fn find_interned(h: *const HashPart, key: *const Str) -> *mut HashEntry {
+pub(super) unsafe fn locate_interned(
+    h: *const HashPart,
+    key: *const Str,
+) -> Result<*mut HashEntry, Spot> {
     // SAFETY: the caller's part and key are live; interned strings are
     // hashed; `probe` hands out entries in use.
     unsafe {
@@ -175,10 +188,10 @@ pub(super) unsafe fn find_interned(h: *const HashPart, key: *const Str) -> *mut 
     }
 }
 
-/// The entry of an integer, or null.
-#[inline]
-pub(super) unsafe fn find_int(h: *const HashPart, key: i64) -> *mut HashEntry {
-    // SAFETY: as for `find_interned`.
+/// The entry of an integer, or where it goes.
+#[inline(always)]
+pub(super) unsafe fn locate_int(h: *const HashPart, key: i64) -> Result<*mut HashEntry, Spot> {
+    // SAFETY: as for `locate_interned`.
     unsafe {
         let hash = hash_int(key as u64, (*h).seed);
         probe(h, hash, |e| {
@@ -187,9 +200,9 @@ pub(super) unsafe fn find_int(h: *const HashPart, key: i64) -> *mut HashEntry {
     }
 }
 
-/// The entry of any normalised key, or null.
-pub(super) unsafe fn find(h: *const HashPart, key: Value) -> *mut HashEntry {
-    // SAFETY: as for `find_interned`; a key with tag STR is a live string,
+/// The entry of any normalised key, or where it goes.
+pub(super) unsafe fn locate(h: *const HashPart, key: Value) -> Result<*mut HashEntry, Spot> {
+    // SAFETY: as for `locate_interned`; a key with tag STR is a live string,
     // since the collector retags dead ones.
     unsafe {
         let hash = hash_of(h, key);
@@ -205,6 +218,26 @@ pub(super) unsafe fn find(h: *const HashPart, key: Value) -> *mut HashEntry {
             }),
         }
     }
+}
+
+/// The entry of an interned string, or null.
+#[inline(always)]
+pub(super) unsafe fn find_interned(h: *const HashPart, key: *const Str) -> *mut HashEntry {
+    // SAFETY: passed on to the caller.
+    unsafe { locate_interned(h, key) }.unwrap_or(null_mut())
+}
+
+/// The entry of an integer, or null.
+#[inline]
+pub(super) unsafe fn find_int(h: *const HashPart, key: i64) -> *mut HashEntry {
+    // SAFETY: passed on to the caller.
+    unsafe { locate_int(h, key) }.unwrap_or(null_mut())
+}
+
+/// The entry of any normalised key, or null.
+pub(super) unsafe fn find(h: *const HashPart, key: Value) -> *mut HashEntry {
+    // SAFETY: passed on to the caller.
+    unsafe { locate(h, key) }.unwrap_or(null_mut())
 }
 
 #[inline]
@@ -256,8 +289,25 @@ pub(super) unsafe fn kill(h: *mut HashPart, e: *mut HashEntry) {
 }
 
 /// Appends an entry for a key that has none. The part must have room.
-pub(super) unsafe fn append(h: *mut HashPart, key: Value, val: Value) -> u32 {
-    // SAFETY: the caller's part is live and not full; see `find_interned`.
+pub(super) unsafe fn append(h: *mut HashPart, key: Value, val: Value) {
+    // SAFETY: the caller's part is live and not full; its index has empty
+    // places.
+    unsafe {
+        let hash = hash_of(h, key);
+        let mut at = hash & (*h).index_mask;
+        while *(*h).index.add(at as usize) != 0 {
+            at = (at + 1) & (*h).index_mask;
+        }
+        append_at(h, Spot { hash, at }, key, val);
+    }
+}
+
+/// Appends an entry for a key whose place in the index is known. The part
+/// must have room.
+#[inline(always)]
+pub(super) unsafe fn append_at(h: *mut HashPart, spot: Spot, key: Value, val: Value) {
+    // SAFETY: the caller's part is live and not full, and was not changed
+    // since the place was found.
     unsafe {
         debug_assert!((*h).len < (*h).cap);
         let n = (*h).len;
@@ -265,14 +315,15 @@ pub(super) unsafe fn append(h: *mut HashPart, key: Value, val: Value) -> u32 {
         (*h).len = n + 1;
         (*h).live += u32::from(!val.is_nil());
         (*h).has_ints |= key.tag == tag::INT && key.as_int() > 0;
-        let (hash, mask) = (hash_of(h, key), (*h).index_mask);
-        let mut at = hash & mask;
-        while *(*h).index.add(at as usize) != 0 {
-            at = (at + 1) & mask;
-        }
-        *(*h).index.add(at as usize) = hash & !mask | (n + 1);
-        n
+        *(*h).index.add(spot.at as usize) = spot.hash & !(*h).index_mask | (n + 1);
     }
+}
+
+/// Whether an entry can be appended.
+#[inline(always)]
+pub(super) unsafe fn has_room(h: *const HashPart) -> bool {
+    // SAFETY: the caller's part is null or live.
+    unsafe { !h.is_null() && (*h).len < (*h).cap }
 }
 
 /// Number of an entry.
@@ -321,5 +372,59 @@ pub(super) unsafe fn rebuild(
         // The collector may have scanned some entries already, by position.
         heap.barrier(t.cast());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::tests::vm;
+
+    /// Places looked at to find the keys, on average.
+    fn probes(keys: &[Value]) -> f64 {
+        let mut vm = vm();
+        let h = create(&mut vm.heap, keys.len()).expect("memory");
+        let mut looked = 0;
+        // SAFETY: the part has room for all keys, which are numbers.
+        unsafe {
+            for &key in keys {
+                append(h, key, Value::bool(true));
+            }
+            for &key in keys {
+                let e = find(h, key);
+                assert!((*e).key.raw_eq(key));
+                let mask = (*h).index_mask;
+                let word = hash_of(h, key) & !mask | (entry_index(h, e) + 1);
+                let mut at = hash_of(h, key) & mask;
+                while *(*h).index.add(at as usize) != word {
+                    at = (at + 1) & mask;
+                    looked += 1;
+                }
+            }
+            free(&mut vm.heap, h);
+        }
+        1.0 + f64::from(looked) / keys.len() as f64
+    }
+
+    #[test]
+    fn integers_scatter() {
+        // Dense keys end up in few places of the index by design, not worse.
+        assert!(probes(&(0..100_000).map(Value::int).collect::<Vec<_>>()) < 8.0);
+    }
+
+    #[test]
+    fn patterns_do_not_collide() {
+        for shift in [0, 1, 3, 4, 10, 20, 32, 40] {
+            let ints: Vec<Value> = (0..16_384).map(|i: i64| Value::int(i << shift)).collect();
+            let n = probes(&ints);
+            assert!(n < 8.0, "{n} probes for integers shifted by {shift}");
+            let light: Vec<Value> = (0..16_384u64).map(|i| Value::light(i << shift)).collect();
+            let n = probes(&light);
+            assert!(n < 3.0, "{n} probes for addresses shifted by {shift}");
+        }
+        let floats: Vec<Value> = (0..16_384)
+            .map(|i| Value::float(f64::from(i) + 0.5))
+            .collect();
+        assert!(probes(&floats) < 3.0);
     }
 }

@@ -9,7 +9,7 @@
 //! A key lives in exactly one part. Interned strings are fields unless the
 //! table's shape says *dictionary*, then they are in the hash part; longer
 //! strings always are. Which integers belong in the array part is decided
-//! when the hash part is full ([`census`]). Iteration visits array, fields,
+//! when the hash part is full (`census`). Iteration visits array, fields,
 //! hash part ([`next`](fn@next)); assigning nil never moves anything, so clearing
 //! while iterating is safe.
 //!
@@ -19,9 +19,11 @@
 
 mod array;
 mod census;
+mod edges;
 mod fields;
 mod hash;
 mod next;
+mod path;
 mod shape;
 mod site;
 
@@ -39,7 +41,7 @@ pub(crate) use fields::{add_field, to_dict};
 
 use crate::error::OutOfMemory;
 use crate::heap::Heap;
-use crate::object::{Str, Table, shapeflag, strflag};
+use crate::object::{HashEntry, Str, Table, shapeflag, strflag};
 use crate::state::Vm;
 use crate::value::{NIL, Value, float_to_int, tag};
 
@@ -313,23 +315,26 @@ unsafe fn set_int_far(vm: &mut Vm, t: *mut Table, i: i64, val: Value) -> Result<
     // SAFETY: `t` is live; key `i` is not in the array part.
     unsafe {
         let h = (*t).hash;
+        let at = (i as u64).wrapping_sub(1);
         if !h.is_null() {
-            let e = hash::find_int(h, i);
-            if !e.is_null() {
-                hash::put(h, e, val);
-                vm.heap.barrier_value(t.cast(), val);
-                return Ok(());
+            match hash::locate_int(h, i) {
+                Ok(e) => {
+                    hash::put(h, e, val);
+                    vm.heap.barrier_value(t.cast(), val);
+                    return Ok(());
+                }
+                Err(spot) if !val.is_nil() && hash::has_room(h) && !array::is_near(t, at) => {
+                    hash::append_at(h, spot, Value::int(i), val);
+                    vm.heap.barrier_value(t.cast(), val);
+                    return Ok(());
+                }
+                Err(_) => {}
             }
         }
         if val.is_nil() {
             return Ok(());
         }
-        let at = (i as u64).wrapping_sub(1);
-        if array::is_near(t, at) {
-            return Ok(array::place(vm, t, at as usize, val)?);
-        }
-        let full = h.is_null() || (*h).len == (*h).cap;
-        if full && census::regroup(vm, t, Value::int(i))? {
+        if array::is_near(t, at) || census::regroup(vm, t, Value::int(i))? {
             return Ok(array::place(vm, t, at as usize, val)?);
         }
         Ok(hash_append(vm, t, Value::int(i), val)?)
@@ -372,6 +377,8 @@ unsafe fn hash_append(
 }
 
 /// Adds a key that is not an integer and not in the hash part.
+#[cold]
+#[inline(never)]
 unsafe fn hash_insert(
     vm: &mut Vm,
     t: *mut Table,
@@ -380,11 +387,43 @@ unsafe fn hash_insert(
 ) -> Result<(), OutOfMemory> {
     // SAFETY: `t` is live; `regroup` makes room.
     unsafe {
-        let h = (*t).hash;
-        if h.is_null() || (*h).len == (*h).cap {
+        if !hash::has_room((*t).hash) {
             census::regroup(vm, t, key)?;
         }
         hash_append(vm, t, key, val)
+    }
+}
+
+/// Stores at a key that belongs in the hash part and was looked for there:
+/// `found` is its entry or where it goes (`None` without hash part). Returns
+/// what was there before.
+#[inline(always)]
+unsafe fn hash_store(
+    vm: &mut Vm,
+    t: *mut Table,
+    found: Option<Result<*mut HashEntry, hash::Spot>>,
+    key: Value,
+    val: Value,
+) -> Result<Value, OutOfMemory> {
+    // SAFETY: `t` and the values are live; `found` is up to date.
+    unsafe {
+        let h = (*t).hash;
+        match found {
+            Some(Ok(e)) => {
+                let old = (*e).val;
+                hash::put(h, e, val);
+                vm.heap.barrier_value(t.cast(), val);
+                return Ok(old);
+            }
+            _ if val.is_nil() => {}
+            Some(Err(spot)) if hash::has_room(h) => {
+                hash::append_at(h, spot, key, val);
+                vm.heap.barrier_value(t.cast(), key);
+                vm.heap.barrier_value(t.cast(), val);
+            }
+            _ => hash_insert(vm, t, key, val)?,
+        }
+        Ok(NIL)
     }
 }
 
@@ -394,17 +433,8 @@ unsafe fn set_hash(vm: &mut Vm, t: *mut Table, key: Value, val: Value) -> Result
     // SAFETY: `t` and the values are live.
     unsafe {
         let h = (*t).hash;
-        if !h.is_null() {
-            let e = hash::find(h, key);
-            if !e.is_null() {
-                hash::put(h, e, val);
-                vm.heap.barrier_value(t.cast(), val);
-                return Ok(());
-            }
-        }
-        if !val.is_nil() {
-            hash_insert(vm, t, key, val)?;
-        }
+        let found = (!h.is_null()).then(|| hash::locate(h, key));
+        hash_store(vm, t, found, key, val)?;
         Ok(())
     }
 }

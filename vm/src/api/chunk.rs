@@ -38,7 +38,13 @@ pub struct Chunk {
 
 impl Chunk {
     pub(crate) fn new(lua: Lua, source: Vec<u8>) -> Chunk {
-        Chunk { lua, source, name: None, environment: None, mode: None }
+        Chunk {
+            lua,
+            source,
+            name: None,
+            environment: None,
+            mode: None,
+        }
     }
 
     /// Names the chunk for messages: `@file.lua` is a file, `=name` a name as
@@ -63,7 +69,11 @@ impl Chunk {
 
     /// Whether it is text or bytecode.
     pub fn mode(&self) -> ChunkMode {
-        if strata_spec::is_bytecode(&self.source) { ChunkMode::Binary } else { ChunkMode::Text }
+        if strata_spec::is_bytecode(&self.source) {
+            ChunkMode::Binary
+        } else {
+            ChunkMode::Text
+        }
     }
 
     /// Runs the chunk.
@@ -121,7 +131,11 @@ impl Chunk {
     fn compile(&self, source: &[u8]) -> Result<Module> {
         let kind = self.mode();
         if self.mode.is_some_and(|allowed| allowed != kind) {
-            let kind = if kind == ChunkMode::Binary { "binary" } else { "text" };
+            let kind = if kind == ChunkMode::Binary {
+                "binary"
+            } else {
+                "text"
+            };
             return Err(rejected(format!("attempt to load a {kind} chunk")));
         }
         let name = self.name.as_deref().unwrap_or(&self.source);
@@ -129,7 +143,10 @@ impl Chunk {
             return strata_spec::load(source).map_err(|e| {
                 let name = self.name.as_deref().unwrap_or(b"=bytecode");
                 let name = strata_lua::chunk_id(name);
-                rejected(format!("{}: bad binary format ({e})", String::from_utf8_lossy(&name)))
+                rejected(format!(
+                    "{}: bad binary format ({e})",
+                    String::from_utf8_lossy(&name)
+                ))
             });
         }
         let module = strata_lua::compile(source, name).map_err(|e| Error::Syntax {
@@ -157,5 +174,8 @@ impl Chunk {
 }
 
 fn rejected(message: String) -> Error {
-    Error::Syntax { message, incomplete_input: false }
+    Error::Syntax {
+        message,
+        incomplete_input: false,
+    }
 }

@@ -98,7 +98,7 @@ pub enum Error {
     #[error("the value belongs to another Lua VM")]
     OtherVm,
     /// An error of the host.
-    #[error("{0}")]
+    #[error(transparent)]
     External(Arc<dyn std::error::Error + Send + Sync>),
 }
 
@@ -110,7 +110,11 @@ impl Error {
 
     /// An error with a message of the host.
     pub fn runtime(message: impl std::fmt::Display) -> Error {
-        Error::Runtime { message: message.to_string(), traceback: None, value: Box::new(Value::Nil) }
+        Error::Runtime {
+            message: message.to_string(),
+            traceback: None,
+            value: Box::new(Value::Nil),
+        }
     }
 
     /// Where the error was raised, if known.
@@ -123,7 +127,13 @@ impl Error {
 
     /// Whether more input might complete the source that did not compile.
     pub fn is_incomplete_input(&self) -> bool {
-        matches!(self, Error::Syntax { incomplete_input: true, .. })
+        matches!(
+            self,
+            Error::Syntax {
+                incomplete_input: true,
+                ..
+            }
+        )
     }
 
     /// The error of the host in it, if it is one of type `T`.
@@ -136,8 +146,16 @@ impl Error {
     }
 
     /// A failed conversion from a Lua value of type `from`.
-    pub(crate) fn from_lua(from: &'static str, to: impl Into<String>, message: Option<&str>) -> Error {
-        Error::FromLua { from, to: to.into(), message: message.map(str::to_string) }
+    pub(crate) fn from_lua(
+        from: &'static str,
+        to: impl Into<String>,
+        message: Option<&str>,
+    ) -> Error {
+        Error::FromLua {
+            from,
+            to: to.into(),
+            message: message.map(str::to_string),
+        }
     }
 
     /// What the runtime reported.
@@ -147,17 +165,30 @@ impl Error {
     pub(crate) fn from_raw(cx: &mut Access<'_>, e: strata_runtime::Error) -> Error {
         match *e.0 {
             Cause::Lua(v) => {
-                let traceback = cx.vm().last_traceback.take().map(|t| String::from_utf8_lossy(&t).into_owned());
+                let traceback = cx
+                    .vm()
+                    .last_traceback
+                    .take()
+                    .map(|t| String::from_utf8_lossy(&t).into_owned());
                 if let Some(mut host) = host_error(v) {
-                    if let Error::Runtime { traceback: missing @ None, .. } = &mut host {
+                    if let Error::Runtime {
+                        traceback: missing @ None,
+                        ..
+                    } = &mut host
+                    {
                         *missing = traceback;
                     }
                     return host;
                 }
                 // Held before `__tostring` may run.
                 let value = Box::new(Value::from_raw(cx, v));
-                let message = String::from_utf8_lossy(&crate::engine::message_of(cx.vm(), v)).into_owned();
-                Error::Runtime { message, traceback, value }
+                let message =
+                    String::from_utf8_lossy(&crate::engine::message_of(cx.vm(), v)).into_owned();
+                Error::Runtime {
+                    message,
+                    traceback,
+                    value,
+                }
             }
             Cause::Memory if cx.vm().heap.limit != usize::MAX => Error::Limit(Limit::Memory),
             other => Error::from_cause(other),
@@ -167,7 +198,9 @@ impl Error {
     /// Like [`from_raw`](Self::from_raw) while there is no `Lua` yet.
     pub(crate) fn while_opening(vm: &mut strata_runtime::Vm, e: strata_runtime::Error) -> Error {
         match *e.0 {
-            Cause::Lua(v) => Error::runtime(String::from_utf8_lossy(&crate::engine::message_of(vm, v))),
+            Cause::Lua(v) => {
+                Error::runtime(String::from_utf8_lossy(&crate::engine::message_of(vm, v)))
+            }
             Cause::Memory if vm.heap.limit != usize::MAX => Error::Limit(Limit::Memory),
             other => Error::from_cause(other),
         }
@@ -230,13 +263,20 @@ pub trait ExternalResult<T> {
     fn into_lua_err(self) -> Result<T>;
 }
 
-impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> ExternalResult<T> for std::result::Result<T, E> {
+impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> ExternalResult<T>
+    for std::result::Result<T, E>
+{
     fn into_lua_err(self) -> Result<T> {
         self.map_err(Error::external)
     }
 }
 
-fn bad_argument(at: Option<&str>, function: Option<&str>, position: usize, cause: &Error) -> String {
+fn bad_argument(
+    at: Option<&str>,
+    function: Option<&str>,
+    position: usize,
+    cause: &Error,
+) -> String {
     let at = at.unwrap_or("");
     match (function, position) {
         (Some(f), 0) => format!("{at}calling '{f}' on bad self ({cause})"),
@@ -280,7 +320,12 @@ fn error_metatable(cx: &mut Access<'_>) -> Raw {
     let vm = cx.vm();
     let root = vm.shapes.root();
     let meta = vm.heap.new_table(root, 4);
-    let show = vm.heap.new_native(show_error, "tostring", strata_runtime::object::NativeKind::Plain, &[]);
+    let show = vm.heap.new_native(
+        show_error,
+        "tostring",
+        strata_runtime::object::NativeKind::Plain,
+        &[],
+    );
     let name = vm.heap.str(b"error");
     for (key, v) in [
         (&b"__tostring"[..], Raw::native(show)),

@@ -66,7 +66,10 @@ impl Function {
             args.push_all(cx)?;
             cx.check_memory(0)?;
             let values: Vec<Raw> = (first..cx.top()).map(|i| cx.slot(i)).collect();
-            let f = cx.vm().heap.new_native(call_bound, "bound", NativeKind::Plain, &values);
+            let f = cx
+                .vm()
+                .heap
+                .new_native(call_bound, "bound", NativeKind::Plain, &values);
             Ok(Function(cx.hold(Raw::native(f))))
         })
     }
@@ -78,11 +81,21 @@ impl Function {
     pub fn info(&self) -> Result<FunctionInfo> {
         self.0.enter(|cx| {
             let f = self.0.raw(cx.vm());
-            let Info { short_src, linedefined, lastlinedefined, what, .. } = info_for_function(cx.vm(), f);
+            let Info {
+                short_src,
+                linedefined,
+                lastlinedefined,
+                what,
+                ..
+            } = info_for_function(cx.vm(), f);
             Ok(FunctionInfo {
                 short_src: String::from_utf8_lossy(&short_src).into_owned(),
-                line_defined: u32::try_from(linedefined).ok().filter(|_| f.tag == tag::CLOSURE),
-                last_line_defined: u32::try_from(lastlinedefined).ok().filter(|_| f.tag == tag::CLOSURE),
+                line_defined: u32::try_from(linedefined)
+                    .ok()
+                    .filter(|_| f.tag == tag::CLOSURE),
+                last_line_defined: u32::try_from(lastlinedefined)
+                    .ok()
+                    .filter(|_| f.tag == tag::CLOSURE),
                 what,
             })
         })
@@ -144,7 +157,10 @@ where
     let owner = Owner(lua.inner_ptr());
     let f = Deferred::new(lua.bin(), f);
     Box::new(move |cx: &mut Cx<'_>| {
-        let slots = Slots { first: cx.base, n: cx.n };
+        let slots = Slots {
+            first: cx.base,
+            n: cx.n,
+        };
         let vm: *mut strata_runtime::Vm = cx.vm;
         // SAFETY: the VM runs this function, so its `Inner` lives and this
         // thread has its lock.
@@ -164,14 +180,25 @@ where
 #[cold]
 fn raise(cx: &mut Access<'_>, e: Error) -> strata_runtime::Error {
     let e = match e {
-        Error::BadArgument { at: None, function: None, position, cause } => {
+        Error::BadArgument {
+            at: None,
+            function: None,
+            position,
+            cause,
+        } => {
             let vm = cx.vm();
             let named = vm.frame_at(0).and_then(|f| call_name(vm, &f));
             let is_method = named.as_ref().is_some_and(|n| n.what == "method");
             let position = position.saturating_sub(usize::from(is_method));
-            let function = named.map(|CallName { name, .. }| String::from_utf8_lossy(&name).into_owned());
+            let function =
+                named.map(|CallName { name, .. }| String::from_utf8_lossy(&name).into_owned());
             let at = Some(String::from_utf8_lossy(&vm.position_prefix(1)).into_owned());
-            Error::BadArgument { at, function, position, cause }
+            Error::BadArgument {
+                at,
+                function,
+                position,
+                cause,
+            }
         }
         other => other,
     };
@@ -193,7 +220,11 @@ where
 }
 
 /// Calls the method `name` of `object`: `object:name(args)`.
-pub(crate) fn call_method<R: FromLuaMulti>(object: &Handle, name: &str, args: impl IntoLuaMulti) -> Result<R> {
+pub(crate) fn call_method<R: FromLuaMulti>(
+    object: &Handle,
+    name: &str,
+    args: impl IntoLuaMulti,
+) -> Result<R> {
     object.enter(|cx| {
         cx.push_bytes(name.as_bytes())?;
         let key = cx.top() - 1;
@@ -208,7 +239,10 @@ pub(crate) fn call_method<R: FromLuaMulti>(object: &Handle, name: &str, args: im
 }
 
 /// `object[key]` with metamethods.
-pub(crate) fn get_field<V: FromLua>(object: &Handle, key: impl super::convert::IntoLua) -> Result<V> {
+pub(crate) fn get_field<V: FromLua>(
+    object: &Handle,
+    key: impl super::convert::IntoLua,
+) -> Result<V> {
     object.enter(|cx| {
         key.push_raw(cx)?;
         let at = cx.top() - 1;

@@ -48,7 +48,10 @@ impl Bin {
 
     /// The VM, if it is not closed.
     pub(crate) fn owner(&self) -> Result<Lua> {
-        self.owner.upgrade().and_then(Lua::from_inner).ok_or(Error::Closed)
+        self.owner
+            .upgrade()
+            .and_then(Lua::from_inner)
+            .ok_or(Error::Closed)
     }
 
     /// Releases the handles dropped since the last time.
@@ -97,7 +100,10 @@ impl Handle {
     /// Holds `v`.
     pub(crate) fn new(bin: &Arc<Bin>, vm: &mut Vm, v: Raw) -> Handle {
         bin.release(vm);
-        Handle { id: vm.handles.hold(v), bin: Arc::clone(bin) }
+        Handle {
+            id: vm.handles.hold(v),
+            bin: Arc::clone(bin),
+        }
     }
 
     /// The value. `vm` is the handle's own.
@@ -128,12 +134,15 @@ impl Handle {
         if !Arc::ptr_eq(&self.bin, &other.bin) {
             return false;
         }
-        self.owner().is_ok_and(|lua| lua.with(|vm| self.raw(vm).raw_eq(other.raw(vm))))
+        self.owner()
+            .is_ok_and(|lua| lua.with(|vm| self.raw(vm).raw_eq(other.raw(vm))))
     }
 
     /// Address of the object, null once the VM is closed.
     pub(crate) fn pointer(&self) -> *const std::ffi::c_void {
-        self.owner().map_or(std::ptr::null(), |lua| lua.with(|vm| self.raw(vm).payload as *const _))
+        self.owner().map_or(std::ptr::null(), |lua| {
+            lua.with(|vm| self.raw(vm).payload as *const _)
+        })
     }
 }
 
@@ -147,7 +156,10 @@ impl Clone for Handle {
             }),
             Err(_) => DEAD,
         };
-        Handle { bin: Arc::clone(&self.bin), id }
+        Handle {
+            bin: Arc::clone(&self.bin),
+            id,
+        }
     }
 }
 
@@ -183,7 +195,10 @@ pub(crate) struct Deferred<T: Send + 'static> {
 
 impl<T: Send + 'static> Deferred<T> {
     pub(crate) fn new(bin: &Arc<Bin>, value: T) -> Deferred<T> {
-        Deferred { value: Arc::new(Locked(value)), bin: Arc::clone(bin) }
+        Deferred {
+            value: Arc::new(Locked(value)),
+            bin: Arc::clone(bin),
+        }
     }
 
     /// The contents, shared.

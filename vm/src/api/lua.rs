@@ -108,7 +108,9 @@ unsafe impl Sync for Inner {}
 impl Clone for Lua {
     fn clone(&self) -> Lua {
         self.inner.users.fetch_add(1, Ordering::Relaxed);
-        Lua { inner: Arc::clone(&self.inner) }
+        Lua {
+            inner: Arc::clone(&self.inner),
+        }
     }
 }
 
@@ -118,7 +120,12 @@ impl Drop for Lua {
         if inner.users.fetch_sub(1, Ordering::AcqRel) == 1
             && inner
                 .phase
-                .compare_exchange(phase::OPEN, phase::CLOSING, Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange(
+                    phase::OPEN,
+                    phase::CLOSING,
+                    Ordering::AcqRel,
+                    Ordering::Relaxed,
+                )
                 .is_ok()
         {
             self.with(engine::close);
@@ -160,7 +167,7 @@ impl Lua {
             memory_limit: options.memory_limit.unwrap_or(usize::MAX),
             allow_bytecode: options.allow_bytecode,
         };
-        let mut vm = engine::new_vm(&config).map_err(|e| Error::external(e))?;
+        let mut vm = engine::new_vm(&config).map_err(Error::external)?;
         let opened = match options.stdlib {
             StdLib::All => strata_runtime::lib::open_all(&mut vm),
             StdLib::Safe => strata_runtime::lib::open_selected(&mut vm),
@@ -248,8 +255,8 @@ impl Lua {
     /// running this code.
     pub(crate) unsafe fn with_running<R>(inner: *const Inner, f: impl FnOnce(&Lua) -> R) -> R {
         // SAFETY: the VM runs, so its `Inner` lives; the count is not touched.
-        let lua = std::mem::ManuallyDrop::new(Lua { inner: unsafe { Arc::from_raw(inner) } });
-        f(&lua)
+        let inner = unsafe { Arc::from_raw(inner) };
+        f(&std::mem::ManuallyDrop::new(Lua { inner }))
     }
 
     /// Address of what all clones share.
@@ -271,11 +278,14 @@ impl Lua {
     /// The file can't be read.
     pub fn load_file(&self, path: impl AsRef<std::path::Path>) -> Result<Chunk> {
         let path = path.as_ref();
-        let contents = std::fs::read(path).map_err(|e| Error::external(format!("{}: {e}", path.display())))?;
+        let contents =
+            std::fs::read(path).map_err(|e| Error::external(format!("{}: {e}", path.display())))?;
         let source = strata_lua::skip_first_line(&contents);
         let name = format!("@{}", path.display());
         // After a `#` line its end stays, which bytecode does not have.
-        let bytecode = source.strip_prefix(b"\n").filter(|rest| strata_spec::is_bytecode(rest));
+        let bytecode = source
+            .strip_prefix(b"\n")
+            .filter(|rest| strata_spec::is_bytecode(rest));
         Ok(self.load(bytecode.unwrap_or(source)).set_name(name))
     }
 
@@ -328,7 +338,10 @@ impl Lua {
     ///
     /// # Errors
     /// What the conversions say; the VM's memory limit.
-    pub fn create_sequence_from<V: IntoLua>(&self, elements: impl IntoIterator<Item = V>) -> Result<Table> {
+    pub fn create_sequence_from<V: IntoLua>(
+        &self,
+        elements: impl IntoIterator<Item = V>,
+    ) -> Result<Table> {
         let elements: Vec<V> = elements.into_iter().collect();
         self.enter(|cx| {
             let at = cx.top();
@@ -457,7 +470,8 @@ impl Lua {
     /// # Errors
     /// The watchdog thread can't be started.
     pub fn set_time_limit(&self, time: Option<Duration>) -> Result<()> {
-        self.with(|vm| vm.set_deadline(time.map(|t| Instant::now() + t))).map_err(|e| Error::external(e))
+        self.with(|vm| vm.set_deadline(time.map(|t| Instant::now() + t)))
+            .map_err(Error::external)
     }
 
     /// A handle by which another thread can stop what runs in this VM.
@@ -466,6 +480,13 @@ impl Lua {
     }
 
     // ---- memory
+
+    /// Has the collector run at every opportunity, for tests of whoever
+    /// implements conversions.
+    #[doc(hidden)]
+    pub fn set_gc_stress(&self, on: bool) {
+        self.with(|vm| vm.heap.set_stress(on));
+    }
 
     /// Collects all garbage, and calls finalizers.
     ///

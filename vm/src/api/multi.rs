@@ -171,9 +171,12 @@ pub trait FromLuaMulti: Sized {
 #[cold]
 fn argument_error(position: usize, e: Error) -> Error {
     match e {
-        Error::FromLua { .. } | Error::UserData(_) if position > 0 => {
-            Error::BadArgument { at: None, function: None, position, cause: Arc::new(e) }
-        }
+        Error::FromLua { .. } | Error::UserData(_) if position > 0 => Error::BadArgument {
+            at: None,
+            function: None,
+            position,
+            cause: Arc::new(e),
+        },
         other => other,
     }
 }
@@ -183,7 +186,10 @@ fn one<T: FromLua>(slots: Slots, i: usize, position: usize, cx: &mut Access<'_>)
     let v = slots.get(i, cx);
     match T::from_raw(v, cx) {
         Ok(v) => Ok(v),
-        Err(e) => Err(argument_error(if position > 0 { position + i } else { 0 }, e)),
+        Err(e) => Err(argument_error(
+            if position > 0 { position + i } else { 0 },
+            e,
+        )),
     }
 }
 

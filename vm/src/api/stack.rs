@@ -38,7 +38,10 @@ impl Slots {
     #[inline(always)]
     pub(crate) fn skip(self, k: usize) -> Slots {
         let k = k.min(self.n);
-        Slots { first: self.first + k, n: self.n - k }
+        Slots {
+            first: self.first + k,
+            n: self.n - k,
+        }
     }
 
     /// Value `i`, nil if there are not so many.
@@ -213,7 +216,10 @@ impl<'a> Access<'a> {
 
     /// Runs `f` of the runtime, which may call metamethods, and pushes the
     /// value it returns.
-    pub(crate) fn push_result(&mut self, f: impl FnOnce(&mut Cx<'_>) -> Result<Raw, RtError>) -> Result<Raw> {
+    pub(crate) fn push_result(
+        &mut self,
+        f: impl FnOnce(&mut Cx<'_>) -> Result<Raw, RtError>,
+    ) -> Result<Raw> {
         match f(&mut self.cx()) {
             Ok(v) => {
                 self.push(v)?;

@@ -93,7 +93,11 @@ impl LuaString {
             let v = self.0.raw(vm);
             vm.bytes(v.as_str())
         });
-        Ok(BorrowedBytes { _lua: lua, bytes, string: PhantomData })
+        Ok(BorrowedBytes {
+            _lua: lua,
+            bytes,
+            string: PhantomData,
+        })
     }
 
     /// The bytes.
@@ -119,7 +123,9 @@ impl LuaString {
     /// The text, with replacement characters for bytes that are not UTF-8;
     /// empty if the VM is closed.
     pub fn to_string_lossy(&self) -> String {
-        self.try_bytes().map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default()
+        self.try_bytes()
+            .map(|b| String::from_utf8_lossy(&b).into_owned())
+            .unwrap_or_default()
     }
 
     /// Length in bytes; 0 if the VM is closed.

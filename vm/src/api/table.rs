@@ -61,7 +61,8 @@ impl Table {
             let at = cx.top() - 1;
             let v = cx.slot(at);
             cx.check_memory(0)?;
-            cx.push_result(|cx| meta::set_index(cx, t, key, v).map(|()| NIL)).map(drop)
+            cx.push_result(|cx| meta::set_index(cx, t, key, v).map(|()| NIL))
+                .map(drop)
         })
     }
 
@@ -103,7 +104,8 @@ impl Table {
     pub fn contains_key(&self, key: impl IntoLua) -> Result<bool> {
         self.0.enter(|cx| {
             let (t, key) = self.push_with(cx, key)?;
-            cx.push_result(|cx| meta::index(cx, t, key)).map(|v| !v.is_nil())
+            cx.push_result(|cx| meta::index(cx, t, key))
+                .map(|v| !v.is_nil())
         })
     }
 
@@ -121,14 +123,22 @@ impl Table {
 
     /// `rawlen(t)`; 0 if the VM is closed.
     pub fn raw_len(&self) -> usize {
-        // SAFETY: the handle keeps the table.
-        self.0.enter(|cx| Ok(unsafe { raw_table::len(self.0.raw(cx.vm()).as_table()) } as usize)).unwrap_or(0)
+        let len = self.0.enter(|cx| {
+            let t = self.0.raw(cx.vm()).as_table();
+            // SAFETY: the handle keeps the table.
+            Ok(unsafe { raw_table::len(t) } as usize)
+        });
+        len.unwrap_or(0)
     }
 
     /// Whether it has no entries; does not ask metamethods.
     pub fn is_empty(&self) -> bool {
-        // SAFETY: the handle keeps the table.
-        self.0.enter(|cx| Ok(unsafe { raw_table::next_at(self.0.raw(cx.vm()).as_table(), 0) }.is_none())).unwrap_or(true)
+        let first = self.0.enter(|cx| {
+            let t = self.0.raw(cx.vm()).as_table();
+            // SAFETY: the handle keeps the table.
+            Ok(unsafe { raw_table::next_at(t, 0) }.is_some())
+        });
+        !first.unwrap_or(false)
     }
 
     /// `t[#t + 1] = value`, with metamethods.
@@ -162,7 +172,8 @@ impl Table {
             let t = self.0.raw(cx.vm()).as_table();
             let v = cx.pop();
             // SAFETY: the handle keeps the table; the value was on the stack.
-            let stored = unsafe { raw_table::set_int(cx.vm(), t, raw_table::len(t).wrapping_add(1), v) };
+            let stored =
+                unsafe { raw_table::set_int(cx.vm(), t, raw_table::len(t).wrapping_add(1), v) };
             check(cx, stored)
         })
     }
@@ -247,26 +258,38 @@ impl Table {
     pub fn equals(&self, other: &Table) -> Result<bool> {
         self.0.enter(|cx| {
             let (a, b) = (self.0.raw(cx.vm()), cx.raw_of(&other.0)?);
-            cx.push_result(|cx| meta::equals(cx, a, b).map(Raw::bool)).map(Raw::is_truthy)
+            cx.push_result(|cx| meta::equals(cx, a, b).map(Raw::bool))
+                .map(Raw::is_truthy)
         })
     }
 
     /// All entries, without metamethods. Entries may be removed or assigned
     /// meanwhile; what is added may or may not be seen.
     pub fn pairs<K: FromLua, V: FromLua>(&self) -> TablePairs<'_, K, V> {
-        TablePairs { table: self, cursor: Some(0), types: PhantomData }
+        TablePairs {
+            table: self,
+            cursor: Some(0),
+            types: PhantomData,
+        }
     }
 
     /// Elements 1, 2, … up to the first nil, without metamethods.
     pub fn sequence_values<V: FromLua>(&self) -> TableSequence<'_, V> {
-        TableSequence { table: self, next: Some(1), types: PhantomData }
+        TableSequence {
+            table: self,
+            next: Some(1),
+            types: PhantomData,
+        }
     }
 
     /// Calls `f` with each entry, without metamethods.
     ///
     /// # Errors
     /// What `f` returns; an entry is of another type.
-    pub fn for_each<K: FromLua, V: FromLua>(&self, mut f: impl FnMut(K, V) -> Result<()>) -> Result<()> {
+    pub fn for_each<K: FromLua, V: FromLua>(
+        &self,
+        mut f: impl FnMut(K, V) -> Result<()>,
+    ) -> Result<()> {
         for pair in self.pairs() {
             let (k, v) = pair?;
             f(k, v)?;
@@ -355,7 +378,11 @@ impl<V: FromLua> Iterator for TableSequence<'_, V> {
 
 /// A new table with room for `elements` and `entries`.
 pub(crate) fn new_table(vm: &mut Vm, elements: usize, entries: usize) -> Result<Raw, RtError> {
-    vm.heap.check(elements.saturating_mul(8).saturating_add(entries.saturating_mul(40)))?;
+    vm.heap.check(
+        elements
+            .saturating_mul(8)
+            .saturating_add(entries.saturating_mul(40)),
+    )?;
     let root = vm.shapes.root();
     let t = vm.heap.new_table(root, entries.min(8) as u8);
     if elements > 0 {

@@ -46,7 +46,13 @@ fn status_of(cx: &mut Access<'_>, t: *mut object::Thread) -> ThreadStatus {
 /// Resumes its first argument with the others.
 fn resume(cx: &mut Cx<'_>) -> strata_runtime::Result<Ret> {
     let thread = cx.arg(0).as_thread();
-    cx.vm.ctl = Ctl { at: 1, n: cx.n - 1, cont: 0, thread, wrap: false };
+    cx.vm.ctl = Ctl {
+        at: 1,
+        n: cx.n - 1,
+        cont: 0,
+        thread,
+        wrap: false,
+    };
     Ok(ret::RESUME)
 }
 
@@ -78,7 +84,9 @@ impl Thread {
                 ThreadStatus::Running | ThreadStatus::Normal => {
                     return Err(Error::CoroutineUnresumable("non-suspended"));
                 }
-                ThreadStatus::Finished | ThreadStatus::Error => return Err(Error::CoroutineUnresumable("dead")),
+                ThreadStatus::Finished | ThreadStatus::Error => {
+                    return Err(Error::CoroutineUnresumable("dead"));
+                }
             }
             let f = resumer(cx);
             let at = cx.push_callee(f)?;
@@ -115,8 +123,12 @@ impl Thread {
         self.0.enter(|cx| {
             let t = self.0.raw(cx.vm()).as_thread();
             match status_of(cx, t) {
-                ThreadStatus::Running => return Err(Error::runtime("cannot close a running coroutine")),
-                ThreadStatus::Normal => return Err(Error::runtime("cannot close a normal coroutine")),
+                ThreadStatus::Running => {
+                    return Err(Error::runtime("cannot close a running coroutine"));
+                }
+                ThreadStatus::Normal => {
+                    return Err(Error::runtime("cannot close a normal coroutine"));
+                }
                 _ => {}
             }
             let close = cx.vm().exec.close_thread;
@@ -156,12 +168,20 @@ fn failure(cx: &mut Access<'_>, thread: Raw, results: Slots) -> Error {
     let text = strata_runtime::debug::traceback(cx.vm(), thread.as_thread(), None, 0);
     let traceback = Some(String::from_utf8_lossy(&text).into_owned());
     if let Some(mut host) = host_error(v) {
-        if let Error::Runtime { traceback: missing @ None, .. } = &mut host {
+        if let Error::Runtime {
+            traceback: missing @ None,
+            ..
+        } = &mut host
+        {
             *missing = traceback;
         }
         return host;
     }
     let value = Box::new(Value::from_raw(cx, v));
     let message = String::from_utf8_lossy(&crate::engine::message_of(cx.vm(), v)).into_owned();
-    Error::Runtime { message, traceback, value }
+    Error::Runtime {
+        message,
+        traceback,
+        value,
+    }
 }

@@ -19,7 +19,7 @@ pub use registry::{MetaMethod, UserData, UserDataFields, UserDataMethods};
 use super::convert::{FromLua, IntoLua, by_raw};
 use super::error::{Error, Result};
 use super::function::{call_method, get_field};
-use super::handle::{Deferred, Handle};
+use super::handle::{Deferred, Handle, Locked};
 use super::lua::Lua;
 use super::multi::{FromLuaMulti, IntoLuaMulti};
 use super::stack::Access;
@@ -28,6 +28,7 @@ use super::value::Value;
 use cell::UserCell;
 use std::any::type_name;
 use std::ffi::c_void;
+use std::sync::Arc;
 use strata_runtime::Value as Raw;
 use strata_runtime::metatable::{metatable_of, set_userdata_metatable};
 use strata_runtime::ops::meta;
@@ -38,17 +39,21 @@ use strata_runtime::value::{NIL, tag};
 pub struct AnyUserData(pub(crate) Handle);
 
 /// The cell of a raw value, if it is a userdata of type `T`.
-pub(crate) fn cell_of<'a, T: Send + 'static>(v: Raw) -> Result<&'a Deferred<UserCell<T>>> {
+#[inline]
+fn cell_of<T: Send + 'static>(v: Raw) -> Result<Arc<Locked<UserCell<T>>>> {
     if v.tag != tag::USERDATA {
         return super::convert::mismatch(v, short_name::<T>());
     }
     // SAFETY: the tag says that the payload is a userdata, which the caller
-    // has alive while it uses the cell; only `take` changes the data.
+    // has alive; nothing runs while we look.
     let data = unsafe { (*v.as_userdata()).data.as_ref() };
-    match data {
-        Some(data) => data
-            .downcast_ref()
-            .ok_or_else(|| Error::from_lua("userdata", short_name::<T>(), Some("userdata of another type"))),
+    match data.map(|data| data.downcast_ref::<Deferred<UserCell<T>>>()) {
+        Some(Some(cell)) => Ok(cell.pointer()),
+        Some(None) => Err(Error::from_lua(
+            "userdata",
+            short_name::<T>(),
+            Some("userdata of another type"),
+        )),
         None => Err(Error::UserData("has been destructed")),
     }
 }
@@ -84,7 +89,9 @@ impl AnyUserData {
 
     /// Whether it holds a `T`.
     pub fn is<T: Send + 'static>(&self) -> bool {
-        self.0.enter(|cx| Ok(cell_of::<T>(self.0.raw(cx.vm())).is_ok())).unwrap_or(false)
+        self.0
+            .enter(|cx| Ok(cell_of::<T>(self.0.raw(cx.vm())).is_ok()))
+            .unwrap_or(false)
     }
 
     /// The `T` in it, to look at.
@@ -93,7 +100,8 @@ impl AnyUserData {
     /// It is of another type, borrowed mutably, borrowed on another thread,
     /// or was taken.
     pub fn borrow<T: Send + 'static>(&self) -> Result<UserDataRef<T>> {
-        self.0.enter(|cx| UserDataRef::new(cell_of(self.0.raw(cx.vm()))?))
+        self.0
+            .enter(|cx| UserDataRef::new(cell_of(self.0.raw(cx.vm()))?))
     }
 
     /// The `T` in it, to change.
@@ -101,7 +109,8 @@ impl AnyUserData {
     /// # Errors
     /// It is of another type, borrowed, or was taken.
     pub fn borrow_mut<T: Send + 'static>(&self) -> Result<UserDataRefMut<T>> {
-        self.0.enter(|cx| UserDataRefMut::new(cell_of(self.0.raw(cx.vm()))?))
+        self.0
+            .enter(|cx| UserDataRefMut::new(cell_of(self.0.raw(cx.vm()))?))
     }
 
     /// Takes the `T` out; scripts can't use the userdata any more.
@@ -109,7 +118,8 @@ impl AnyUserData {
     /// # Errors
     /// It is of another type, borrowed, or was taken.
     pub fn take<T: Send + 'static>(&self) -> Result<T> {
-        self.0.enter(|cx| cell_of::<T>(self.0.raw(cx.vm()))?.take())
+        self.0
+            .enter(|cx| cell_of::<T>(self.0.raw(cx.vm()))?.0.take())
     }
 
     /// `u[key]`, which asks `__index`.
@@ -130,7 +140,8 @@ impl AnyUserData {
             value.push_raw(cx)?;
             let at = cx.top() - 2;
             let (u, k, v) = (self.0.raw(cx.vm()), cx.slot(at), cx.slot(at + 1));
-            cx.push_result(|cx| meta::set_index(cx, u, k, v).map(|()| NIL)).map(drop)
+            cx.push_result(|cx| meta::set_index(cx, u, k, v).map(|()| NIL))
+                .map(drop)
         })
     }
 

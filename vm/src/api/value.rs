@@ -81,7 +81,11 @@ impl Value {
 
     /// The boolean it is.
     pub const fn as_boolean(&self) -> Option<bool> {
-        if let Value::Boolean(b) = self { Some(*b) } else { None }
+        if let Value::Boolean(b) = self {
+            Some(*b)
+        } else {
+            None
+        }
     }
 
     /// The integer it is, or, of a float, exactly equals.
@@ -104,27 +108,47 @@ impl Value {
 
     /// The string it is.
     pub const fn as_string(&self) -> Option<&LuaString> {
-        if let Value::String(s) = self { Some(s) } else { None }
+        if let Value::String(s) = self {
+            Some(s)
+        } else {
+            None
+        }
     }
 
     /// The table it is.
     pub const fn as_table(&self) -> Option<&Table> {
-        if let Value::Table(t) = self { Some(t) } else { None }
+        if let Value::Table(t) = self {
+            Some(t)
+        } else {
+            None
+        }
     }
 
     /// The function it is.
     pub const fn as_function(&self) -> Option<&Function> {
-        if let Value::Function(f) = self { Some(f) } else { None }
+        if let Value::Function(f) = self {
+            Some(f)
+        } else {
+            None
+        }
     }
 
     /// The coroutine it is.
     pub const fn as_thread(&self) -> Option<&Thread> {
-        if let Value::Thread(t) = self { Some(t) } else { None }
+        if let Value::Thread(t) = self {
+            Some(t)
+        } else {
+            None
+        }
     }
 
     /// The userdata it is.
     pub const fn as_userdata(&self) -> Option<&AnyUserData> {
-        if let Value::UserData(u) = self { Some(u) } else { None }
+        if let Value::UserData(u) = self {
+            Some(u)
+        } else {
+            None
+        }
     }
 
     /// The value as Lua's `tostring` gives it; calls `__tostring`.
@@ -151,7 +175,8 @@ impl Value {
             other.push_ref(cx)?;
             let at = cx.top() - 2;
             let (a, b) = (cx.slot(at), cx.slot(at + 1));
-            cx.push_result(|cx| meta::equals(cx, a, b).map(Raw::bool)).map(Raw::is_truthy)
+            cx.push_result(|cx| meta::equals(cx, a, b).map(Raw::bool))
+                .map(Raw::is_truthy)
         })
     }
 
@@ -215,7 +240,9 @@ impl PartialEq for Value {
             (Value::Boolean(a), Value::Boolean(b)) => a == b,
             (Value::Integer(a), Value::Integer(b)) => a == b,
             (Value::Number(a), Value::Number(b)) => a == b,
-            (Value::Integer(i), Value::Number(f)) | (Value::Number(f), Value::Integer(i)) => int_eq_float(*i, *f),
+            (Value::Integer(i), Value::Number(f)) | (Value::Number(f), Value::Integer(i)) => {
+                int_eq_float(*i, *f)
+            }
             (Value::LightUserData(a), Value::LightUserData(b)) => a == b,
             (Value::String(a), Value::String(b)) => a == b,
             _ => match (self.handle(), other.handle()) {

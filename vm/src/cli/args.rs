@@ -9,7 +9,12 @@ use std::time::Duration;
 
 /// Strata: a tiered virtual machine for Lua 5.4.
 #[derive(Parser, Debug)]
-#[command(name = "vm", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "vm",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -51,7 +56,14 @@ pub(crate) struct VmArgs {
     pub(crate) allow_bytecode: bool,
 
     /// Highest tier to use; tiers that the build lacks are left out, see `vm info`
-    #[arg(long, value_name = "TIER", env = "STRATA_JIT", value_enum, default_value_t, require_equals = true)]
+    #[arg(
+        long,
+        value_name = "TIER",
+        env = "STRATA_JIT",
+        value_enum,
+        default_value_t,
+        require_equals = true
+    )]
     pub(crate) jit: Jit,
 
     /// Turn warnings on (`warn`, errors in finalizers)
@@ -72,12 +84,13 @@ pub(crate) enum Jit {
 }
 
 #[derive(Args, Debug)]
+#[command(override_usage = "vm run [OPTIONS] FILE|- [ARGS]...")]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) vm: VmArgs,
 
     /// The program (`-`: standard input), and its arguments: all that follows
-    #[arg(value_name = "FILE [ARGS]", required = true, trailing_var_arg = true)]
+    #[arg(value_name = "FILE", required = true, trailing_var_arg = true)]
     pub(crate) words: Vec<OsString>,
 }
 
@@ -136,20 +149,34 @@ mod tests {
 
     #[test]
     fn options_end_at_the_file() {
-        let Command::Run(run) = parse(&["vm", "run", "--jit=off", "a.lua", "--jit=full", "-h", "-"]).command
+        let Command::Run(run) =
+            parse(&["vm", "run", "--jit=off", "a.lua", "--jit=full", "-h", "-"]).command
         else {
             panic!("not run")
         };
         assert_eq!(run.words, ["a.lua", "--jit=full", "-h", "-"]);
         assert_eq!(run.vm.jit, Jit::Off);
-        let Command::Run(run) = parse(&["vm", "run", "-", "x"]).command else { panic!("not run") };
+        let Command::Run(run) = parse(&["vm", "run", "-", "x"]).command else {
+            panic!("not run")
+        };
         assert_eq!(run.words, ["-", "x"]);
     }
 
     #[test]
     fn limits_have_units() {
-        let line = ["vm", "run", "--time-limit", "1s", "--memory-limit=200M", "--instruction-limit", "5k", "x"];
-        let Command::Run(run) = parse(&line).command else { panic!("not run") };
+        let line = [
+            "vm",
+            "run",
+            "--time-limit",
+            "1s",
+            "--memory-limit=200M",
+            "--instruction-limit",
+            "5k",
+            "x",
+        ];
+        let Command::Run(run) = parse(&line).command else {
+            panic!("not run")
+        };
         assert_eq!(run.vm.time_limit, Some(Duration::from_secs(1)));
         assert_eq!(run.vm.memory_limit, Some(200 << 20));
         assert_eq!(run.vm.instruction_limit, Some(5000));

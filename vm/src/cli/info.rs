@@ -14,7 +14,10 @@ const VARIABLES: &[(&str, &str)] = &[
     ("STRATA_ALLOW_BYTECODE", "--allow-bytecode"),
     ("STRATA_JIT", "--jit"),
     ("STRATA_STRESS", stress::MODES),
-    ("STRATA_HISTORY", "file of the prompt's history; empty: none"),
+    (
+        "STRATA_HISTORY",
+        "file of the prompt's history; empty: none",
+    ),
 ];
 
 /// Prints it.
@@ -32,7 +35,10 @@ pub(crate) fn info() -> Outcome<Status> {
         &[
             ("version", env!("CARGO_PKG_VERSION").into()),
             ("language", "Lua 5.4 (as of release 5.4.8)".into()),
-            ("platform", format!("{} {}", std::env::consts::ARCH, std::env::consts::OS)),
+            (
+                "platform",
+                format!("{} {}", std::env::consts::ARCH, std::env::consts::OS),
+            ),
             ("bytecode format", format!("version {}", container::VERSION)),
         ],
     );
@@ -50,12 +56,18 @@ pub(crate) fn info() -> Outcome<Status> {
             ("stack", format!("{MAX_STACK} slots per coroutine")),
             ("nested host calls", MAX_HOST_DEPTH.to_string()),
             ("nested protected calls", MAX_CATCHERS.to_string()),
-            ("registers, upvalues", format!("{MAX_REGS}, {MAX_UPVALUES} per function")),
+            (
+                "registers, upvalues",
+                format!("{MAX_REGS}, {MAX_UPVALUES} per function"),
+            ),
             ("instructions, time", "none unless set".into()),
             ("memory", "none unless set".into()),
         ],
     );
-    let variables: Vec<(&str, String)> = VARIABLES.iter().map(|&(name, what)| (name, what.to_string())).collect();
+    let variables: Vec<(&str, String)> = VARIABLES
+        .iter()
+        .map(|&(name, what)| (name, what.to_string()))
+        .collect();
     section("environment", &variables);
     put(text.as_bytes())?;
     Ok(SUCCESS)

@@ -11,7 +11,8 @@ use strata::runtime::os;
 use strata::spec::{self, LoadError, Module};
 
 /// What to do about bytecode that is refused.
-const REFUSED_HELP: &str = "help: the file is damaged, or a faulty tool wrote it; compile the source again";
+const REFUSED_HELP: &str =
+    "help: the file is damaged, or a faulty tool wrote it; compile the source again";
 
 /// The contents of a file.
 pub(crate) struct Input {
@@ -28,15 +29,18 @@ impl Input {
     pub(crate) fn read(path: &Path) -> Outcome<Input> {
         if is_standard(path) {
             let mut bytes = Vec::new();
-            io::stdin()
-                .lock()
-                .read_to_end(&mut bytes)
-                .map_err(|e| Problem::input(format!("cannot read standard input: {}", reason(&e))))?;
-            return Ok(Input { name: "stdin".into(), chunk: b"=stdin".to_vec(), bytes });
+            io::stdin().lock().read_to_end(&mut bytes).map_err(|e| {
+                Problem::input(format!("cannot read standard input: {}", reason(&e)))
+            })?;
+            return Ok(Input {
+                name: "stdin".into(),
+                chunk: b"=stdin".to_vec(),
+                bytes,
+            });
         }
         let name = path.display().to_string();
-        let bytes =
-            spec::read_file(path).map_err(|e| Problem::input(format!("cannot open {name}: {}", reason(&e))))?;
+        let bytes = spec::read_file(path)
+            .map_err(|e| Problem::input(format!("cannot open {name}: {}", reason(&e))))?;
         let chunk = [b"@", os::bytes(path.as_os_str()).as_slice()].concat();
         Ok(Input { name, chunk, bytes })
     }
@@ -48,7 +52,11 @@ impl Input {
 
     /// The verified module that it is or compiles to.
     pub(crate) fn module(&self) -> Outcome<Module> {
-        if self.is_bytecode() { self.load() } else { self.compile() }
+        if self.is_bytecode() {
+            self.load()
+        } else {
+            self.compile()
+        }
     }
 
     /// Compiles source text.
@@ -56,7 +64,10 @@ impl Input {
         let module = strata::lua::compile_file(&self.bytes, &self.chunk)
             .map_err(|e| Problem::input(syntax_message(&e, &self.bytes)))?;
         spec::verify(&module).map_err(|e| {
-            Problem::input(format!("{}: the compiler made unsafe bytecode, please report this: {e}", self.name))
+            Problem::input(format!(
+                "{}: the compiler made unsafe bytecode, please report this: {e}",
+                self.name
+            ))
         })?;
         Ok(module)
     }
@@ -97,7 +108,9 @@ pub(crate) fn bytecode_path(input: &Path, output: Option<&Path>) -> Outcome<Path
         return Ok(output.to_path_buf());
     }
     if is_standard(input) {
-        return Err(Problem::input("standard input has no name to derive one from: say where to write with -o OUT.bc"));
+        return Err(Problem::input(
+            "standard input has no name to derive one from: say where to write with -o OUT.bc",
+        ));
     }
     let derived = input.with_extension("bc");
     if derived == input {

@@ -55,12 +55,18 @@ pub(crate) struct Problem {
 impl Problem {
     /// Bad usage or bad input.
     pub(crate) fn input(message: impl Into<Vec<u8>>) -> Problem {
-        Problem { status: BAD_INPUT, message: message.into() }
+        Problem {
+            status: BAD_INPUT,
+            message: message.into(),
+        }
     }
 
     /// A failed script.
     pub(crate) fn script(message: impl Into<Vec<u8>>) -> Problem {
-        Problem { status: SCRIPT_FAILED, message: message.into() }
+        Problem {
+            status: SCRIPT_FAILED,
+            message: message.into(),
+        }
     }
 }
 
@@ -90,9 +96,10 @@ pub(crate) fn main() -> ! {
 pub(crate) fn put(bytes: &[u8]) -> Outcome<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Problem::input(format!("cannot write standard output: {}", input::reason(&e))))
-        }
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Problem::input(format!(
+            "cannot write standard output: {}",
+            input::reason(&e)
+        ))),
         // Whoever reads has seen enough.
         _ => Ok(()),
     }

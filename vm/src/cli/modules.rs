@@ -13,7 +13,10 @@ pub(crate) fn compile(args: &CompileArgs) -> Outcome<Status> {
     let output = input::bytecode_path(&args.file, args.output.as_deref())?;
     let source = Input::read(&args.file)?;
     if source.is_bytecode() {
-        return Err(Problem::input(format!("{} is bytecode already", source.name)));
+        return Err(Problem::input(format!(
+            "{} is bytecode already",
+            source.name
+        )));
     }
     let mut module = source.compile()?;
     if args.strip {
@@ -28,15 +31,24 @@ pub(crate) fn asm(args: &AsmArgs) -> Outcome<Status> {
     let output = input::bytecode_path(&args.file, args.output.as_deref())?;
     let text = Input::read(&args.file)?;
     let name = &text.name;
-    let assembly = std::str::from_utf8(&text.bytes)
-        .map_err(|e| Problem::input(format!("{name}: not UTF-8 text from byte {} on", e.valid_up_to())))?;
+    let assembly = std::str::from_utf8(&text.bytes).map_err(|e| {
+        Problem::input(format!(
+            "{name}: not UTF-8 text from byte {} on",
+            e.valid_up_to()
+        ))
+    })?;
     let module = spec::assemble(assembly).map_err(|e| {
-        let before: usize = assembly.split_inclusive('\n').take(e.line.max(1) as usize - 1).map(str::len).sum();
+        let before: usize = assembly
+            .split_inclusive('\n')
+            .take(e.line.max(1) as usize - 1)
+            .map(str::len)
+            .sum();
         let offset = before + e.column.max(1) as usize - 1;
         let snippet = report::snippet(&text.bytes, offset, 1, e.line);
         Problem::input(format!("{name}:{e}\n{snippet}"))
     })?;
-    spec::verify(&module).map_err(|e| Problem::input(format!("{name}: unsafe bytecode, not written: {e}")))?;
+    spec::verify(&module)
+        .map_err(|e| Problem::input(format!("{name}: unsafe bytecode, not written: {e}")))?;
     input::write(&output, &spec::write(&module))?;
     Ok(SUCCESS)
 }
@@ -53,8 +65,17 @@ pub(crate) fn disasm(args: &DisasmArgs) -> Outcome<Status> {
     } else {
         (file.compile()?, None)
     };
-    let source = if args.source { source_of(&module, &file)? } else { None };
-    let text = spec::disassemble_with(&module, Options { source: source.as_deref() });
+    let source = if args.source {
+        source_of(&module, &file)?
+    } else {
+        None
+    };
+    let text = spec::disassemble_with(
+        &module,
+        Options {
+            source: source.as_deref(),
+        },
+    );
     match &args.output {
         Some(path) => input::write(path, text.as_bytes())?,
         None => put(text.as_bytes())?,
@@ -62,7 +83,9 @@ pub(crate) fn disasm(args: &DisasmArgs) -> Outcome<Status> {
     match unsafe_because {
         None => Ok(SUCCESS),
         Some(e) => {
-            report::problem(format!("{}: unsafe bytecode, which will not run: {e}", file.name).as_bytes());
+            report::problem(
+                format!("{}: unsafe bytecode, which will not run: {e}", file.name).as_bytes(),
+            );
             Ok(BAD_INPUT)
         }
     }
@@ -76,7 +99,10 @@ fn source_of(module: &Module, file: &Input) -> Outcome<Option<Vec<u8>>> {
     }
     let source = module.protos.first().and_then(|main| main.source);
     let Some(name) = source.and_then(|id| module.strings.get(id.0 as usize)) else {
-        return Err(Problem::input(format!("{} does not say what it was compiled from", file.name)));
+        return Err(Problem::input(format!(
+            "{} does not say what it was compiled from",
+            file.name
+        )));
     };
     let Some(path) = name.strip_prefix(b"@") else {
         return match name.strip_prefix(b"=") {

@@ -25,7 +25,9 @@ const PLAIN: &str = "\x1b[0m";
 /// Whether standard error shows colours.
 fn coloured() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|v| !v.is_empty());
-    std::io::stderr().is_terminal() && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+    std::io::stderr().is_terminal()
+        && !set("NO_COLOR")
+        && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
 }
 
 /// Prints `vm: message`.
@@ -43,7 +45,11 @@ pub(crate) fn prompt_error(message: &[u8]) {
 fn print(prefix: &[u8], message: &[u8]) {
     let mut text = Vec::with_capacity(message.len() + 32);
     let colour = coloured();
-    let first_line = if prefix.is_empty() { message.split(|&b| b == b'\n').next().unwrap_or(b"") } else { prefix };
+    let first_line = if prefix.is_empty() {
+        message.split(|&b| b == b'\n').next().unwrap_or(b"")
+    } else {
+        prefix
+    };
     if colour {
         text.extend_from_slice(RED.as_bytes());
     }
@@ -51,7 +57,11 @@ fn print(prefix: &[u8], message: &[u8]) {
     if colour {
         text.extend_from_slice(PLAIN.as_bytes());
     }
-    text.extend_from_slice(if prefix.is_empty() { &message[first_line.len()..] } else { message });
+    text.extend_from_slice(if prefix.is_empty() {
+        &message[first_line.len()..]
+    } else {
+        message
+    });
     if !text.ends_with(b"\n") {
         text.push(b'\n');
     }
@@ -66,17 +76,33 @@ pub(crate) fn snippet(source: &[u8], offset: usize, len: usize, line: u32) -> St
     let paint = |code: &'static str| if colour { code } else { "" };
     let offset = offset.min(source.len());
     let is_break = |b: &u8| matches!(b, b'\n' | b'\r');
-    let start = source[..offset].iter().rposition(is_break).map_or(0, |i| i + 1);
-    let end = source[offset..].iter().position(is_break).map_or(source.len(), |i| offset + i);
+    let start = source[..offset]
+        .iter()
+        .rposition(is_break)
+        .map_or(0, |i| i + 1);
+    let end = source[offset..]
+        .iter()
+        .position(is_break)
+        .map_or(source.len(), |i| offset + i);
     let before = shown(&source[start..offset]);
     let marked_end = (offset + len.max(1)).min(end);
-    let marked = shown(&source[offset..marked_end]).chars().count().clamp(1, WIDTH - BEFORE);
+    let marked = shown(&source[offset..marked_end])
+        .chars()
+        .count()
+        .clamp(1, WIDTH - BEFORE);
     let after = shown(&source[offset..end]);
 
     let skip = before.chars().count().saturating_sub(BEFORE);
-    let mut text: String = if skip > 0 { "…".into() } else { String::new() };
+    let mut text: String = if skip > 0 {
+        "…".into()
+    } else {
+        String::new()
+    };
     text.extend(before.chars().skip(skip));
-    let pad: String = text.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    let pad: String = text
+        .chars()
+        .map(|c| if c == '\t' { '\t' } else { ' ' })
+        .collect();
     let room = WIDTH - before.chars().count().min(BEFORE);
     text.extend(after.chars().take(room));
     if after.chars().count() > room {
@@ -99,7 +125,15 @@ fn shown(bytes: &[u8]) -> Cow<'_, str> {
     if !text.chars().any(|c| c.is_control() && c != '\t') {
         return text;
     }
-    text.chars().map(|c| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -107,13 +141,24 @@ mod tests {
     use super::*;
 
     fn mark(source: &str, what: &str, line: u32) -> String {
-        snippet(source.as_bytes(), source.find(what).unwrap(), what.len(), line)
+        snippet(
+            source.as_bytes(),
+            source.find(what).unwrap(),
+            what.len(),
+            line,
+        )
     }
 
     #[test]
     fn the_place_is_marked() {
-        assert_eq!(mark("a\nlocal x == 3\nb", "==", 2), "  |\n2 | local x == 3\n  |         ^^");
-        assert_eq!(mark("\tif y", "y", 123), "    |\n123 | \tif y\n    | \t   ^");
+        assert_eq!(
+            mark("a\nlocal x == 3\nb", "==", 2),
+            "  |\n2 | local x == 3\n  |         ^^"
+        );
+        assert_eq!(
+            mark("\tif y", "y", 123),
+            "    |\n123 | \tif y\n    | \t   ^"
+        );
     }
 
     #[test]
@@ -125,7 +170,10 @@ mod tests {
 
     #[test]
     fn strange_bytes_and_long_lines() {
-        assert_eq!(snippet(b"\xff\x1b$", 2, 1, 1), "  |\n1 | \u{fffd}\u{fffd}$\n  |   ^");
+        assert_eq!(
+            snippet(b"\xff\x1b$", 2, 1, 1),
+            "  |\n1 | \u{fffd}\u{fffd}$\n  |   ^"
+        );
         let long = format!("{}${}", "a".repeat(5000), "b".repeat(5000));
         let text = mark(&long, "$", 1);
         let lines: Vec<&str> = text.lines().collect();

@@ -20,7 +20,8 @@ pub(crate) fn run(args: &RunArgs) -> Outcome<Status> {
     let main = session.load(module)?;
     let outcome = match session.call(main, &values) {
         Ok(End::Returned(_)) => Ok(SUCCESS),
-        Ok(End::Exit(status)) => Ok(status),
+        // Open files are written out, but no finalizer is called.
+        Ok(End::Exit(status)) => return Ok(status),
         Err(failure) => Err(Problem::script(failure.message())),
     };
     session.close();

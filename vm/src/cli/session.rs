@@ -63,12 +63,26 @@ impl Session {
             memory_limit: args.memory_limit.unwrap_or(usize::MAX),
             allow_bytecode: args.allow_bytecode,
         };
-        let mut vm = engine::new_vm(&config)
-            .map_err(|e| Problem::input(format!("no address space for a stack: {}", input::reason(&e))))?;
-        lib::open_all(&mut vm).map_err(|_| Problem::input("the memory limit is too small for the library"))?;
+        let mut vm = engine::new_vm(&config).map_err(|e| {
+            Problem::input(format!(
+                "no address space for a stack: {}",
+                input::reason(&e)
+            ))
+        })?;
+        let opened = lib::open_all(&mut vm);
+        if opened.is_err() || vm.heap.bytes > config.memory_limit {
+            return Err(Problem::input(
+                "the memory limit is too small for the library",
+            ));
+        }
         vm.lib.set_warnings(args.warnings);
         vm.heap.set_stress(stress.gc);
-        Ok(Session { vm, instructions: args.instruction_limit, time: args.time_limit, stress })
+        Ok(Session {
+            vm,
+            instructions: args.instruction_limit,
+            time: args.time_limit,
+            stress,
+        })
     }
 
     /// Sets the global `arg`: `words` from the program's name on, the words
@@ -80,7 +94,8 @@ impl Session {
         for (i, word) in words.iter().enumerate() {
             let value = vm.str_value(&os::bytes(word)).map_err(|_| no_memory())?;
             // SAFETY: the table was made above; nothing collects until a call.
-            unsafe { table::set_int(vm, arg, i as i64 - program as i64, value) }.map_err(refused)?;
+            unsafe { table::set_int(vm, arg, i as i64 - program as i64, value) }
+                .map_err(refused)?;
         }
         let name = vm.str_value(b"arg").map_err(|_| no_memory())?;
         let globals = vm.globals;
@@ -90,7 +105,10 @@ impl Session {
 
     /// These words as strings.
     pub(crate) fn strings(&mut self, words: &[OsString]) -> Outcome<Vec<Value>> {
-        words.iter().map(|word| self.vm.str_value(&os::bytes(word)).map_err(|_| no_memory())).collect()
+        words
+            .iter()
+            .map(|word| self.vm.str_value(&os::bytes(word)).map_err(|_| no_memory()))
+            .collect()
     }
 
     /// The main function of a verified module.
@@ -107,15 +125,24 @@ impl Session {
             // A deadline beyond the end of time is none.
             self.vm
                 .set_deadline(Instant::now().checked_add(time))
-                .map_err(|e| Failure::Error(format!("no thread to watch the time: {}", input::reason(&e)).into()))?;
+                .map_err(|e| {
+                    Failure::Error(
+                        format!("no thread to watch the time: {}", input::reason(&e)).into(),
+                    )
+                })?;
         }
         self.vm.last_traceback = None;
         let result = match engine::call(&mut self.vm, f, args) {
             Ok(results) => Ok(End::Returned(engine::take_results(&mut self.vm, results))),
             Err(e) => self.failed(e),
         };
-        self.vm.lib.flush();
-        result
+        match self.vm.lib.std[1].flush() {
+            // The script's own failure comes first.
+            Err(e) if result.is_ok() => Err(Failure::Error(
+                format!("cannot write standard output: {}", input::reason(&e)).into(),
+            )),
+            _ => result,
+        }
     }
 
     fn failed(&mut self, error: Error) -> Result<End, Failure> {
@@ -125,7 +152,9 @@ impl Session {
                 let traceback = self.vm.last_traceback.take();
                 let mut message = engine::message_of(&mut self.vm, value);
                 // An object that has words of its own gets no traceback, as in `lua`.
-                let plain = value.is_str() || value.is_number() || message.starts_with(b"(error object is a ");
+                let plain = value.is_str()
+                    || value.is_number()
+                    || message.starts_with(b"(error object is a ");
                 if let Some(traceback) = traceback.filter(|_| plain) {
                     message.push(b'\n');
                     message.extend_from_slice(&traceback);
@@ -136,7 +165,9 @@ impl Session {
             Cause::Memory if self.vm.heap.limit != usize::MAX => Failure::Limit(Limit::Memory),
             Cause::Memory => Failure::Error(b"not enough memory".to_vec()),
             Cause::Limit(limit) => Failure::Limit(limit),
-            Cause::Close => Failure::Error(b"the main program was closed like a coroutine".to_vec()),
+            Cause::Close => {
+                Failure::Error(b"the main program was closed like a coroutine".to_vec())
+            }
             Cause::Panic(payload) => std::panic::resume_unwind(payload),
         };
         Err(failure)

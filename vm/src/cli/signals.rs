@@ -17,7 +17,11 @@ mod unix {
     /// A write found nobody at the other end. If that was standard output
     /// there is no point in going on; of any other the script is told.
     extern "C" fn on_closed_pipe(_: libc::c_int) {
-        let mut out = libc::pollfd { fd: 1, events: libc::POLLOUT, revents: 0 };
+        let mut out = libc::pollfd {
+            fd: 1,
+            events: libc::POLLOUT,
+            revents: 0,
+        };
         // SAFETY: `poll` and `_exit` may be called in a signal handler; `out`
         // is one valid entry, and the interrupted code's `errno` is restored.
         unsafe {
@@ -70,20 +74,22 @@ mod unix {
             // Threads made later inherit the mask, children get a fresh one.
             libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
         }
-        std::thread::Builder::new().name("strata-ctrl-c".into()).spawn(move || {
-            loop {
-                let mut signal = 0;
-                // SAFETY: `set` is initialised, `signal` may be written.
-                if unsafe { libc::sigwait(&raw const set, &raw mut signal) } != 0 {
-                    return;
+        std::thread::Builder::new()
+            .name("strata-ctrl-c".into())
+            .spawn(move || {
+                loop {
+                    let mut signal = 0;
+                    // SAFETY: `set` is initialised, `signal` may be written.
+                    if unsafe { libc::sigwait(&raw const set, &raw mut signal) } != 0 {
+                        return;
+                    }
+                    if PENDING.swap(true, Ordering::Relaxed) {
+                        // SAFETY: ends the process at once; nothing is unwound.
+                        unsafe { libc::_exit(INTERRUPTED) };
+                    }
+                    interrupter.interrupt();
                 }
-                if PENDING.swap(true, Ordering::Relaxed) {
-                    // SAFETY: ends the process at once; nothing is unwound.
-                    unsafe { libc::_exit(INTERRUPTED) };
-                }
-                interrupter.interrupt();
-            }
-        })?;
+            })?;
         Ok(())
     }
 

@@ -24,13 +24,22 @@ pub(crate) fn from_env() -> Outcome<Stress> {
     let Some(value) = std::env::var_os("STRATA_STRESS") else {
         return Ok(Stress::default());
     };
-    let value = value.into_string().map_err(|_| Problem::input("STRATA_STRESS is not UTF-8"))?;
+    let value = value
+        .into_string()
+        .map_err(|_| Problem::input("STRATA_STRESS is not UTF-8"))?;
     parse(&value).map_err(|e| Problem::input(format!("STRATA_STRESS: {e}; this build has {MODES}")))
 }
 
 fn parse(list: &str) -> Result<Stress, String> {
-    let mut stress = Stress { list: list.to_string(), ..Stress::default() };
-    for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+    let mut stress = Stress {
+        list: list.to_string(),
+        ..Stress::default()
+    };
+    for item in list
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+    {
         let (mode, argument) = item.split_once(['=', ':']).unwrap_or((item, ""));
         match (mode, argument) {
             // Collections happen at polls only, so that both mean the same.

@@ -9,19 +9,24 @@ use std::time::Duration;
 
 /// A number of bytes.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
-    const HELP: &str = "a size is a number of bytes, or a number with a unit such as 64k, 200M or 1GiB";
+    const HELP: &str =
+        "a size is a number of bytes, or a number with a unit such as 64k, 200M or 1GiB";
     let (number, unit) = split(text, HELP)?;
-    let unit = unit.to_ascii_lowercase();
-    let power = |letter: &str| "kmgt".find(letter).map(|i| i as u32 + 1);
-    let factor = match unit.as_str() {
-        "" | "b" => Some(1),
-        u => match u.split_at(1) {
-            (letter, "" | "ib") => power(letter).map(|p| 1u64 << (10 * p)),
-            (letter, "b") => power(letter).map(|p| 1000u64.pow(p)),
-            _ => None,
-        },
+    let lower = unit.to_ascii_lowercase();
+    let mut rest = lower.chars();
+    let power = rest
+        .next()
+        .and_then(|letter| "kmgt".find(letter))
+        .map(|i| i as u32 + 1);
+    let factor = match (power, rest.as_str()) {
+        (None, _) if matches!(lower.as_str(), "" | "b") => Some(1),
+        (Some(power), "" | "ib") => Some(1u64 << (10 * power)),
+        (Some(power), "b") => Some(1000u64.pow(power)),
+        _ => None,
     };
-    let bytes = number.times(factor.ok_or_else(|| unknown(&unit, HELP))?).ok_or("the size is too large")?;
+    let bytes = number
+        .times(factor.ok_or_else(|| unknown(unit, HELP))?)
+        .ok_or("the size is too large")?;
     usize::try_from(bytes).map_err(|_| "the size is too large".to_string())
 }
 
@@ -36,7 +41,9 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
         "g" => 1_000_000_000,
         _ => return Err(unknown(unit, HELP)),
     };
-    number.times(factor).ok_or_else(|| "the count is too large".to_string())
+    number
+        .times(factor)
+        .ok_or_else(|| "the count is too large".to_string())
 }
 
 /// A span of time.
@@ -53,7 +60,9 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         "" => return Err(format!("the unit is missing: write {text}s or {text}ms")),
         _ => return Err(unknown(unit, HELP)),
     };
-    Ok(Duration::from_nanos(number.times(nanos).ok_or("the time is too long")?))
+    Ok(Duration::from_nanos(
+        number.times(nanos).ok_or("the time is too long")?,
+    ))
 }
 
 fn unknown(unit: &str, help: &str) -> String {
@@ -77,7 +86,9 @@ impl Number {
 /// The number and the unit after it.
 fn split<'t>(text: &'t str, help: &str) -> Result<(Number, &'t str), String> {
     let text = text.trim();
-    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_')).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let number: String = number.chars().filter(|&c| c != '_').collect();
     let (whole, fraction) = number.split_once('.').unwrap_or((&number, ""));
@@ -86,7 +97,13 @@ fn split<'t>(text: &'t str, help: &str) -> Result<(Number, &'t str), String> {
         return Err(help.to_string());
     }
     let digits = digits.parse().map_err(|_| help.to_string())?;
-    Ok((Number { digits, decimals: fraction.len() as u32 }, unit.trim_start()))
+    Ok((
+        Number {
+            digits,
+            decimals: fraction.len() as u32,
+        },
+        unit.trim_start(),
+    ))
 }
 
 #[cfg(test)]
@@ -110,7 +127,20 @@ mod tests {
         ] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
-        for text in ["", "M", "-1", "1X", "1.2.3", "1e9", "99999999999T", "1iB", "0x10", "١", "1Mé"] {
+        for text in [
+            "",
+            "M",
+            "-1",
+            "1X",
+            "1.2.3",
+            "1e9",
+            "99999999999T",
+            "1iB",
+            "0x10",
+            "١",
+            "1Mé",
+            "1é",
+        ] {
             assert!(size(text).is_err(), "{text}");
         }
     }
@@ -130,7 +160,10 @@ mod tests {
         assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
-        assert_eq!(duration("5"), Err("the unit is missing: write 5s or 5ms".into()));
+        assert_eq!(
+            duration("5"),
+            Err("the unit is missing: write 5s or 5ms".into())
+        );
         assert!(duration("5 parsecs").is_err());
         assert!(duration("99999999999h").is_err());
     }

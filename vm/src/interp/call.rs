@@ -72,7 +72,7 @@ slow_handler! {
         let mut base = base;
         if (*vm).heap.poll.load(Ordering::Relaxed) != 0 {
             save(vm, pc, base);
-            (*vm).top = end.max(frame_end(base));
+            (*vm).top = end;
             if let Err(e) = poll::safepoint(&mut *vm) {
                 return raise::raise(vm, e);
             }
@@ -116,7 +116,7 @@ slow_handler! {
         save(vm, pc, base);
         let (mut base, mut f, mut new) = (base, f, new);
         if (*vm).heap.poll.load(Ordering::Relaxed) != 0 {
-            (*vm).top = end.max(frame_end(base));
+            (*vm).top = end;
             if let Err(e) = poll::safepoint(&mut *vm) {
                 return raise::raise(vm, e);
             }

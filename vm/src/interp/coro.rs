@@ -71,9 +71,15 @@ pub(super) unsafe fn resume(vm: *mut Vm, at: usize) -> usize {
             return call::enter(vm, new, n);
         }
         let yielder = (*vm).base;
-        let link = read_link(yielder);
-        std::ptr::copy_nonoverlapping(args, yielder, n);
-        ret::deliver(vm, yielder, link, yielder, n)
+        let (f, link) = (*yielder.sub(2), read_link(yielder));
+        std::ptr::copy_nonoverlapping(args, yielder.sub(2), n);
+        if (*vm).hooked
+            && let Err(e) = instrument::native_return_hook(&mut *vm, f, link, n)
+        {
+            return raise::raise(vm, e);
+        }
+        let yielder = (*vm).base;
+        ret::deliver(vm, yielder, link, yielder.sub(2), n)
     }
 }
 

@@ -93,6 +93,16 @@ slow_handler! {
     }
 }
 
+slow_handler! {
+    /// Like [`barrier`], for a table whose array part was given
+    /// `heap.stored`: a big one need not be scanned again as a whole.
+    #[cold]
+    barrier_stored(pc, base, vm, object, k) {
+        (*vm).heap.barrier_stored(object as *mut strata_runtime::object::GcHeader);
+        next(vm, pc, base)
+    }
+}
+
 handler! {
     not(pc, base, vm, i, k) {
         let falsy = (*rb(base, i)).tag < tag::TRUE;

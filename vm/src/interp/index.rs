@@ -151,7 +151,8 @@ macro_rules! store_element {
                     *(*$t).arr.add(n as usize) = (*$v).payload;
                     *place = (*$v).tag;
                     if (*$t).hdr.mark == color::BLACK && (*$v).is_gc() {
-                        return handlers::barrier($pc, $base, $vm, $t as u64, $k);
+                        (*$vm).heap.stored = (*$v).as_gc();
+                        return handlers::barrier_stored($pc, $base, $vm, $t as u64, $k);
                     }
                     return dispatch($pc, $base, $vm, $k);
                 }
@@ -174,7 +175,8 @@ macro_rules! store_element {
                 *(*$t).arr_tags.add(n as usize) = (*$v).tag;
                 (*$t).arr_len = n as u32 + 1;
                 if (*$t).hdr.mark == color::BLACK && (*$v).is_gc() {
-                    return handlers::barrier($pc, $base, $vm, $t as u64, $k);
+                    (*$vm).heap.stored = (*$v).as_gc();
+                        return handlers::barrier_stored($pc, $base, $vm, $t as u64, $k);
                 }
                 return dispatch($pc, $base, $vm, $k);
             }

@@ -5,6 +5,7 @@
 use super::*;
 use strata_runtime::error::Limit;
 use strata_runtime::frame::{Link, read_link};
+use strata_runtime::native::cont;
 use strata_runtime::thread::SLACK;
 use strata_runtime::value::tag;
 use strata_spec::Op;
@@ -25,6 +26,7 @@ pub(crate) fn instrument(vm: &mut Vm) {
     // SAFETY: `cur` is the live running thread.
     let mask = unsafe { (*vm.cur).hook.mask };
     vm.hooked = mask & (event::CALL | event::RETURN) != 0;
+    data(vm).last_hooked = (usize::MAX, 0);
     if mask != 0 || vm.limits.instructions.is_some() {
         vm.dispatch.fill(instrumented as *const ());
     } else {
@@ -111,8 +113,12 @@ unsafe fn events(vm: &mut Vm, pc: *const Insn, base: *mut Value, i: u64, k: *con
                 call_hook(vm, b"line", None, (0, 0))?;
             }
         }
-        let is_return =
-            matches!(Insn(i).op(), Some(Op::Return | Op::Return0 | Op::Return1 | Op::ReturnClose));
+        let is_return = match Insn(i).op() {
+            Some(Op::Return | Op::Return0 | Op::Return1) => true,
+            // It runs again after each variable it closes: the last time counts.
+            Some(Op::ReturnClose) => (*cur).tbc.last().is_none_or(|slot| (*slot as usize) < at),
+            _ => false,
+        };
         if mask & event::RETURN != 0 && is_return {
             let base = vm.base;
             let (first, n) = ret::results(vm, base, i);
@@ -146,7 +152,7 @@ unsafe fn call_hook(vm: &mut Vm, what: &[u8], line: Option<u32>, transfer: (i64,
         put(slot.add(3), line.map_or(strata_runtime::value::NIL, |l| Value::int(i64::from(l))));
         (*thread).hook.inside = true;
         (*thread).hook.transfer = (transfer.0 as u32, transfer.1 as u32);
-        let outcome = call_host(vm, base, at, 2);
+        let outcome = call_host_as(vm, base, at, 2, cont::HOOK);
         (*thread).hook.inside = false;
         (*thread).hook.transfer = (0, 0);
         vm.top = vm.stack.add(top);

@@ -17,13 +17,34 @@ unsafe fn polls(vm: *mut Vm) -> bool {
     unsafe { (*vm).heap.poll.load(Ordering::Relaxed) != 0 }
 }
 
+/// First slot above the registers that are live at a loop instruction: what
+/// its target declares as defined, and the loop's own registers. What lies
+/// above is dead, and would only keep garbage alive.
+unsafe fn live_end(pc: *const Insn, base: *mut Value, i: u64, k: *const Value) -> *mut Value {
+    // SAFETY: as for handlers: the target is an instruction of the prototype.
+    unsafe {
+        let proto = proto_of(k);
+        let target = pc.offset(jump(i)).offset_from((*proto).code) as u32;
+        let blocks = &(*proto).spec().blocks;
+        let defined = match blocks.binary_search_by_key(&target, |b| b.pc) {
+            Ok(n) => usize::from(blocks[n].defined),
+            Err(_) => usize::from((*proto).regs),
+        };
+        let own = match Insn(i).op() {
+            Some(strata_spec::Op::Loop) | None => 0,
+            _ => usize::from(Insn(i).a()) + 5,
+        };
+        base.add(defined.max(own).min(usize::from((*proto).regs)))
+    }
+}
+
 slow_handler! {
     /// Looks at the poll word, then runs the loop instruction before `pc`
     /// without polling again.
     #[cold]
     poll_loop(pc, base, vm, i, k) {
         save(vm, pc, base);
-        (*vm).top = frame_end(base);
+        (*vm).top = live_end(pc, base, i, k);
         if let Err(e) = poll::safepoint(&mut *vm) {
             return raise::raise(vm, e);
         }

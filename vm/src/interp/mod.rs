@@ -295,6 +295,16 @@ unsafe fn run(vm: *mut Vm, mut status: usize) -> usize {
 /// after it; `base` is the base of the host function's frame that calls, or
 /// 0 when the call comes from outside.
 pub(crate) unsafe fn call_host(vm: &mut Vm, base: usize, func: usize, n: usize) -> Result<usize> {
+    // SAFETY: as for the caller.
+    unsafe { call_host_as(vm, base, func, n, 0) }
+}
+
+/// Like [`call_host`]; `role` in the link tells tracebacks what the call is
+/// for: a hook, a finalizer, or 0.
+///
+/// # Safety
+/// As for [`call_host`].
+unsafe fn call_host_as(vm: &mut Vm, base: usize, func: usize, n: usize, role: u16) -> Result<usize> {
     // SAFETY: the caller vouches for the slots. Frames above `func` are gone
     // when the interpreter is left, so the saved registers are true again.
     unsafe {
@@ -314,7 +324,7 @@ pub(crate) unsafe fn call_host(vm: &mut Vm, base: usize, func: usize, n: usize) 
         (*thread).host_calls += 1;
         let fb = vm.stack.add(func + 2);
         let delta = if base == 0 { 0 } else { func + 2 - base };
-        write_link(fb, link_word(HOST, 0, delta as u32), pc);
+        write_link(fb, link_word(HOST, role, delta as u32), pc);
         vm.base = if base == 0 { std::ptr::null_mut() } else { vm.stack.add(base) };
         let status = call::enter(vm, fb, n);
         let status = run(vm, status);

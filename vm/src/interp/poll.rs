@@ -6,6 +6,7 @@ use super::*;
 use std::sync::atomic::Ordering;
 use strata_runtime::heap::{self, poll};
 use strata_runtime::metatable::{Event, metamethod};
+use strata_runtime::native::cont;
 
 /// Collects, calls finalizers and checks limits, as the poll word asks.
 ///
@@ -50,7 +51,9 @@ pub(crate) fn finalize(vm: &mut Vm, base: usize) -> Result<()> {
             let at = vm.stack.add(top);
             put(at, h);
             put(at.add(2), object);
-            let outcome = call_host(vm, base, top, 1);
+            vm.heap.finalizing += 1;
+            let outcome = call_host_as(vm, base, top, 1, cont::FINALIZER);
+            vm.heap.finalizing -= 1;
             vm.top = vm.stack.add(top);
             outcome
         };

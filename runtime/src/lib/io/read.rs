@@ -6,6 +6,7 @@
 
 use super::stream::Stream;
 use crate::error::Result;
+use crate::lib::shared::append;
 use crate::native::Cx;
 use crate::text::{ctype, number};
 use crate::value::{NIL, Value, tag};
@@ -110,18 +111,12 @@ pub(in crate::lib) fn collect(
             break;
         }
         let n = ahead.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        text.extend_from_slice(&ahead[..n]);
+        append(cx.vm, text, &ahead[..n])?;
         stream.take(n);
         left -= n as u64;
-        grown(cx, text, n)?;
+        cx.vm.tick(n as u64 / 8)?;
     }
     Ok(Ok(()))
-}
-
-/// Charges `n` more bytes in `text` against the limits.
-fn grown(cx: &mut Cx<'_>, text: &[u8], n: usize) -> Result<()> {
-    cx.vm.heap.check(text.len())?;
-    cx.vm.tick(n as u64 / 8)
 }
 
 /// The next line, with its end if `keep_end`; nil at the end of the stream.
@@ -140,7 +135,7 @@ fn line(cx: &mut Cx<'_>, stream: &mut Stream, keep_end: bool) -> Got<Value> {
             stream.take(n);
             return Ok(Ok(v));
         }
-        text.extend_from_slice(part);
+        append(cx.vm, &mut text, part)?;
         stream.take(n);
         if end.is_some() {
             break;
@@ -151,7 +146,7 @@ fn line(cx: &mut Cx<'_>, stream: &mut Stream, keep_end: bool) -> Got<Value> {
             }
             break;
         }
-        grown(cx, &text, n)?;
+        cx.vm.tick(n as u64 / 8)?;
     }
     Ok(Ok(cx.vm.str_value(&text)?))
 }

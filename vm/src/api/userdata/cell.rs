@@ -6,7 +6,7 @@
 //! has them all, which only that thread can change to "none".
 
 use crate::api::error::{Error, Result};
-use crate::api::handle::{Deferred, Locked};
+use crate::api::handle::Locked;
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -31,7 +31,11 @@ fn this_thread() -> usize {
 
 impl<T> UserCell<T> {
     pub(crate) fn new(value: T) -> UserCell<T> {
-        UserCell { state: AtomicIsize::new(0), thread: AtomicUsize::new(0), value: UnsafeCell::new(Some(value)) }
+        UserCell {
+            state: AtomicIsize::new(0),
+            thread: AtomicUsize::new(0),
+            value: UnsafeCell::new(Some(value)),
+        }
     }
 
     /// Takes a shared borrow. The caller has the VM's lock.
@@ -62,7 +66,10 @@ impl<T> UserCell<T> {
     /// Takes the mutable borrow. The caller has the VM's lock.
     #[inline]
     fn lock(&self) -> Result<()> {
-        match self.state.compare_exchange(0, MUTABLE, Ordering::Acquire, Ordering::Relaxed) {
+        match self
+            .state
+            .compare_exchange(0, MUTABLE, Ordering::Acquire, Ordering::Relaxed)
+        {
             Ok(_) => {}
             Err(MUTABLE) => return Err(Error::UserData("is already mutably borrowed")),
             Err(_) => return Err(Error::UserData("is already borrowed")),
@@ -105,18 +112,24 @@ pub struct UserDataRefMut<T: Send + 'static> {
 impl<T: Send + 'static> UserDataRef<T> {
     /// Borrows. The caller has the VM's lock.
     #[inline]
-    pub(crate) fn new(cell: &Deferred<UserCell<T>>) -> Result<UserDataRef<T>> {
-        cell.share()?;
-        Ok(UserDataRef { cell: cell.pointer(), stays: PhantomData })
+    pub(crate) fn new(cell: Arc<Locked<UserCell<T>>>) -> Result<UserDataRef<T>> {
+        cell.0.share()?;
+        Ok(UserDataRef {
+            cell,
+            stays: PhantomData,
+        })
     }
 }
 
 impl<T: Send + 'static> UserDataRefMut<T> {
     /// Borrows. The caller has the VM's lock.
     #[inline]
-    pub(crate) fn new(cell: &Deferred<UserCell<T>>) -> Result<UserDataRefMut<T>> {
-        cell.lock()?;
-        Ok(UserDataRefMut { cell: cell.pointer(), stays: PhantomData })
+    pub(crate) fn new(cell: Arc<Locked<UserCell<T>>>) -> Result<UserDataRefMut<T>> {
+        cell.0.lock()?;
+        Ok(UserDataRefMut {
+            cell,
+            stays: PhantomData,
+        })
     }
 }
 

@@ -241,12 +241,16 @@ impl<T> Registry<'_, T> {
     }
 }
 
-/// A failed borrow of the value of a method call, as an argument error if the
-/// value is no such userdata.
+/// The error of a method call whose object is no such userdata.
 #[cold]
 fn bad_self(e: Error) -> Error {
     match e {
-        Error::FromLua { .. } => Error::BadArgument { at: None, function: None, position: 1, cause: Arc::new(e) },
+        Error::FromLua { .. } => Error::BadArgument {
+            at: None,
+            function: None,
+            position: 1,
+            cause: Arc::new(e),
+        },
         other => other,
     }
 }
@@ -260,9 +264,9 @@ where
     R: IntoLuaMulti,
 {
     host(lua, move |cx: &mut Access<'_>, slots: Slots| {
-        let this = slots.get(0, cx);
+        let cell = cell_of(slots.get(0, cx)).map_err(bad_self)?;
         let args = A::from_slots(slots.skip(1), 2, cx)?;
-        let this = cell_of(this).and_then(UserDataRef::new).map_err(bad_self)?;
+        let this = UserDataRef::new(cell)?;
         let results = m(cx.lua(), &this, args)?;
         results.push_all(cx)
     })
@@ -278,10 +282,12 @@ where
 {
     let m = RefCell::new(m);
     host(lua, move |cx: &mut Access<'_>, slots: Slots| {
-        let this = slots.get(0, cx);
+        let cell = cell_of(slots.get(0, cx)).map_err(bad_self)?;
         let args = A::from_slots(slots.skip(1), 2, cx)?;
-        let mut this = cell_of(this).and_then(UserDataRefMut::new).map_err(bad_self)?;
-        let mut m = m.try_borrow_mut().map_err(|_| Error::RecursiveMutCallback)?;
+        let mut this = UserDataRefMut::new(cell)?;
+        let mut m = m
+            .try_borrow_mut()
+            .map_err(|_| Error::RecursiveMutCallback)?;
         let results = m(cx.lua(), &mut this, args)?;
         drop((this, m));
         results.push_all(cx)
@@ -364,7 +370,11 @@ impl<T: Send + 'static> UserDataFields<T> for Registry<'_, T> {
         M: Fn(&Lua, &T) -> Result<R> + Send + 'static,
         R: IntoLua,
     {
-        self.add_host(List::Getters, name, method(self.lua, move |lua, this, ()| m(lua, this)));
+        self.add_host(
+            List::Getters,
+            name,
+            method(self.lua, move |lua, this, ()| m(lua, this)),
+        );
     }
 
     fn add_field_method_set<M, A>(&mut self, name: impl Into<String>, mut m: M)
@@ -372,7 +382,11 @@ impl<T: Send + 'static> UserDataFields<T> for Registry<'_, T> {
         M: FnMut(&Lua, &mut T, A) -> Result<()> + Send + 'static,
         A: crate::api::convert::FromLua,
     {
-        self.add_host(List::Setters, name, method_mut(self.lua, move |lua, this, v: A| m(lua, this, v)));
+        self.add_host(
+            List::Setters,
+            name,
+            method_mut(self.lua, move |lua, this, v: A| m(lua, this, v)),
+        );
     }
 
     fn add_meta_field<V: IntoLua + 'static>(&mut self, name: impl Into<String>, value: V) {
@@ -405,7 +419,14 @@ fn build<T: UserData + Send + 'static>(lua: &Lua) -> Result<Table> {
     };
     T::add_fields(&mut registry);
     T::add_methods(&mut registry);
-    let Registry { members, getters, setters, meta: own, error, .. } = registry;
+    let Registry {
+        members,
+        getters,
+        setters,
+        meta: own,
+        error,
+        ..
+    } = registry;
     if let Some(e) = error {
         return Err(e);
     }
@@ -428,12 +449,18 @@ fn build<T: UserData + Send + 'static>(lua: &Lua) -> Result<Table> {
     if getters.is_nil() && index.is_nil() {
         meta.raw_set("__index", members)?;
     } else {
-        meta.raw_set("__index", native(lua, index_fields, "index", [getters, members, index])?)?;
+        meta.raw_set(
+            "__index",
+            native(lua, index_fields, "index", [getters, members, index])?,
+        )?;
     }
     if setters.is_nil() {
         meta.raw_set("__newindex", newindex)?;
     } else {
-        meta.raw_set("__newindex", native(lua, set_fields, "newindex", [setters, newindex, Value::Nil])?)?;
+        meta.raw_set(
+            "__newindex",
+            native(lua, set_fields, "newindex", [setters, newindex, Value::Nil])?,
+        )?;
     }
     Ok(meta)
 }

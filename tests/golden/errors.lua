@@ -1,0 +1,25 @@
+-- Errors with names and positions, handlers, rethrow, levels.
+local t = {}
+local function try(f, ...) print(select(2, pcall(f, ...))) end
+try(function() return t.x.y end)
+try(function() return undefinedfunction() end)
+try(function() return t:method() end)
+try(function() return 1 + {} end)
+try(function() return "a" < 1 end)
+try(function() return #5 end)
+try(function() t[nil] = 1 end)
+try(function() return 2 ^ 53 | 1.5 end)
+try(function() return 1 // 0 end)
+try(function() error() end)
+try(function() error("level 2", 2) end)
+try(function() error(setmetatable({}, { __tostring = function() return "custom" end })) end)
+try(string.rep)
+try(setmetatable, 1, 2)
+print(xpcall(function() error("deep", 0) end, function(m) return "handled " .. m end))
+print(xpcall(function() local x = nil; x() end, function(m) error("again") end))
+print(pcall(pcall), pcall(error), select("#", pcall(error, nil)))
+print(pcall(function() local ok, e = pcall(error, "inner", 0) error("outer " .. e, 0) end))
+local function recurse(n) return 1 + recurse(n + 1) end
+print((select(2, pcall(recurse, 1)):gsub("%(.*", "")))
+print(load("x = = 1"), load("return 1 +", "=chunk"), pcall(load("return ...", "=c"), 5))
+print(assert(1, 2), pcall(assert, false, "msg"), pcall(assert, nil))

@@ -1,0 +1,706 @@
+//! The `vm` command as its users see it: output, errors, exit statuses,
+//! limits. Needs the feature `cli`.
+#![cfg(feature = "cli")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A folder of its own for each test, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("strata-cli-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    /// Writes a file; returns the folder for chaining.
+    fn file(&self, name: &str, text: impl AsRef<[u8]>) -> &Folder {
+        std::fs::write(self.0.join(name), text).unwrap();
+        self
+    }
+
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.0.join(name)).unwrap()
+    }
+
+    /// `vm` in this folder, with nothing in its environment that matters.
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = vm();
+        command.current_dir(&self.0).args(args);
+        command
+    }
+
+    fn vm(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn vm() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vm"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("STRATA_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("STRATA_HISTORY", "").stdin(Stdio::null());
+    command
+}
+
+/// `command` with this standard input.
+fn feed(mut command: Command, input: &str) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that ends early doesn't read it all.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+/// A script from standard input.
+fn script(options: &[&str], text: &str) -> Output {
+    let mut command = vm();
+    command.arg("run").args(options).arg("-");
+    feed(command, text)
+}
+
+#[track_caller]
+fn check(output: &Output, status: i32, stdout: &str, stderr: &str) {
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert_eq!(
+        (&*out, &*err, output.status.code()),
+        (stdout, stderr, Some(status))
+    );
+}
+
+/// The status is `status`, and standard error has each of `parts`.
+#[track_caller]
+fn check_error(output: &Output, status: i32, parts: &[&str]) {
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{err}");
+    for part in parts {
+        assert!(err.contains(part), "no {part:?} in:\n{err}");
+    }
+    assert!(!err.contains('\x1b'), "colours without a terminal:\n{err}");
+}
+
+// ---- running
+
+#[test]
+fn arguments_reach_the_script() {
+    let folder = Folder::new("arguments");
+    folder.file(
+        "a.lua",
+        "print(#arg, arg[0], arg[-1], ...) print(arg[-2] ~= nil, arg[-3])",
+    );
+    check(
+        &folder.vm(&["run", "a.lua", "x", "--jit=off", "-h", "-"]),
+        0,
+        "4\ta.lua\trun\tx\t--jit=off\t-h\t-\ntrue\tnil\n",
+        "",
+    );
+    folder.file("b.lua", "print(arg[-2], arg[-1], arg[0], select('#', ...))");
+    check(
+        &folder.vm(&["run", "--jit=off", "b.lua"]),
+        0,
+        "run\t--jit=off\tb.lua\t0\n",
+        "",
+    );
+}
+
+#[test]
+fn standard_input() {
+    check(&script(&[], "print(arg[0], 1 + 1)"), 0, "-\t2\n", "");
+    check(
+        &script(&[], "#!/usr/bin/vm\nprint(debug.getinfo(1).short_src)"),
+        0,
+        "stdin\n",
+        "",
+    );
+    check_error(
+        &script(&[], "x = = 1"),
+        2,
+        &["vm: stdin:1: unexpected symbol near '='\n"],
+    );
+}
+
+#[test]
+fn exit_statuses() {
+    check(&script(&[], ""), 0, "", "");
+    check(&script(&[], "io.write('a') os.exit(7)"), 7, "a", "");
+    check(&script(&[], "os.exit(true)"), 0, "", "");
+    check(&script(&[], "pcall(os.exit, false)"), 1, "", "");
+    check(
+        &script(&[], "coroutine.wrap(function() os.exit(3) end)()"),
+        3,
+        "",
+        "",
+    );
+    check_error(&script(&[], "error('x')"), 1, &["vm: stdin:1: x\n"]);
+    assert_eq!(vm().output().unwrap().status.code(), Some(2));
+    for usage in [
+        &["run"][..],
+        &["walk"],
+        &["run", "--no-such-option", "x"],
+        &["compile"],
+    ] {
+        assert_eq!(
+            vm().args(usage).output().unwrap().status.code(),
+            Some(2),
+            "{usage:?}"
+        );
+    }
+    assert_eq!(
+        vm().arg("--version").output().unwrap().status.code(),
+        Some(0)
+    );
+}
+
+#[test]
+fn files_are_written_out_at_the_end() {
+    let folder = Folder::new("files");
+    for (i, end) in ["", "os.exit(0)", "error('x')"].iter().enumerate() {
+        let name = format!("{i}.txt");
+        folder.file(
+            "w.lua",
+            format!("f = io.open('{name}', 'w') f:write('held') {end}"),
+        );
+        folder.vm(&["run", "w.lua"]);
+        assert_eq!(folder.bytes(&name), b"held", "{end}");
+    }
+    check(
+        &script(&[], "setmetatable({}, {__gc = function() print('gc') end})"),
+        0,
+        "gc\n",
+        "",
+    );
+}
+
+#[test]
+fn missing_files() {
+    check_error(
+        &vm().args(["run", "no-such.lua"]).output().unwrap(),
+        2,
+        &["vm: cannot open no-such.lua: No such file or directory\n"],
+    );
+    assert_eq!(
+        vm().args(["run", "/"]).output().unwrap().status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn a_closed_output_ends_the_program() {
+    let mut command = vm();
+    command
+        .args(["run", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"while true do print('y') end")
+        .unwrap();
+    check(&child.wait_with_output().unwrap(), 0, "", "");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_output_is_an_error() {
+    let full = || {
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    let folder = Folder::new("full");
+    folder.file("a.lua", "io.write('lost')");
+    for (args, status) in [(&["run", "a.lua"][..], 1), (&["disasm", "a.lua"], 2)] {
+        let output = folder.command(args).stdout(full()).output().unwrap();
+        check_error(
+            &output,
+            status,
+            &["vm: cannot write standard output: No space left on device\n"],
+        );
+    }
+}
+
+// ---- errors
+
+#[test]
+fn errors_have_tracebacks() {
+    let output = script(&[], "local function f()\n  error('boom')\nend\nf()");
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        err.starts_with(
+            "vm: stdin:2: boom\nstack traceback:\n\t[C]: in function 'error'\n\tstdin:2: in "
+        ),
+        "{err}"
+    );
+    check_error(
+        &script(&[], "error({})"),
+        1,
+        &["vm: (error object is a table value)\n"],
+    );
+    let own_words = "error(setmetatable({}, {__tostring = function() return 'own words' end}))";
+    check(&script(&[], own_words), 1, "", "vm: own words\n");
+    check_error(
+        &script(&[], "error()"),
+        1,
+        &["vm: (error object is a nil value)"],
+    );
+}
+
+#[test]
+fn syntax_errors_show_the_line() {
+    let folder = Folder::new("syntax");
+    folder.file(
+        "e.lua",
+        "#!shebang\nlocal a = 1\n\tlocal x = = 3 -- here\nreturn",
+    );
+    check(
+        &folder.vm(&["run", "e.lua"]),
+        2,
+        "",
+        "vm: e.lua:3: unexpected symbol near '='\n  |\n3 | \tlocal x = = 3 -- here\n  | \t          ^\n",
+    );
+    folder.file("eof.lua", "print(");
+    check(
+        &folder.vm(&["compile", "eof.lua"]),
+        2,
+        "",
+        "vm: eof.lua:1: unexpected symbol near <eof>\n  |\n1 | print(\n  |       ^\n",
+    );
+    folder.file("bytes.lua", b"x = \xff\xfe\x1b[31m");
+    check_error(&folder.vm(&["run", "bytes.lua"]), 2, &["bytes.lua:1:"]);
+}
+
+// ---- limits
+
+/// Runs a script that should be stopped by a deadline, and checks when it was.
+#[track_caller]
+fn check_deadline(text: &str) {
+    let limit = Duration::from_millis(100);
+    // Other processes may keep the machine busy: one prompt stop is proof.
+    let mut times = Vec::new();
+    for _ in 0..10 {
+        let start = Instant::now();
+        let output = script(&["--time-limit", "100ms"], text);
+        times.push(start.elapsed());
+        check(&output, 1, "", "vm: time limit reached\n");
+        assert!(start.elapsed() >= limit, "{text}: {times:?}");
+        // Ten for the limit, the rest for starting the process.
+        if start.elapsed() < limit + Duration::from_millis(25) {
+            return;
+        }
+    }
+    panic!("{text}: {times:?}");
+}
+
+#[test]
+fn deadlines_stop_scripts() {
+    check_deadline("while true do end");
+    check_deadline("while true do pcall(function() while true do end end) end");
+    check_deadline("string.find(string.rep('a', 100000), string.rep('.-', 12) .. 'b')");
+    check_deadline(
+        "local t = {} for i = 1, 1e5 do t[i] = i % 10 end while true do table.concat(t, ', ') end",
+    );
+    check_deadline(
+        "setmetatable({}, {__gc = function() while true do end end}) while true do collectgarbage() end",
+    );
+}
+
+#[test]
+fn finalizers_at_the_end_are_limited_too() {
+    let endless = "setmetatable({}, {__gc = function() while true do end end})";
+    for options in [["--time-limit", "50ms"], ["--instruction-limit", "100k"]] {
+        assert!(script(&options, endless).status.code().is_some());
+    }
+}
+
+#[test]
+fn instructions_are_limited() {
+    let output = script(
+        &["--instruction-limit", "1M"],
+        "pcall(function() while true do end end) print('no')",
+    );
+    check(&output, 1, "", "vm: instruction limit reached\n");
+    check(
+        &script(
+            &["--instruction-limit", "1M"],
+            "for i = 1, 1000 do end print('done')",
+        ),
+        0,
+        "done\n",
+        "",
+    );
+}
+
+#[test]
+fn memory_is_limited() {
+    let grow = "local t = {} for i = 1, 1e9 do t[i] = {i} end";
+    check(
+        &script(&["--memory-limit", "20M"], grow),
+        1,
+        "",
+        "vm: memory limit reached\n",
+    );
+    let double = "local s = 'x' pcall(function() while true do s = s .. s end end) print('no')";
+    check(
+        &script(&["--memory-limit", "20M"], double),
+        1,
+        "",
+        "vm: memory limit reached\n",
+    );
+    let start = Instant::now();
+    let output = script(
+        &["--memory-limit", "200M"],
+        "local s = string.rep('x', 1e10)",
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(start.elapsed() < Duration::from_secs(1));
+    check_error(
+        &script(&["--memory-limit", "1k"], ""),
+        2,
+        &["vm: the memory limit is too small"],
+    );
+}
+
+#[test]
+fn endless_recursion_is_an_error() {
+    check_error(
+        &script(&[], "local function f() return 1 + f() end f()"),
+        1,
+        &["stdin:1: stack overflow", "stack traceback:"],
+    );
+}
+
+#[test]
+fn limits_come_from_the_environment() {
+    let mut command = vm();
+    command
+        .env("STRATA_INSTRUCTION_LIMIT", "10k")
+        .args(["run", "-"]);
+    check(
+        &feed(command, "while true do end"),
+        1,
+        "",
+        "vm: instruction limit reached\n",
+    );
+    let mut command = vm();
+    command.env("STRATA_TIME_LIMIT", "soon").args(["run", "-"]);
+    check_error(&feed(command, ""), 2, &["a time is a number with a unit"]);
+    check_error(
+        &vm()
+            .args(["run", "--time-limit", "5", "x"])
+            .output()
+            .unwrap(),
+        2,
+        &["write 5s or 5ms"],
+    );
+    check_error(
+        &vm()
+            .args(["run", "--memory-limit", "5X", "x"])
+            .output()
+            .unwrap(),
+        2,
+        &["'X' is not a unit"],
+    );
+}
+
+#[test]
+fn stress_modes() {
+    let stress = |mode: &str, text: &str| {
+        let mut command = vm();
+        command.env("STRATA_STRESS", mode).args(["run", "-"]);
+        feed(command, text)
+    };
+    check(
+        &stress(
+            "gc=safepoint,seed=1",
+            "local t = {} for i = 1, 100 do t = {t, 'a' .. i} end print(t[2])",
+        ),
+        0,
+        "a100\n",
+        "",
+    );
+    check_error(
+        &stress("gc=safepoint", "error('x')"),
+        1,
+        &["replay: STRATA_STRESS=gc=safepoint,seed="],
+    );
+    check_error(
+        &stress("gc=never", ""),
+        2,
+        &["unknown argument in 'gc=never'"],
+    );
+    check_error(&stress("what", ""), 2, &["unknown mode 'what'"]);
+}
+
+// ---- bytecode
+
+#[test]
+fn compiled_programs_run() {
+    let folder = Folder::new("compile");
+    folder.file(
+        "p.lua",
+        "local function f(n) return n * 2 end\nprint(f(21), ...)\nerror('at the end')",
+    );
+    check(&folder.vm(&["compile", "p.lua"]), 0, "", "");
+    check_error(
+        &folder.vm(&["run", "p.bc", "a"]),
+        1,
+        &["vm: p.lua:3: at the end"],
+    );
+    assert_eq!(folder.vm(&["run", "p.bc", "a"]).stdout, b"42\ta\n");
+    check(
+        &folder.vm(&["compile", "--strip", "p.lua", "-o", "s.bc"]),
+        0,
+        "",
+        "",
+    );
+    assert!(folder.bytes("s.bc").len() < folder.bytes("p.bc").len());
+    assert_eq!(folder.vm(&["run", "s.bc"]).stdout, b"42\n");
+    assert_eq!(
+        folder.vm(&["compile", "p.lua", "-o", "-"]).stdout,
+        folder.bytes("p.bc")
+    );
+    check_error(&folder.vm(&["compile", "p.bc"]), 2, &["say where to write"]);
+    check_error(
+        &folder.vm(&["compile", "p.bc", "-o", "q.bc"]),
+        2,
+        &["p.bc is bytecode already"],
+    );
+    check_error(
+        &folder.vm(&["compile", "p.lua", "-o", "no/such/folder.bc"]),
+        2,
+        &["cannot write no/such/folder.bc: "],
+    );
+    check_error(&folder.vm(&["compile", "-"]), 2, &["-o OUT.bc"]);
+}
+
+#[test]
+fn damaged_bytecode_is_refused() {
+    let folder = Folder::new("damaged");
+    folder.file("p.lua", "for i = 1, 3 do print(i) end");
+    folder.vm(&["compile", "p.lua"]);
+    let whole = folder.bytes("p.bc");
+    for len in [1, 7, 23, 24, 60, whole.len() - 1] {
+        folder.file("t.bc", &whole[..len]);
+        check_error(
+            &folder.vm(&["run", "t.bc"]),
+            2,
+            &["vm: t.bc: malformed bytecode: section ", ", byte "],
+        );
+        assert_eq!(folder.vm(&["disasm", "t.bc"]).status.code(), Some(2));
+    }
+    let mut flipped = whole;
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 4;
+    folder.file("t.bc", &flipped);
+    check_error(
+        &folder.vm(&["run", "t.bc"]),
+        2,
+        &["checksum", "compile it again"],
+    );
+}
+
+#[test]
+fn unsafe_bytecode_is_refused() {
+    let folder = Folder::new("unsafe");
+    folder.file("u.asm", "strata 1\n.proto 0\n  .params 0\n  .vararg\n  .regs 1\n.code\n  varargprep 0\n  move r0 r200\n  return0\n.end\n");
+    check_error(
+        &folder.vm(&["asm", "u.asm"]),
+        2,
+        &[
+            "vm: u.asm: unsafe bytecode, not written: section ",
+            "(rule ",
+        ],
+    );
+    assert!(!folder.0.join("u.bc").exists());
+    let text = String::from_utf8(folder.bytes("u.asm")).unwrap();
+    let module = strata::spec::assemble(&text).unwrap();
+    folder.file("u.bc", strata::spec::write(&module));
+    check_error(
+        &folder.vm(&["run", "u.bc"]),
+        2,
+        &["u.bc: unsafe bytecode: ", "(rule ", "\nhelp: "],
+    );
+    let shown = folder.vm(&["disasm", "u.bc"]);
+    check_error(&shown, 2, &["will not run"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("r200"));
+}
+
+#[test]
+fn text_and_bytecode_round_trip() {
+    let folder = Folder::new("round-trip");
+    folder.file(
+        "p.lua",
+        "local t <const> = {1, 2.5, 'x'}\nfor k, v in ipairs(t) do\n  print(k, v)\nend\n",
+    );
+    folder.vm(&["compile", "p.lua"]);
+    check(&folder.vm(&["disasm", "p.bc", "-o", "p.asm"]), 0, "", "");
+    check(&folder.vm(&["asm", "p.asm", "-o", "q.bc"]), 0, "", "");
+    assert_eq!(folder.bytes("p.bc"), folder.bytes("q.bc"));
+    assert_eq!(
+        folder.vm(&["disasm", "p.lua"]).stdout,
+        folder.bytes("p.asm")
+    );
+    for file in ["p.lua", "p.bc"] {
+        let with_source = folder.vm(&["disasm", "--source", file]);
+        assert!(
+            String::from_utf8_lossy(&with_source.stdout).contains("for k, v in ipairs(t) do"),
+            "{file}"
+        );
+        folder.file("s.asm", &with_source.stdout);
+        check(&folder.vm(&["asm", "s.asm"]), 0, "", "");
+        assert_eq!(folder.bytes("p.bc"), folder.bytes("s.bc"));
+    }
+    std::fs::remove_file(folder.0.join("p.lua")).unwrap();
+    check_error(
+        &folder.vm(&["disasm", "--source", "p.bc"]),
+        2,
+        &["cannot open p.lua, from which p.bc was compiled"],
+    );
+    folder.file(
+        "bad.asm",
+        "strata 1\n.proto 0\n.code\n  frobnicate r1\n.end\n",
+    );
+    check_error(
+        &folder.vm(&["asm", "bad.asm"]),
+        2,
+        &[
+            "vm: bad.asm:4:3: expected ",
+            "\n4 |   frobnicate r1\n  |   ^\n",
+        ],
+    );
+}
+
+#[test]
+fn load_takes_bytecode_if_allowed() {
+    let text = "print(load(string.dump(function() return 5 end), 'x', 'b'))";
+    let refused = script(&[], text);
+    assert_eq!(refused.status.code(), Some(0));
+    assert!(refused.stdout.starts_with(b"nil\t"));
+    assert!(
+        script(&["--allow-bytecode"], text)
+            .stdout
+            .starts_with(b"function: ")
+    );
+    let mut command = vm();
+    command.env("STRATA_ALLOW_BYTECODE", "1").args(["run", "-"]);
+    assert!(feed(command, text).stdout.starts_with(b"function: "));
+}
+
+// ---- the rest
+
+fn repl(options: &[&str], text: &str) -> Output {
+    let mut command = vm();
+    command.arg("repl").args(options);
+    feed(command, text)
+}
+
+#[test]
+fn the_prompt_prints_values_and_goes_on_after_errors() {
+    check(
+        &repl(
+            &[],
+            "1 + 1\nx = 5\nx, 'a'\n\nfor i = 1, 2 do\n  print(i)\nend\n",
+        ),
+        0,
+        "2\n5\ta\n1\n2\n",
+        "",
+    );
+    let output = repl(&[], "error('q')\nlocal y = = 1\n7\nx = {");
+    assert_eq!(output.stdout, b"7\n");
+    check_error(
+        &output,
+        0,
+        &[
+            "stdin:1: q\nstack traceback:",
+            "stdin:1: unexpected symbol near '='\n  |\n",
+            "near <eof>",
+        ],
+    );
+    check(
+        &repl(&[], "io.read()\nthis line\nos.exit(4)\n"),
+        4,
+        "this line\n",
+        "",
+    );
+    check(
+        &repl(&[], "print = nil\n1\n"),
+        0,
+        "",
+        "error calling 'print' (attempt to call a nil value)\n",
+    );
+}
+
+#[test]
+fn the_prompt_survives_limits() {
+    let text = "while true do end\n'still here'\n";
+    check(
+        &repl(&["--instruction-limit", "100k"], text),
+        0,
+        "still here\n",
+        "instruction limit reached\n",
+    );
+    check(
+        &repl(&["--time-limit", "30ms"], text),
+        0,
+        "still here\n",
+        "time limit reached\n",
+    );
+}
+
+#[test]
+fn info_names_what_there_is() {
+    let output = vm().arg("info").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for part in [
+        env!("CARGO_PKG_VERSION"),
+        "bytecode format",
+        "interpreter",
+        "Cranelift",
+        "LLVM",
+        "1000000 slots",
+    ] {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn warnings_are_off_unless_asked_for() {
+    let text =
+        "setmetatable({}, {__gc = function() error('late') end}) collectgarbage() warn('hm')";
+    check(&script(&[], text), 0, "", "");
+    check_error(&script(&["-W"], text), 0, &["Lua warning: ", "late", "hm"]);
+}
+
+/// The program itself, so that a wrong path is noticed here.
+#[test]
+fn the_program_is_built() {
+    assert!(Path::new(env!("CARGO_BIN_EXE_vm")).exists());
+}
