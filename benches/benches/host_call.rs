@@ -5,6 +5,8 @@
 //! - *Rust to Lua*: the host calls a Lua function through its handle.
 //! - Tables from Rust, userdata methods from Lua.
 
+#![allow(missing_docs, reason = "criterion's macro makes public functions")]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use strata::{Function, Lua, Result, Table, UserData, UserDataFields, UserDataMethods};

@@ -203,6 +203,10 @@ pub fn active_lines(func: Value) -> Option<Vec<u32>> {
     // The frame set-up of a vararg function is no line of its own.
     let skip = usize::from(spec.vararg && !spec.positions.is_empty());
     let mut lines: Vec<u32> = spec.positions.iter().skip(skip).map(|p| p.line).filter(|l| *l != 0).collect();
+    // The `end`, where the implicit return is.
+    if spec.line_defined != 0 && !spec.positions.is_empty() {
+        lines.push(spec.last_line_defined);
+    }
     lines.sort_unstable();
     lines.dedup();
     Some(lines)

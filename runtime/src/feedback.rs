@@ -317,10 +317,19 @@ impl FeedbackSlot {
                 }
                 self.ways = 0;
                 self.data.field = FieldCache::EMPTY;
+                self.extra = None;
                 for c in kept {
                     self.put(c);
                 }
             }
+        }
+    }
+
+    /// The caches behind the first one.
+    fn others(&self) -> &[FieldCache] {
+        match &self.extra {
+            Some(extra) if self.ways != MEGA => &extra[..(self.ways as usize).saturating_sub(1)],
+            _ => &[],
         }
     }
 

@@ -11,8 +11,9 @@ local n, m = 0, 0
 for _ in pairs(weak) do n = n + 1 end
 for _ in pairs(ephemeron) do m = m + 1 end
 print(n, m, #kept)
-local order = {}
-for i = 1, 5 do setmetatable({}, { __gc = function() order[#order + 1] = i end }) end
+local order, dying = {}, {}
+for i = 1, 5 do dying[i] = setmetatable({}, { __gc = function() order[#order + 1] = i end }) end
+dying = nil
 collectgarbage()
 print(table.concat(order, " "))
 local saved

@@ -119,6 +119,7 @@ fn deadlines_stop_lua_code() {
         "while true do local t = {} for i = 1, 100 do t[i] = {i} end end",
         "local s = '' while true do s = s .. 'x' if #s > 1000 then s = '' end end",
         "while true do setmetatable({}, {__gc = function() end}) end",
+        "local t = {} setmetatable(t, {__call = t}) while true do pcall(t) end",
         "while true do load('return 1 + 1')() end",
     ] {
         stops_in_time(source);
@@ -151,7 +152,7 @@ fn deadlines_stop_builtins() {
         "local s = string.rep('ä', 1000000) while true do utf8.offset(s, 999999) for _ in utf8.codes(s) do end end",
         "local t = {} for i = 1, 200000 do t[i] = i end while true do select('#', pcall(table.unpack, t)) end",
         "while true do string.format('%99.99f', 1e308) end",
-        "local s = string.rep('x = 1 ', 200000) while true do load(s) end",
+        "local s = string.rep('x = 1 ', 2000) while true do load(s) end",
         "local t = {} for i = 1, 1000000 do t[i] = i end while true do local k repeat k = next(t, k) until not k end",
         "while true do collectgarbage() end",
         "while true do tostring(setmetatable({}, {__tostring = function() return 'x' end})) end",
@@ -179,7 +180,7 @@ fn nothing_in_lua_catches_a_limit() {
         "load(function() while true do end end) print('caught')",
         "for i in pairs(setmetatable({}, {__pairs = function() while true do end end})) do end print('caught')",
         "local t = setmetatable({}, {__index = function() while true do end end}) print(pcall(function() return t.x end))",
-        "debug.sethook(function() while true do end end, 'l')\nlocal x = 1\nprint('caught')",
+        "debug.sethook(function() debug.sethook() while true do end end, 'l')\nlocal x = 1\nprint('caught')",
     ] {
         let mut session = Session::open();
         let until = Instant::now() + Duration::from_millis(15);
@@ -190,7 +191,6 @@ fn nothing_in_lua_catches_a_limit() {
         assert_eq!(outcome.end, End::Limit(Limit::Time), "{source}");
         assert_eq!(outcome.output, b"", "{source}");
         assert!(late < SLACK, "{late:?} late: {source}");
-        session.run("debug.sethook()", "=reset");
         still_works(&mut session, source);
 
         let mut session = Session::open();
@@ -199,7 +199,6 @@ fn nothing_in_lua_catches_a_limit() {
         assert_eq!(outcome.end, End::Limit(Limit::Instructions), "{source}");
         assert_eq!(outcome.output, b"", "{source}");
         session.vm.set_instruction_limit(None);
-        session.run("debug.sethook()", "=reset");
         still_works(&mut session, source);
     }
 }
@@ -224,9 +223,8 @@ fn another_thread_can_interrupt() {
 fn memory_limits_hold_everywhere() {
     const LIMIT: usize = 20 << 20;
     for source in [
-        "string.rep('x', 1e10)",
-        "string.rep('x', 1 << 40)",
-        "string.rep('abc', 1e9, ', ')",
+        "string.rep('x', 1e9)",
+        "string.rep('abc', 3e8, ', ')",
         "local s = 'x' while true do s = s .. s end",
         "local t = {} while true do t[#t + 1] = {} end",
         "local t = {} while true do t[{}] = true end",
@@ -259,7 +257,10 @@ fn memory_limits_hold_everywhere() {
         assert!(took < Duration::from_secs(20), "{took:?}: {source}");
         // Beyond the limit go only what one poll interval allocates.
         assert!(session.vm.heap.bytes < LIMIT * 2, "{} bytes: {source}", session.vm.heap.bytes);
-        strata::engine::collect(&mut session.vm).unwrap_or_else(|e| panic!("{source}: {e:?}"));
+        // What was finalized is freed by the second collection.
+        for _ in 0..2 {
+            strata::engine::collect(&mut session.vm).unwrap_or_else(|e| panic!("{source}: {e:?}"));
+        }
         still_works(&mut session, source);
     }
 }
@@ -271,8 +272,13 @@ fn a_huge_request_fails_at_once() {
     let outcome = session.run("return string.rep('x', 1e10)", "=rep");
     let took = start.elapsed();
     eprintln!("{:>7.2} ms: string.rep('x', 1e10)", took.as_secs_f64() * 1e3);
-    assert_eq!(outcome.end, End::Limit(Limit::Memory));
+    // Longer than any string may be: an error like any other.
+    assert!(outcome.end.to_string().contains("resulting string too large"), "{}", outcome.end);
     assert!(took < SLACK, "{took:?}");
+    let start = Instant::now();
+    let outcome = session.run("pcall(string.rep, 'x', 1e9) print('caught')", "=rep");
+    assert_eq!((outcome.end, outcome.output), (End::Limit(Limit::Memory), Vec::new()));
+    assert!(start.elapsed() < SLACK, "{took:?}");
     still_works(&mut session, "string.rep");
 }
 
@@ -292,6 +298,7 @@ fn endless_recursion_is_an_error_that_can_be_caught() {
         ("string.rep('x', 10):find(string.rep('(', 40))", "captures"),
         ("local s = string.rep('a', 300000) string.match(s, string.rep('a?', 300000))", "too complex"),
         ("load(string.rep('(', 10000))() ", ""),
+        ("local t = {} setmetatable(t, {__call = t}) t()", "stack overflow"),
     ] {
         let mut session = Session::open();
         let start = Instant::now();

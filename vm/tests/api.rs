@@ -1,6 +1,7 @@
 //! The embedding API: what a host can rely on.
 //!
-//! With `STRATA_STRESS=gc=safepoint` the collector runs at every opportunity.
+//! With `STRATA_STRESS=gc=safepoint` the collector runs at every opportunity,
+//! but in the tests that fill the heap or the stack.
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -373,6 +374,16 @@ fn tables() {
     assert!(!t.equals(&other).unwrap());
 
     // Clearing while iterating is fine.
+    let object: Table = lua.load("{ n = 2, times = function(self, x) return self.n * x end, twice = function(x) return x * 2 end }").eval().unwrap();
+    assert_eq!(object.call_method::<i64>("times", 21).unwrap(), 42);
+    assert_eq!(object.call_function::<i64>("twice", 21).unwrap(), 42);
+    assert!(
+        object
+            .call_method::<i64>("none", ())
+            .unwrap_err()
+            .to_string()
+            .contains("attempt to call a nil value")
+    );
     let big = lua.create_sequence_from(0..1000).unwrap();
     for pair in big.pairs::<i64, i64>() {
         let (k, v) = pair.unwrap();
@@ -899,7 +910,7 @@ fn interruption_from_another_thread() {
 
 #[test]
 fn memory_limit() {
-    let lua = new();
+    let lua = Lua::new();
     let limit = lua.used_memory() + (8 << 20);
     lua.set_memory_limit(Some(limit));
     for code in [
@@ -933,7 +944,7 @@ fn memory_limit() {
 
 #[test]
 fn garbage_of_the_host_is_collected() {
-    let lua = new();
+    let lua = Lua::new();
     let keep: Function = lua.load("function() return {} end").eval().unwrap();
     for i in 0..200_000 {
         lua.create_table().unwrap();
@@ -942,11 +953,28 @@ fn garbage_of_the_host_is_collected() {
         }
     }
     assert!(lua.used_memory() < 16 << 20, "{}", lua.used_memory());
+    lua.gc_generational(0, 0);
+    lua.load("for i = 1, 100000 do local t = { i } end")
+        .exec()
+        .unwrap();
+    assert!(lua.used_memory() < 16 << 20, "{}", lua.used_memory());
+    lua.gc_incremental(0, 0, 0);
+    assert!(lua.gc_is_running());
+    lua.gc_stop();
+    assert!(!lua.gc_is_running());
+    let before = lua.used_memory();
+    lua.load("for i = 1, 100000 do local t = { i } end")
+        .exec()
+        .unwrap();
+    assert!(lua.used_memory() > before + (4 << 20));
+    lua.gc_restart();
+    lua.gc_collect().unwrap();
+    assert!(lua.used_memory() < before + (1 << 20));
 }
 
 #[test]
 fn deep_recursion() {
-    let lua = new();
+    let lua = Lua::new();
     let e = lua
         .load("local function f(n) return 1 + f(n + 1) end return f(1)")
         .exec()

@@ -311,14 +311,11 @@ pub unsafe fn get_field_miss(
             return get_prim(vm, &mut *slot, obj, key);
         }
         let t = obj.as_table();
-        if let Some(extra) = &(*slot).extra {
-            let used = (*slot).ways as usize - 1;
-            for c in &extra[..used] {
-                if c.shape == (*t).shape
-                    && let Some(v) = get_by(c, t, key, vm.meta_epoch)
-                {
-                    return Lookup::Value(v);
-                }
+        for c in (*slot).others() {
+            if c.shape == (*t).shape
+                && let Some(v) = get_by(c, t, key, vm.meta_epoch)
+            {
+                return Lookup::Value(v);
             }
         }
         if (*key).hdr.flags & strflag::INTERNED == 0 {
@@ -538,12 +535,9 @@ pub unsafe fn set_field_miss(
             return set_index(vm, obj, Value::str(key), val);
         }
         let t = obj.as_table();
-        if let Some(extra) = &(*slot).extra {
-            let used = (*slot).ways as usize - 1;
-            for c in &extra[..used] {
-                if c.shape == (*t).shape && set_by(&mut vm.heap, c, t, key, val, vm.meta_epoch) {
-                    return Ok(Store::Done);
-                }
+        for c in (*slot).others() {
+            if c.shape == (*t).shape && set_by(&mut vm.heap, c, t, key, val, vm.meta_epoch) {
+                return Ok(Store::Done);
             }
         }
         set_and_learn(vm, &mut *slot, t, key, val)

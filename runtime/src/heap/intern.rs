@@ -17,9 +17,13 @@ use std::ptr::null_mut;
 const EMPTY: u32 = 0;
 const GONE: u32 = 1;
 const FIRST: usize = 256;
-/// Places of the old table looked at with each insertion. The new one lasts
-/// for a quarter of the old one's places at least.
-const PACE: usize = 16;
+/// A new table has at least this part of the old one's places.
+const SHRINK: usize = 8;
+/// Places of the old table looked at with each insertion. A new table begins
+/// half full at the most (with what is still to move) and is resized when
+/// three quarters full, so at least a quarter of its places is filled before:
+/// by then all of the old one's must have been looked at.
+const PACE: usize = 4 * SHRINK + 8;
 
 /// One open-addressed table.
 #[derive(Debug, Default)]
@@ -159,7 +163,7 @@ impl InternTable {
     #[cold]
     fn resize(&mut self) {
         self.migrate(usize::MAX);
-        let size = (self.now.live * 2 + 2).next_power_of_two().max(FIRST);
+        let size = (self.now.live * 2 + 2).next_power_of_two().max(self.now.hashes.len() / SHRINK).max(FIRST);
         self.old = std::mem::replace(&mut self.now, Places::new(size));
         self.moved = 0;
         if self.old.live == 0 {
@@ -209,6 +213,30 @@ mod tests {
     use super::*;
     use crate::heap::Heap;
     use crate::heap::hash::hash_bytes;
+
+    #[test]
+    fn a_table_full_of_the_dead_is_replaced_before_it_overflows() {
+        let mut heap = Heap::new(3);
+        let mut table = InternTable::default();
+        let mut kept = Vec::new();
+        for round in 0u32..200_000 {
+            let bytes = round.to_le_bytes();
+            let (hash, s) = (hash_bytes(5, &bytes), heap.uninit_str(60).expect("memory").0);
+            table.insert(hash, s);
+            // Few live on: resizing makes the table much smaller.
+            if round % 17 == 0 {
+                kept.push((hash, s));
+            } else {
+                table.remove(hash, s);
+            }
+            if kept.len() > 3000 {
+                for (hash, s) in kept.drain(..2900) {
+                    table.remove(hash, s);
+                }
+            }
+        }
+        assert_eq!(table.now.live + table.old.live, kept.len());
+    }
 
     #[test]
     fn finds_what_was_put_in_while_it_is_resized() {

@@ -51,6 +51,9 @@ pub struct LibState {
     /// Standard input, output and error as `io`, `print` and `warn` see
     /// them. A host may replace them before or between runs.
     pub std: [Stream; 3],
+    /// `os.exit` was asked to close the state: the host runs the finalizers
+    /// of all objects before it ends the process.
+    pub close_on_exit: bool,
     /// `next`, so that `pairs` returns the same function each time.
     next: Value,
     /// The iterator of `ipairs`.
@@ -89,6 +92,7 @@ impl LibState {
         LibState {
             rng: Rng::new(seed, seed.rotate_left(32) ^ 0x9e37_79b9_7f4a_7c15),
             std: [Stream::stdin(), Stream::stdout(), Stream::stderr()],
+            close_on_exit: false,
             next: NIL,
             ipairs_iter: NIL,
             type_names: [std::ptr::null_mut(); 16],

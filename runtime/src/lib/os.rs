@@ -3,7 +3,8 @@
 //! [`text::date`](crate::text::date).
 //!
 //! The C locale is the only one. `os.exit` is an error that no Lua code
-//! catches: it ends the run, and the host ends the process.
+//! catches: it ends the run, and the host ends the process, after closing the
+//! state if asked to (`LibState::close_on_exit`).
 
 use super::Entry;
 use super::io::{exit_result, file_result, flush_outputs};
@@ -153,6 +154,7 @@ fn exit(cx: &mut Cx<'_>) -> Result<Ret> {
         tag::FALSE => 1,
         _ => cx.opt_int(0, 0)? as i32,
     };
+    cx.vm.lib.close_on_exit = cx.arg(1).is_truthy();
     Err(Error(Box::new(Cause::Exit(status))))
 }
 

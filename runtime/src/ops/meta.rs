@@ -202,8 +202,7 @@ pub fn raw_tostring(vm: &mut Vm, v: Value) -> *mut Str {
             if v.tag == tag::LIGHT {
                 text = b"userdata".to_vec();
             }
-            let kind = if v.tag == tag::NATIVE { "builtin: " } else { "" };
-            text.extend_from_slice(format!(": {kind}{:#x}", v.payload).as_bytes());
+            text.extend_from_slice(format!(": {:#x}", v.payload).as_bytes());
             vm.heap.str(&text)
         }
     }

@@ -223,3 +223,41 @@ impl<T: Send + 'static> Drop for Deferred<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    struct Counts(Arc<AtomicUsize>);
+
+    impl Drop for Counts {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn deferred_contents_wait_for_the_bin_to_be_emptied() {
+        let bin = Arc::new(Bin::new(Weak::new()));
+        let drops = Arc::new(AtomicUsize::new(0));
+        drop(Deferred::new(&bin, Counts(Arc::clone(&drops))));
+        assert_eq!(drops.load(Ordering::Relaxed), 0);
+        bin.empty();
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+        bin.empty();
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+        assert!(matches!(bin.owner(), Err(Error::Closed)));
+    }
+
+    #[test]
+    fn ids_of_dropped_handles_are_used_again() {
+        let lua = Lua::new();
+        let first = lua.globals();
+        let id = first.0.id;
+        std::thread::spawn(move || drop(first))
+            .join()
+            .expect("no panic");
+        assert_eq!(lua.globals().0.id, id);
+    }
+}

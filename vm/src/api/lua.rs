@@ -20,6 +20,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use strata_runtime::heap::{GcOp, GcOutcome, gc_control};
 use strata_runtime::limits::Interrupter;
 use strata_runtime::state::VmConfig;
 use strata_runtime::{Value as Raw, Vm};
@@ -480,6 +481,42 @@ impl Lua {
     }
 
     // ---- memory
+
+    /// Stops automatic collection.
+    pub fn gc_stop(&self) {
+        self.gc_control(GcOp::Stop);
+    }
+
+    /// Restarts automatic collection.
+    pub fn gc_restart(&self) {
+        self.gc_control(GcOp::Restart);
+    }
+
+    /// Whether automatic collection is on.
+    pub fn gc_is_running(&self) -> bool {
+        self.gc_control(GcOp::IsRunning) != GcOutcome::Flag(false)
+    }
+
+    /// Switches to the generational mode; parameters of 0 stay as they are.
+    pub fn gc_generational(&self, minor_multiplier: u32, major_multiplier: u32) {
+        let (minormul, majormul) = (minor_multiplier.into(), major_multiplier.into());
+        self.gc_control(GcOp::Generational { minormul, majormul });
+    }
+
+    /// Switches to the incremental mode; parameters of 0 stay as they are.
+    pub fn gc_incremental(&self, pause: u32, step_multiplier: u32, step_size: u32) {
+        let (pause, stepmul, stepsize) = (pause.into(), step_multiplier.into(), step_size.into());
+        self.gc_control(GcOp::Incremental {
+            pause,
+            stepmul,
+            stepsize,
+        });
+    }
+
+    fn gc_control(&self, op: GcOp) -> GcOutcome {
+        // SAFETY: no fast path is running: the host or a host function called.
+        self.with(|vm| unsafe { gc_control(vm, op) })
+    }
 
     /// Has the collector run at every opportunity, for tests of whoever
     /// implements conversions.

@@ -2,7 +2,9 @@
 
 use super::convert::{FromLua, IntoLua};
 use super::error::Result;
+use super::function::{Function, call_method};
 use super::handle::Handle;
+use super::multi::{FromLuaMulti, IntoLuaMulti};
 use super::stack::Access;
 use super::value::Value;
 use std::ffi::c_void;
@@ -261,6 +263,22 @@ impl Table {
             cx.push_result(|cx| meta::equals(cx, a, b).map(Raw::bool))
                 .map(Raw::is_truthy)
         })
+    }
+
+    /// `t:name(args)`
+    ///
+    /// # Errors
+    /// As for [`Function::call`].
+    pub fn call_method<R: FromLuaMulti>(&self, name: &str, args: impl IntoLuaMulti) -> Result<R> {
+        call_method(&self.0, name, args)
+    }
+
+    /// `t.name(args)`
+    ///
+    /// # Errors
+    /// As for [`Function::call`]; the field is no function.
+    pub fn call_function<R: FromLuaMulti>(&self, name: &str, args: impl IntoLuaMulti) -> Result<R> {
+        self.get::<Function>(name)?.call(args)
     }
 
     /// All entries, without metamethods. Entries may be removed or assigned

@@ -200,3 +200,18 @@ impl<T: Send + 'static> FromLua for UserDataRefMut<T> {
         UserDataRefMut::new(cell_of(v)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::short_name;
+
+    #[test]
+    fn type_names_are_short() {
+        assert_eq!(short_name::<super::AnyUserData>(), "AnyUserData");
+        assert_eq!(
+            short_name::<Vec<super::AnyUserData>>(),
+            "Vec<strata::api::userdata::AnyUserData>"
+        );
+        assert_eq!(short_name::<u8>(), "u8");
+    }
+}

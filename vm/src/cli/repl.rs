@@ -37,7 +37,7 @@ pub(crate) fn repl(args: &VmArgs) -> Outcome<Status> {
     let interactive = std::io::stdin().is_terminal();
     session.set_arg(&std::env::args_os().collect::<Vec<_>>(), 0)?;
     if !interactive {
-        let status = converse(&mut session, |session| read_stream(session));
+        let status = converse(&mut session, read_stream);
         session.close();
         std::mem::forget(session);
         return status;

@@ -151,6 +151,7 @@ slow_handler! {
 pub(super) unsafe fn enter(vm: *mut Vm, mut fb: *mut Value, mut n: usize) -> usize {
     // SAFETY: the caller has laid out the frame on the running stack.
     unsafe {
+        let mut hops = 0;
         loop {
             let f = *fb.sub(2);
             match f.tag {
@@ -179,6 +180,11 @@ pub(super) unsafe fn enter(vm: *mut Vm, mut fb: *mut Value, mut n: usize) -> usi
                         (*vm).top = fb.add(n);
                         return cannot_enter(vm, fb, e);
                     };
+                    hops += 1;
+                    if let Err(e) = check_hop(&mut *vm, hops, n) {
+                        (*vm).top = fb.add(n);
+                        return cannot_enter(vm, fb, e);
+                    }
                     if fb.add(n + 1) > (*vm).limit {
                         let at = slot_index(&*vm, fb);
                         (*vm).top = fb.add(n);
@@ -195,6 +201,18 @@ pub(super) unsafe fn enter(vm: *mut Vm, mut fb: *mut Value, mut n: usize) -> usi
             }
         }
     }
+}
+
+/// Longest chain of `__call` handlers. Each adds an argument and moves the
+/// others, so a chain that leads back to itself takes quadratic time.
+const MAX_CALL_CHAIN: usize = 10_000;
+
+/// Charges a step of a chain of `__call` handlers that moves `n` arguments.
+fn check_hop(vm: &mut Vm, hops: usize, n: usize) -> Result<()> {
+    if hops > MAX_CALL_CHAIN {
+        return Err(vm.error_at(0, b"stack overflow"));
+    }
+    vm.tick(n as u64 + 4)
 }
 
 /// Raises `e` for the frame at `fb`, which could not be entered: in the

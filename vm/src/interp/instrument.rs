@@ -94,6 +94,8 @@ unsafe fn events(vm: &mut Vm, pc: *const Insn, base: *mut Value, i: u64, k: *con
             let params = i64::from((*proto).params);
             call_hook(vm, if link.tail { b"tail call" } else { b"call" }, None, (1, params))?;
         }
+        // A hook may set or lift hooks.
+        let mask = (*cur).hook.mask;
         if mask & event::COUNT != 0 {
             let hook = &mut (*cur).hook;
             hook.left = hook.left.saturating_sub(1);
@@ -102,6 +104,7 @@ unsafe fn events(vm: &mut Vm, pc: *const Insn, base: *mut Value, i: u64, k: *con
                 call_hook(vm, b"count", None, (0, 0))?;
             }
         }
+        let mask = (*cur).hook.mask;
         if mask & event::LINE != 0 && !((*proto).vararg && index == 0) {
             let spec = (*proto).spec();
             let line = spec.pos(index).line;

@@ -181,3 +181,45 @@ impl<T: std::fmt::Debug + Send + 'static> std::fmt::Debug for UserDataRefMut<T> 
         (**self).fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn borrows_exclude_each_other() {
+        let cell = Arc::new(Locked(UserCell::new(5)));
+        let a = UserDataRef::new(Arc::clone(&cell)).unwrap();
+        let b = UserDataRef::new(Arc::clone(&cell)).unwrap();
+        assert!(UserDataRefMut::new(Arc::clone(&cell)).is_err());
+        assert!(cell.0.take().is_err());
+        drop((a, b));
+        let mut c = UserDataRefMut::new(Arc::clone(&cell)).unwrap();
+        *c += 1;
+        assert!(UserDataRef::new(Arc::clone(&cell)).is_err());
+        assert!(UserDataRefMut::new(Arc::clone(&cell)).is_err());
+        drop(c);
+        assert_eq!(cell.0.take().unwrap(), 6);
+        assert!(cell.0.take().is_err());
+        assert!(UserDataRef::new(Arc::clone(&cell)).is_err());
+        assert!(UserDataRefMut::new(cell).is_err());
+    }
+
+    #[test]
+    fn shared_borrows_are_of_one_thread() {
+        let cell = Arc::new(Locked(UserCell::new(std::cell::Cell::new(1))));
+        let here = UserDataRef::new(Arc::clone(&cell)).unwrap();
+        let there = Arc::clone(&cell);
+        assert!(
+            std::thread::spawn(move || UserDataRef::new(there).is_err())
+                .join()
+                .unwrap()
+        );
+        drop(here);
+        assert!(
+            std::thread::spawn(move || UserDataRef::new(cell).is_ok())
+                .join()
+                .unwrap()
+        );
+    }
+}
