@@ -124,6 +124,11 @@ pub fn info_for_frame(vm: &Vm, frame: &FrameInfo) -> Info {
         info.currentline = i64::from(line);
     }
     info.istailcall = frame.link.tail;
+    // SAFETY: `cur` is the live running thread.
+    let hook = unsafe { (*vm.cur).hook };
+    if hook.inside && frame.base == vm.stack.wrapping_add(hook.at) {
+        (info.ftransfer, info.ntransfer) = hook.transfer;
+    }
     if let Some(name) = call_name(vm, frame) {
         info.name = Some(name.name);
         info.namewhat = name.what;

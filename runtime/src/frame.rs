@@ -25,8 +25,8 @@
 use crate::object::{NativeKind, ProtoObj};
 use crate::state::Vm;
 use crate::value::{Value, tag};
-use strata_spec::{Insn, Op};
 use strata_spec::module::{Hint, HintKind, Pos};
+use strata_spec::{Insn, Op};
 
 /// Return into a Lua frame at `pc`, results where its call says.
 pub const LUA: u8 = 0;
@@ -117,7 +117,11 @@ pub unsafe fn original_base(base: *mut Value) -> *mut Value {
     // SAFETY: as for `read_link`; a VARARG delta leads to the original base.
     unsafe {
         let link = read_link(base);
-        if link.kind == VARARG { base.sub(link.delta as usize) } else { base }
+        if link.kind == VARARG {
+            base.sub(link.delta as usize)
+        } else {
+            base
+        }
     }
 }
 
@@ -154,7 +158,11 @@ impl FrameInfo {
             return None;
         }
         let index = (self.pc as usize).wrapping_sub(proto.code as usize) / size_of::<Insn>();
-        Some((index as u32).saturating_sub(1).min(proto.code_len.saturating_sub(1)))
+        Some(
+            (index as u32)
+                .saturating_sub(1)
+                .min(proto.code_len.saturating_sub(1)),
+        )
     }
 
     /// Source position of [`current_pc`](Self::current_pc).
@@ -218,7 +226,11 @@ impl Iterator for Frames {
             let original = original_base(base);
             let link = read_link(original);
             let is_lua = (*base.sub(2)).tag == tag::CLOSURE;
-            let info = FrameInfo { base, pc: if is_lua { self.pc } else { std::ptr::null() }, link };
+            let info = FrameInfo {
+                base,
+                pc: if is_lua { self.pc } else { std::ptr::null() },
+                link,
+            };
             // A `__close` handler of an unwinding error stands on the
             // boundary frame, which is gone: its catcher is what remains.
             let unwinding = link.kind == CONT && link.cont == crate::native::cont::UNWIND;
@@ -254,7 +266,12 @@ impl Vm {
 
 /// The name by which `frame` was called, from the hints of its caller.
 pub fn call_name(vm: &Vm, frame: &FrameInfo) -> Option<CallName> {
-    let fixed = |what, name: &[u8]| Some(CallName { what, name: name.to_vec() });
+    let fixed = |what, name: &[u8]| {
+        Some(CallName {
+            what,
+            name: name.to_vec(),
+        })
+    };
     if frame.link.tail {
         return None;
     }
@@ -274,7 +291,11 @@ pub fn call_name(vm: &Vm, frame: &FrameInfo) -> Option<CallName> {
     }
     // SAFETY: a link's delta leads to the base of the frame below.
     let below = unsafe { original_base(frame.base).sub(frame.link.delta as usize) };
-    let caller = FrameInfo { base: below, pc: frame.link.pc, link: frame.link };
+    let caller = FrameInfo {
+        base: below,
+        pc: frame.link.pc,
+        link: frame.link,
+    };
     let proto = caller.proto()?;
     let pc = caller.current_pc()?;
     // SAFETY: `current_pc` is below `code_len`.

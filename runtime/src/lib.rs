@@ -16,6 +16,11 @@
 //! | [`lib`] | the standard library |
 //! | [`text`], [`os`] | pure algorithms over bytes; the one module of system calls |
 
+#![allow(
+    clippy::not_unsafe_ptr_arg_deref,
+    reason = "object pointers are live between safepoints by the crate's convention (module `native`)"
+)]
+
 pub mod debug;
 pub mod error;
 pub mod feedback;

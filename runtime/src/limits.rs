@@ -75,25 +75,33 @@ impl Watchdog {
     fn new(cell: Arc<InterruptCell>) -> std::io::Result<Watchdog> {
         let state = Arc::new((Mutex::new(WatchState::default()), Condvar::new()));
         let shared = Arc::clone(&state);
-        let thread = std::thread::Builder::new().name("strata-watchdog".into()).spawn(move || {
-            let (lock, changed) = &*shared;
-            let Ok(mut watch) = lock.lock() else { return };
-            while !watch.quit {
-                let now = Instant::now();
-                let next = match watch.deadline {
-                    Some(at) if at <= now => {
-                        watch.deadline = None;
-                        cell.raise(poll::INTERRUPT);
-                        continue;
-                    }
-                    Some(at) => changed.wait_timeout(watch, at - now).map(|(guard, _)| guard).ok(),
-                    None => changed.wait(watch).ok(),
-                };
-                let Some(guard) = next else { return };
-                watch = guard;
-            }
-        })?;
-        Ok(Watchdog { state, thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("strata-watchdog".into())
+            .spawn(move || {
+                let (lock, changed) = &*shared;
+                let Ok(mut watch) = lock.lock() else { return };
+                while !watch.quit {
+                    let now = Instant::now();
+                    let next = match watch.deadline {
+                        Some(at) if at <= now => {
+                            watch.deadline = None;
+                            cell.raise(poll::INTERRUPT);
+                            continue;
+                        }
+                        Some(at) => changed
+                            .wait_timeout(watch, at - now)
+                            .map(|(guard, _)| guard)
+                            .ok(),
+                        None => changed.wait(watch).ok(),
+                    };
+                    let Some(guard) = next else { return };
+                    watch = guard;
+                }
+            })?;
+        Ok(Watchdog {
+            state,
+            thread: Some(thread),
+        })
     }
 
     fn update(&self, change: impl FnOnce(&mut WatchState)) {
@@ -162,7 +170,9 @@ impl Vm {
     /// # Errors
     /// The limit that was reached.
     pub fn check_interrupt(&mut self) -> Result<()> {
-        self.heap.poll.fetch_and(!poll::INTERRUPT, Ordering::Relaxed);
+        self.heap
+            .poll
+            .fetch_and(!poll::INTERRUPT, Ordering::Relaxed);
         if self.limits.interrupted.asked.swap(0, Ordering::Relaxed) != 0 {
             return Err(Error::limit(Limit::Interrupted));
         }
@@ -185,7 +195,11 @@ impl Vm {
     #[inline]
     pub fn tick(&mut self, steps: u64) -> Result<()> {
         self.limits.steps += steps;
-        if self.limits.steps >= 1 << 14 { self.tick_slow() } else { Ok(()) }
+        if self.limits.steps >= 1 << 14 {
+            self.tick_slow()
+        } else {
+            Ok(())
+        }
     }
 
     #[cold]

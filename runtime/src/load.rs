@@ -16,7 +16,11 @@ use strata_spec::{Module, ProtoId};
 /// # Errors
 /// Out of memory.
 pub fn load_module(vm: &mut Vm, module: Arc<Module>) -> Result<*mut ProtoObj> {
-    let bytes: usize = module.protos.iter().map(|p| p.code.len() * 8 + p.consts.len() * 16 + p.slots.len() * 64).sum();
+    let bytes: usize = module
+        .protos
+        .iter()
+        .map(|p| p.code.len() * 8 + p.consts.len() * 16 + p.slots.len() * 64)
+        .sum();
     vm.heap.check(bytes)?;
     // Children have larger numbers than their parents: build from the end.
     let mut loaded: Vec<*mut ProtoObj> = vec![std::ptr::null_mut(); module.protos.len()];
@@ -57,10 +61,20 @@ fn load_proto(
     let mut storage = ProtoStorage {
         code: spec.code.clone().into_boxed_slice(),
         consts: consts.into_boxed_slice(),
-        slots: spec.slots.iter().map(|kind| FeedbackSlot::new(*kind)).collect(),
+        slots: spec
+            .slots
+            .iter()
+            .map(|kind| FeedbackSlot::new(*kind))
+            .collect(),
     };
     let proto = ProtoObj {
-        hdr: GcHeader { kind: kind::PROTO, mark: 0, flags: 0, heap: 0, aux: 0 },
+        hdr: GcHeader {
+            kind: kind::PROTO,
+            mark: 0,
+            flags: 0,
+            heap: 0,
+            aux: 0,
+        },
         code: storage.code.as_mut_ptr(),
         k: storage.consts.as_mut_ptr().wrapping_add(1),
         slots: storage.slots.as_mut_ptr(),
@@ -99,8 +113,14 @@ pub fn main_closure(vm: &mut Vm, proto: *mut ProtoObj, env: Option<Value>) -> *m
         for i in 0..n {
             let up = vm.heap.new_upval(std::ptr::null_mut());
             (*up).v = &raw mut (*up).closed;
-            (*up).closed = if i == 0 { env.unwrap_or(Value::table(vm.globals)) } else { NIL };
-            *(&raw mut (*closure).upvals).cast::<*mut crate::object::Upval>().add(i) = up;
+            (*up).closed = if i == 0 {
+                env.unwrap_or(Value::table(vm.globals))
+            } else {
+                NIL
+            };
+            *(&raw mut (*closure).upvals)
+                .cast::<*mut crate::object::Upval>()
+                .add(i) = up;
         }
         closure
     }

@@ -87,7 +87,11 @@ pub mod cont {
 /// The metamethod a continuation of a Lua frame stands for, where the
 /// instruction alone does not say.
 pub fn cont_metamethod(id: u16) -> Option<&'static str> {
-    matches!(id, cont::CLOSE | cont::RETURN_CLOSE | cont::UNWIND | cont::CORO_CLOSE).then_some("close")
+    matches!(
+        id,
+        cont::CLOSE | cont::RETURN_CLOSE | cont::UNWIND | cont::CORO_CLOSE
+    )
+    .then_some("close")
 }
 
 /// Continuations of host functions, by id - [`cont::NATIVE`].
@@ -340,7 +344,13 @@ impl<'a> Cx<'a> {
     /// Asks to call the function in slot `at`, whose link slot is `at + 1`
     /// and whose `n` arguments start at `at + 2`, and to go on at `cont`.
     pub fn call_then(&mut self, at: usize, n: usize, cont: u16) -> Result<Ret> {
-        self.vm.ctl = Ctl { at, n, cont, thread: std::ptr::null_mut(), wrap: false };
+        self.vm.ctl = Ctl {
+            at,
+            n,
+            cont,
+            thread: std::ptr::null_mut(),
+            wrap: false,
+        };
         Ok(ret::CALL)
     }
 
@@ -399,7 +409,10 @@ impl<'a> Cx<'a> {
         let named = frame.as_ref().and_then(|f| call_name(self.vm, f));
         let mut text = Vec::new();
         let name = match named {
-            Some(CallName { what: "method", name }) => {
+            Some(CallName {
+                what: "method",
+                name,
+            }) => {
                 number -= 1;
                 if number == 0 {
                     text.extend_from_slice(b"calling '");
@@ -463,7 +476,11 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn check_int(&mut self, i: usize) -> Result<i64> {
         let v = self.arg(i);
-        if v.tag == tag::INT { Ok(v.as_int()) } else { self.check_int_slow(i, v) }
+        if v.tag == tag::INT {
+            Ok(v.as_int())
+        } else {
+            self.check_int_slow(i, v)
+        }
     }
 
     #[cold]
@@ -480,7 +497,11 @@ impl<'a> Cx<'a> {
     /// Argument `i` as an integer, or `default` if it is absent or nil.
     #[inline]
     pub fn opt_int(&mut self, i: usize, default: i64) -> Result<i64> {
-        if self.is_none_or_nil(i) { Ok(default) } else { self.check_int(i) }
+        if self.is_none_or_nil(i) {
+            Ok(default)
+        } else {
+            self.check_int(i)
+        }
     }
 
     /// Argument `i` as a float.
@@ -491,7 +512,11 @@ impl<'a> Cx<'a> {
             tag::FLOAT => Ok(v.as_float()),
             tag::INT => Ok(v.as_int() as f64),
             _ => match self.vm.to_number(v) {
-                Some(n) => Ok(if n.tag == tag::INT { n.as_int() as f64 } else { n.as_float() }),
+                Some(n) => Ok(if n.tag == tag::INT {
+                    n.as_int() as f64
+                } else {
+                    n.as_float()
+                }),
                 None => Err(self.type_error(i, "number")),
             },
         }
@@ -511,7 +536,11 @@ impl<'a> Cx<'a> {
 
     /// Argument `i` as a float, or `default` if it is absent or nil.
     pub fn opt_num(&mut self, i: usize, default: f64) -> Result<f64> {
-        if self.is_none_or_nil(i) { Ok(default) } else { self.check_num(i) }
+        if self.is_none_or_nil(i) {
+            Ok(default)
+        } else {
+            self.check_num(i)
+        }
     }
 
     /// Argument `i` as a string; a number is converted in place.
@@ -537,24 +566,41 @@ impl<'a> Cx<'a> {
 
     /// Like [`check_bytes`](Self::check_bytes), or `None` if absent or nil.
     pub fn opt_bytes<'b>(&mut self, i: usize) -> Result<Option<&'b [u8]>> {
-        if self.is_none_or_nil(i) { Ok(None) } else { self.check_bytes(i).map(Some) }
+        if self.is_none_or_nil(i) {
+            Ok(None)
+        } else {
+            self.check_bytes(i).map(Some)
+        }
     }
 
     /// Argument `i`, which must be a table.
     #[inline]
     pub fn check_table(&mut self, i: usize) -> Result<*mut Table> {
         let v = self.arg(i);
-        if v.tag == tag::TABLE { Ok(v.as_table()) } else { Err(self.type_error(i, "table")) }
+        if v.tag == tag::TABLE {
+            Ok(v.as_table())
+        } else {
+            Err(self.type_error(i, "table"))
+        }
     }
 
     /// Argument `i`, which must be a function.
     pub fn check_function(&mut self, i: usize) -> Result<Value> {
         let v = self.arg(i);
-        if v.is_function() { Ok(v) } else { Err(self.type_error(i, "function")) }
+        if v.is_function() {
+            Ok(v)
+        } else {
+            Err(self.type_error(i, "function"))
+        }
     }
 
     /// The index of argument `i` (or `default`) in `options`: "invalid option 'x'".
-    pub fn check_option(&mut self, i: usize, default: Option<&str>, options: &[&str]) -> Result<usize> {
+    pub fn check_option(
+        &mut self,
+        i: usize,
+        default: Option<&str>,
+        options: &[&str],
+    ) -> Result<usize> {
         let name: &[u8] = match (self.is_none_or_nil(i), default) {
             (true, Some(d)) => d.as_bytes(),
             _ => self.check_bytes(i)?,

@@ -15,7 +15,7 @@ use crate::metatable::{EVENT_COUNT, Event};
 use crate::native::Ctl;
 use crate::object::{Str, Table, Thread, Upval};
 use crate::table::{self, ShapeTable, Site};
-use crate::text::number::{self, Number, NumBuf};
+use crate::text::number::{self, NumBuf, Number};
 use crate::thread::{ERROR_STACK, Hook, INITIAL_CORO, MAX_STACK, SLACK, ThreadStatus};
 use crate::value::{NIL, Value, float_to_int, tag};
 use memmap2::MmapMut;
@@ -23,6 +23,9 @@ use strata_spec::{Insn, Module};
 
 /// Host calls may nest this deep ("C stack overflow").
 pub const MAX_HOST_DEPTH: u32 = 200;
+
+/// Compiles source with a chunk name; the error is the complete message.
+pub type Compile = fn(source: &[u8], chunk_name: &[u8]) -> std::result::Result<Module, Vec<u8>>;
 
 /// The executor's entry points.
 #[derive(Clone, Copy)]
@@ -35,7 +38,7 @@ pub struct Exec {
     /// The slots exist on the running thread's stack.
     pub call: unsafe fn(vm: &mut Vm, base: usize, func: usize, n: usize) -> Result<usize>,
     /// Compiles Lua source; the error is the complete message.
-    pub compile: fn(source: &[u8], chunk_name: &[u8]) -> std::result::Result<Module, Vec<u8>>,
+    pub compile: Compile,
     /// Called when hooks or the instruction budget change, so that the
     /// executor can switch to (or from) instrumented execution.
     pub instrument: fn(vm: &mut Vm),
@@ -59,7 +62,11 @@ pub struct VmConfig {
 
 impl Default for VmConfig {
     fn default() -> VmConfig {
-        VmConfig { seed: None, memory_limit: usize::MAX, allow_bytecode: false }
+        VmConfig {
+            seed: None,
+            memory_limit: usize::MAX,
+            allow_bytecode: false,
+        }
     }
 }
 
@@ -187,7 +194,13 @@ impl Vm {
         let registry = heap.new_table(shapes.root(), 0);
         let globals = heap.new_table(shapes.root(), 0);
         let main = heap.new_thread(Thread {
-            hdr: crate::object::GcHeader { kind: tag::THREAD, mark: 0, flags: 0, heap: 0, aux: 0 },
+            hdr: crate::object::GcHeader {
+                kind: tag::THREAD,
+                mark: 0,
+                flags: 0,
+                heap: 0,
+                aux: 0,
+            },
             stack,
             cap: MAIN_SLOTS,
             limit: stack.wrapping_add(FIRST_LIMIT),
@@ -223,7 +236,13 @@ impl Vm {
             host_depth: 0,
             hooked: false,
             dispatch: [std::ptr::null(); 256],
-            ctl: Ctl { at: 0, n: 0, cont: 0, thread: std::ptr::null_mut(), wrap: false },
+            ctl: Ctl {
+                at: 0,
+                n: 0,
+                cont: 0,
+                thread: std::ptr::null_mut(),
+                wrap: false,
+            },
             exec,
             limits: Limits::default(),
             shapes,
@@ -268,7 +287,11 @@ impl Vm {
         }
         // SAFETY: `cur` is the live running thread.
         let handling = unsafe { (*self.cur).handlers > 0 };
-        let most = if handling { MAX_STACK + ERROR_STACK - SLACK } else { MAX_STACK };
+        let most = if handling {
+            MAX_STACK + ERROR_STACK - SLACK
+        } else {
+            MAX_STACK
+        };
         if need > most {
             return Err(self.error_at(0, b"stack overflow"));
         }
@@ -289,10 +312,15 @@ impl Vm {
         // least as many, and every pointer into it is relocated below.
         unsafe {
             let cap = new_size + SLACK;
-            self.heap.check((cap - (*thread).cap) * size_of::<Value>())?;
+            self.heap
+                .check((cap - (*thread).cap) * size_of::<Value>())?;
             let new = self
                 .heap
-                .raw_realloc(old.cast(), (*thread).cap * size_of::<Value>(), cap * size_of::<Value>())
+                .raw_realloc(
+                    old.cast(),
+                    (*thread).cap * size_of::<Value>(),
+                    cap * size_of::<Value>(),
+                )
                 .cast::<Value>();
             let moved = |p: *mut Value| new.byte_add(p as usize - old as usize);
             for i in (*thread).cap..cap {
@@ -330,9 +358,18 @@ impl Vm {
             }
             *stack = f;
             // SAFETY: `cur` is the live running thread.
-            let hook = Hook { inside: false, ..(*self.cur).hook };
+            let hook = Hook {
+                inside: false,
+                ..(*self.cur).hook
+            };
             Ok(self.heap.new_thread(Thread {
-                hdr: crate::object::GcHeader { kind: tag::THREAD, mark: 0, flags: 0, heap: 0, aux: 0 },
+                hdr: crate::object::GcHeader {
+                    kind: tag::THREAD,
+                    mark: 0,
+                    flags: 0,
+                    heap: 0,
+                    aux: 0,
+                },
                 stack,
                 cap: INITIAL_CORO,
                 limit: stack.add(INITIAL_CORO - SLACK),
@@ -344,8 +381,8 @@ impl Vm {
                 resumer: std::ptr::null_mut(),
                 status: ThreadStatus::Suspended,
                 wrapped: false,
-            host_calls: 0,
-            catchers: 0,
+                host_calls: 0,
+                catchers: 0,
                 handlers: 0,
                 hook,
             }))
@@ -418,7 +455,11 @@ impl Vm {
 
     /// A number as `tostring` writes it.
     pub fn number_to_str(&mut self, v: Value) -> *mut Str {
-        let buf = if v.tag == tag::INT { NumBuf::int(v.as_int()) } else { NumBuf::float(v.as_float()) };
+        let buf = if v.tag == tag::INT {
+            NumBuf::int(v.as_int())
+        } else {
+            NumBuf::float(v.as_float())
+        };
         self.heap.str(buf.as_bytes())
     }
 
@@ -438,14 +479,22 @@ impl Vm {
 
     /// "chunk:line: " of the frame at `level`, or nothing.
     pub fn position_prefix(&self, level: usize) -> Vec<u8> {
-        let Some(frame) = self.frame_at(level) else { return Vec::new() };
-        let Some(proto) = frame.proto() else { return Vec::new() };
+        let Some(frame) = self.frame_at(level) else {
+            return Vec::new();
+        };
+        let Some(proto) = frame.proto() else {
+            return Vec::new();
+        };
         let mut text = crate::debug::chunk_id(proto.source());
         let line = frame.pos().line;
         if line == 0 {
             // Stripped: what an instruction raises says so, what a host
             // function raises has no position.
-            return if level == 0 { b"?:-1: ".to_vec() } else { Vec::new() };
+            return if level == 0 {
+                b"?:-1: ".to_vec()
+            } else {
+                Vec::new()
+            };
         } else {
             text.extend_from_slice(format!(":{line}: ").as_bytes());
         }
@@ -457,7 +506,9 @@ impl Vm {
     pub fn catchable(&mut self, e: Error) -> std::result::Result<Value, Error> {
         match *e.0 {
             Cause::Lua(v) => Ok(v),
-            Cause::Memory if self.heap.limit == usize::MAX => Ok(Value::str(self.heap.str(b"not enough memory"))),
+            Cause::Memory if self.heap.limit == usize::MAX => {
+                Ok(Value::str(self.heap.str(b"not enough memory")))
+            }
             Cause::Memory => Err(Error::limit(crate::error::Limit::Memory)),
             other => Err(Error(Box::new(other))),
         }

@@ -60,13 +60,23 @@ pub struct Hook {
     pub left: u32,
     /// While a call or return hook runs: first local passed on, and how many.
     pub transfer: (u32, u32),
+    /// While a hook runs: slot of the base of the frame it runs for.
+    pub at: usize,
     /// A hook is running: no hooks inside.
     pub inside: bool,
 }
 
 impl Default for Hook {
     fn default() -> Hook {
-        Hook { func: crate::value::NIL, mask: 0, count: 0, left: 0, transfer: (0, 0), inside: false }
+        Hook {
+            func: crate::value::NIL,
+            mask: 0,
+            count: 0,
+            left: 0,
+            transfer: (0, 0),
+            at: 0,
+            inside: false,
+        }
     }
 }
 

@@ -60,67 +60,100 @@ pub struct Value {
 }
 
 /// nil
-pub const NIL: Value = Value { tag: tag::NIL, payload: 0 };
+pub const NIL: Value = Value {
+    tag: tag::NIL,
+    payload: 0,
+};
 
 impl Value {
     /// A boolean.
     #[inline(always)]
     pub const fn bool(b: bool) -> Value {
-        Value { tag: tag::FALSE + b as u8, payload: 0 }
+        Value {
+            tag: tag::FALSE + b as u8,
+            payload: 0,
+        }
     }
 
     /// An integer.
     #[inline(always)]
     pub const fn int(i: i64) -> Value {
-        Value { tag: tag::INT, payload: i as u64 }
+        Value {
+            tag: tag::INT,
+            payload: i as u64,
+        }
     }
 
     /// A float.
     #[inline(always)]
     pub const fn float(f: f64) -> Value {
-        Value { tag: tag::FLOAT, payload: f.to_bits() }
+        Value {
+            tag: tag::FLOAT,
+            payload: f.to_bits(),
+        }
     }
 
     /// A light userdata.
     #[inline(always)]
     pub const fn light(address: u64) -> Value {
-        Value { tag: tag::LIGHT, payload: address }
+        Value {
+            tag: tag::LIGHT,
+            payload: address,
+        }
     }
 
     /// A string.
     #[inline(always)]
     pub fn str(s: *mut Str) -> Value {
-        Value { tag: tag::STR, payload: s as u64 }
+        Value {
+            tag: tag::STR,
+            payload: s as u64,
+        }
     }
 
     /// A table.
     #[inline(always)]
     pub fn table(t: *mut Table) -> Value {
-        Value { tag: tag::TABLE, payload: t as u64 }
+        Value {
+            tag: tag::TABLE,
+            payload: t as u64,
+        }
     }
 
     /// A Lua function.
     #[inline(always)]
     pub fn closure(c: *mut Closure) -> Value {
-        Value { tag: tag::CLOSURE, payload: c as u64 }
+        Value {
+            tag: tag::CLOSURE,
+            payload: c as u64,
+        }
     }
 
     /// A host function.
     #[inline(always)]
     pub fn native(f: *mut Native) -> Value {
-        Value { tag: tag::NATIVE, payload: f as u64 }
+        Value {
+            tag: tag::NATIVE,
+            payload: f as u64,
+        }
     }
 
     /// A full userdata.
     #[inline(always)]
     pub fn userdata(u: *mut Userdata) -> Value {
-        Value { tag: tag::USERDATA, payload: u as u64 }
+        Value {
+            tag: tag::USERDATA,
+            payload: u as u64,
+        }
     }
 
     /// A coroutine.
     #[inline(always)]
     pub fn thread(t: *mut Thread) -> Value {
-        Value { tag: tag::THREAD, payload: t as u64 }
+        Value {
+            tag: tag::THREAD,
+            payload: t as u64,
+        }
     }
 
     /// nil?
@@ -253,8 +286,11 @@ impl Value {
         match self.tag {
             tag::NIL | tag::FALSE | tag::TRUE => true,
             tag::FLOAT => self.as_float() == other.as_float(),
-            // SAFETY: both tags say STR, so both payloads are live strings.
-            tag::STR => self.payload == other.payload || unsafe { Str::eq_long(self.as_str(), other.as_str()) },
+            tag::STR => {
+                // SAFETY: both tags say STR, so both payloads are live strings.
+                self.payload == other.payload
+                    || unsafe { Str::eq_long(self.as_str(), other.as_str()) }
+            }
             _ => self.payload == other.payload,
         }
     }
@@ -271,7 +307,7 @@ pub fn int_eq_float(i: i64, f: f64) -> bool {
 pub fn float_to_int(f: f64) -> Option<i64> {
     // -2^63 and 2^63 are exact floats; every float in [-2^63, 2^63) with no
     // fraction converts exactly.
-    if f >= -9_223_372_036_854_775_808.0 && f < 9_223_372_036_854_775_808.0 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&f) {
         let i = f as i64;
         if i as f64 == f {
             return Some(i);

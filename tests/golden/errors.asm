@@ -31,17 +31,15 @@ strata 1
 .string "outer " ; $29
 .string "recurse" ; $30
 .string "n" ; $31
-.string "gsub" ; $32
-.string "%(.*" ; $33
-.string "" ; $34
-.string "load" ; $35
-.string "x = = 1" ; $36
-.string "return 1 +" ; $37
-.string "=chunk" ; $38
-.string "return ..." ; $39
-.string "=c" ; $40
-.string "assert" ; $41
-.string "msg" ; $42
+.string "bottom" ; $32
+.string "load" ; $33
+.string "x = = 1" ; $34
+.string "return 1 +" ; $35
+.string "=chunk" ; $36
+.string "return ..." ; $37
+.string "=c" ; $38
+.string "assert" ; $39
+.string "msg" ; $40
 
 .proto 0 ; main
   .source "@errors.lua"
@@ -79,17 +77,14 @@ strata 1
   .const "select" ; k7
   .const "#" ; k8
   .const "pcall" ; k9
-  .const "gsub" ; k10
-  .const "%(.*" ; k11
-  .const "" ; k12
-  .const "load" ; k13
-  .const "x = = 1" ; k14
-  .const "return 1 +" ; k15
-  .const "=chunk" ; k16
-  .const "return ..." ; k17
-  .const "=c" ; k18
-  .const "assert" ; k19
-  .const "msg" ; k20
+  .const "load" ; k10
+  .const "x = = 1" ; k11
+  .const "return 1 +" ; k12
+  .const "=chunk" ; k13
+  .const "return ..." ; k14
+  .const "=c" ; k15
+  .const "assert" ; k16
+  .const "msg" ; k17
   .slot site ; s0
   .slot call ; s1
   .slot call ; s2
@@ -135,35 +130,31 @@ strata 1
   .slot call ; s42
   .slot field ; s43
   .slot field ; s44
-  .slot field ; s45
+  .slot call ; s45
   .slot call ; s46
-  .slot call ; s47
+  .slot field ; s47
   .slot field ; s48
   .slot call ; s49
-  .slot call ; s50
-  .slot field ; s51
+  .slot field ; s50
+  .slot call ; s51
   .slot field ; s52
-  .slot call ; s53
-  .slot field ; s54
+  .slot field ; s53
+  .slot call ; s54
   .slot call ; s55
-  .slot field ; s56
+  .slot call ; s56
   .slot field ; s57
-  .slot call ; s58
+  .slot field ; s58
   .slot call ; s59
-  .slot call ; s60
+  .slot field ; s60
   .slot field ; s61
-  .slot field ; s62
-  .slot call ; s63
+  .slot call ; s62
+  .slot field ; s63
   .slot field ; s64
-  .slot field ; s65
+  .slot call ; s65
   .slot call ; s66
-  .slot field ; s67
-  .slot field ; s68
-  .slot call ; s69
-  .slot call ; s70
-  .local "t" r0 2 126
-  .local "try" r1 3 126
-  .local "recurse" r2 81 126
+  .local "t" r0 2 119
+  .local "try" r1 3 119
+  .local "recurse" r2 81 119
 .code
 ;    1 | -- Errors with names and positions, handlers, rethrow, levels.
   varargprep  0 @1:1                       ; 0
@@ -266,56 +257,49 @@ strata 1
   closure     r6 p17 @21:87                ; 77 prototype 19
   call        r4 1 * s41 @21:12 {r4 global "pcall"} ; 78
   call        r2 * 0 s42 @21:6 {r2 global "print"} ; 79
-;   22 | local function recurse(n) return 1 + recurse(n + 1) end
-  closure     r2 p18 @22:53                ; 80 prototype 20
-;   23 | print((select(2, pcall(recurse, 1)):gsub("%(.*", "")))
+;   22 | local function recurse(n) if n == 0 then error("bottom") end return 1 + recurse(n - 1) end
+  closure     r2 p18 @22:88                ; 80 prototype 20
+;   23 | print(pcall(recurse, 100))
   gettabup    r3 u0 k3 s43 @23:1           ; 81 "_ENV" "print"
-  gettabup    r5 u0 k7 s44 @23:8           ; 82 "_ENV" "select"
-  loadi       r7 2 @23:15                  ; 83
-  gettabup    r8 u0 k9 s45 @23:18          ; 84 "_ENV" "pcall"
-  move        r10 r2 @23:24                ; 85
-  loadi       r11 1 @23:34                 ; 86
-  call        r8 2 * s46 @23:23 {r8 global "pcall"} ; 87
-  call        r5 * 1 s47 @23:14 {r5 global "select"} ; 88
-  self        r5 r5 k10 s48 @23:37         ; 89 "gsub"
-  loadk       r8 k11 @23:42                ; 90 "%(.*"
-  loadk       r9 k12 @23:52                ; 91 ""
-  call        r5 3 1 s49 @23:41 {r5 method "gsub"} ; 92
-  call        r3 1 0 s50 @23:6 {r3 global "print"} ; 93
+  gettabup    r5 u0 k9 s44 @23:7           ; 82 "_ENV" "pcall"
+  move        r7 r2 @23:13                 ; 83
+  loadi       r8 100 @23:25                ; 84
+  call        r5 2 * s45 @23:12 {r5 global "pcall"} ; 85
+  call        r3 * 0 s46 @23:6 {r3 global "print"} ; 86
 ;   24 | print(load("x = = 1"), load("return 1 +", "=chunk"), pcall(load("return ...", "=c"), 5))
-  gettabup    r3 u0 k3 s51 @24:1           ; 94 "_ENV" "print"
-  gettabup    r5 u0 k13 s52 @24:7          ; 95 "_ENV" "load"
-  loadk       r7 k14 @24:21                ; 96 "x = = 1"
-  call        r5 1 1 s53 @24:11 {r5 global "load"} ; 97
-  gettabup    r6 u0 k13 s54 @24:24         ; 98 "_ENV" "load"
-  loadk       r8 k15 @24:29                ; 99 "return 1 +"
-  loadk       r9 k16 @24:51                ; 100 "=chunk"
-  call        r6 2 1 s55 @24:28 {r6 global "load"} ; 101
-  gettabup    r7 u0 k9 s56 @24:54          ; 102 "_ENV" "pcall"
-  gettabup    r9 u0 k13 s57 @24:60         ; 103 "_ENV" "load"
-  loadk       r11 k17 @24:65               ; 104 "return ..."
-  loadk       r12 k18 @24:83               ; 105 "=c"
-  call        r9 2 1 s58 @24:64 {r9 global "load"} ; 106
-  loadi       r10 5 @24:87                 ; 107
-  call        r7 2 * s59 @24:59 {r7 global "pcall"} ; 108
-  call        r3 * 0 s60 @24:6 {r3 global "print"} ; 109
+  gettabup    r3 u0 k3 s47 @24:1           ; 87 "_ENV" "print"
+  gettabup    r5 u0 k10 s48 @24:7          ; 88 "_ENV" "load"
+  loadk       r7 k11 @24:21                ; 89 "x = = 1"
+  call        r5 1 1 s49 @24:11 {r5 global "load"} ; 90
+  gettabup    r6 u0 k10 s50 @24:24         ; 91 "_ENV" "load"
+  loadk       r8 k12 @24:29                ; 92 "return 1 +"
+  loadk       r9 k13 @24:51                ; 93 "=chunk"
+  call        r6 2 1 s51 @24:28 {r6 global "load"} ; 94
+  gettabup    r7 u0 k9 s52 @24:54          ; 95 "_ENV" "pcall"
+  gettabup    r9 u0 k10 s53 @24:60         ; 96 "_ENV" "load"
+  loadk       r11 k14 @24:65               ; 97 "return ..."
+  loadk       r12 k15 @24:83               ; 98 "=c"
+  call        r9 2 1 s54 @24:64 {r9 global "load"} ; 99
+  loadi       r10 5 @24:87                 ; 100
+  call        r7 2 * s55 @24:59 {r7 global "pcall"} ; 101
+  call        r3 * 0 s56 @24:6 {r3 global "print"} ; 102
 ;   25 | print(assert(1, 2), pcall(assert, false, "msg"), pcall(assert, nil))
-  gettabup    r3 u0 k3 s61 @25:1           ; 110 "_ENV" "print"
-  gettabup    r5 u0 k19 s62 @25:7          ; 111 "_ENV" "assert"
-  loadi       r7 1 @25:14                  ; 112
-  loadi       r8 2 @25:18                  ; 113
-  call        r5 2 1 s63 @25:13 {r5 global "assert"} ; 114
-  gettabup    r6 u0 k9 s64 @25:21          ; 115 "_ENV" "pcall"
-  gettabup    r8 u0 k19 s65 @25:27         ; 116 "_ENV" "assert"
-  loadfalse   r9 @25:35                    ; 117
-  loadk       r10 k20 @25:47               ; 118 "msg"
-  call        r6 3 1 s66 @25:26 {r6 global "pcall"} ; 119
-  gettabup    r7 u0 k9 s67 @25:50          ; 120 "_ENV" "pcall"
-  gettabup    r9 u0 k19 s68 @25:56         ; 121 "_ENV" "assert"
-  loadnil     r10 0 @25:67                 ; 122
-  call        r7 2 * s69 @25:55 {r7 global "pcall"} ; 123
-  call        r3 * 0 s70 @25:6 {r3 global "print"} ; 124
-  returnclose r0 0 @25:68                  ; 125
+  gettabup    r3 u0 k3 s57 @25:1           ; 103 "_ENV" "print"
+  gettabup    r5 u0 k16 s58 @25:7          ; 104 "_ENV" "assert"
+  loadi       r7 1 @25:14                  ; 105
+  loadi       r8 2 @25:18                  ; 106
+  call        r5 2 1 s59 @25:13 {r5 global "assert"} ; 107
+  gettabup    r6 u0 k9 s60 @25:21          ; 108 "_ENV" "pcall"
+  gettabup    r8 u0 k16 s61 @25:27         ; 109 "_ENV" "assert"
+  loadfalse   r9 @25:35                    ; 110
+  loadk       r10 k17 @25:47               ; 111 "msg"
+  call        r6 3 1 s62 @25:26 {r6 global "pcall"} ; 112
+  gettabup    r7 u0 k9 s63 @25:50          ; 113 "_ENV" "pcall"
+  gettabup    r9 u0 k16 s64 @25:56         ; 114 "_ENV" "assert"
+  loadnil     r10 0 @25:67                 ; 115
+  call        r7 2 * s65 @25:55 {r7 global "pcall"} ; 116
+  call        r3 * 0 s66 @25:6 {r3 global "print"} ; 117
+  returnclose r0 0 @25:68                  ; 118
 .end
 
 .proto 1
@@ -667,15 +651,26 @@ L5: defined 1
   .lines 22 22
   .params 1
   .regs 4
-  .upval r2 "recurse" ; u0
-  .slot call ; s0
-  .local "n" r0 0 6
+  .upval u0 "_ENV" ; u0
+  .upval r2 "recurse" ; u1
+  .const "error" ; k0
+  .const "bottom" ; k1
+  .const 1 ; k2
+  .slot field ; s0
+  .slot call ; s1
+  .slot call ; s2
+  .local "n" r0 0 10
 .code
-;   22 | local function recurse(n) return 1 + recurse(n + 1) end
-  getupval    r1 u0 @22:38                 ; 0 "recurse"
-  addi        r3 r0 1 @22:48 {r0 local "n"} ; 1
-  call        r1 1 1 s0 @22:45 {r1 upvalue "recurse"} ; 2
-  loadi       r2 1 @22:51                  ; 3
-  add         r1 r2 r1 @22:36              ; 4
-  return1     r1 @22:51                    ; 5
+;   22 | local function recurse(n) if n == 0 then error("bottom") end return 1 + recurse(n - 1) end
+  jnei        r0 0 L4 @22:32               ; 0
+  gettabup    r1 u0 k0 s0 @22:42           ; 1 "_ENV" "error"
+  loadk       r3 k1 @22:56                 ; 2 "bottom"
+  call        r1 1 0 s1 @22:47 {r1 global "error"} ; 3
+L4: defined 1
+  getupval    r1 u1 @22:73                 ; 4 "recurse"
+  subk        r3 r0 k2 @22:83 {r0 local "n"} ; 5 1
+  call        r1 1 1 s2 @22:80 {r1 upvalue "recurse"} ; 6
+  loadi       r2 1 @22:86                  ; 7
+  add         r1 r2 r1 @22:71              ; 8
+  return1     r1 @22:86                    ; 9
 .end

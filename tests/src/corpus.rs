@@ -43,7 +43,11 @@ pub fn programs() -> Vec<Program> {
         .map(|entry| entry.expect("a readable folder").path())
         .filter(|path| path.extension().is_some_and(|e| e == "lua"))
         .map(|path| Program {
-            name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            name: path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
             source: std::fs::read(&path).expect("a readable program"),
             path,
         })

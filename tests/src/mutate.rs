@@ -31,7 +31,11 @@ pub struct Original {
 impl Original {
     /// A module in both forms.
     pub fn new(name: &str, module: Module) -> Original {
-        Original { name: name.to_owned(), bytes: strata_spec::write(&module), module }
+        Original {
+            name: name.to_owned(),
+            bytes: strata_spec::write(&module),
+            module,
+        }
     }
 }
 
@@ -87,7 +91,11 @@ fn damage_bytes(rng: &mut Rng, original: &[u8], donor: &[u8]) -> Vec<u8> {
             0..=2 => bytes[at] ^= 1 << rng.below(8),
             3 => bytes[at] = rng.next() as u8,
             4 => {
-                let word = if rng.one_in(2) { rng.next() } else { rng.pick(&EDGES) };
+                let word = if rng.one_in(2) {
+                    rng.next()
+                } else {
+                    rng.pick(&EDGES)
+                };
                 for (to, from) in bytes[at..].iter_mut().zip((word as u32).to_le_bytes()) {
                     *to = from;
                 }
@@ -218,14 +226,17 @@ fn damage_operand(rng: &mut Rng, proto: &mut Proto) {
                 if rng.one_in(2) {
                     insn.with_slot(insn.slot(), key).0
                 } else {
-                    insn.with_slot(rng.below(proto.slots.len() + 1) as u16, insn.high()).0
+                    insn.with_slot(rng.below(proto.slots.len() + 1) as u16, insn.high())
+                        .0
                 }
             }
             Ext::Slot => {
                 if rng.one_in(2) {
-                    insn.with_slot(insn.slot(), small(rng, insn.high() as u8).into()).0
+                    insn.with_slot(insn.slot(), small(rng, insn.high() as u8).into())
+                        .0
                 } else {
-                    insn.with_slot(rng.below(proto.slots.len() + 1) as u16, insn.high()).0
+                    insn.with_slot(rng.below(proto.slots.len() + 1) as u16, insn.high())
+                        .0
                 }
             }
             _ => insn.with_u32(rng.pick(&EDGES) as u32 >> rng.below(16)).0,
@@ -240,7 +251,9 @@ fn damage_opcode(rng: &mut Rng, proto: &mut Proto) {
         return;
     }
     let at = rng.below(proto.code.len());
-    let Some(old) = proto.code[at].op() else { return };
+    let Some(old) = proto.code[at].op() else {
+        return;
+    };
     for _ in 0..8 {
         if let Some(op) = Op::from_u8(rng.below(OP_COUNT) as u8)
             && op.info().ext == old.info().ext
@@ -276,7 +289,15 @@ fn damage_constant(rng: &mut Rng, proto: &mut Proto, strings: usize) {
         1 => Const::True,
         2 => Const::False,
         3 => Const::Int(rng.pick(&EDGES) as i64),
-        4 => Const::Float(rng.pick(&[0.0, -0.0, 0.5, f64::NAN, f64::INFINITY, -1e308, 9_007_199_254_740_993.0])),
+        4 => Const::Float(rng.pick(&[
+            0.0,
+            -0.0,
+            0.5,
+            f64::NAN,
+            f64::INFINITY,
+            -1e308,
+            9_007_199_254_740_993.0,
+        ])),
         _ => Const::Str(StrId(rng.below(strings + 1) as u32)),
     };
 }
@@ -286,7 +307,11 @@ fn damage_block(rng: &mut Rng, proto: &mut Proto) {
     if proto.blocks.is_empty() || rng.one_in(10) {
         let pc = rng.below(len as usize + 1) as u32;
         let at = proto.blocks.partition_point(|b| b.pc < pc);
-        let block = Block { pc, defined: rng.below(16) as u8, ..Block::default() };
+        let block = Block {
+            pc,
+            defined: rng.below(16) as u8,
+            ..Block::default()
+        };
         proto.blocks.insert(at, block);
         return;
     }
@@ -296,7 +321,13 @@ fn damage_block(rng: &mut Rng, proto: &mut Proto) {
         0 => block.pc = rng.below(len as usize + 1) as u32,
         1 => block.loop_header = !block.loop_header,
         2 | 3 => block.defined = small(rng, block.defined),
-        4 => block.open = if block.open.is_some() { None } else { Some(rng.below(16) as u8) },
+        4 => {
+            block.open = if block.open.is_some() {
+                None
+            } else {
+                Some(rng.below(16) as u8)
+            }
+        }
         _ => {
             if block.tbc.pop().is_none() {
                 block.tbc.push(rng.below(16) as u8);
@@ -330,17 +361,37 @@ fn damage_debug(rng: &mut Rng, proto: &mut Proto, strings: usize) {
     match rng.below(4) {
         0 => {
             let (start, end) = (rng.below(len + 1) as u32, rng.below(len + 2) as u32);
-            proto.locals.push(LocalVar { name, reg: rng.below(20) as u8, start, end });
+            proto.locals.push(LocalVar {
+                name,
+                reg: rng.below(20) as u8,
+                start,
+                end,
+            });
         }
         1 if !proto.positions.is_empty() => {
             let at = rng.below(proto.positions.len());
-            proto.positions[at] = Pos { line: rng.pick(&EDGES) as u32, column: rng.pick(&EDGES) as u32 };
+            proto.positions[at] = Pos {
+                line: rng.pick(&EDGES) as u32,
+                column: rng.pick(&EDGES) as u32,
+            };
         }
         2 => {
             let pc = rng.below(len + 1) as u32;
             let at = proto.hints.partition_point(|h| h.pc <= pc);
-            let reg = if rng.one_in(4) { 255 } else { rng.below(16) as u8 };
-            proto.hints.insert(at, Hint { pc, reg, kind: HintKind::Field, name });
+            let reg = if rng.one_in(4) {
+                255
+            } else {
+                rng.below(16) as u8
+            };
+            proto.hints.insert(
+                at,
+                Hint {
+                    pc,
+                    reg,
+                    kind: HintKind::Field,
+                    name,
+                },
+            );
         }
         _ => proto.source = if rng.one_in(2) { None } else { Some(name) },
     }
@@ -352,7 +403,11 @@ mod tests {
 
     #[test]
     fn mutants_are_reproducible_and_differ() {
-        let module = strata_lua::compile(b"local t = {x = 1} for i = 1, 3 do t.x = t.x + i end return t.x", b"=m").unwrap();
+        let module = strata_lua::compile(
+            b"local t = {x = 1} for i = 1, 3 do t.x = t.x + i end return t.x",
+            b"=m",
+        )
+        .unwrap();
         let originals = [Original::new("m", module)];
         let first: Vec<Vec<u8>> = (0..200).map(|i| mutant(&originals, 3, i).0).collect();
         let again: Vec<Vec<u8>> = (0..200).map(|i| mutant(&originals, 3, i).0).collect();

@@ -18,12 +18,16 @@ pub struct Answer {
 /// else `lua` if that is version 5.4. `None` if there is none.
 pub fn command() -> Option<String> {
     let named = std::env::var("LUA54").ok();
-    named.into_iter().chain(["lua5.4".to_owned(), "lua".to_owned()]).find(|name| {
-        Command::new(name)
-            .arg("-v")
-            .output()
-            .is_ok_and(|o| [&o.stdout[..], &o.stderr[..]].concat().starts_with(b"Lua 5.4"))
-    })
+    named
+        .into_iter()
+        .chain(["lua5.4".to_owned(), "lua".to_owned()])
+        .find(|name| {
+            Command::new(name).arg("-v").output().is_ok_and(|o| {
+                [&o.stdout[..], &o.stderr[..]]
+                    .concat()
+                    .starts_with(b"Lua 5.4")
+            })
+        })
 }
 
 /// Runs a program on standard input of `command`.
@@ -44,6 +48,12 @@ pub fn run(command: &str, source: &[u8]) -> Answer {
         // It may stop reading at a syntax error; its answer says so.
         let _ = input.write_all(source);
     }
-    let output = child.wait_with_output().expect("wait for the reference implementation");
-    Answer { success: output.status.success(), output: output.stdout, errors: output.stderr }
+    let output = child
+        .wait_with_output()
+        .expect("wait for the reference implementation");
+    Answer {
+        success: output.status.success(),
+        output: output.stdout,
+        errors: output.stderr,
+    }
 }

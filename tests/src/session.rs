@@ -107,14 +107,24 @@ impl Session {
 
     /// A VM with the whole library, no limits and a fixed seed.
     pub fn open() -> Session {
-        Session::new(&VmConfig { seed: Some(7), allow_bytecode: true, ..VmConfig::default() }, Library::All)
+        Session::new(
+            &VmConfig {
+                seed: Some(7),
+                allow_bytecode: true,
+                ..VmConfig::default()
+            },
+            Library::All,
+        )
     }
 
     /// Compiles and runs source text.
     pub fn run(&mut self, source: impl AsRef<[u8]>, chunk: &str) -> Outcome {
         match strata_lua::compile(source.as_ref(), chunk.as_bytes()) {
             Ok(module) => self.run_module(module),
-            Err(e) => Outcome { end: End::Error(lossy(&e.message)), output: Vec::new() },
+            Err(e) => Outcome {
+                end: End::Error(lossy(&e.message)),
+                output: Vec::new(),
+            },
         }
     }
 
@@ -136,7 +146,10 @@ impl Session {
             Err(e) => self.end_of(e),
         };
         self.vm.lib.flush();
-        Outcome { end, output: self.take_output() }
+        Outcome {
+            end,
+            output: self.take_output(),
+        }
     }
 
     /// Calls a function; its results are dropped.
@@ -149,14 +162,19 @@ impl Session {
 
     /// What was printed since the last time.
     pub fn take_output(&mut self) -> Vec<u8> {
-        self.output.lock().map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default()
+        self.output
+            .lock()
+            .map(|mut kept| std::mem::take(&mut *kept))
+            .unwrap_or_default()
     }
 
     /// Runs source text until a deadline, which is lifted afterwards; also
     /// returns by how much it was missed.
     pub fn run_timed(&mut self, source: &str, time: Duration) -> (End, Duration) {
         let until = Instant::now() + time;
-        self.vm.set_deadline(Some(until)).expect("a thread to watch the time");
+        self.vm
+            .set_deadline(Some(until))
+            .expect("a thread to watch the time");
         let outcome = self.run(source, "=limited");
         let late = Instant::now().saturating_duration_since(until);
         self.vm.set_deadline(None).expect("no thread is needed");

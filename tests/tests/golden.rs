@@ -17,7 +17,8 @@ fn compare(path: &Path, got: &[u8]) -> Result<(), String> {
     if blessing() {
         return fs::write(path, got).map_err(|e| format!("{}: {e}", path.display()));
     }
-    let expected = fs::read(path).map_err(|e| format!("{}: {e}; STRATA_BLESS=1 writes it", path.display()))?;
+    let expected =
+        fs::read(path).map_err(|e| format!("{}: {e}; STRATA_BLESS=1 writes it", path.display()))?;
     if expected == got {
         return Ok(());
     }
@@ -54,9 +55,12 @@ fn check_all(check: impl Fn(&Program) -> Result<(), String>) {
 fn disassembly_is_as_blessed() {
     check_all(|program| {
         let module = program.module();
-        let options = disasm::Options { source: Some(&program.source) };
+        let options = disasm::Options {
+            source: Some(&program.source),
+        };
         let text = disassemble_with(&module, options);
-        let back = assemble(&text).map_err(|e| format!("{}: its text does not assemble: {e}", program.name))?;
+        let back = assemble(&text)
+            .map_err(|e| format!("{}: its text does not assemble: {e}", program.name))?;
         if write(&back) != write(&module) {
             return Err(format!("{}: its text gives another module", program.name));
         }

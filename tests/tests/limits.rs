@@ -12,7 +12,14 @@ use strata_tests::session::{End, Library, Session};
 const SLACK: Duration = Duration::from_millis(100);
 
 fn with_memory(limit: usize) -> Session {
-    Session::new(&VmConfig { seed: Some(7), memory_limit: limit, allow_bytecode: false }, Library::All)
+    Session::new(
+        &VmConfig {
+            seed: Some(7),
+            memory_limit: limit,
+            allow_bytecode: false,
+        },
+        Library::All,
+    )
 }
 
 /// The VM must work after whatever happened to it.
@@ -59,15 +66,29 @@ fn instruction_budgets_are_exact() {
     for source in programs {
         let n = instructions(source);
         assert!(n > 0);
-        for (budget, enough) in [(n, true), (n + 1, true), (n - 1, false), (n / 2, false), (0, false)] {
+        for (budget, enough) in [
+            (n, true),
+            (n + 1, true),
+            (n - 1, false),
+            (n / 2, false),
+            (0, false),
+        ] {
             let mut session = Session::open();
             session.vm.set_instruction_limit(Some(budget));
             let outcome = session.run(source, "=budget");
             if enough {
-                assert!(matches!(outcome.end, End::Returned(_)), "{source} with {budget} of {n}: {}", outcome.end);
+                assert!(
+                    matches!(outcome.end, End::Returned(_)),
+                    "{source} with {budget} of {n}: {}",
+                    outcome.end
+                );
                 assert_eq!(session.vm.limits.instructions, Some(budget - n));
             } else {
-                assert_eq!(outcome.end, End::Limit(Limit::Instructions), "{source} with {budget} of {n}");
+                assert_eq!(
+                    outcome.end,
+                    End::Limit(Limit::Instructions),
+                    "{source} with {budget} of {n}"
+                );
                 assert_eq!(session.vm.limits.instructions, Some(0));
             }
             still_works(&mut session, source);
@@ -99,7 +120,11 @@ fn stops_in_time(source: &str) {
             break;
         }
     }
-    eprintln!("{:>7.2} ms late: {}", best.as_secs_f64() * 1e3, source.chars().take(90).collect::<String>());
+    eprintln!(
+        "{:>7.2} ms late: {}",
+        best.as_secs_f64() * 1e3,
+        source.chars().take(90).collect::<String>()
+    );
     assert!(best < SLACK, "{best:?} late: {source}");
 }
 
@@ -211,7 +236,10 @@ fn another_thread_can_interrupt() {
         std::thread::sleep(Duration::from_millis(20));
         interrupter.interrupt();
     });
-    let outcome = session.run("while true do pcall(function() while true do end end) end", "=endless");
+    let outcome = session.run(
+        "while true do pcall(function() while true do end end) end",
+        "=endless",
+    );
     assert_eq!(outcome.end, End::Limit(Limit::Interrupted));
     helper.join().expect("the helper thread");
     still_works(&mut session, "an interrupt");
@@ -256,7 +284,11 @@ fn memory_limits_hold_everywhere() {
         assert_eq!(outcome.output, b"", "{source}");
         assert!(took < Duration::from_secs(20), "{took:?}: {source}");
         // Beyond the limit go only what one poll interval allocates.
-        assert!(session.vm.heap.bytes < LIMIT * 2, "{} bytes: {source}", session.vm.heap.bytes);
+        assert!(
+            session.vm.heap.bytes < LIMIT * 2,
+            "{} bytes: {source}",
+            session.vm.heap.bytes
+        );
         // What was finalized is freed by the second collection.
         for _ in 0..2 {
             strata::engine::collect(&mut session.vm).unwrap_or_else(|e| panic!("{source}: {e:?}"));
@@ -271,13 +303,26 @@ fn a_huge_request_fails_at_once() {
     let start = Instant::now();
     let outcome = session.run("return string.rep('x', 1e10)", "=rep");
     let took = start.elapsed();
-    eprintln!("{:>7.2} ms: string.rep('x', 1e10)", took.as_secs_f64() * 1e3);
+    eprintln!(
+        "{:>7.2} ms: string.rep('x', 1e10)",
+        took.as_secs_f64() * 1e3
+    );
     // Longer than any string may be: an error like any other.
-    assert!(outcome.end.to_string().contains("resulting string too large"), "{}", outcome.end);
+    assert!(
+        outcome
+            .end
+            .to_string()
+            .contains("resulting string too large"),
+        "{}",
+        outcome.end
+    );
     assert!(took < SLACK, "{took:?}");
     let start = Instant::now();
     let outcome = session.run("pcall(string.rep, 'x', 1e9) print('caught')", "=rep");
-    assert_eq!((outcome.end, outcome.output), (End::Limit(Limit::Memory), Vec::new()));
+    assert_eq!(
+        (outcome.end, outcome.output),
+        (End::Limit(Limit::Memory), Vec::new())
+    );
     assert!(start.elapsed() < SLACK, "{took:?}");
     still_works(&mut session, "string.rep");
 }
@@ -287,18 +332,48 @@ fn a_huge_request_fails_at_once() {
 #[test]
 fn endless_recursion_is_an_error_that_can_be_caught() {
     for (source, message) in [
-        ("local function f() return 1 + f() end f()", "stack overflow"),
-        ("local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k] end return t.x", "stack overflow"),
-        ("coroutine.wrap(function() local function f() return 1 + f() end f() end)()", "stack overflow"),
-        ("local function f(...) return 1 + f(1, ...) end f()", "stack overflow"),
-        ("local function f() table.sort({1, 2}, f) end f()", "C stack overflow"),
-        ("local function f() string.gsub('x', 'x', f) end f()", "C stack overflow"),
-        ("local function f() return coroutine.wrap(f)() end f()", "C stack overflow"),
-        ("local t = {} for i = 1, 100 do t = setmetatable({}, {__index = t}) end local m = {} m.__index = setmetatable({}, m) getmetatable(m.__index).__index = m.__index return m.__index.x", "loop"),
+        (
+            "local function f() return 1 + f() end f()",
+            "stack overflow",
+        ),
+        (
+            "local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k] end return t.x",
+            "stack overflow",
+        ),
+        (
+            "coroutine.wrap(function() local function f() return 1 + f() end f() end)()",
+            "stack overflow",
+        ),
+        (
+            "local function f(...) return 1 + f(1, ...) end f()",
+            "stack overflow",
+        ),
+        (
+            "local function f() table.sort({1, 2}, f) end f()",
+            "C stack overflow",
+        ),
+        (
+            "local function f() string.gsub('x', 'x', f) end f()",
+            "C stack overflow",
+        ),
+        (
+            "local function f() return coroutine.wrap(f)() end f()",
+            "C stack overflow",
+        ),
+        (
+            "local t = {} for i = 1, 100 do t = setmetatable({}, {__index = t}) end local m = {} m.__index = setmetatable({}, m) getmetatable(m.__index).__index = m.__index return m.__index.x",
+            "loop",
+        ),
         ("string.rep('x', 10):find(string.rep('(', 40))", "captures"),
-        ("local s = string.rep('a', 300000) string.match(s, string.rep('a?', 300000))", "too complex"),
+        (
+            "local s = string.rep('a', 300000) string.match(s, string.rep('a?', 300000))",
+            "too complex",
+        ),
         ("load(string.rep('(', 10000))() ", ""),
-        ("local t = {} setmetatable(t, {__call = t}) t()", "stack overflow"),
+        (
+            "local t = {} setmetatable(t, {__call = t}) t()",
+            "stack overflow",
+        ),
     ] {
         let mut session = Session::open();
         let start = Instant::now();
@@ -310,7 +385,11 @@ fn endless_recursion_is_an_error_that_can_be_caught() {
         }
         assert!(took < Duration::from_secs(10), "{took:?}: {source}");
         let caught = format!("print((pcall(function() {source} end)))");
-        assert_eq!(session.run(caught, "=caught").output, b"false\n", "{source}");
+        assert_eq!(
+            session.run(caught, "=caught").output,
+            b"false\n",
+            "{source}"
+        );
         still_works(&mut session, source);
     }
 }

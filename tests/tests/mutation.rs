@@ -56,9 +56,13 @@ const MORE: [(&str, &str); 5] = [
 
 fn originals() -> Vec<Original> {
     let programs = corpus::programs();
-    let mut all: Vec<Original> = programs.iter().map(|p| Original::new(&p.name, p.module())).collect();
+    let mut all: Vec<Original> = programs
+        .iter()
+        .map(|p| Original::new(&p.name, p.module()))
+        .collect();
     for (name, source) in MORE {
-        let module = strata_lua::compile(source.as_bytes(), b"=more").unwrap_or_else(|e| panic!("{name}: {e}"));
+        let module = strata_lua::compile(source.as_bytes(), b"=more")
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
         all.push(Original::new(name, module));
     }
     all
@@ -76,13 +80,19 @@ struct Counts {
 /// safepoint, every 32nd ends in a walk over the heap.
 fn try_bytes(bytes: &[u8], index: u64, counts: &mut Counts) {
     counts.executed += 1;
-    let Ok(module) = strata_spec::read(bytes) else { return };
+    let Ok(module) = strata_spec::read(bytes) else {
+        return;
+    };
     counts.read += 1;
     if strata_spec::verify(&module).is_err() {
         return;
     }
     counts.run += 1;
-    let config = VmConfig { seed: Some(1), memory_limit: MEMORY, allow_bytecode: false };
+    let config = VmConfig {
+        seed: Some(1),
+        memory_limit: MEMORY,
+        allow_bytecode: false,
+    };
     let mut session = Session::new(&config, Library::Sealed);
     session.vm.heap.set_stress(index.is_multiple_of(16));
     session.vm.set_instruction_limit(Some(INSTRUCTIONS));
@@ -131,9 +141,17 @@ fn every_truncation_is_refused() {
     for original in originals() {
         for len in 0..original.bytes.len() {
             let mut cut = original.bytes[..len].to_vec();
-            assert!(strata_spec::load(&cut).is_err(), "{} cut to {len}", original.name);
+            assert!(
+                strata_spec::load(&cut).is_err(),
+                "{} cut to {len}",
+                original.name
+            );
             repair_checksum(&mut cut);
-            assert!(strata_spec::load(&cut).is_err(), "{} cut to {len}, repaired", original.name);
+            assert!(
+                strata_spec::load(&cut).is_err(),
+                "{} cut to {len}, repaired",
+                original.name
+            );
         }
     }
 }
@@ -158,7 +176,11 @@ fn giant_sizes_are_refused_at_once() {
             let _ = strata_spec::load(&bytes);
         }
     }
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 fn variable(name: &str) -> Option<u64> {
@@ -166,7 +188,10 @@ fn variable(name: &str) -> Option<u64> {
     if text.is_empty() {
         return None;
     }
-    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text} is not a number")),
+    )
 }
 
 /// The part of `fuzz_modules` that runs in a child: notes each mutant in the
@@ -176,7 +201,10 @@ fn worker(seed: u64, note: &Path) {
     let to = variable("FUZZ_TO").unwrap_or(u64::MAX);
     let seconds = Duration::from_secs(variable("FUZZ_SECONDS").unwrap_or(60));
     let originals = originals();
-    let mut file = fs::OpenOptions::new().write(true).open(note).expect("the file for notes");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .open(note)
+        .expect("the file for notes");
     let start = Instant::now();
     let mut counts = Counts::default();
     let mut index = from;
@@ -194,7 +222,9 @@ fn write_note(file: &mut fs::File, words: [u64; 4]) {
     for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
         to.copy_from_slice(&word.to_le_bytes());
     }
-    file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&bytes)).expect("a note");
+    file.seek(SeekFrom::Start(0))
+        .and_then(|_| file.write_all(&bytes))
+        .expect("a note");
 }
 
 fn read_note(path: &Path) -> [u64; 4] {
@@ -239,8 +269,17 @@ fn child(seed: u64, from: u64, to: u64, left: Duration, note: &Path) -> ([u64; 4
             }
             let messages = fs::read(note.with_extension("err")).unwrap_or_default();
             let messages = String::from_utf8_lossy(&messages);
-            let told = messages.lines().find(|l| l.contains("panicked") || l.contains("not sound")).unwrap_or_default();
-            return (at, Some(Harm { index: at[0], what: format!("{status} {told}") }));
+            let told = messages
+                .lines()
+                .find(|l| l.contains("panicked") || l.contains("not sound"))
+                .unwrap_or_default();
+            return (
+                at,
+                Some(Harm {
+                    index: at[0],
+                    what: format!("{status} {told}"),
+                }),
+            );
         }
         std::thread::sleep(Duration::from_millis(100));
         let at = read_note(note);
@@ -249,7 +288,13 @@ fn child(seed: u64, from: u64, to: u64, left: Duration, note: &Path) -> ([u64; 4
         } else if last.1.elapsed() > HANG {
             let _ = process.kill();
             let _ = process.wait();
-            return (at, Some(Harm { index: at[0], what: "hang".into() }));
+            return (
+                at,
+                Some(Harm {
+                    index: at[0],
+                    what: "hang".into(),
+                }),
+            );
         }
     }
 }
@@ -258,7 +303,9 @@ fn child(seed: u64, from: u64, to: u64, left: Duration, note: &Path) -> ([u64; 4
 #[ignore = "runs for FUZZ_SECONDS: cargo test --release -p strata-tests -- --ignored --nocapture fuzz"]
 fn fuzz_modules() {
     let seed = variable("FUZZ_SEED").unwrap_or_else(|| {
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(1, |d| d.as_secs())
+        SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(1, |d| d.as_secs())
     });
     if let Some(note) = std::env::var_os("FUZZ_NOTE").map(PathBuf::from) {
         worker(seed, &note);
@@ -291,7 +338,10 @@ fn fuzz_modules() {
         total.run += at[3];
         from = at[0];
         if let Some(harm) = harm {
-            eprintln!("  HARM: FUZZ_SEED={seed} FUZZ_INDEX={}: {}", harm.index, harm.what);
+            eprintln!(
+                "  HARM: FUZZ_SEED={seed} FUZZ_INDEX={}: {}",
+                harm.index, harm.what
+            );
             total.executed += 1;
             from = harm.index + 1;
             harms.push(harm);
@@ -299,10 +349,18 @@ fn fuzz_modules() {
         let speed = total.executed as f64 / start.elapsed().as_secs_f64().max(0.001);
         eprintln!(
             "  {} executed, {} read, {} accepted and run, {} harmful, {speed:.0}/s",
-            total.executed, total.read, total.run, harms.len()
+            total.executed,
+            total.read,
+            total.run,
+            harms.len()
         );
     }
     let _ = fs::remove_file(&note);
     let _ = fs::remove_file(note.with_extension("err"));
-    assert!(harms.is_empty(), "{} of {} mutants did harm (seed {seed})", harms.len(), total.executed);
+    assert!(
+        harms.is_empty(),
+        "{} of {} mutants did harm (seed {seed})",
+        harms.len(),
+        total.executed
+    );
 }

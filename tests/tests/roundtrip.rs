@@ -15,19 +15,27 @@ use strata_tests::oracle;
 use strata_tests::session::{End, Session, lossy};
 
 fn compile(source: &str) -> Result<Module, TestCaseError> {
-    strata_lua::compile(source.as_bytes(), b"=stdin").map_err(|e| TestCaseError::fail(e.to_string()))
+    strata_lua::compile(source.as_bytes(), b"=stdin")
+        .map_err(|e| TestCaseError::fail(e.to_string()))
 }
 
 /// Container and text give the module back, and it verifies.
 fn round_trips(module: &Module) -> Result<(), TestCaseError> {
-    strata_spec::verify(module).map_err(|e| TestCaseError::fail(format!("does not verify: {e}")))?;
+    strata_spec::verify(module)
+        .map_err(|e| TestCaseError::fail(format!("does not verify: {e}")))?;
     let bytes = strata_spec::write(module);
-    let read = strata_spec::load(&bytes).map_err(|e| TestCaseError::fail(format!("does not load: {e}")))?;
+    let read = strata_spec::load(&bytes)
+        .map_err(|e| TestCaseError::fail(format!("does not load: {e}")))?;
     prop_assert_eq!(&strata_spec::write(&read), &bytes);
     prop_assert!(same(module, &read), "the container changes the module");
     let text = strata_spec::disassemble(module);
-    let assembled = strata_spec::assemble(&text).map_err(|e| TestCaseError::fail(format!("does not assemble: {e}\n{text}")))?;
-    prop_assert!(same(module, &assembled), "the text changes the module:\n{}", text);
+    let assembled = strata_spec::assemble(&text)
+        .map_err(|e| TestCaseError::fail(format!("does not assemble: {e}\n{text}")))?;
+    prop_assert!(
+        same(module, &assembled),
+        "the text changes the module:\n{}",
+        text
+    );
     prop_assert_eq!(strata_spec::disassemble(&assembled), text);
     Ok(())
 }
@@ -40,7 +48,10 @@ fn same(a: &Module, b: &Module) -> bool {
 fn run(module: Module, stress: bool) -> Result<Vec<u8>, TestCaseError> {
     let mut session = Session::open();
     session.vm.heap.set_stress(stress);
-    session.vm.set_deadline(Some(Instant::now() + Duration::from_secs(60))).map_err(|e| TestCaseError::fail(e.to_string()))?;
+    session
+        .vm
+        .set_deadline(Some(Instant::now() + Duration::from_secs(60)))
+        .map_err(|e| TestCaseError::fail(e.to_string()))?;
     let outcome = session.run_module(module);
     match outcome.end {
         End::Returned(_) => {
@@ -61,7 +72,11 @@ fn equal(what: &str, expected: &[u8], got: &[u8]) -> Result<(), TestCaseError> {
     let difference = lines.find(|(_, (a, b))| a != b);
     Err(TestCaseError::fail(match difference {
         Some((n, (a, b))) => format!("{what}, line {}: expected {a:?}, got {b:?}", n + 1),
-        None => format!("{what}: {} lines expected, got {}", expected.lines().count(), got.lines().count()),
+        None => format!(
+            "{what}: {} lines expected, got {}",
+            expected.lines().count(),
+            got.lines().count()
+        ),
     }))
 }
 
@@ -85,7 +100,12 @@ fn check(source: &str, lua: Option<&str>) -> Result<(), TestCaseError> {
 }
 
 fn config(cases: u32) -> Config {
-    Config { cases, failure_persistence: None, max_shrink_iters: 3000, ..Config::default() }
+    Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 3000,
+        ..Config::default()
+    }
 }
 
 /// Runs a property over `cases` programs from a fixed seed.
@@ -130,7 +150,9 @@ fn fuzz_programs() {
     let number = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
     let seconds = Duration::from_secs(number("FUZZ_SECONDS").unwrap_or(60));
     let mut seed = number("FUZZ_SEED").unwrap_or_else(|| {
-        std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).map_or(1, |d| d.as_secs())
+        std::time::SystemTime::now()
+            .duration_since(std::time::SystemTime::UNIX_EPOCH)
+            .map_or(1, |d| d.as_secs())
     });
     let lua = oracle::command();
     let start = Instant::now();
@@ -138,7 +160,10 @@ fn fuzz_programs() {
     while start.elapsed() < seconds {
         for_programs(100, seed, |source| check(source, lua.as_deref()));
         programs += 100;
-        eprintln!("fuzz_programs: seed {seed} done, {programs} programs in {:.0} s", start.elapsed().as_secs_f64());
+        eprintln!(
+            "fuzz_programs: seed {seed} done, {programs} programs in {:.0} s",
+            start.elapsed().as_secs_f64()
+        );
         seed = seed.wrapping_add(1);
     }
 }
@@ -148,9 +173,13 @@ fn fuzz_programs() {
 #[ignore = "prints the program of FUZZ_SEED"]
 fn show_program() {
     let mut bytes = [0; 32];
-    let seed = std::env::var("FUZZ_SEED").ok().and_then(|v| v.parse::<u64>().ok()).unwrap_or(1);
+    let seed = std::env::var("FUZZ_SEED")
+        .ok()
+        .and_then(|v| v.parse::<u64>().ok())
+        .unwrap_or(1);
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let mut runner = TestRunner::new_with_rng(config(1), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let mut runner =
+        TestRunner::new_with_rng(config(1), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let tree = program().new_tree(&mut runner).expect("a program");
     println!("{}", tree.current());
 }

@@ -63,7 +63,11 @@ fn hard_programs_under_stress() {
         let expected = calm(source.as_bytes(), "=hard");
         if let Some(lua) = &lua {
             let answer = oracle::run(lua, source.as_bytes());
-            assert_eq!(String::from_utf8_lossy(&answer.output), String::from_utf8_lossy(&expected), "{source}");
+            assert_eq!(
+                String::from_utf8_lossy(&answer.output),
+                String::from_utf8_lossy(&expected),
+                "{source}"
+            );
         }
         let mut session = Session::open();
         session.vm.heap.set_stress(true);
@@ -102,7 +106,10 @@ fn memory(field: &str) -> Option<u64> {
 }
 
 fn one_life(seed: u64) {
-    let config = VmConfig { seed: Some(seed), ..VmConfig::default() };
+    let config = VmConfig {
+        seed: Some(seed),
+        ..VmConfig::default()
+    };
     let mut session = Session::new(&config, Library::All);
     let outcome = session.run(
         "local t = {} for i = 1, 2000 do t[i] = {i, x = 'x' .. i} end local s = table.concat({'a', 'b'}) \
@@ -127,7 +134,12 @@ fn vms_come_and_go_without_growth() {
     if let (Some(before), Some(after)) = (before, memory("VmRSS")) {
         // Other tests run in this process at the same time.
         let most = before + (64 << 20);
-        assert!(after < most, "{} MB before, {} MB after", before >> 20, after >> 20);
+        assert!(
+            after < most,
+            "{} MB before, {} MB after",
+            before >> 20,
+            after >> 20
+        );
     }
 }
 
@@ -151,13 +163,18 @@ fn a_vm_runs_on_without_growth() {
 #[test]
 fn vms_on_several_threads() {
     let programs = corpus::programs();
-    let expected: Vec<Vec<u8>> =
-        programs.iter().map(|p| calm(&p.source, &format!("@{}.lua", p.name))).collect();
+    let expected: Vec<Vec<u8>> = programs
+        .iter()
+        .map(|p| calm(&p.source, &format!("@{}.lua", p.name)))
+        .collect();
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 for (program, expected) in programs.iter().zip(&expected) {
-                    assert_eq!(&calm(&program.source, &format!("@{}.lua", program.name)), expected);
+                    assert_eq!(
+                        &calm(&program.source, &format!("@{}.lua", program.name)),
+                        expected
+                    );
                 }
             });
         }
@@ -215,8 +232,14 @@ fn measure_coroutines() {
         "local sum = 0 for i, co in ipairs(all) do local _, v = coroutine.resume(co, 1) sum = sum + v end print(sum)",
         "=resume",
     );
-    assert_eq!(outcome.output, format!("{}\n", N * (N + 1) / 2 + N).into_bytes());
-    println!("all resumed to their end in {:.2} s", start.elapsed().as_secs_f64());
+    assert_eq!(
+        outcome.output,
+        format!("{}\n", N * (N + 1) / 2 + N).into_bytes()
+    );
+    println!(
+        "all resumed to their end in {:.2} s",
+        start.elapsed().as_secs_f64()
+    );
     println!("peak: {:.0} MB", memory("VmHWM").unwrap_or(0) as f64 / MB);
     assert!(used.max(heap as u64) <= 2 << 30, "{used} bytes");
 }
@@ -224,7 +247,13 @@ fn measure_coroutines() {
 #[test]
 #[ignore = "measures: 10,000,000 small tables against lua5.4"]
 fn measure_tables() {
-    for (what, body) in [("{}", "{}"), ("{i}", "{i}"), ("{x = i}", "{x = i}"), ("{x = i, y = i}", "{x = i, y = i}"), ("{i, i}", "{i, i}")] {
+    for (what, body) in [
+        ("{}", "{}"),
+        ("{i}", "{i}"),
+        ("{x = i}", "{x = i}"),
+        ("{x = i, y = i}", "{x = i, y = i}"),
+        ("{i, i}", "{i, i}"),
+    ] {
         let source = format!("for i = 1, 10000000 do local t = {body} end");
         let mut best = (Duration::MAX, Duration::MAX);
         for _ in 0..3 {
@@ -234,7 +263,10 @@ fn measure_tables() {
             best.0 = best.0.min(start.elapsed());
             if let Some(lua) = oracle::command() {
                 let start = Instant::now();
-                let done = Command::new(&lua).args(["-e", &source]).status().is_ok_and(|s| s.success());
+                let done = Command::new(&lua)
+                    .args(["-e", &source])
+                    .status()
+                    .is_ok_and(|s| s.success());
                 assert!(done, "{lua} failed");
                 best.1 = best.1.min(start.elapsed());
             }
@@ -243,7 +275,10 @@ fn measure_tables() {
         if best.1 == Duration::MAX {
             println!("10,000,000 of {what}: {ours:.2} s (no lua5.4 here)");
         } else {
-            println!("10,000,000 of {what}: {ours:.2} s, lua5.4 {theirs:.2} s: {:.2}x", theirs / ours);
+            println!(
+                "10,000,000 of {what}: {ours:.2} s, lua5.4 {theirs:.2} s: {:.2}x",
+                theirs / ours
+            );
         }
     }
 }

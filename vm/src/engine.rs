@@ -31,7 +31,9 @@ fn compile(source: &[u8], chunk_name: &[u8]) -> std::result::Result<Module, Vec<
 pub(crate) fn checked(module: Module) -> std::result::Result<Module, Vec<u8>> {
     match strata_spec::verify(&module) {
         Ok(()) => Ok(module),
-        Err(e) => Err(format!("the compiler made invalid bytecode ({e}); please report this").into_bytes()),
+        Err(e) => Err(
+            format!("the compiler made invalid bytecode ({e}); please report this").into_bytes(),
+        ),
     }
 }
 
@@ -71,7 +73,11 @@ pub fn call(vm: &mut Vm, f: Value, args: &[Value]) -> Result<(usize, usize)> {
             *slot.add(2 + i) = *a;
         }
         vm.top = slot.add(2 + args.len());
-        let base = if vm.base.is_null() { 0 } else { (vm.base as usize - vm.stack as usize) / size_of::<Value>() };
+        let base = if vm.base.is_null() {
+            0
+        } else {
+            (vm.base as usize - vm.stack as usize) / size_of::<Value>()
+        };
         let n = interp::call_host(vm, base, at, args.len())?;
         Ok((at, n))
     }
@@ -80,7 +86,11 @@ pub fn call(vm: &mut Vm, f: Value, args: &[Value]) -> Result<(usize, usize)> {
 /// Slot of the innermost frame's base; 0 outside of any frame.
 #[inline(always)]
 pub(crate) fn base_slot(vm: &Vm) -> usize {
-    if vm.base.is_null() { 0 } else { (vm.base as usize - vm.stack as usize) / size_of::<Value>() }
+    if vm.base.is_null() {
+        0
+    } else {
+        (vm.base as usize - vm.stack as usize) / size_of::<Value>()
+    }
 }
 
 /// Lets the collector and finalizers have their turn, if it has come. To be
@@ -90,7 +100,11 @@ pub(crate) fn base_slot(vm: &Vm) -> usize {
 /// A limit was reached, or a host function panicked, in a finalizer.
 #[inline]
 pub(crate) fn poll(vm: &mut Vm) -> Result<()> {
-    if vm.heap.poll.load(Ordering::Relaxed) == 0 { Ok(()) } else { poll_slow(vm) }
+    if vm.heap.poll.load(Ordering::Relaxed) == 0 {
+        Ok(())
+    } else {
+        poll_slow(vm)
+    }
 }
 
 #[cold]
@@ -100,7 +114,9 @@ fn poll_slow(vm: &mut Vm) -> Result<()> {
         // SAFETY: no fast path is running: the host or a host function called.
         unsafe { heap::safepoint(vm) };
     }
-    if vm.heap.poll.load(Ordering::Relaxed) & poll::FINALIZERS != 0 && vm.limits.instructions != Some(0) {
+    if vm.heap.poll.load(Ordering::Relaxed) & poll::FINALIZERS != 0
+        && vm.limits.instructions != Some(0)
+    {
         let base = base_slot(vm);
         interp::finalize(vm, base)?;
     }
@@ -145,7 +161,11 @@ pub fn message_of(vm: &mut Vm, v: Value) -> Vec<u8> {
 pub fn collect(vm: &mut Vm) -> Result<()> {
     // SAFETY: no fast path is running: the host or a host function called.
     unsafe { heap::full_collect(vm) };
-    let base = if vm.base.is_null() { 0 } else { (vm.base as usize - vm.stack as usize) / size_of::<Value>() };
+    let base = if vm.base.is_null() {
+        0
+    } else {
+        (vm.base as usize - vm.stack as usize) / size_of::<Value>()
+    };
     interp::finalize(vm, base)
 }
 

@@ -163,7 +163,10 @@ impl InternTable {
     #[cold]
     fn resize(&mut self) {
         self.migrate(usize::MAX);
-        let size = (self.now.live * 2 + 2).next_power_of_two().max(self.now.hashes.len() / SHRINK).max(FIRST);
+        let size = (self.now.live * 2 + 2)
+            .next_power_of_two()
+            .max(self.now.hashes.len() / SHRINK)
+            .max(FIRST);
         self.old = std::mem::replace(&mut self.now, Places::new(size));
         self.moved = 0;
         if self.old.live == 0 {
@@ -221,7 +224,10 @@ mod tests {
         let mut kept = Vec::new();
         for round in 0u32..200_000 {
             let bytes = round.to_le_bytes();
-            let (hash, s) = (hash_bytes(5, &bytes), heap.uninit_str(60).expect("memory").0);
+            let (hash, s) = (
+                hash_bytes(5, &bytes),
+                heap.uninit_str(60).expect("memory").0,
+            );
             table.insert(hash, s);
             // Few live on: resizing makes the table much smaller.
             if round % 17 == 0 {

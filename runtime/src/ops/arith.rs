@@ -53,7 +53,12 @@ impl ArithOp {
     pub fn is_bitwise(self) -> bool {
         matches!(
             self,
-            ArithOp::BAnd | ArithOp::BOr | ArithOp::BXor | ArithOp::Shl | ArithOp::Shr | ArithOp::BNot
+            ArithOp::BAnd
+                | ArithOp::BOr
+                | ArithOp::BXor
+                | ArithOp::Shl
+                | ArithOp::Shr
+                | ArithOp::BNot
         )
     }
 }
@@ -75,7 +80,11 @@ pub enum NoResult {
 #[inline(always)]
 pub fn int_floor_div(a: i64, b: i64) -> i64 {
     let q = a.wrapping_div(b);
-    if a.wrapping_rem(b) != 0 && (a ^ b) < 0 { q - 1 } else { q }
+    if a.wrapping_rem(b) != 0 && (a ^ b) < 0 {
+        q - 1
+    } else {
+        q
+    }
 }
 
 /// `a % b` with the sign of `b`; `b` is not 0.
@@ -89,7 +98,11 @@ pub fn int_mod(a: i64, b: i64) -> i64 {
 #[inline(always)]
 pub fn float_mod(a: f64, b: f64) -> f64 {
     let r = a % b;
-    if r != 0.0 && (r < 0.0) != (b < 0.0) { r + b } else { r }
+    if r != 0.0 && (r < 0.0) != (b < 0.0) {
+        r + b
+    } else {
+        r
+    }
 }
 
 /// `a ^ b`.
@@ -148,7 +161,11 @@ pub fn on_floats(op: ArithOp, a: f64, b: f64) -> Value {
 }
 
 fn as_float(v: Value) -> f64 {
-    if v.tag == tag::INT { v.as_int() as f64 } else { v.as_float() }
+    if v.tag == tag::INT {
+        v.as_int() as f64
+    } else {
+        v.as_float()
+    }
 }
 
 /// An operator on numbers.
@@ -157,7 +174,13 @@ pub fn on_numbers(op: ArithOp, a: Value, b: Value) -> Result<Value, NoResult> {
         return Err(NoResult::Operand);
     }
     if op.is_bitwise() {
-        let int = |v: Value| if v.tag == tag::INT { Some(v.as_int()) } else { float_to_int(v.as_float()) };
+        let int = |v: Value| {
+            if v.tag == tag::INT {
+                Some(v.as_int())
+            } else {
+                float_to_int(v.as_float())
+            }
+        };
         return match (int(a), int(b)) {
             (Some(a), Some(b)) => on_ints(op, a, b),
             _ => Err(NoResult::NoInteger),
@@ -183,7 +206,14 @@ pub fn raw(vm: &mut Vm, op: ArithOp, a: Value, b: Value) -> Result<Value, NoResu
 /// The error for operands without result and metamethod. `name` gives the
 /// "(local 'x')"-like suffix of the culprit: first or second operand.
 #[cold]
-pub fn error(vm: &mut Vm, op: ArithOp, a: Value, b: Value, why: NoResult, name: &dyn Fn(bool) -> Vec<u8>) -> Error {
+pub fn error(
+    vm: &mut Vm,
+    op: ArithOp,
+    a: Value,
+    b: Value,
+    why: NoResult,
+    name: &dyn Fn(bool) -> Vec<u8>,
+) -> Error {
     let mut msg: Vec<u8>;
     match why {
         NoResult::DivByZero => msg = b"attempt to divide by zero".to_vec(),
@@ -239,7 +269,10 @@ mod tests {
         assert_eq!(shift_left(-1, -63), 1);
         assert_eq!(shift_left(-1, -64), 0);
         assert_eq!(shift_left(-1, i64::MIN), 0);
-        assert_eq!(on_ints(ArithOp::Shr, 1, i64::MIN), Ok(Value::int(0)).map_err(|e: NoResult| e));
+        assert_eq!(
+            on_ints(ArithOp::Shr, 1, i64::MIN),
+            Ok(Value::int(0)).map_err(|e: NoResult| e)
+        );
     }
 
     impl PartialEq for Value {

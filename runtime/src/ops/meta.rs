@@ -21,7 +21,9 @@ pub fn index(cx: &mut Cx<'_>, obj: Value, key: Value) -> Result<Value> {
         Lookup::Value(v) => Ok(v),
         Lookup::Call { handler, receiver } => cx.call1(handler, &[receiver, key]),
         Lookup::NotIndexable(v) => Err(type_op_error(cx.vm, "index", v, b"")),
-        Lookup::Loop => Err(cx.vm.error_at(0, b"'__index' chain too long; possible loop")),
+        Lookup::Loop => Err(cx
+            .vm
+            .error_at(0, b"'__index' chain too long; possible loop")),
     }
 }
 
@@ -32,7 +34,9 @@ pub fn set_index(cx: &mut Cx<'_>, obj: Value, key: Value, val: Value) -> Result<
         Ok(Store::Done) => Ok(()),
         Ok(Store::Call { handler, receiver }) => cx.call1(handler, &[receiver, key, val]).map(drop),
         Ok(Store::NotIndexable(v)) => Err(type_op_error(cx.vm, "index", v, b"")),
-        Ok(Store::Loop) => Err(cx.vm.error_at(0, b"'__newindex' chain too long; possible loop")),
+        Ok(Store::Loop) => Err(cx
+            .vm
+            .error_at(0, b"'__newindex' chain too long; possible loop")),
         Err(e) => Err(set_error(cx.vm, e)),
     }
 }
@@ -168,7 +172,11 @@ pub fn concat_operand(vm: &mut Vm, v: Value) -> Option<*mut Str> {
 pub fn raw_concat(vm: &mut Vm, a: Value, b: Value) -> Option<Result<Value>> {
     let (a, b) = (concat_operand(vm, a)?, concat_operand(vm, b)?);
     // SAFETY: both are live strings.
-    Some(unsafe { vm.heap.concat(a, b) }.map(Value::str).map_err(Error::from))
+    Some(
+        unsafe { vm.heap.concat(a, b) }
+            .map(Value::str)
+            .map_err(Error::from),
+    )
 }
 
 /// `a .. b`

@@ -6,7 +6,9 @@
 
 use super::*;
 use strata_runtime::native::cont;
-use strata_runtime::ops::arith::{self as ops, ArithOp, float_mod, float_pow, int_floor_div, int_mod, shift_left};
+use strata_runtime::ops::arith::{
+    self as ops, ArithOp, float_mod, float_pow, int_floor_div, int_mod, shift_left,
+};
 use strata_runtime::ops::meta::binary_handler;
 use strata_runtime::value::tag;
 use strata_spec::Op;
@@ -239,8 +241,12 @@ handler! {
 
 /// " (local 'x')"-like suffix for register `reg` of the current instruction.
 pub(super) fn operand_name(vm: &Vm, reg: u8) -> Vec<u8> {
-    let Some(frame) = vm.frame_at(0) else { return Vec::new() };
-    let Some((hint, proto)) = strata_runtime::frame::operand_hint(&frame, reg) else { return Vec::new() };
+    let Some(frame) = vm.frame_at(0) else {
+        return Vec::new();
+    };
+    let Some((hint, proto)) = strata_runtime::frame::operand_hint(&frame, reg) else {
+        return Vec::new();
+    };
     let mut text = format!(" ({} '", strata_runtime::frame::hint_word(hint.kind)).into_bytes();
     text.extend_from_slice(proto.module.str(hint.name));
     text.extend_from_slice(b"')");

@@ -5,6 +5,8 @@
 //! and arguments are in place and starts it.
 
 use super::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use strata_runtime::error::Cause;
 use strata_runtime::frame::{CONT, LUA, Link, TAIL_BIT, VARARG, original_base, read_link};
 use strata_runtime::native::{Cx, Ret, cont, ret as request};
@@ -13,8 +15,6 @@ use strata_runtime::ops::meta::{call_handler, type_op_error};
 use strata_runtime::proto::slots_of;
 use strata_runtime::thread::{MAX_CATCHERS, SLACK};
 use strata_runtime::value::{NIL, tag};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 
 /// First slot after the arguments of a call instruction.
 #[inline(always)]
@@ -289,11 +289,20 @@ pub(super) unsafe fn native(vm: *mut Vm, mut fb: *mut Value, n: usize) -> usize 
 
 /// Runs a host function's Rust code; panics become errors.
 #[inline(always)]
-unsafe fn invoke(vm: *mut Vm, f: *mut strata_runtime::object::Native, at: usize, n: usize) -> Result<Ret> {
+unsafe fn invoke(
+    vm: *mut Vm,
+    f: *mut strata_runtime::object::Native,
+    at: usize,
+    n: usize,
+) -> Result<Ret> {
     // SAFETY: `f` is the live host function of the frame at slot `at`. A
     // `host` closure is not replaced while it runs.
     let caught = catch_unwind(AssertUnwindSafe(|| unsafe {
-        let mut cx = Cx { vm: &mut *vm, base: at, n };
+        let mut cx = Cx {
+            vm: &mut *vm,
+            base: at,
+            n,
+        };
         match (*f).nkind {
             NativeKind::Host => match (&raw mut (*f).host).as_mut().and_then(|h| h.as_mut()) {
                 Some(host) => host(&mut cx),
@@ -310,7 +319,13 @@ unsafe fn invoke(vm: *mut Vm, f: *mut strata_runtime::object::Native, at: usize,
 
 /// Does what the host function with the frame at slot `at` returned or asked.
 /// `f` and `link` are the frame's: results may have overwritten both.
-pub(super) unsafe fn finish(vm: *mut Vm, at: usize, f: Value, link: Link, result: Result<Ret>) -> usize {
+pub(super) unsafe fn finish(
+    vm: *mut Vm,
+    at: usize,
+    f: Value,
+    link: Link,
+    result: Result<Ret>,
+) -> usize {
     // SAFETY: the frame is the innermost one of the running stack.
     unsafe {
         let fb = (*vm).stack.add(at);
@@ -327,7 +342,11 @@ pub(super) unsafe fn finish(vm: *mut Vm, at: usize, f: Value, link: Link, result
                     }
                     (*thread).catchers += 1;
                 }
-                write_link(new, link_word(CONT, ctl.cont, ctl.at as u32 + 2), std::ptr::null());
+                write_link(
+                    new,
+                    link_word(CONT, ctl.cont, ctl.at as u32 + 2),
+                    std::ptr::null(),
+                );
                 enter(vm, new, ctl.n)
             }
             Ok(request::RESUME) => coro::resume(vm, at),
@@ -359,7 +378,13 @@ pub(super) unsafe fn call_meta(vm: *mut Vm, h: Value, args: &[Value], id: u16) -
 }
 
 /// Like [`call_meta`], with the callee's function slot given.
-pub(super) unsafe fn call_meta_at(vm: *mut Vm, at: *mut Value, h: Value, args: &[Value], id: u16) -> usize {
+pub(super) unsafe fn call_meta_at(
+    vm: *mut Vm,
+    at: *mut Value,
+    h: Value,
+    args: &[Value],
+    id: u16,
+) -> usize {
     // SAFETY: as for `call_meta`; `at` is above all live slots of the frame.
     unsafe {
         let base = (*vm).base;

@@ -3,7 +3,7 @@
 use super::*;
 use strata_runtime::metatable::{Event, metamethod};
 use strata_runtime::native::cont;
-use strata_runtime::object::{Closure, Thread, Upval};
+use strata_runtime::object::{Closure, ProtoObj, Thread, Upval};
 use strata_runtime::thread::SLACK;
 use strata_runtime::value::NIL;
 
@@ -46,7 +46,8 @@ pub(super) unsafe fn close_upvals(vm: *mut Vm, level: *mut Value) {
 slow_handler! {
     closure(pc, base, vm, i, k) {
         let parent = (*base.sub(2)).as_closure();
-        let proto = *(&(*(*parent).proto).children).get_unchecked((i >> 32) as usize);
+        let children: &[*mut ProtoObj] = &(*(*parent).proto).children;
+        let proto = *children.get_unchecked((i >> 32) as usize);
         let descs = &(*proto).spec().upvals;
         let c = (*vm).heap.new_closure(proto, descs.len());
         let ups = (&raw mut (*c).upvals).cast::<*mut Upval>();
@@ -79,7 +80,11 @@ pub(super) unsafe fn register_tbc(vm: &mut Vm, slot: *mut Value) -> Result<()> {
                 let reg = ((slot as usize - f.base as usize) / size_of::<Value>()) as u8;
                 let pc = f.current_pc()? + 1;
                 let proto = f.proto()?;
-                let local = proto.spec().locals.iter().find(|l| l.reg == reg && l.start <= pc && pc <= l.end)?;
+                let local = proto
+                    .spec()
+                    .locals
+                    .iter()
+                    .find(|l| l.reg == reg && l.start <= pc && pc <= l.end)?;
                 Some(proto.module.str(local.name).to_vec())
             });
             let mut msg = b"variable '".to_vec();

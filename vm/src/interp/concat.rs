@@ -2,9 +2,9 @@
 
 use super::*;
 use strata_runtime::metatable::Event;
+use strata_runtime::metatable::metamethod;
 use strata_runtime::native::cont;
 use strata_runtime::ops::meta::{binary_handler, concat_error, concat_operand, type_op_error};
-use strata_runtime::metatable::metamethod;
 use strata_runtime::table;
 use strata_runtime::value::tag;
 
@@ -155,6 +155,9 @@ unsafe fn join(vm: &mut Vm, first: *mut Value, n: usize) -> Result<Value> {
             }
             return Ok(Value::str(vm.heap.concat((*first).as_str(), s)?));
         }
-        Ok(Value::str(vm.heap.concat((*first).as_str(), (*first.add(1)).as_str())?))
+        Ok(Value::str(
+            vm.heap
+                .concat((*first).as_str(), (*first.add(1)).as_str())?,
+        ))
     }
 }

@@ -35,7 +35,9 @@ pub(super) unsafe fn resume(vm: *mut Vm, at: usize) -> usize {
         let fb = (*vm).stack.add(at);
         (*vm).base = fb;
         let refusal: &[u8] = match (*co).status {
-            ThreadStatus::Suspended if data(&mut *vm).coro_depth >= MAX_DEPTH => b"C stack overflow",
+            ThreadStatus::Suspended if data(&mut *vm).coro_depth >= MAX_DEPTH => {
+                b"C stack overflow"
+            }
             ThreadStatus::Suspended => b"",
             ThreadStatus::Finished | ThreadStatus::Failed => b"cannot resume dead coroutine",
             _ => b"cannot resume non-suspended coroutine",
@@ -208,7 +210,11 @@ pub(super) unsafe fn failed(vm: *mut Vm, value: Value) -> usize {
         let co = (*vm).cur;
         let base = (*vm).base;
         let is_lua = (*base.sub(2)).tag == strata_runtime::value::tag::CLOSURE;
-        let mut top = if is_lua { frame_end(base) } else { (*vm).top.max(base) };
+        let mut top = if is_lua {
+            frame_end(base)
+        } else {
+            (*vm).top.max(base)
+        };
         if top >= (*vm).stack_end() {
             top = (*vm).stack_end().sub(1);
         }

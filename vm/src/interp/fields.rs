@@ -166,10 +166,23 @@ pub(super) unsafe fn not_indexable(vm: *mut Vm, v: Value, obj: Value, i: u64) ->
 
 /// " (upvalue 'x')" for the upvalue that a global access indexes.
 fn upvalue_name(vm: &Vm, i: u64) -> Vec<u8> {
-    let Some(frame) = vm.frame_at(0) else { return Vec::new() };
-    let Some(proto) = frame.proto() else { return Vec::new() };
-    let index = if i as u8 == Op::GetTabUp as u8 { Insn(i).b() } else { Insn(i).a() };
-    match proto.spec().upvals.get(usize::from(index)).and_then(|u| u.name) {
+    let Some(frame) = vm.frame_at(0) else {
+        return Vec::new();
+    };
+    let Some(proto) = frame.proto() else {
+        return Vec::new();
+    };
+    let index = if i as u8 == Op::GetTabUp as u8 {
+        Insn(i).b()
+    } else {
+        Insn(i).a()
+    };
+    match proto
+        .spec()
+        .upvals
+        .get(usize::from(index))
+        .and_then(|u| u.name)
+    {
         Some(id) => {
             let mut text = b" (upvalue '".to_vec();
             text.extend_from_slice(proto.module.str(id));
@@ -267,7 +280,14 @@ slow_handler! {
 }
 
 /// Goes on after a store that a slow path did or could not do.
-pub(super) unsafe fn stored(vm: *mut Vm, outcome: Store, obj: Value, key: Value, val: Value, i: u64) -> usize {
+pub(super) unsafe fn stored(
+    vm: *mut Vm,
+    outcome: Store,
+    obj: Value,
+    key: Value,
+    val: Value,
+    i: u64,
+) -> usize {
     // SAFETY: `vm.base`, `vm.pc` are those of the instruction.
     unsafe {
         match outcome {

@@ -42,12 +42,24 @@ macro_rules! load_element {
             match (*$t).arr_kind {
                 ArrKind::Int => {
                     note($pc, $i, seen::INT);
-                    put(to, Value { tag: tag::INT, payload });
+                    put(
+                        to,
+                        Value {
+                            tag: tag::INT,
+                            payload,
+                        },
+                    );
                     return dispatch($pc, $base, $vm, $k);
                 }
                 ArrKind::Float => {
                     note($pc, $i, seen::FLOAT);
-                    put(to, Value { tag: tag::FLOAT, payload });
+                    put(
+                        to,
+                        Value {
+                            tag: tag::FLOAT,
+                            payload,
+                        },
+                    );
                     return dispatch($pc, $base, $vm, $k);
                 }
                 ArrKind::Mixed => {
@@ -139,7 +151,15 @@ macro_rules! store_element {
         let n: u64 = $n;
         if n < u64::from((*$t).arr_len) {
             if (*$t).arr_kind as u8 == (*$v).tag {
-                note($pc, $i, if (*$v).tag == tag::INT { seen::INT } else { seen::FLOAT });
+                note(
+                    $pc,
+                    $i,
+                    if (*$v).tag == tag::INT {
+                        seen::INT
+                    } else {
+                        seen::FLOAT
+                    },
+                );
                 *(*$t).arr.add(n as usize) = (*$v).payload;
                 return dispatch($pc, $base, $vm, $k);
             }
@@ -176,7 +196,7 @@ macro_rules! store_element {
                 (*$t).arr_len = n as u32 + 1;
                 if (*$t).hdr.mark == color::BLACK && (*$v).is_gc() {
                     (*$vm).heap.stored = (*$v).as_gc();
-                        return handlers::barrier_stored($pc, $base, $vm, $t as u64, $k);
+                    return handlers::barrier_stored($pc, $base, $vm, $t as u64, $k);
                 }
                 return dispatch($pc, $base, $vm, $k);
             }

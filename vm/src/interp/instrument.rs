@@ -35,7 +35,13 @@ pub(crate) fn instrument(vm: &mut Vm) {
 }
 
 /// Runs what comes before an instruction, then the instruction.
-unsafe extern "C" fn instrumented(pc: *const Insn, base: *mut Value, vm: *mut Vm, i: u64, k: *const Value) -> usize {
+unsafe extern "C" fn instrumented(
+    pc: *const Insn,
+    base: *mut Value,
+    vm: *mut Vm,
+    i: u64,
+    k: *const Value,
+) -> usize {
     // SAFETY: as for handlers.
     unsafe {
         let status = before(pc, base, vm, i, k);
@@ -72,7 +78,13 @@ unsafe fn before(pc: *const Insn, base: *mut Value, vm: *mut Vm, i: u64, k: *con
 }
 
 /// Calls the hook for the events of the instruction before `pc`.
-unsafe fn events(vm: &mut Vm, pc: *const Insn, base: *mut Value, i: u64, k: *const Value) -> Result<()> {
+unsafe fn events(
+    vm: &mut Vm,
+    pc: *const Insn,
+    base: *mut Value,
+    i: u64,
+    k: *const Value,
+) -> Result<()> {
     // SAFETY: as for handlers.
     unsafe {
         let proto = strata_runtime::proto::proto_of(k);
@@ -81,7 +93,9 @@ unsafe fn events(vm: &mut Vm, pc: *const Insn, base: *mut Value, i: u64, k: *con
         let (last_at, last_pc) = data(vm).last_hooked;
         let last_was_back_edge = last_at == at
             && last_pc < (*proto).code_len
-            && (*(*proto).code.add(last_pc as usize)).op().is_some_and(Op::is_back_edge);
+            && (*(*proto).code.add(last_pc as usize))
+                .op()
+                .is_some_and(Op::is_back_edge);
         // A vararg function has begun once its frame is moved.
         let entry = u32::from((*proto).vararg);
         let entered = index == entry && !(last_was_back_edge && last_pc >= entry);
@@ -92,7 +106,12 @@ unsafe fn events(vm: &mut Vm, pc: *const Insn, base: *mut Value, i: u64, k: *con
         if mask & event::CALL != 0 && entered {
             let link = read_link(strata_runtime::frame::original_base(base));
             let params = i64::from((*proto).params);
-            call_hook(vm, if link.tail { b"tail call" } else { b"call" }, None, (1, params))?;
+            call_hook(
+                vm,
+                if link.tail { b"tail call" } else { b"call" },
+                None,
+                (1, params),
+            )?;
         }
         // A hook may set or lift hooks.
         let mask = (*cur).hook.mask;
@@ -108,7 +127,11 @@ unsafe fn events(vm: &mut Vm, pc: *const Insn, base: *mut Value, i: u64, k: *con
         if mask & event::LINE != 0 && !((*proto).vararg && index == 0) {
             let spec = (*proto).spec();
             let line = spec.pos(index).line;
-            let from = if same_frame { last_pc } else { index.saturating_sub(1) };
+            let from = if same_frame {
+                last_pc
+            } else {
+                index.saturating_sub(1)
+            };
             let new_line = entered || (same_frame && index <= from) || spec.pos(from).line != line;
             if new_line && line != 0 {
                 call_hook(vm, b"line", Some(line), (0, 0))?;
@@ -133,7 +156,12 @@ unsafe fn events(vm: &mut Vm, pc: *const Insn, base: *mut Value, i: u64, k: *con
 }
 
 /// Calls the running thread's hook function.
-unsafe fn call_hook(vm: &mut Vm, what: &[u8], line: Option<u32>, transfer: (i64, i64)) -> Result<()> {
+unsafe fn call_hook(
+    vm: &mut Vm,
+    what: &[u8],
+    line: Option<u32>,
+    transfer: (i64, i64),
+) -> Result<()> {
     // SAFETY: `vm.base` is the innermost frame; the slots above its end (and
     // above pending results) are free.
     unsafe {
@@ -144,7 +172,11 @@ unsafe fn call_hook(vm: &mut Vm, what: &[u8], line: Option<u32>, transfer: (i64,
             return Ok(());
         }
         let is_lua = (*vm.base.sub(2)).tag == tag::CLOSURE;
-        let end = if is_lua { slot_index(vm, frame_end(vm.base)) } else { base };
+        let end = if is_lua {
+            slot_index(vm, frame_end(vm.base))
+        } else {
+            base
+        };
         let at = top.max(end);
         vm.top = vm.stack.add(at);
         vm.grow_stack(SLACK)?;
@@ -152,9 +184,13 @@ unsafe fn call_hook(vm: &mut Vm, what: &[u8], line: Option<u32>, transfer: (i64,
         let slot = vm.stack.add(at);
         put(slot, f);
         put(slot.add(2), Value::str(what));
-        put(slot.add(3), line.map_or(strata_runtime::value::NIL, |l| Value::int(i64::from(l))));
+        put(
+            slot.add(3),
+            line.map_or(strata_runtime::value::NIL, |l| Value::int(i64::from(l))),
+        );
         (*thread).hook.inside = true;
         (*thread).hook.transfer = (transfer.0 as u32, transfer.1 as u32);
+        (*thread).hook.at = base;
         let outcome = call_host_as(vm, base, at, 2, cont::HOOK);
         (*thread).hook.inside = false;
         (*thread).hook.transfer = (0, 0);
@@ -196,8 +232,16 @@ pub(super) fn native_return_hook(vm: &mut Vm, f: Value, link: Link, n: usize) ->
         let results = std::slice::from_raw_parts(fb.sub(2), n).to_vec();
         std::ptr::copy(fb.sub(2), fb, n);
         put(fb.sub(2), f);
-        let tail = if link.tail { strata_runtime::frame::TAIL_BIT } else { 0 };
-        write_link(fb, link_word(link.kind, link.cont, link.delta) | tail, link.pc);
+        let tail = if link.tail {
+            strata_runtime::frame::TAIL_BIT
+        } else {
+            0
+        };
+        write_link(
+            fb,
+            link_word(link.kind, link.cont, link.delta) | tail,
+            link.pc,
+        );
         vm.top = fb.add(n);
         let outcome = call_hook(vm, b"return", None, (1, n as i64));
         let fb = vm.stack.add(base);

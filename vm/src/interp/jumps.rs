@@ -2,10 +2,10 @@
 
 use super::arith::{SEEN_FLOAT, SEEN_INT, SEEN_MIXED, SEEN_OTHER, note};
 use super::*;
+use strata_runtime::metatable::Event;
 use strata_runtime::native::cont;
 use strata_runtime::ops::compare::{raw_le, raw_lt};
 use strata_runtime::ops::meta::{binary_handler, compare_error, eq_handler};
-use strata_runtime::metatable::Event;
 use strata_runtime::value::tag;
 use strata_spec::Op;
 
@@ -15,14 +15,22 @@ handler! {
 
 macro_rules! branch {
     ($cond:expr, $pc:ident, $base:ident, $vm:ident, $i:ident, $k:ident) => {
-        if $cond { dispatch($pc.offset(jump($i)), $base, $vm, $k) } else { dispatch($pc, $base, $vm, $k) }
+        if $cond {
+            dispatch($pc.offset(jump($i)), $base, $vm, $k)
+        } else {
+            dispatch($pc, $base, $vm, $k)
+        }
     };
 }
 
 /// In a slow handler: takes the branch or not.
 macro_rules! slow_branch {
     ($cond:expr, $pc:ident, $base:ident, $vm:ident, $i:ident) => {
-        if $cond { next($vm, $pc.offset(jump($i)), $base) } else { next($vm, $pc, $base) }
+        if $cond {
+            next($vm, $pc.offset(jump($i)), $base)
+        } else {
+            next($vm, $pc, $base)
+        }
     };
 }
 
@@ -253,6 +261,9 @@ slow_handler! {
 /// Whether the compare-and-branch instruction `i` jumps when its metamethod
 /// answered `truth`.
 pub(super) fn jumps_when(i: Insn, truth: bool) -> bool {
-    let positive = matches!(i.op(), Some(Op::JEq | Op::JLt | Op::JLe | Op::JLtI | Op::JLeI | Op::JGtI | Op::JGeI));
+    let positive = matches!(
+        i.op(),
+        Some(Op::JEq | Op::JLt | Op::JLe | Op::JLtI | Op::JLeI | Op::JGtI | Op::JGeI)
+    );
     truth == positive
 }

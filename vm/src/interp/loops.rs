@@ -87,9 +87,19 @@ unsafe fn for_step(base: *mut Value, i: u64) -> bool {
             put(a.add(3), Value::int(index));
             return true;
         }
-        let (index, limit, step) = ((*a).as_float(), (*a.add(1)).as_float(), (*a.add(2)).as_float());
+        let (index, limit, step) = (
+            (*a).as_float(),
+            (*a.add(1)).as_float(),
+            (*a.add(2)).as_float(),
+        );
         let index = index + step;
-        if (*a).tag != tag::FLOAT || !(if step > 0.0 { index <= limit } else { limit <= index }) {
+        if (*a).tag != tag::FLOAT
+            || !(if step > 0.0 {
+                index <= limit
+            } else {
+                limit <= index
+            })
+        {
             return false;
         }
         put(a, Value::float(index));
@@ -153,7 +163,9 @@ unsafe fn prepare(vm: &mut Vm, a: *mut Value) -> Result<bool> {
             if step == 0 {
                 return Err(vm.error_at(0, b"'for' step is zero"));
             }
-            let Some(limit) = int_limit(vm, limit, step)? else { return Ok(false) };
+            let Some(limit) = int_limit(vm, limit, step)? else {
+                return Ok(false);
+            };
             let distance = if step > 0 {
                 if init > limit {
                     return Ok(false);
@@ -185,7 +197,14 @@ unsafe fn prepare(vm: &mut Vm, a: *mut Value) -> Result<bool> {
         if step == 0.0 {
             return Err(vm.error_at(0, b"'for' step is zero"));
         }
-        if if step > 0.0 { limit < init } else { init < limit } || init.is_nan() || limit.is_nan() || step.is_nan() {
+        if if step > 0.0 {
+            limit < init
+        } else {
+            init < limit
+        } || init.is_nan()
+            || limit.is_nan()
+            || step.is_nan()
+        {
             return Ok(false);
         }
         put(a, Value::float(init));
@@ -223,7 +242,11 @@ fn int_limit(vm: &mut Vm, limit: Value, step: i64) -> Result<Option<i64>> {
     }
     // Out of range: clip, unless the loop then can't run.
     if f > 0.0 {
-        if step < 0 { Ok(None) } else { Ok(Some(i64::MAX)) }
+        if step < 0 {
+            Ok(None)
+        } else {
+            Ok(Some(i64::MAX))
+        }
     } else if step > 0 {
         Ok(None)
     } else {

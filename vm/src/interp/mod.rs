@@ -49,16 +49,21 @@ pub(crate) use coro::close_thread;
 pub(crate) use instrument::instrument;
 pub(crate) use poll::finalize;
 
+use strata_runtime::Vm;
 use strata_runtime::error::{Error, Result};
 use strata_runtime::frame::{HOST, link_word, write_link};
 use strata_runtime::state::MAX_HOST_DEPTH;
 use strata_runtime::value::Value;
-use strata_runtime::Vm;
 use strata_spec::Insn;
 
 /// A handler; see the module documentation.
-pub(crate) type Handler =
-    unsafe extern "C" fn(pc: *const Insn, base: *mut Value, vm: *mut Vm, insn: u64, k: *const Value) -> usize;
+pub(crate) type Handler = unsafe extern "C" fn(
+    pc: *const Insn,
+    base: *mut Value,
+    vm: *mut Vm,
+    insn: u64,
+    k: *const Value,
+) -> usize;
 
 /// Left: the function called by the host returned.
 pub(crate) const DONE: usize = 0;
@@ -227,7 +232,8 @@ unsafe fn dispatch(pc: *const Insn, base: *mut Value, vm: *mut Vm, k: *const Val
     unsafe {
         if THREADED {
             let insn = (*pc).0;
-            let h = std::mem::transmute::<*const (), Handler>((*vm).dispatch[(insn & 255) as usize]);
+            let h =
+                std::mem::transmute::<*const (), Handler>((*vm).dispatch[(insn & 255) as usize]);
             h(pc.add(1), base, vm, insn, k)
         } else {
             (*vm).pc = pc;
@@ -281,7 +287,8 @@ unsafe fn run(vm: *mut Vm, mut status: usize) -> usize {
         unsafe {
             let (pc, base) = ((*vm).pc, (*vm).base);
             let insn = (*pc).0;
-            let h = std::mem::transmute::<*const (), Handler>((*vm).dispatch[(insn & 255) as usize]);
+            let h =
+                std::mem::transmute::<*const (), Handler>((*vm).dispatch[(insn & 255) as usize]);
             status = h(pc.add(1), base, vm, insn, constants(base));
         }
     }
@@ -304,7 +311,13 @@ pub(crate) unsafe fn call_host(vm: &mut Vm, base: usize, func: usize, n: usize) 
 ///
 /// # Safety
 /// As for [`call_host`].
-unsafe fn call_host_as(vm: &mut Vm, base: usize, func: usize, n: usize, role: u16) -> Result<usize> {
+unsafe fn call_host_as(
+    vm: &mut Vm,
+    base: usize,
+    func: usize,
+    n: usize,
+    role: u16,
+) -> Result<usize> {
     // SAFETY: the caller vouches for the slots. Frames above `func` are gone
     // when the interpreter is left, so the saved registers are true again.
     unsafe {
@@ -325,11 +338,19 @@ unsafe fn call_host_as(vm: &mut Vm, base: usize, func: usize, n: usize, role: u1
         let fb = vm.stack.add(func + 2);
         let delta = if base == 0 { 0 } else { func + 2 - base };
         write_link(fb, link_word(HOST, role, delta as u32), pc);
-        vm.base = if base == 0 { std::ptr::null_mut() } else { vm.stack.add(base) };
+        vm.base = if base == 0 {
+            std::ptr::null_mut()
+        } else {
+            vm.stack.add(base)
+        };
         let status = call::enter(vm, fb, n);
         let status = run(vm, status);
         debug_assert_eq!(vm.cur, thread);
-        vm.base = if base == 0 { std::ptr::null_mut() } else { vm.stack.add(base) };
+        vm.base = if base == 0 {
+            std::ptr::null_mut()
+        } else {
+            vm.stack.add(base)
+        };
         vm.pc = pc;
         (*thread).host_calls -= 1;
         vm.host_depth -= 1;
@@ -337,7 +358,10 @@ unsafe fn call_host_as(vm: &mut Vm, base: usize, func: usize, n: usize, role: u1
             Ok(slot_index(vm, vm.top) - func)
         } else {
             vm.top = vm.stack.add(func);
-            Err(data(vm).failure.take().expect("FAILED comes with a failure"))
+            Err(data(vm)
+                .failure
+                .take()
+                .expect("FAILED comes with a failure"))
         }
     }
 }

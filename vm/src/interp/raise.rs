@@ -53,9 +53,21 @@ unsafe fn find(base: *mut Value) -> Catcher {
             b = original_base(b);
             let link = read_link(b);
             match link.kind {
-                HOST | CORO => return Catcher { boundary: b, kind: link.kind, cont: 0, handlers },
+                HOST | CORO => {
+                    return Catcher {
+                        boundary: b,
+                        kind: link.kind,
+                        cont: 0,
+                        handlers,
+                    };
+                }
                 CONT if link.cont == cont::PCALL || link.cont == cont::XPCALL => {
-                    return Catcher { boundary: b, kind: CONT, cont: link.cont, handlers };
+                    return Catcher {
+                        boundary: b,
+                        kind: CONT,
+                        cont: link.cont,
+                        handlers,
+                    };
                 }
                 CONT if link.cont == cont::HANDLER => handlers += 1,
                 _ => {}
@@ -99,11 +111,17 @@ unsafe fn handle(vm: *mut Vm, catcher: &Catcher, value: Value) -> usize {
             let s = (*vm).heap.str(b"error in error handling");
             return unwind(vm, catcher.boundary, Value::str(s));
         }
-        let below = catcher.boundary.sub(read_link(catcher.boundary).delta as usize);
+        let below = catcher
+            .boundary
+            .sub(read_link(catcher.boundary).delta as usize);
         let handler = *below;
         let base = (*vm).base;
         let is_lua = (*base.sub(2)).tag == tag::CLOSURE;
-        let at = if is_lua { frame_end(base) } else { (*vm).top.max(base) };
+        let at = if is_lua {
+            frame_end(base)
+        } else {
+            (*vm).top.max(base)
+        };
         (*(*vm).cur).handlers += 1;
         let index = slot_index(&*vm, at);
         if at.add(SLACK) > (*vm).stack_end() {
@@ -127,7 +145,12 @@ unsafe fn handle(vm: *mut Vm, catcher: &Catcher, value: Value) -> usize {
 }
 
 /// A message handler returned `value` for an error in the frame at `base`.
-pub(super) unsafe fn handled(vm: *mut Vm, base: *mut Value, pc: *const Insn, value: Value) -> usize {
+pub(super) unsafe fn handled(
+    vm: *mut Vm,
+    base: *mut Value,
+    pc: *const Insn,
+    value: Value,
+) -> usize {
     // SAFETY: `base` is the frame that failed.
     unsafe {
         save(vm, pc, base);
@@ -150,10 +173,7 @@ pub(super) unsafe fn unwind(vm: *mut Vm, boundary: *mut Value, value: Value) -> 
         }
         let thread = (*vm).cur;
         let level = slot_index(&*vm, boundary) as u32;
-        while let Some(&slot) = (*thread).tbc.last() {
-            if slot < level {
-                break;
-            }
+        if let Some(&slot) = (*thread).tbc.last().filter(|slot| **slot >= level) {
             (*thread).tbc.pop();
             let var = (*vm).stack.add(slot as usize);
             close::close_upvals(vm, var);
@@ -166,7 +186,11 @@ pub(super) unsafe fn unwind(vm: *mut Vm, boundary: *mut Value, value: Value) -> 
             let no_error = value.tag == tag::NIL && value.payload == NO_ERROR;
             put(new.add(1), if no_error { NIL } else { value });
             let delta = (new as usize - base as usize) / size_of::<Value>();
-            write_link(new, link_word(CONT, cont::UNWIND, delta as u32), std::ptr::null());
+            write_link(
+                new,
+                link_word(CONT, cont::UNWIND, delta as u32),
+                std::ptr::null(),
+            );
             // For errors while entering: the frame below is the boundary's.
             save(vm, boundary_pc(boundary), boundary);
             return call::enter(vm, new, 2);
@@ -182,7 +206,11 @@ unsafe fn boundary_pc(boundary: *mut Value) -> *const Insn {
     // SAFETY: a frame's function slot holds a function.
     unsafe {
         let f = *boundary.sub(2);
-        if f.tag == tag::CLOSURE { (*(*f.as_closure()).proto).code.add(1) } else { std::ptr::null() }
+        if f.tag == tag::CLOSURE {
+            (*(*f.as_closure()).proto).code.add(1)
+        } else {
+            std::ptr::null()
+        }
     }
 }
 
@@ -218,7 +246,11 @@ unsafe fn deliver(vm: *mut Vm, boundary: *mut Value, value: Value) -> usize {
             _ => {
                 (*(*vm).cur).handlers = 0;
                 let no_error = value.tag == tag::NIL && value.payload == NO_ERROR;
-                let cause = if no_error { Cause::Close } else { Cause::Lua(value) };
+                let cause = if no_error {
+                    Cause::Close
+                } else {
+                    Cause::Lua(value)
+                };
                 data(&mut *vm).failure = Some(Error(Box::new(cause)));
                 FAILED
             }
@@ -275,7 +307,10 @@ unsafe fn drop_open(vm: *mut Vm, level: *mut Value) {
 pub(super) unsafe fn unwind_all(vm: *mut Vm, error: Option<Value>) -> usize {
     // SAFETY: the caller has switched to the coroutine.
     unsafe {
-        let value = error.unwrap_or(Value { tag: tag::NIL, payload: NO_ERROR });
+        let value = error.unwrap_or(Value {
+            tag: tag::NIL,
+            payload: NO_ERROR,
+        });
         let bottom = (*vm).stack.add(2);
         unwind(vm, bottom, value)
     }

@@ -2,7 +2,9 @@
 //! continuation, to the resumer of a coroutine, or to the host.
 
 use super::*;
-use strata_runtime::frame::{CONT, CORO, HOST, LUA, Link, VARARG, link_word0, original_base, read_link};
+use strata_runtime::frame::{
+    CONT, CORO, HOST, LUA, Link, VARARG, link_word0, original_base, read_link,
+};
 use strata_runtime::native::{CONTS, Cx, cont};
 use strata_runtime::value::NIL;
 
@@ -76,7 +78,11 @@ pub(super) unsafe fn results(vm: *mut Vm, base: *mut Value, i: u64) -> (*mut Val
             (first, 0)
         } else {
             let b = (i >> 16) as u8 as usize;
-            let n = if b != 0 { b - 1 } else { ((*vm).top as usize - first as usize) / size_of::<Value>() };
+            let n = if b != 0 {
+                b - 1
+            } else {
+                ((*vm).top as usize - first as usize) / size_of::<Value>()
+            };
             (first, n)
         }
     }
@@ -126,7 +132,13 @@ slow_handler! {
 
 /// The frame with original base `fb` and link `link` returns `n` values that
 /// start at `first`.
-pub(super) unsafe fn deliver(vm: *mut Vm, fb: *mut Value, link: Link, first: *mut Value, n: usize) -> usize {
+pub(super) unsafe fn deliver(
+    vm: *mut Vm,
+    fb: *mut Value,
+    link: Link,
+    first: *mut Value,
+    n: usize,
+) -> usize {
     // SAFETY: the frame is the innermost one of the running stack, `first` a
     // slot of it or its function slot.
     unsafe {
@@ -161,7 +173,13 @@ pub(super) unsafe fn deliver(vm: *mut Vm, fb: *mut Value, link: Link, first: *mu
 }
 
 /// Runs the continuation that `link` names, with the `n` values at `first`.
-unsafe fn continue_below(vm: *mut Vm, fb: *mut Value, link: Link, first: *mut Value, n: usize) -> usize {
+unsafe fn continue_below(
+    vm: *mut Vm,
+    fb: *mut Value,
+    link: Link,
+    first: *mut Value,
+    n: usize,
+) -> usize {
     // SAFETY: the link's delta leads to the frame below; continuations below
     // NATIVE belong to Lua frames whose pc is in the link.
     unsafe {
@@ -201,7 +219,8 @@ unsafe fn continue_below(vm: *mut Vm, fb: *mut Value, link: Link, first: *mut Va
                 deliver(vm, fb, read_link(fb), first, n)
             }
             id => {
-                let Some(f) = CONTS.get(usize::from(id).wrapping_sub(usize::from(cont::NATIVE))) else {
+                let Some(f) = CONTS.get(usize::from(id).wrapping_sub(usize::from(cont::NATIVE)))
+                else {
                     save(vm, pc, below);
                     let e = (*vm).error_at(0, b"unknown continuation");
                     return raise::raise(vm, e);
@@ -215,7 +234,11 @@ unsafe fn continue_below(vm: *mut Vm, fb: *mut Value, link: Link, first: *mut Va
                 let link = read_link(below);
                 let host = *below.sub(2);
                 let at_first = (first as usize - below as usize) / size_of::<Value>();
-                let mut cx = Cx { vm: &mut *vm, base: at, n: at_first };
+                let mut cx = Cx {
+                    vm: &mut *vm,
+                    base: at,
+                    n: at_first,
+                };
                 let result = f(&mut cx, at_first, n);
                 call::finish(vm, at, host, link, result)
             }
