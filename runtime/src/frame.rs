@@ -282,7 +282,7 @@ pub fn call_name(vm: &Vm, frame: &FrameInfo) -> Option<CallName> {
             }
         }
         HOST => match frame.link.cont {
-            crate::native::cont::FINALIZER => return fixed("metamethod", b"gc"),
+            crate::native::cont::FINALIZER => return fixed("metamethod", b"__gc"),
             crate::native::cont::HOOK => return fixed("hook", b"?"),
             _ => return None,
         },
