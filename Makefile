@@ -45,6 +45,7 @@ run: build ## set up, build, compile PROGRAM to bytecode and run that
 test: ## set up and run all tests (what .ci/run does)
 	@$(STAGE) "set-up" .ci/setup.sh bench
 	@$(STAGE) "build" $(MAKE) --no-print-directory build
+	@$(STAGE) "threading of the interpreter" .ci/check-threading $(VM)
 	@$(STAGE) "workspace tests" $(MAKE) --no-print-directory test-workspace
 	@$(STAGE) "conformance programs" $(MAKE) --no-print-directory test-conformance
 	@$(STAGE) "examples" $(MAKE) --no-print-directory test-examples test-bc

@@ -144,6 +144,13 @@ need_lua() {
   link_lua || say "warning: there is no lua5.4 here"
 }
 
+# The check that the interpreter's handlers end in jumps reads machine code.
+need_inspector() {
+  have objdump && have python3 && return 0
+  # shellcheck disable=SC2046 # one word per package is wanted
+  optional "the threading check can't run" $(packages binutils python3 -- binutils python3 -- binutils python3)
+}
+
 need_luajit() {
   have luajit && return 0
   optional "the benchmarks leave its column out" luajit
@@ -163,36 +170,17 @@ have_llvm() {
 
 need_llvm() {
   have_llvm && return 0
-  if have apt-get && ! apt-cache show llvm-22-dev >/dev/null 2>&1; then
-    add_llvm_archive || say "warning: LLVM's package archive could not be added"
-  fi
   # shellcheck disable=SC2046 # one word per package is wanted
   optional "the build leaves the optimizing tier out" \
     $(packages llvm-22-dev libpolly-22-dev libzstd-dev -- llvm-devel llvm-static polly-devel libzstd-devel -- llvm@22 zstd)
-}
-
-# LLVM's own archive, for releases of Debian and Ubuntu older than LLVM 22.
-add_llvm_archive() {
-  local codename key=/etc/apt/keyrings/apt.llvm.org.asc
-  # shellcheck source=/dev/null
-  codename="$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")"
-  [ -n "$codename" ] || return 1
-  have curl || install curl ca-certificates || return 1
-  mkdir -p "$target"
-  curl -fsSL https://apt.llvm.org/llvm-snapshot.gpg.key -o "$target/apt.llvm.org.asc" || return 1
-  as_root install -d -m 0755 /etc/apt/keyrings || return 1
-  as_root cp "$target/apt.llvm.org.asc" "$key" || return 1
-  printf 'deb [signed-by=%s] https://apt.llvm.org/%s/ llvm-toolchain-%s-22 main\n' "$key" "$codename" "$codename" |
-    as_root tee /etc/apt/sources.list.d/apt.llvm.org-22.list >/dev/null || return 1
-  refreshed=no
 }
 
 [ $# -gt 0 ] || set -- build
 for part in "$@"; do
   case "$part" in
     build) need_cargo; need_linker ;;
-    test)  need_cargo; need_linker; need_lua ;;
-    bench) need_cargo; need_linker; need_lua; need_luajit ;;
+    test)  need_cargo; need_linker; need_lua; need_inspector ;;
+    bench) need_cargo; need_linker; need_lua; need_inspector; need_luajit ;;
     llvm)  need_llvm ;;
     *) say "usage: .ci/setup.sh [build|test|bench|llvm]..."; exit 2 ;;
   esac

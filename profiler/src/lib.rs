@@ -40,8 +40,11 @@ pub struct ProtoProfile {
 
 /// Reads the profile of a prototype.
 pub fn summarise(proto: &ProtoObj) -> ProtoProfile {
-    let mut profile =
-        ProtoProfile { calls: proto.calls, back_edges: proto.back_edges, ..ProtoProfile::default() };
+    let mut profile = ProtoProfile {
+        calls: proto.calls,
+        back_edges: proto.back_edges,
+        ..ProtoProfile::default()
+    };
     for (n, slot) in (0u16..).zip(proto.storage.slots.iter()) {
         match slot.kind {
             SlotKind::Field => profile.fields.push((n, field_uniformity(slot.summary()))),
@@ -55,7 +58,9 @@ pub fn summarise(proto: &ProtoObj) -> ProtoProfile {
     }
     for (pc, insn) in (0u32..).zip(proto.storage.code.iter()) {
         use strata_spec::op::Ext;
-        let has_bits = insn.op().is_some_and(|op| matches!(op.info().ext, Ext::None | Ext::Jump | Ext::K));
+        let has_bits = insn
+            .op()
+            .is_some_and(|op| matches!(op.info().ext, Ext::None | Ext::Jump | Ext::K));
         if has_bits && insn.feedback_bits() != 0 {
             profile.operands.push((pc, insn.feedback_bits()));
         }

@@ -218,8 +218,8 @@ pub fn statement() -> BoxedStrategy<String> {
                 .prop_map(|(n, c, x)| format!("do local n = 0 while n < {n} do spend() n = n + 1\n{x}\nif {c} then break end\nend end")),
             1 => (1u8..4, b.clone()).prop_map(|(n, x)| format!("do local n = 0 repeat spend() local m = n n = n + 1\n{x}\nuntil m >= {n} end")),
             1 => (1u8..4, b.clone())
-                .prop_map(|(n, x)| format!("(function() local n, fs = 0, {{}} ::top:: spend() do local m = n fs[#fs + 1] = function() m = m + 1 return m end\n{x}\nend n = n + 1 if n < {n} then goto top end for _, g in ipairs(fs) do show(g(), g()) end end)();")),
-            1 => b.clone().prop_map(|x| format!("(function() for n = 1, 3 do if n == 2 then goto continue end\n{x}\n::continue:: end end)();")),
+                .prop_map(|(n, x)| format!(";(function() local n, fs = 0, {{}} ::top:: spend() do local m = n fs[#fs + 1] = function() m = m + 1 return m end\n{x}\nend n = n + 1 if n < {n} then goto top end for _, g in ipairs(fs) do show(g(), g()) end end)();")),
+            1 => b.clone().prop_map(|x| format!(";(function() for n = 1, 3 do if n == 2 then goto continue end\n{x}\n::continue:: end end)();")),
             1 => (b.clone(), e()).prop_map(|(x, v)| format!("for n, v in ipairs({{i, {v}, 'last'}}) do spend()\n{x}\nend")),
             1 => (b.clone(), e()).prop_map(|(x, r)| format!("do local old = f f = function(a, ...) spend()\n{x}\nreturn a, select('#', ...), {r} end show(f(i, j)) f = old end")),
             1 => (b.clone(), e()).prop_map(|(x, r)| format!("try(function(...) spend() local i, t = ..., {{}}\n{x}\nreturn {r}, ... end, k, s)")),

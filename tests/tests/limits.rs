@@ -137,7 +137,7 @@ fn deadlines_stop_lua_code() {
         "for i = 1, math.huge do end",
         "for i = 1.0, math.huge do end",
         "local function f() return f() end f()",
-        "local function f() f() f() end pcall(f)",
+        "local function f() f() f() end while true do pcall(f) end",
         "for k in function() return 1 end do end",
         "local t = setmetatable({}, {__index = function(t, k) return t[k + 1] end}) while true do pcall(function() return t[1] end) end",
         "local co = coroutine.wrap(function() while true do coroutine.yield() end end) while true do co() end",

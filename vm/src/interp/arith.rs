@@ -82,10 +82,14 @@ macro_rules! arith_nonzero {
         handler! {
             $name(pc, base, vm, i, k) {
                 let (b, c) = (rb(base, i), arith!(@right $right, base, k, i));
-                if (*b).tag == tag::INT && (*c).tag == tag::INT && (*c).payload != 0 {
-                    note(pc, i, SEEN_INT);
-                    put(ra(base, i), Value::int($int((*b).as_int(), (*c).as_int())));
-                    return dispatch(pc, base, vm, k);
+                if (*b).tag == tag::INT && (*c).tag == tag::INT {
+                    // Read once: the check for zero is then the division's own.
+                    let (x, y) = ((*b).as_int(), (*c).as_int());
+                    if y != 0 {
+                        note(pc, i, SEEN_INT);
+                        put(ra(base, i), Value::int($int(x, y)));
+                        return dispatch(pc, base, vm, k);
+                    }
                 }
                 mixed(pc, base, vm, i, k)
             }

@@ -285,7 +285,11 @@ handler! {
                 }
                 NativeKind::IpairsIter if (*a.add(2)).tag == tag::INT => {
                     let n = (*a.add(2)).as_int().wrapping_add(1);
-                    let v = table::get_int(t, n);
+                    let at = (n as u64).wrapping_sub(1);
+                    if at >= u64::from((*t).arr_len) {
+                        return tfor_slow(pc, base, vm, i, k);
+                    }
+                    let v = table::element(t, at as usize);
                     if v.tag != tag::NIL {
                         put(a.add(4), Value::int(n));
                         put(a.add(5), v);
