@@ -153,7 +153,7 @@ fn string_call(inner: impl Strategy<Value = String>) -> impl Strategy<Value = St
         "(tostring(@):find('(%a)(%d*)'))",
         "tostring(@):match('^%s*(.-)%s*$')",
         "tostring(@):byte(-1)",
-        "string.format('%5.1f|%s', tonumber(@) or 0, s)",
+        "string.format('%5.1f|%s', tonumber(@) or 0, tostring(s))",
         "string.format('%d', @)",
         "string.format('%q', tostring(@))",
         "math.max(tonumber(@) or 1, i)",
