@@ -104,7 +104,11 @@ pub fn info_for_function(_vm: &Vm, func: Value) -> Info {
                 info.short_src = chunk_id(&info.source);
                 info.linedefined = i64::from(spec.line_defined);
                 info.lastlinedefined = i64::from(spec.last_line_defined);
-                info.what = if spec.line_defined == 0 { "main" } else { "Lua" };
+                info.what = if spec.line_defined == 0 {
+                    "main"
+                } else {
+                    "Lua"
+                };
                 info.nups = (*func.as_closure()).hdr.aux;
                 info.nparams = spec.params;
                 info.isvararg = spec.vararg;
@@ -140,7 +144,12 @@ pub fn info_for_frame(vm: &Vm, frame: &FrameInfo) -> Info {
 /// 1, extra arguments from -1 down. Slots in use without a name are
 /// "(temporary)" or, in host functions, "(C temporary)". `next_frame` is the
 /// frame above, if any: its function marks the end of this one's slots.
-pub fn local_name(vm: &Vm, frame: &FrameInfo, above: Option<*mut Value>, n: i64) -> Option<(Vec<u8>, *mut Value)> {
+pub fn local_name(
+    vm: &Vm,
+    frame: &FrameInfo,
+    above: Option<*mut Value>,
+    n: i64,
+) -> Option<(Vec<u8>, *mut Value)> {
     // SAFETY: all slots computed lie between the frame's original base and
     // the end of its registers (or the top, for the innermost frame).
     unsafe {
@@ -153,7 +162,10 @@ pub fn local_name(vm: &Vm, frame: &FrameInfo, above: Option<*mut Value>, n: i64)
             if original == frame.base || i > extra {
                 return None;
             }
-            return Some((b"(vararg)".to_vec(), original.add(usize::from(proto.params) + i - 1)));
+            return Some((
+                b"(vararg)".to_vec(),
+                original.add(usize::from(proto.params) + i - 1),
+            ));
         }
         let i = usize::try_from(n).ok()?.checked_sub(1)?;
         let slot = frame.base.wrapping_add(i);
@@ -207,7 +219,13 @@ pub fn active_lines(func: Value) -> Option<Vec<u32>> {
     let spec = proto.spec();
     // The frame set-up of a vararg function is no line of its own.
     let skip = usize::from(spec.vararg && !spec.positions.is_empty());
-    let mut lines: Vec<u32> = spec.positions.iter().skip(skip).map(|p| p.line).filter(|l| *l != 0).collect();
+    let mut lines: Vec<u32> = spec
+        .positions
+        .iter()
+        .skip(skip)
+        .map(|p| p.line)
+        .filter(|l| *l != 0)
+        .collect();
     // The `end`, where the implicit return is.
     if spec.line_defined != 0 && !spec.positions.is_empty() {
         lines.push(spec.last_line_defined);

@@ -13,7 +13,7 @@
 //! | [`frame`], [`thread`], [`native`] | frames, stacks, host functions |
 //! | [`debug`] | tracebacks, names, `debug.getinfo` |
 //! | [`error`], [`limits`] | errors and budgets |
-//! | [`lib`] | the standard library |
+//! | [`stdlib`] | the standard library |
 //! | [`text`], [`os`] | pure algorithms over bytes; the one module of system calls |
 
 #![allow(
@@ -26,8 +26,6 @@ pub mod error;
 pub mod feedback;
 pub mod frame;
 pub mod heap;
-#[path = "lib/mod.rs"]
-pub mod lib;
 pub mod limits;
 pub mod load;
 pub mod metatable;
@@ -37,6 +35,7 @@ pub mod ops;
 pub mod os;
 pub mod proto;
 pub mod state;
+pub mod stdlib;
 pub mod table;
 pub mod text;
 pub mod thread;

@@ -124,7 +124,7 @@ pub struct Vm {
     /// Traceback of the last error that reached the host.
     pub last_traceback: Option<Vec<u8>>,
     /// State of library functions that is not in tables.
-    pub lib: crate::lib::LibState,
+    pub lib: crate::stdlib::LibState,
     /// State of the executor that lives as long as the VM.
     pub exec_data: Option<Box<dyn std::any::Any + Send>>,
     main_stack: MmapMut,
@@ -256,7 +256,7 @@ impl Vm {
             allow_bytecode: config.allow_bytecode,
             raising: NIL,
             last_traceback: None,
-            lib: crate::lib::LibState::new(seed),
+            lib: crate::stdlib::LibState::new(seed),
             exec_data: None,
             main_stack,
         };

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use strata::engine;
 use strata_runtime::error::{Cause, Error, Limit};
-use strata_runtime::lib::io::stream::Stream;
 use strata_runtime::state::VmConfig;
-use strata_runtime::{Value, Vm, lib};
+use strata_runtime::stdlib::io::stream::Stream;
+use strata_runtime::{Value, Vm, stdlib};
 use strata_spec::Module;
 
 /// How much of the library a session opens.
@@ -90,8 +90,8 @@ impl Session {
     pub fn new(config: &VmConfig, library: Library) -> Session {
         let mut vm = engine::new_vm(config).expect("address space for a stack");
         match library {
-            Library::All => lib::open_all(&mut vm),
-            Library::Sealed => lib::open_selected(&mut vm),
+            Library::All => stdlib::open_all(&mut vm),
+            Library::Sealed => stdlib::open_selected(&mut vm),
         }
         .unwrap_or_else(|_| panic!("memory for the library"));
         let output = Arc::new(Mutex::new(Vec::new()));

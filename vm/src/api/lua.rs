@@ -170,8 +170,8 @@ impl Lua {
         };
         let mut vm = engine::new_vm(&config).map_err(Error::external)?;
         let opened = match options.stdlib {
-            StdLib::All => strata_runtime::lib::open_all(&mut vm),
-            StdLib::Safe => strata_runtime::lib::open_selected(&mut vm),
+            StdLib::All => strata_runtime::stdlib::open_all(&mut vm),
+            StdLib::Safe => strata_runtime::stdlib::open_selected(&mut vm),
             StdLib::None => Ok(()),
         };
         if let Err(e) = opened {

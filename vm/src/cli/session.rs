@@ -14,7 +14,7 @@ use strata::engine;
 use strata::runtime::error::{Cause, Error, Limit};
 use strata::runtime::state::VmConfig;
 use strata::runtime::table::{self, SetError};
-use strata::runtime::{Value, Vm, lib, os};
+use strata::runtime::{Value, Vm, os, stdlib};
 use strata::spec::Module;
 
 /// How a call ended, if not with an error of the script.
@@ -69,7 +69,7 @@ impl Session {
                 input::reason(&e)
             ))
         })?;
-        let opened = lib::open_all(&mut vm);
+        let opened = stdlib::open_all(&mut vm);
         if opened.is_err() || vm.heap.bytes > config.memory_limit {
             return Err(Problem::input(
                 "the memory limit is too small for the library",

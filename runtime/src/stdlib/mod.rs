@@ -34,10 +34,10 @@ mod shared;
 mod tests;
 
 use crate::error::Result;
-use crate::lib::io::stream::Stream;
 use crate::native::NativeFn;
 use crate::object::{Str, Table};
 use crate::state::Vm;
+use crate::stdlib::io::stream::Stream;
 use crate::text::rng::Rng;
 use crate::value::{NIL, Value};
 

@@ -6,8 +6,8 @@
 
 use super::stream::Stream;
 use crate::error::Result;
-use crate::lib::shared::append;
 use crate::native::Cx;
+use crate::stdlib::shared::append;
 use crate::text::{ctype, number};
 use crate::value::{NIL, Value, tag};
 use smallvec::SmallVec;
@@ -98,7 +98,7 @@ fn bytes(cx: &mut Cx<'_>, stream: &mut Stream, count: u64) -> Got<Value> {
 }
 
 /// Appends up to `count` bytes to `text`.
-pub(in crate::lib) fn collect(
+pub(in crate::stdlib) fn collect(
     cx: &mut Cx<'_>,
     stream: &mut Stream,
     count: u64,

@@ -2,10 +2,10 @@
 //! for it; otherwise the other operand's metamethod decides.
 
 use crate::error::Result;
-use crate::lib::Entry;
 use crate::metatable::metamethod;
 use crate::native::{Cx, Ret};
 use crate::ops::{self, ArithOp};
+use crate::stdlib::Entry;
 
 /// What goes into the metatable of strings, besides `__index`. As in PUC Lua
 /// there are no bitwise operators: those convert strings themselves.

@@ -4,11 +4,11 @@
 
 use super::*;
 use crate::error::Limit;
-use crate::lib::open_all;
-use crate::lib::shared::field;
 use crate::native::{NativeFn, ret};
 use crate::object::Native;
 use crate::state::{Exec, VmConfig};
+use crate::stdlib::open_all;
+use crate::stdlib::shared::field;
 use crate::value::NIL;
 use std::time::{Duration, Instant};
 
