@@ -2,6 +2,9 @@
 //!
 //! With `STRATA_STRESS=gc=safepoint` the collector runs at every opportunity,
 //! but in the tests that fill the heap or the stack.
+//!
+//! One file above 1,000 lines because it is one list of promises, checked in
+//! the order of the API's documentation.
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};

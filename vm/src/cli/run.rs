@@ -20,6 +20,7 @@ pub(crate) fn run(args: &RunArgs) -> Outcome<Status> {
     let main = session.load(module)?;
     let outcome = match session.call(main, &values) {
         Ok(End::Returned(_)) => Ok(SUCCESS),
+        Ok(End::Exit(status)) if session.closes_on_exit() => Ok(status),
         // Open files are written out, but no finalizer is called.
         Ok(End::Exit(status)) => return Ok(status),
         Err(failure) => Err(Problem::script(failure.message())),

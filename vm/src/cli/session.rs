@@ -190,6 +190,11 @@ impl Session {
     pub(crate) fn close(&mut self) {
         engine::close(&mut self.vm);
     }
+
+    /// Whether the `os.exit` that ended the script asked to close the state.
+    pub(crate) fn closes_on_exit(&self) -> bool {
+        self.vm.lib.close_on_exit
+    }
 }
 
 fn no_memory() -> Problem {
