@@ -1,7 +1,7 @@
 //! Budgets: instructions, time, interruption by the host.
 //!
 //! The memory limit is the heap's. A budget that is used up raises
-//! [`Limit`](crate::error::Limit), which Lua code can't catch.
+//! [`Limit`], which Lua code can't catch.
 //!
 //! Time is watched by a thread of its own that sets the poll word when the
 //! deadline comes; running code looks at that word at back-edges and calls,

@@ -3,7 +3,7 @@
 //! The main thread's stack is reserved address space, committed on touch,
 //! and never moves. A coroutine's stack starts small on the heap and moves
 //! when it grows; open upvalues and saved bases are relocated then. While a
-//! thread runs, `stack`, `limit`, `base`, `pc` and `top` live in [`Vm`] and
+//! thread runs, `stack`, `limit`, `base`, `pc` and `top` live in [`Vm`](crate::state::Vm) and
 //! the copies here are stale.
 //!
 //! ```text

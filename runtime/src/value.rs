@@ -3,7 +3,7 @@
 //! A value is 16 bytes: a one-byte tag and an eight-byte payload, always
 //! copied as two scalars (a fused 16-byte move would miss store forwarding).
 //! Integers, floats and booleans are inline; every other payload is a pointer
-//! to a heap object that starts with a [`GcHeader`](crate::object::GcHeader).
+//! to a heap object that starts with a [`GcHeader`].
 //!
 //! ```text
 //!  byte 0    1..7      8 .. 15

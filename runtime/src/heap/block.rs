@@ -1,6 +1,6 @@
 //! Blocks: where small objects live.
 //!
-//! A *chunk* is 1 MiB from the [system](super::pages), cut into sixteen aligned
+//! A *chunk* is 1 MiB from the system (`pages`), cut into sixteen aligned
 //! *blocks* of 64 KiB. A block holds cells of one *size class*; its header
 //! lies at its start, so the block of an object is its address with the low
 //! sixteen bits cleared.

@@ -68,7 +68,7 @@ pub fn len(cx: &mut Cx<'_>, v: Value) -> Result<Value> {
     Err(type_op_error(cx.vm, "get length of", v, b""))
 }
 
-/// "attempt to <what> a <type> value<name>"
+/// "attempt to (what) a (type) value(name)"
 #[cold]
 pub fn type_op_error(vm: &mut Vm, what: &str, v: Value, name: &[u8]) -> Error {
     let mut msg = format!("attempt to {what} a ").into_bytes();

@@ -1,9 +1,9 @@
 //! The semantics of Lua's operators, shared by all tiers and the library.
 //!
 //! Three layers: *raw* functions on values that need no metamethod
-//! ([`arith`], [`compare`]); *resolvers* that say which metamethod to call,
+//! ([`mod@arith`], [`mod@compare`]); *resolvers* that say which metamethod to call,
 //! for executors that then push a frame; and functions over a [`Cx`] that do
-//! all of it from Rust, recursing natively ([`meta`]), for the library.
+//! all of it from Rust, recursing natively ([`mod@meta`]), for the library.
 //!
 //! [`Cx`]: crate::native::Cx
 
