@@ -82,7 +82,7 @@ bench: ## compare with lua5.4 and luajit; report in target/bench-report
 fuzz: ## random programs and damaged modules (FUZZ_SECONDS=60 FUZZ_SEED=)
 	@.ci/setup.sh test
 	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_SEED="$(FUZZ_SEED)" \
-	  $(CARGO) test --release --locked -p strata-tests -- --ignored --nocapture fuzz
+	  $(CARGO) test --release --locked -p strata-tests --features long -- --nocapture fuzz
 
 official: build ## the official Lua test suite (LUA_TESTES=folder)
 	@if [ -z "$(LUA_TESTES)" ]; then \

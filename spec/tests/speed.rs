@@ -1,5 +1,10 @@
 //! How fast modules are read and judged: run by hand with
-//! `cargo test -p strata-spec --release --test speed -- --ignored --nocapture`.
+//! `cargo test -p strata-spec --release --test speed --features long -- --nocapture`.
+
+#![cfg_attr(
+    not(feature = "long"),
+    allow(dead_code, unused_imports, reason = "what only the long tests use")
+)]
 
 use std::time::Instant;
 use strata_spec::{assemble, read, verify, write};
@@ -79,7 +84,7 @@ fn measure(name: &str, text: &str) -> f64 {
 }
 
 #[test]
-#[ignore = "a measurement: needs an optimised build and an idle machine"]
+#[cfg(feature = "long")]
 fn verification_speed() {
     let speeds = [
         measure("ordinary", &ordinary(1_000)),

@@ -7,7 +7,7 @@
 //! - [`oracle`]: the reference implementation as a process, if installed.
 //! - [`corpus`]: the programs under `golden/`.
 //!
-//! The tests themselves are in `tests/`; those marked `#[ignore]` measure or
+//! The tests themselves are in `tests/`; those of feature `long` measure or
 //! run long, and say in their first line how they are started.
 
 pub mod corpus;

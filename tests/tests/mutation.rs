@@ -7,6 +7,11 @@
 //! the mutant they are at, so that a crash or hang is reported with seed and
 //! index, and the run goes on behind it. `FUZZ_INDEX` replays one mutant.
 
+#![cfg_attr(
+    not(feature = "long"),
+    allow(dead_code, unused_imports, reason = "what only the long tests use")
+)]
+
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -250,7 +255,7 @@ fn child(seed: u64, from: u64, to: u64, left: Duration, note: &Path) -> ([u64; 4
     let exe = std::env::current_exe().expect("the path of the test program");
     let errors = fs::File::create(note.with_extension("err")).expect("a file for messages");
     let mut process = Command::new(exe)
-        .args(["--ignored", "--exact", "fuzz_modules", "--nocapture"])
+        .args(["--exact", "fuzz_modules", "--nocapture"])
         .env("FUZZ_NOTE", note)
         .env("FUZZ_SEED", seed.to_string())
         .env("FUZZ_FROM", from.to_string())
@@ -300,7 +305,7 @@ fn child(seed: u64, from: u64, to: u64, left: Duration, note: &Path) -> ([u64; 4
 }
 
 #[test]
-#[ignore = "runs for FUZZ_SECONDS: cargo test --release -p strata-tests -- --ignored --nocapture fuzz"]
+#[cfg(feature = "long")]
 fn fuzz_modules() {
     let seed = variable("FUZZ_SEED").unwrap_or_else(|| {
         SystemTime::now()

@@ -2,8 +2,13 @@
 //! survives the container and the assembly text unchanged, gives the same
 //! output from both, under stress, and as the reference implementation.
 //!
-//! `make fuzz` runs the `#[ignore]`d test with fresh seeds for
+//! `make fuzz` runs the test of feature `long` with fresh seeds for
 //! `FUZZ_SECONDS`.
+
+#![cfg_attr(
+    not(feature = "long"),
+    allow(dead_code, unused_imports, reason = "what only the long tests use")
+)]
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -145,7 +150,7 @@ fn collections_at_every_safepoint_change_nothing() {
 }
 
 #[test]
-#[ignore = "runs for FUZZ_SECONDS: cargo test --release -p strata-tests -- --ignored --nocapture fuzz"]
+#[cfg(feature = "long")]
 fn fuzz_programs() {
     let number = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
     let seconds = Duration::from_secs(number("FUZZ_SECONDS").unwrap_or(60));
@@ -170,7 +175,7 @@ fn fuzz_programs() {
 
 /// Prints a generated program, to look at.
 #[test]
-#[ignore = "prints the program of FUZZ_SEED"]
+#[cfg(feature = "long")]
 fn show_program() {
     let mut bytes = [0; 32];
     let seed = std::env::var("FUZZ_SEED")

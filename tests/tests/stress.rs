@@ -1,9 +1,14 @@
 //! Stress: collections at every safepoint, walks over the heap, VMs that come
-//! and go, VMs on several threads; and, `#[ignore]`d, what the project
+//! and go, VMs on several threads; and, with feature `long`, what the project
 //! promises of memory and pauses, measured.
 //!
 //! The measuring tests print figures: `cargo test --release -p strata-tests
-//! --test stress -- --ignored --nocapture --test-threads 1 measure`.
+//! --test stress --features long -- --nocapture --test-threads 1 measure`.
+
+#![cfg_attr(
+    not(feature = "long"),
+    allow(dead_code, unused_imports, reason = "what only the long tests use")
+)]
 
 use std::fs;
 use std::process::Command;
@@ -203,7 +208,7 @@ fn a_vm_moves_between_threads() {
 const MB: f64 = 1024.0 * 1024.0;
 
 #[test]
-#[ignore = "measures: 1,000,000 suspended coroutines"]
+#[cfg(feature = "long")]
 fn measure_coroutines() {
     const N: u64 = 1_000_000;
     let mut session = Session::open();
@@ -245,7 +250,7 @@ fn measure_coroutines() {
 }
 
 #[test]
-#[ignore = "measures: 10,000,000 small tables against lua5.4"]
+#[cfg(feature = "long")]
 fn measure_tables() {
     for (what, body) in [
         ("{}", "{}"),
@@ -284,7 +289,7 @@ fn measure_tables() {
 }
 
 #[test]
-#[ignore = "measures: pauses of the collector at 500 MB of live heap"]
+#[cfg(feature = "long")]
 fn measure_pauses() {
     for mode in ["incremental", "generational"] {
         let mut session = Session::open();
