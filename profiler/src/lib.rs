@@ -1,99 +1,201 @@
 //! What execution teaches.
 //!
-//! Collecting is the interpreter's business: it counts calls and back-edges
-//! in prototypes and fills feedback bits and slots (runtime `proto`,
-//! `feedback`). This crate reads them: [`summarise`] condenses a prototype's
-//! profile into plain data that can be looked at, and tested, without a VM.
-//! Policy, statistics and trace events will join it with the compiled tiers.
+//! ```text
+//!  tiers 0 and 1 ──▶ counters, feedback vector ──▶ summary
+//!                         │                           (plain data)
+//!                         ▼
+//!                    facts ──▶ policy ──▶ decision ──▶ tiers act
+//!                            (pure)                       │ event
+//!                                                         ▼
+//!                                 sinks: text, JSON ◀── profiler ──▶ statistics
+//! ```
+//!
+//! - [`summary`]: what a prototype's counters and feedback slots say.
+//! - [`policy`]: from [`Facts`] and [`Thresholds`] to a [`Decision`].
+//! - [`event`]: what the tiers did, as data.
+//! - [`sink`]: where events go.
+//! - [`stats`]: what they add up to.
+//!
+//! Collecting is the business of the tiers, and so is acting on decisions:
+//! nothing here compiles, nothing here runs.
 
-use strata_runtime::feedback::{CallState, Summary};
-use strata_runtime::proto::ProtoObj;
-use strata_spec::SlotKind;
+#![forbid(clippy::unwrap_used)]
 
-/// How uniform a site has been.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Uniformity {
-    /// Never executed, or nothing that could be recorded.
-    Unused,
-    /// One shape or callee.
-    Mono,
-    /// This many.
-    Poly(u8),
-    /// Too many to tell apart.
-    Mega,
+pub mod event;
+pub mod policy;
+pub mod sink;
+pub mod stats;
+pub mod summary;
+
+pub use event::{Event, FuncName};
+pub use policy::{Decision, Facts, Heat, Reason, Thresholds, TierState, Why, decide};
+pub use sink::{JsonSink, RecordingSink, Sink, TextSink};
+pub use stats::Stats;
+pub use summary::{Counters, ProtoProfile, Uniformity, summarise};
+
+use std::time::{Duration, Instant};
+
+/// Takes the events of one VM: adds them up and passes them on.
+///
+/// Statistics are always kept; a *trace* is what sinks make of the events.
+/// Without a sink, events that come often need not be built, see
+/// [`Profiler::emit_often`].
+pub struct Profiler {
+    /// The figures so far. Those that no event carries (executed
+    /// instructions, slow calls) are for the VM to fill in.
+    pub stats: Stats,
+    sinks: Vec<Box<dyn Sink>>,
+    /// None where the platform has no clock.
+    start: Option<Instant>,
+    tracing: bool,
 }
 
-/// The profile of one prototype.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ProtoProfile {
-    /// Calls so far (wrapping).
-    pub calls: u32,
-    /// Back-edges so far (wrapping).
-    pub back_edges: u32,
-    /// Field accesses, by feedback slot.
-    pub fields: Vec<(u16, Uniformity)>,
-    /// Calls made, by feedback slot.
-    pub callees: Vec<(u16, Uniformity)>,
-    /// Instructions with feedback bits set, and the bits, by pc.
-    pub operands: Vec<(u32, u8)>,
-}
+impl Profiler {
+    /// One without sinks, whose time starts now.
+    pub fn new() -> Profiler {
+        Profiler {
+            stats: Stats::default(),
+            sinks: Vec::new(),
+            start: now(),
+            tracing: false,
+        }
+    }
 
-/// Reads the profile of a prototype.
-pub fn summarise(proto: &ProtoObj) -> ProtoProfile {
-    let mut profile = ProtoProfile {
-        calls: proto.calls,
-        back_edges: proto.back_edges,
-        ..ProtoProfile::default()
-    };
-    for (n, slot) in (0u16..).zip(proto.storage.slots.iter()) {
-        match slot.kind {
-            SlotKind::Field => profile.fields.push((n, field_uniformity(slot.summary()))),
-            SlotKind::Call => {
-                // SAFETY: the kind says that `call` is in use.
-                let state = unsafe { slot.data.call.state };
-                profile.callees.push((n, call_uniformity(state)));
+    /// Sends events to `sink` too, from now on.
+    pub fn add_sink(&mut self, sink: Box<dyn Sink>) {
+        self.sinks.push(sink);
+        self.tracing = true;
+    }
+
+    /// Whether anybody looks at events.
+    #[inline]
+    pub fn is_tracing(&self) -> bool {
+        self.tracing
+    }
+
+    /// Time since the profiler was made; zero where there is no clock.
+    pub fn elapsed(&self) -> Duration {
+        self.start.map_or(Duration::ZERO, |start| start.elapsed())
+    }
+
+    /// Adds an event to the statistics and gives it to the sinks.
+    pub fn emit(&mut self, event: Event) {
+        self.stats.record(&event);
+        self.send(&event);
+    }
+
+    /// As [`emit`](Profiler::emit) for events that may come a million times a
+    /// second (OSR entries, yields): unless somebody looks, the event is not
+    /// built. `count` does what [`Stats::record`] would have done.
+    #[inline]
+    pub fn emit_often(&mut self, count: impl FnOnce(&mut Stats), event: impl FnOnce() -> Event) {
+        if self.tracing {
+            self.emit(event());
+        } else {
+            count(&mut self.stats);
+        }
+    }
+
+    /// Gives the final figures to the sinks and lets go of them. Later events
+    /// only count. Without effect when called again.
+    pub fn finish(&mut self) {
+        for sink in &mut self.sinks {
+            sink.finish(&self.stats);
+        }
+        self.sinks.clear();
+        self.tracing = false;
+    }
+
+    fn send(&mut self, event: &Event) {
+        if self.tracing {
+            let at = self.elapsed();
+            for sink in &mut self.sinks {
+                sink.event(at, event);
             }
-            SlotKind::Site => {}
         }
-    }
-    for (pc, insn) in (0u32..).zip(proto.storage.code.iter()) {
-        use strata_spec::op::Ext;
-        let has_bits = insn
-            .op()
-            .is_some_and(|op| matches!(op.info().ext, Ext::None | Ext::Jump | Ext::K));
-        if has_bits && insn.feedback_bits() != 0 {
-            profile.operands.push((pc, insn.feedback_bits()));
-        }
-    }
-    profile
-}
-
-fn field_uniformity(s: Summary) -> Uniformity {
-    match s {
-        Summary::Unused => Uniformity::Unused,
-        Summary::Mono => Uniformity::Mono,
-        Summary::Poly(n) => Uniformity::Poly(n),
-        Summary::Mega => Uniformity::Mega,
     }
 }
 
-fn call_uniformity(s: CallState) -> Uniformity {
-    match s {
-        CallState::Empty => Uniformity::Unused,
-        CallState::Same | CallState::SameProto => Uniformity::Mono,
-        CallState::Mixed => Uniformity::Mega,
+impl Default for Profiler {
+    fn default() -> Profiler {
+        Profiler::new()
     }
+}
+
+impl std::fmt::Debug for Profiler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Profiler")
+            .field("stats", &self.stats)
+            .field("sinks", &self.sinks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The time, where there is a clock: asking for it panics on bare wasm.
+fn now() -> Option<Instant> {
+    (!cfg!(all(target_arch = "wasm32", target_os = "unknown"))).then(Instant::now)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn unwound() -> Event {
+        Event::Unwound {
+            func: FuncName::new("f", "a.lua", 1),
+            frames: 2,
+            why: "yield",
+        }
+    }
+
     #[test]
-    fn states_map_to_uniformity() {
-        assert_eq!(field_uniformity(Summary::Poly(3)), Uniformity::Poly(3));
-        assert_eq!(field_uniformity(Summary::Mega), Uniformity::Mega);
-        assert_eq!(call_uniformity(CallState::SameProto), Uniformity::Mono);
-        assert_eq!(call_uniformity(CallState::Empty), Uniformity::Unused);
+    fn it_can_move_between_threads() {
+        fn send<T: Send>() {}
+        send::<Profiler>();
+    }
+
+    #[test]
+    fn events_count_with_and_without_sinks() {
+        let mut p = Profiler::new();
+        assert!(!p.is_tracing());
+        p.emit(unwound());
+        let (sink, events) = RecordingSink::new();
+        p.add_sink(Box::new(sink));
+        assert!(p.is_tracing());
+        p.emit(unwound());
+        assert_eq!(p.stats.unwound, 2);
+        assert_eq!(events.take(), [unwound()]);
+    }
+
+    #[test]
+    fn frequent_events_are_built_for_sinks_only() {
+        let mut p = Profiler::new();
+        p.emit_often(|s| s.unwound += 1, || panic!("built for nobody"));
+        let (sink, events) = RecordingSink::new();
+        p.add_sink(Box::new(sink));
+        p.emit_often(|_| panic!("counted twice"), unwound);
+        assert_eq!(p.stats.unwound, 2);
+        assert_eq!(events.take().len(), 1);
+    }
+
+    #[test]
+    fn finishing_ends_the_trace_once() {
+        struct Last(std::sync::mpsc::Sender<u64>);
+        impl Sink for Last {
+            fn event(&mut self, _: Duration, _: &Event) {}
+            fn finish(&mut self, stats: &Stats) {
+                self.0.send(stats.unwound).expect("somebody listens");
+            }
+        }
+        let (tell, told) = std::sync::mpsc::channel();
+        let mut p = Profiler::new();
+        p.add_sink(Box::new(Last(tell)));
+        p.emit(unwound());
+        p.finish();
+        p.finish();
+        p.emit(unwound());
+        assert!(!p.is_tracing());
+        assert_eq!(told.iter().collect::<Vec<_>>(), [1]);
+        assert_eq!(p.stats.unwound, 2);
     }
 }
