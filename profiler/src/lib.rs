@@ -19,8 +19,6 @@
 //! Collecting is the business of the tiers, and so is acting on decisions:
 //! nothing here compiles, nothing here runs.
 
-#![forbid(clippy::unwrap_used)]
-
 pub mod event;
 pub mod policy;
 pub mod sink;
@@ -176,6 +174,52 @@ mod tests {
         p.emit_often(|_| panic!("counted twice"), unwound);
         assert_eq!(p.stats.unwound, 2);
         assert_eq!(events.take().len(), 1);
+    }
+
+    /// `spec/tiers.md` names all that the JSON holds, and the thresholds.
+    #[test]
+    fn the_prose_is_complete() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../spec/tiers.md");
+        let text = std::fs::read_to_string(path).expect("tiers.md");
+        let mut names: Vec<String> = Reason::ALL.map(|r| r.name().to_string()).into();
+        let mut keys = |json: &str| match serde_json::from_str(json) {
+            Ok(serde_json::Value::Object(fields)) => names.extend(fields.keys().cloned()),
+            other => panic!("{other:?}"),
+        };
+        keys(&Stats::default().to_json());
+        keys(&serde_json::to_string(&stats::FuncStats::default()).expect("JSON"));
+        keys(&serde_json::to_string(&stats::TierStats::default()).expect("JSON"));
+        for e in event::tests::samples() {
+            keys(&serde_json::to_string(&e).expect("JSON"));
+        }
+        names.extend(event::tests::samples().iter().map(|e| e.name().to_string()));
+        let Thresholds {
+            calls,
+            back_edges,
+            max_insns,
+            exits,
+            compiles,
+            slow_hits,
+            code_bytes,
+        } = Thresholds::default();
+        for name in names {
+            assert!(
+                text.contains(&format!("`{name}`")),
+                "{name} is not in tiers.md"
+            );
+        }
+        for (name, value) in [
+            ("calls", calls.to_string()),
+            ("back_edges", back_edges.to_string()),
+            ("max_insns", max_insns.to_string()),
+            ("exits", exits.to_string()),
+            ("compiles", compiles.to_string()),
+            ("slow_hits", slow_hits.to_string()),
+            ("code_bytes", format!("{} MiB", code_bytes >> 20)),
+        ] {
+            let row = format!("| `{name}` | {value} |");
+            assert!(text.contains(&row), "{row} is not in tiers.md");
+        }
     }
 
     #[test]

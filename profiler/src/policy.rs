@@ -390,7 +390,10 @@ mod tests {
     fn stress_compiles_at_the_second_call_and_the_first_back_edge() {
         let t = Thresholds::stress();
         assert_eq!(decide(&f(Cold), &t), Stay);
-        let facts = Facts { calls: 1, ..f(Cold) };
+        let facts = Facts {
+            calls: 1,
+            ..f(Cold)
+        };
         assert_eq!(decide(&facts, &t), Compile);
         assert_eq!(facts.heat(&t), Some(Heat::Calls));
         let facts = Facts {

@@ -127,7 +127,9 @@ impl<W: Write + Send> Sink for TextSink<W> {
         };
         let ms = at.as_secs_f64() * 1e3;
         let name = e.name().replace('_', " ");
-        let func = e.func().map_or_else(|| "-".to_string(), FuncName::to_string);
+        let func = e
+            .func()
+            .map_or_else(|| "-".to_string(), FuncName::to_string);
         let times = match n {
             1 => String::new(),
             n => format!(" (x{n})"),
@@ -311,11 +313,16 @@ mod tests {
             sink.event(ms(0), &exit(1, "int"));
         }
         let text = out.text();
-        let last: Vec<&str> = text.lines().map(|l| l.rsplit(' ').next().unwrap_or("")).collect();
+        let last: Vec<&str> = text
+            .lines()
+            .map(|l| l.rsplit(' ').next().unwrap_or(""))
+            .collect();
         assert_eq!(last[0], "a\\nb");
         assert_eq!(
             last[1..],
-            ["(x2)", "(x3)", "(x4)", "(x5)", "(x6)", "(x7)", "(x8)", "(x16)", "(x32)", "(x64)"]
+            [
+                "(x2)", "(x3)", "(x4)", "(x5)", "(x6)", "(x7)", "(x8)", "(x16)", "(x32)", "(x64)"
+            ]
         );
         // Another guard, pc or kind of event counts on its own.
         let before = text.lines().count();

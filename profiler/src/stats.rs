@@ -11,7 +11,7 @@
 //! loads code for ever doesn't fill the memory with figures.
 
 use crate::event::{Event, FuncName, OneLine};
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -25,13 +25,13 @@ const TOP: usize = 10;
 
 /// The figures of a VM. Sizes are in bytes of machine code; lengths are in
 /// bytecode instructions.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Stats {
     /// Functions found hot.
     pub warm: u64,
     /// Compiles that made code.
     pub compiles: u64,
-    /// Those of a function that was compiled before.
+    /// Those for the sake of failed guards or newer feedback.
     pub recompiles: u64,
     /// Decisions not to compile a function.
     pub not_compiled: u64,
@@ -54,10 +54,12 @@ pub struct Stats {
     /// Instructions compiled, counted again at each compile.
     pub bytecodes_compiled: u64,
     /// Time spent compiling.
+    #[serde(rename = "compile_us", serialize_with = "micros")]
     pub compile_time: Duration,
     /// By tier.
     pub tiers: BTreeMap<u8, TierStats>,
     /// By function.
+    #[serde(serialize_with = "rows")]
     pub functions: BTreeMap<FuncName, FuncStats>,
     /// Calls of slow paths by compiled code, by name. Not from events.
     pub slow_calls: BTreeMap<String, u64>,
@@ -68,7 +70,7 @@ pub struct Stats {
 }
 
 /// The figures of a tier.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct TierStats {
     /// Compiles.
     pub compiles: u64,
@@ -82,7 +84,7 @@ pub struct TierStats {
 }
 
 /// The figures of a function.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct FuncStats {
     /// The tier of its latest code; 0: none.
     pub tier: u8,
@@ -98,7 +100,7 @@ pub struct FuncStats {
 }
 
 /// A row of the JSON list of functions.
-#[derive(serde::Serialize)]
+#[derive(Serialize)]
 struct Row<'a> {
     func: &'a FuncName,
     #[serde(flatten)]
@@ -190,13 +192,25 @@ impl Stats {
     pub fn table(&self) -> String {
         let mut t = Table(String::new());
         t.title("compiled code");
-        t.row("compiles", self.compiles, format!("{} again", self.recompiles));
-        t.row("not compiled", self.not_compiled, listed(&self.not_compiled_by_reason));
+        t.row(
+            "compiles",
+            self.compiles,
+            format!("{} again", self.recompiles),
+        );
+        t.row(
+            "not compiled",
+            self.not_compiled,
+            listed(&self.not_compiled_by_reason),
+        );
         t.row("loop entries", self.osr_entries, String::new());
         t.row("exits", self.exits, String::new());
         t.row("invalidated", self.invalidated, String::new());
         t.row("unwound", self.unwound, String::new());
-        t.row("bytes", self.bytes_in_use, format!("at most {}", self.bytes_peak));
+        t.row(
+            "bytes",
+            self.bytes_in_use,
+            format!("at most {}", self.bytes_peak),
+        );
         let share = match self.compiled_share() {
             Some(share) => format!("{:.1} % of those executed", share * 100.0),
             None => String::new(),
@@ -303,64 +317,10 @@ fn micros<S: Serializer>(time: &Duration, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_f64(time.as_nanos() as f64 / 1e3)
 }
 
-/// By hand, so that functions become a list: their names are no JSON keys.
-impl Serialize for Stats {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        // Without the rest pattern: a new field has to be thought of here.
-        let Stats {
-            warm,
-            compiles,
-            recompiles,
-            not_compiled,
-            not_compiled_by_reason,
-            osr_entries,
-            exits,
-            exits_by_reason,
-            invalidated,
-            unwound,
-            bytes_in_use,
-            bytes_peak,
-            bytecodes_compiled,
-            compile_time,
-            tiers,
-            functions,
-            slow_calls,
-            insns_interpreted,
-            insns_compiled,
-        } = self;
-        let mut map = s.serialize_map(None)?;
-        map.serialize_entry("warm", warm)?;
-        map.serialize_entry("compiles", compiles)?;
-        map.serialize_entry("recompiles", recompiles)?;
-        map.serialize_entry("not_compiled", not_compiled)?;
-        map.serialize_entry("not_compiled_by_reason", not_compiled_by_reason)?;
-        map.serialize_entry("osr_entries", osr_entries)?;
-        map.serialize_entry("exits", exits)?;
-        map.serialize_entry("exits_by_reason", exits_by_reason)?;
-        map.serialize_entry("invalidated", invalidated)?;
-        map.serialize_entry("unwound", unwound)?;
-        map.serialize_entry("bytes_in_use", bytes_in_use)?;
-        map.serialize_entry("bytes_peak", bytes_peak)?;
-        map.serialize_entry("bytecodes_compiled", bytecodes_compiled)?;
-        map.serialize_entry("compile_us", &(compile_time.as_nanos() as f64 / 1e3))?;
-        map.serialize_entry("tiers", tiers)?;
-        map.serialize_entry("functions", &Rows(functions))?;
-        map.serialize_entry("slow_calls", slow_calls)?;
-        map.serialize_entry("insns_interpreted", insns_interpreted)?;
-        map.serialize_entry("insns_compiled", insns_compiled)?;
-        map.end()
-    }
+/// As a list: names of functions are no JSON keys.
+fn rows<S: Serializer>(functions: &BTreeMap<FuncName, FuncStats>, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_seq(functions.iter().map(|(func, stats)| Row { func, stats }))
 }
 
-/// Functions as a list.
-struct Rows<'a>(&'a BTreeMap<FuncName, FuncStats>);
-
-impl Serialize for Rows<'_> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let mut seq = s.serialize_seq(Some(self.0.len()))?;
-        for (func, stats) in self.0 {
-            seq.serialize_element(&Row { func, stats })?;
-        }
-        seq.end()
-    }
-}
+#[cfg(test)]
+mod tests;

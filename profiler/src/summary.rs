@@ -116,6 +116,66 @@ fn call_uniformity(s: CallState) -> Uniformity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use strata_runtime::Vm;
+    use strata_runtime::load::load_module;
+    use strata_runtime::state::{Exec, VmConfig};
+    use strata_runtime::value::Value;
+    use strata_spec::Insn;
+
+    const SOURCE: &str = "strata 1
+.proto 0
+  .regs 4
+  .upval u0 \"_ENV\"
+  .const \"f\"
+  .slot field
+  .slot call
+  .slot call
+  .slot site
+.code
+  varargprep  0
+  gettabup    r0 u0 k0 s0
+  call        r0 0 0 s1
+  loadi       r0 1
+  loadi       r1 2
+  add         r0 r0 r1
+  return0
+.end
+";
+
+    #[test]
+    fn a_prototype_is_summarised() {
+        let module = strata_spec::assemble(SOURCE).expect("assembly");
+        let exec = Exec {
+            call: |_, _, _, _| unreachable!("nothing runs"),
+            compile: |_, _| unreachable!("nothing runs"),
+            instrument: |_| {},
+            close_thread: |_, _| unreachable!("nothing runs"),
+            finalize: |_, _| unreachable!("nothing runs"),
+        };
+        let mut vm = Vm::new(&VmConfig::default(), exec).expect("a stack");
+        let proto = load_module(&mut vm, Arc::new(module)).expect("memory");
+        // SAFETY: it was just made, and nothing is collected.
+        let proto = unsafe { &mut *proto };
+        let unused = ProtoProfile {
+            fields: vec![(0, Uniformity::Unused)],
+            callees: vec![(1, Uniformity::Unused), (2, Uniformity::Unused)],
+            ..ProtoProfile::default()
+        };
+        assert_eq!(summarise(proto), unused);
+
+        proto.storage.slots[1].record_call(Value::int(1));
+        proto.storage.slots[2].record_call(Value::int(1));
+        proto.storage.slots[2].record_call(Value::int(2));
+        let add = &mut proto.storage.code[5];
+        *add = Insn(add.0 | 3 << 32);
+        let used = ProtoProfile {
+            callees: vec![(1, Uniformity::Mono), (2, Uniformity::Mega)],
+            operands: vec![(5, 3)],
+            ..unused
+        };
+        assert_eq!(summarise(proto), used);
+    }
 
     #[test]
     fn states_map_to_uniformity() {
