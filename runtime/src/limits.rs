@@ -9,7 +9,9 @@
 
 use crate::error::{Error, Limit, Result};
 use crate::heap::poll;
+use crate::object::{MAX_INTERNED, Str};
 use crate::state::Vm;
+use std::any::Any;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
@@ -121,6 +123,50 @@ impl Drop for Watchdog {
     }
 }
 
+/// Bytes copied between two looks at the limits.
+const PIECE: usize = 1 << 16;
+
+/// The limits of a VM as the budget of work that knows no VM: compiling,
+/// verifying.
+pub struct Allowance<'v> {
+    vm: &'v mut Vm,
+    /// What ended the work.
+    error: Option<Error>,
+}
+
+impl<'v> Allowance<'v> {
+    /// What `vm` has left.
+    pub fn new(vm: &'v mut Vm) -> Allowance<'v> {
+        Allowance { vm, error: None }
+    }
+
+    /// Why the work was stopped.
+    pub fn into_error(self) -> Error {
+        self.error
+            .unwrap_or_else(|| Error::limit(Limit::Interrupted))
+    }
+}
+
+impl strata_spec::Budget for Allowance<'_> {
+    fn spend(&mut self, steps: u64, held: usize) -> std::result::Result<(), strata_spec::Stopped> {
+        if self.error.is_none() {
+            if self.vm.heap.has_room(held) {
+                self.error = self.vm.tick(steps).err();
+            } else {
+                self.error = Some(crate::error::OutOfMemory.into());
+            }
+        }
+        match self.error {
+            None => Ok(()),
+            Some(_) => Err(strata_spec::Stopped),
+        }
+    }
+
+    fn discard(&mut self, garbage: Box<dyn Any + Send>) {
+        crate::os::free_elsewhere(garbage);
+    }
+}
+
 impl Vm {
     /// Lets scripts run until `deadline`; `None` lifts the limit.
     ///
@@ -200,6 +246,53 @@ impl Vm {
         } else {
             Ok(())
         }
+    }
+
+    /// The string with these bytes, as [`Heap::try_str`] makes it, but with
+    /// looks at the limits while a long one is copied.
+    ///
+    /// # Errors
+    /// No memory; the limit that was reached.
+    ///
+    /// [`Heap::try_str`]: crate::heap::Heap::try_str
+    #[inline]
+    pub fn str_in_pieces(&mut self, bytes: &[u8]) -> Result<*mut Str> {
+        if bytes.len() <= PIECE {
+            Ok(self.heap.try_str(bytes)?)
+        } else {
+            self.long_str(bytes)
+        }
+    }
+
+    #[cold]
+    fn long_str(&mut self, bytes: &[u8]) -> Result<*mut Str> {
+        const { assert!(PIECE > MAX_INTERNED) };
+        let (s, data) = self.heap.uninit_str(bytes.len())?;
+        // SAFETY: a fresh string has room for its bytes. If a limit ends the
+        // copying, nobody ever sees it.
+        unsafe { self.copy_in_pieces(bytes, data)? };
+        Ok(s)
+    }
+
+    /// Copies `bytes` to `to` with looks at the limits.
+    ///
+    /// # Errors
+    /// The limit that was reached: not all was copied.
+    ///
+    /// # Safety
+    /// There is room for all of `bytes` at `to`, apart from `bytes`.
+    pub unsafe fn copy_in_pieces(&mut self, bytes: &[u8], to: *mut u8) -> Result<()> {
+        let mut at = 0;
+        for piece in bytes.chunks(PIECE) {
+            // SAFETY: `at + piece.len()` is at most `bytes.len()`.
+            unsafe {
+                to.add(at)
+                    .copy_from_nonoverlapping(piece.as_ptr(), piece.len());
+            }
+            at += piece.len();
+            self.tick(piece.len() as u64 / 8)?;
+        }
+        Ok(())
     }
 
     #[cold]

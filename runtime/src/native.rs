@@ -290,7 +290,7 @@ impl<'a> Cx<'a> {
 
     /// A string made of `bytes`.
     pub fn ret_bytes(&mut self, bytes: &[u8]) -> Result<Ret> {
-        let s = self.vm.heap.try_str(bytes)?;
+        let s = self.vm.str_in_pieces(bytes)?;
         self.ret(Value::str(s))
     }
 

@@ -399,6 +399,16 @@ pub fn close_process(mut child: Child) -> io::Result<Exit> {
     child.wait().map(Exit::from)
 }
 
+/// Frees something large on a thread of its own, or here if there can't be
+/// one: giving a gigabyte back takes tens of milliseconds, which would come
+/// on top of a deadline or in the middle of a collector's slice.
+pub fn free_elsewhere(garbage: Box<dyn std::any::Any + Send>) {
+    // Without a thread the closure, and `garbage` with it, is dropped.
+    let _ = std::thread::Builder::new()
+        .name("strata-free".into())
+        .spawn(move || drop(garbage));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,8 +12,8 @@ mod expr;
 mod stat;
 
 use crate::ast::{Block, Expr, Function, Pos, Stat, Step, Suffix, VarId};
-use crate::error::SyntaxError;
-use crate::lexer::{Lexer, Res};
+use crate::lexer::{Fault, Lexer, Res};
+use crate::meter::Meter;
 use crate::names::Name;
 use crate::scope::{Pending, ScopeError, Scopes};
 use crate::token::{T, Token};
@@ -60,6 +60,17 @@ struct Scratch<'a> {
     vars: Vec<VarId>,
 }
 
+impl Scratch<'_> {
+    /// Bytes held.
+    fn bytes(&self) -> usize {
+        self.exprs.capacity() * size_of::<Expr<'_>>()
+            + self.steps.capacity() * size_of::<Step<'_>>()
+            + self.suffixes.capacity() * size_of::<Suffix<'_>>()
+            + self.stats.capacity() * size_of::<Stat<'_>>()
+            + self.vars.capacity() * size_of::<VarId>()
+    }
+}
+
 /// Parses a chunk.
 pub(crate) fn parse<'a>(mut lexer: Lexer<'a>, arena: &'a Bump) -> Res<Parsed<'a>> {
     let env = lexer.names.intern(b"_ENV");
@@ -99,6 +110,29 @@ fn drain<'a, V: Copy>(arena: &'a Bump, stack: &mut Vec<V>, mark: usize) -> &'a [
     slice
 }
 
+/// Longest list that is moved without a look at the budget.
+const LONG: usize = 1 << 12;
+
+/// As [`drain`], for lists that may be very long.
+fn drain_paying<'a, V: Copy>(
+    arena: &'a Bump,
+    meter: &Meter<'_>,
+    stack: &mut Vec<V>,
+    mark: usize,
+) -> Res<&'a [V]> {
+    let list = &stack[mark..];
+    if list.len() < LONG {
+        return Ok(drain(arena, stack, mark));
+    }
+    let mut moved = bumpalo::collections::Vec::with_capacity_in(list.len(), arena);
+    for part in list.chunks(LONG) {
+        moved.extend_from_slice_copy(part);
+        meter.skimmed(size_of_val(part))?;
+    }
+    stack.truncate(mark);
+    Ok(moved.into_bump_slice())
+}
+
 impl<'a> Parser<'a> {
     // ---- tokens
 
@@ -119,7 +153,15 @@ impl<'a> Parser<'a> {
             Some(token) => token,
             None => self.lexer.next_token()?,
         };
+        if self.lexer.is_due() {
+            self.pay()?;
+        }
         Ok(())
+    }
+
+    #[cold]
+    fn pay(&mut self) -> Res<()> {
+        self.lexer.pay(self.scratch.bytes() + self.scopes.bytes())
     }
 
     /// The kind of the token after the current one.
@@ -185,7 +227,7 @@ impl<'a> Parser<'a> {
 
     /// An error at the current token.
     #[cold]
-    fn error(&self, text: &[u8]) -> Box<SyntaxError> {
+    fn error(&self, text: &[u8]) -> Box<Fault> {
         let near = self.lexer.quote_token(&self.token);
         let (start, end) = (self.token.start as usize, self.token.end as usize);
         self.lexer
@@ -193,13 +235,13 @@ impl<'a> Parser<'a> {
     }
 
     #[cold]
-    fn expected(&self, kind: T) -> Box<SyntaxError> {
+    fn expected(&self, kind: T) -> Box<Fault> {
         self.error(&[&kind.describe()[..], b" expected"].concat())
     }
 
     /// An error of meaning, reported on the current line without a token.
     #[cold]
-    fn semantic(&self, text: &[u8], span: (u32, u32)) -> Box<SyntaxError> {
+    fn semantic(&self, text: &[u8], span: (u32, u32)) -> Box<Fault> {
         let (start, end) = (span.0 as usize, span.1 as usize);
         self.lexer
             .error_span(text, None, self.token.line, start, end)
@@ -211,7 +253,7 @@ impl<'a> Parser<'a> {
 
     /// Words a scope error; `name` is what was declared or looked up, at `span`.
     #[cold]
-    fn scope_error(&self, error: ScopeError, name: Name, span: (u32, u32)) -> Box<SyntaxError> {
+    fn scope_error(&self, error: ScopeError, name: Name, span: (u32, u32)) -> Box<Fault> {
         let name = self.lexer.names.text(name);
         match error {
             ScopeError::Limit { what, limit, line } => {
@@ -241,7 +283,7 @@ impl<'a> Parser<'a> {
 
     /// Words a jump that leads nowhere.
     #[cold]
-    fn nowhere(&self, pending: Pending) -> Box<SyntaxError> {
+    fn nowhere(&self, pending: Pending) -> Box<Fault> {
         let line = pending.line;
         let text = match pending.name {
             None => format!("break outside loop at line {line}").into_bytes(),
@@ -267,10 +309,12 @@ impl<'a> Parser<'a> {
     }
 
     #[cold]
-    fn too_deep(&self) -> Box<SyntaxError> {
-        let mut error = self.error(b"");
-        error.message = b"C stack overflow".to_vec();
-        error
+    fn too_deep(&self) -> Box<Fault> {
+        let mut fault = self.error(b"");
+        if let Fault::Syntax(error) = &mut *fault {
+            error.message = b"C stack overflow".to_vec();
+        }
+        fault
     }
 
     // ---- blocks and functions
@@ -294,8 +338,9 @@ impl<'a> Parser<'a> {
                 break;
             }
         }
+        let stats = drain_paying(self.arena, self.lexer.meter, &mut self.scratch.stats, mark)?;
         Ok(Block {
-            stats: drain(self.arena, &mut self.scratch.stats, mark),
+            stats,
             last: self.last,
         })
     }

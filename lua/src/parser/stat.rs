@@ -215,7 +215,7 @@ impl<'a> Parser<'a> {
             let suffix: Suffix<'a> = self.field_suffix()?;
             self.push_suffix(suffix);
         }
-        let target = self.chain(base, mark);
+        let target = self.chain(base, mark)?;
         let body = self.body(is_method, line)?;
         self.check_writable(&target, span)?;
         Ok(Stat::Function(target, body, pos))

@@ -9,12 +9,14 @@ use super::io::read::collect;
 use super::io::stream::{Mode, Stream};
 use super::shared::append;
 use crate::error::{OutOfMemory, Result};
+use crate::limits::Allowance;
 use crate::load::{load_module, main_closure};
 use crate::native::{Cx, Ret, cont};
 use crate::os;
 use crate::state::Vm;
 use crate::value::{NIL, Value};
 use std::sync::Arc;
+use strata_spec::LoadError;
 use strata_spec::container::{HEADER_LEN, MAGIC, SECTION_HEADER_LEN};
 
 /// First byte of bytecode.
@@ -34,7 +36,7 @@ pub type Loaded = std::result::Result<Value, Vec<u8>>;
 /// `None`).
 ///
 /// # Errors
-/// Out of memory; everything else is a message.
+/// Out of memory, a limit; everything else is a message.
 pub fn load_chunk(
     vm: &mut Vm,
     chunk: &[u8],
@@ -57,15 +59,16 @@ pub fn load_chunk(
         return Ok(Err(msg));
     }
     let module = if binary {
-        vm.heap.check(chunk.len())?;
-        match strata_spec::load(chunk) {
+        let mut allowance = Allowance::new(vm);
+        match strata_spec::load_within(chunk, &mut allowance) {
             Ok(module) => module,
+            Err(LoadError::Stopped(_)) => return Err(allowance.into_error()),
             Err(_) if is_cut_short(chunk) => return Ok(Err(bad_format(name, "truncated chunk"))),
             Err(e) => return Ok(Err(bad_format(name, &e.to_string()))),
         }
     } else {
         let compile = vm.exec.compile;
-        match compile(chunk, name) {
+        match compile(vm, chunk, name)? {
             Ok(module) => module,
             Err(msg) => return Ok(Err(msg)),
         }
