@@ -274,6 +274,63 @@ impl Vm {
         Ok(s)
     }
 
+    /// The bytes of a string as [`Vm::bytes`] gives them, but with looks at
+    /// the limits while a long concatenation is put together.
+    ///
+    /// # Errors
+    /// The limit that was reached.
+    #[inline]
+    pub fn bytes_within<'b>(&mut self, s: *mut Str) -> Result<&'b [u8]> {
+        // SAFETY: callers hold live strings, as for `bytes`.
+        unsafe {
+            if (*s).data.is_null() && (*s).len >= PIECE {
+                self.flatten_long(s)?;
+            }
+        }
+        Ok(self.bytes(s))
+    }
+
+    #[cold]
+    fn flatten_long(&mut self, s: *mut Str) -> Result<()> {
+        // SAFETY: `bytes_within` found a node that isn't flattened.
+        unsafe { Str::flatten_within(s, |bytes| self.tick(bytes as u64 / 8)) }
+    }
+
+    /// `a .. b` as [`Heap::concat`] makes it, but with looks at the limits
+    /// while long strings are copied.
+    ///
+    /// # Errors
+    /// No memory; the limit that was reached.
+    ///
+    /// # Safety
+    /// Both are live.
+    ///
+    /// [`Heap::concat`]: crate::heap::Heap::concat
+    #[inline]
+    pub unsafe fn concat(&mut self, a: *mut Str, b: *mut Str) -> Result<*mut Str> {
+        // SAFETY: as the caller says.
+        unsafe {
+            let len = (*a).len.saturating_add((*b).len);
+            if len > PIECE && !crate::heap::Heap::is_node_size(len) && (*a).len > 0 && (*b).len > 0
+            {
+                return self.concat_long(a, b, len);
+            }
+            Ok(self.heap.concat(a, b)?)
+        }
+    }
+
+    #[cold]
+    unsafe fn concat_long(&mut self, a: *mut Str, b: *mut Str, len: usize) -> Result<*mut Str> {
+        let (left, right) = (self.bytes_within(a)?, self.bytes_within(b)?);
+        let (s, data) = self.heap.uninit_str(len)?;
+        // SAFETY: a fresh string has room for its bytes.
+        unsafe {
+            self.copy_in_pieces(left, data)?;
+            self.copy_in_pieces(right, data.add(left.len()))?;
+        }
+        Ok(s)
+    }
+
     /// Copies `bytes` to `to` with looks at the limits.
     ///
     /// # Errors

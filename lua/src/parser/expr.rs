@@ -370,16 +370,18 @@ impl<'a> Parser<'a> {
         let open = self.pos();
         let line = self.token.line;
         self.expect(T::Byte(b'{'))?;
-        let mut items = bumpalo::collections::Vec::new_in(self.arena);
+        let mark = self.scratch.items.len();
         while !self.at(T::Byte(b'}')) {
-            items.push(self.item()?);
+            let item = self.item()?;
+            self.scratch.items.push(item);
             if !self.accept(T::Byte(b','))? && !self.accept(T::Byte(b';'))? {
                 break;
             }
         }
         self.expect_close(T::Byte(b'}'), T::Byte(b'{'), line)?;
+        let items = drain_paying(self.arena, self.lexer.meter, &mut self.scratch.items, mark)?;
         Ok(self.arena.alloc(Table {
-            items: items.into_bump_slice(),
+            items,
             before,
             open,
             close: self.last,

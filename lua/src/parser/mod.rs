@@ -11,7 +11,7 @@
 mod expr;
 mod stat;
 
-use crate::ast::{Block, Expr, Function, Pos, Stat, Step, Suffix, VarId};
+use crate::ast::{Arm, Block, Expr, Function, Item, Pos, Stat, Step, Suffix, VarId};
 use crate::lexer::{Fault, Lexer, Res};
 use crate::meter::Meter;
 use crate::names::Name;
@@ -57,8 +57,13 @@ struct Scratch<'a> {
     steps: Vec<Step<'a>>,
     suffixes: Vec<Suffix<'a>>,
     stats: Vec<Stat<'a>>,
+    items: Vec<Item<'a>>,
+    arms: Vec<Arm<'a>>,
     vars: Vec<VarId>,
 }
+
+/// From this size on the stacks are left to the budget's owner to be freed.
+const LARGE_SCRATCH: usize = 8 << 20;
 
 impl Scratch<'_> {
     /// Bytes held.
@@ -67,7 +72,30 @@ impl Scratch<'_> {
             + self.steps.capacity() * size_of::<Step<'_>>()
             + self.suffixes.capacity() * size_of::<Suffix<'_>>()
             + self.stats.capacity() * size_of::<Stat<'_>>()
+            + self.items.capacity() * size_of::<Item<'_>>()
+            + self.arms.capacity() * size_of::<Arm<'_>>()
             + self.vars.capacity() * size_of::<VarId>()
+    }
+
+    /// The memory of the stacks, which are emptied. Collecting a vector's
+    /// iterator into elements of the same layout takes over its memory.
+    fn into_memory(mut self) -> Scratch<'static> {
+        macro_rules! empty {
+            ($list:ident) => {{
+                self.$list.clear();
+                let none = self.$list.into_iter();
+                none.map(|_| unreachable!("the list is empty")).collect()
+            }};
+        }
+        Scratch {
+            exprs: empty!(exprs),
+            steps: empty!(steps),
+            suffixes: empty!(suffixes),
+            stats: empty!(stats),
+            items: empty!(items),
+            arms: empty!(arms),
+            vars: empty!(vars),
+        }
     }
 }
 
@@ -92,12 +120,14 @@ pub(crate) fn parse<'a>(mut lexer: Lexer<'a>, arena: &'a Bump) -> Res<Parsed<'a>
         self_name,
         scratch: Scratch::default(),
     };
-    parser.scopes.enter_function(0);
-    let body = parser.statements()?;
-    parser.check(T::Eof)?;
-    let main = parser.finish_function(&[], true, body, 0)?;
+    let main = parser.main();
+    let scratch = std::mem::take(&mut parser.scratch);
+    if scratch.bytes() >= LARGE_SCRATCH {
+        let memory = Box::new(scratch.into_memory());
+        parser.lexer.meter.discard(memory);
+    }
     Ok(Parsed {
-        main,
+        main: main?,
         scopes: parser.scopes,
         lexer: parser.lexer,
     })
@@ -318,6 +348,14 @@ impl<'a> Parser<'a> {
     }
 
     // ---- blocks and functions
+
+    /// The main function.
+    fn main(&mut self) -> Res<Function<'a>> {
+        self.scopes.enter_function(0);
+        let body = self.statements()?;
+        self.check(T::Eof)?;
+        self.finish_function(&[], true, body, 0)
+    }
 
     /// Whether the current token ends a block; `until` does only if asked.
     fn block_ends(&self, with_until: bool) -> bool {

@@ -7,7 +7,7 @@
 
 use super::io::read::collect;
 use super::io::stream::{Mode, Stream};
-use super::shared::append;
+use super::shared::{append, free};
 use crate::error::{OutOfMemory, Result};
 use crate::limits::Allowance;
 use crate::load::{load_module, main_closure};
@@ -177,7 +177,11 @@ pub(super) fn load_file(
     env: Option<Value>,
 ) -> Result<Loaded> {
     match read_file(cx, file)? {
-        Ok((chunk, name)) => load_chunk(cx.vm, &chunk, &name, mode, env),
+        Ok((chunk, name)) => {
+            let loaded = load_chunk(cx.vm, &chunk, &name, mode, env);
+            free(chunk);
+            loaded
+        }
         Err(msg) => Ok(Err(msg)),
     }
 }
@@ -205,11 +209,12 @@ pub(super) fn load(cx: &mut Cx<'_>) -> Result<Ret> {
     }
     let name = cx.opt_bytes(1)?.unwrap_or(b"=(load)");
     let reader = cx.check_function(0)?;
-    match read_pieces(cx, reader) {
-        Ok(chunk) => {
-            let loaded = load_chunk(cx.vm, &chunk, name, mode, env)?;
-            return_loaded(cx, loaded)
-        }
+    let mut chunk = Vec::new();
+    let read = read_pieces(cx, reader, &mut chunk);
+    let loaded = read.map(|()| load_chunk(cx.vm, &chunk, name, mode, env));
+    free(chunk);
+    match loaded {
+        Ok(loaded) => return_loaded(cx, loaded?),
         // What the reader raises is a failure to load.
         Err(e) => {
             let v = cx.vm.catchable(e)?;
@@ -219,14 +224,13 @@ pub(super) fn load(cx: &mut Cx<'_>) -> Result<Ret> {
 }
 
 /// Calls `reader` until it returns nil or nothing, and joins what it returned.
-fn read_pieces(cx: &mut Cx<'_>, reader: Value) -> Result<Vec<u8>> {
-    let mut chunk = Vec::new();
+fn read_pieces(cx: &mut Cx<'_>, reader: Value, chunk: &mut Vec<u8>) -> Result<()> {
     let bottom = cx.top();
     loop {
         cx.set_top(bottom)?;
         let piece = cx.call1(reader, &[])?;
         if piece.is_nil() {
-            return Ok(chunk);
+            return Ok(());
         }
         let piece = if piece.is_number() {
             Value::str(cx.vm.number_to_str(piece))
@@ -238,13 +242,13 @@ fn read_pieces(cx: &mut Cx<'_>, reader: Value) -> Result<Vec<u8>> {
         }
         let bytes = cx.vm.bytes(piece.as_str());
         if bytes.is_empty() {
-            return Ok(chunk);
+            return Ok(());
         }
         if chunk.len() + bytes.len() > MAX_CHUNK {
             return Err(OutOfMemory.into());
         }
-        append(cx.vm, &mut chunk, bytes)?;
-        cx.vm.tick(16 + bytes.len() as u64 / 8)?;
+        append(cx.vm, chunk, bytes)?;
+        cx.vm.tick(16)?;
     }
 }
 

@@ -102,7 +102,7 @@ impl Budget for Work<'_, '_> {
 fn bytes<'b>(cx: &mut Cx<'_>, i: usize) -> Result<&'b [u8]> {
     let v = cx.arg(i);
     if v.tag == tag::STR {
-        Ok(cx.vm.bytes(v.as_str()))
+        cx.vm.bytes_within(v.as_str())
     } else {
         cx.check_bytes(i)
     }

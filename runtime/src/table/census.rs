@@ -155,11 +155,11 @@ pub(super) unsafe fn regroup(vm: &mut Vm, t: *mut Table, key: Value) -> Result<b
         let in_array = position.is_some_and(|k| k >= 1 && k as u64 <= reach as u64);
         let h = (*t).hash;
         let live = if h.is_null() { 0 } else { (*h).live as usize };
-        let need = live + usize::from(!in_array);
+        let need = (live + usize::from(!in_array)).max(spare);
         let cap = if need == 0 {
             0
         } else {
-            hash::capacity_for(need.max(spare))
+            hash::capacity_for(need)
         };
         hash::rebuild(&mut vm.heap, t, cap)?;
         Ok(in_array)
