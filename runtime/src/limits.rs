@@ -210,6 +210,15 @@ impl Vm {
         }
     }
 
+    /// Whether the deadline has passed or the host asked to stop. Changes
+    /// nothing: who finds out has to end with
+    /// [`check_interrupt`](Self::check_interrupt).
+    pub fn is_out_of_time(&self) -> bool {
+        self.heap.poll.load(Ordering::Relaxed) & poll::INTERRUPT != 0
+            && (self.limits.interrupted.asked.load(Ordering::Relaxed) != 0
+                || self.limits.deadline.is_some_and(|at| Instant::now() >= at))
+    }
+
     /// What the poll bit INTERRUPT asks for: an error if a limit was reached,
     /// else clears the bit.
     ///

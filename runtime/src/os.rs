@@ -238,8 +238,17 @@ pub fn bytes(name: &OsStr) -> Vec<u8> {
     }
 }
 
+/// No system has names as long as this, of files or in the environment.
+#[cfg(unix)]
+const LONGEST_NAME: usize = 1 << 20;
+
 /// The path with this name.
 pub fn path(name: &[u8]) -> io::Result<PathBuf> {
+    #[cfg(unix)]
+    if name.len() >= LONGEST_NAME {
+        // What the system would say, after it was copied twice.
+        return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
+    }
     os_string(name).map(PathBuf::from)
 }
 
@@ -264,6 +273,10 @@ pub fn error_text(error: &io::Error) -> (Vec<u8>, i32) {
 
 /// The value of an environment variable.
 pub fn getenv(name: &[u8]) -> Option<Vec<u8>> {
+    #[cfg(unix)]
+    if name.len() >= LONGEST_NAME {
+        return None;
+    }
     std::env::var_os(os_string(name).ok()?).map(|value| bytes(&value))
 }
 

@@ -417,6 +417,9 @@ fn collectgarbage(cx: &mut Cx<'_>) -> Result<Ret> {
     // SAFETY: a host function runs with all frames canonical, and this one
     // holds no object but its arguments.
     let outcome = unsafe { gc_control(cx.vm, op) };
+    if cx.vm.is_out_of_time() {
+        cx.vm.check_interrupt()?;
+    }
     if matches!(op, GcOp::Collect | GcOp::Step(_)) && cx.vm.heap.pending_finalizers() > 0 {
         let finalize = cx.vm.exec.finalize;
         finalize(cx.vm, cx.base)?;
