@@ -141,31 +141,48 @@ impl<'a> Lexer<'a> {
 
     /// Moves on to the first byte for which `stop` holds, or to the end of
     /// the source.
-    #[inline]
+    #[inline(always)]
     fn skip_until(&mut self, stop: impl Fn(u8) -> bool) -> Res<()> {
-        loop {
-            let rest = &self.src[self.at..];
-            let part = &rest[..rest.len().min(CHUNK)];
-            match part.iter().position(|&b| stop(b)) {
-                Some(len) => {
-                    self.at += len;
-                    return Ok(());
-                }
-                None => self.at += part.len(),
+        let rest = &self.src[self.at..];
+        let part = rest.get(..CHUNK).unwrap_or(rest);
+        match part.iter().position(|&b| stop(b)) {
+            Some(len) => {
+                self.at += len;
+                Ok(())
             }
-            if part.len() < CHUNK {
-                return Ok(());
-            }
-            self.pay_skipped()?;
+            None => self.skip_far(stop),
         }
     }
 
+    /// As [`skip_until`](Self::skip_until), a piece at a time.
+    #[cold]
+    #[inline(never)]
+    fn skip_far(&mut self, stop: impl Fn(u8) -> bool) -> Res<()> {
+        while self.at < self.src.len() {
+            let rest = &self.src[self.at..];
+            let part = rest.get(..CHUNK).unwrap_or(rest);
+            if let Some(len) = part.iter().position(|&b| stop(b)) {
+                self.at += len;
+                break;
+            }
+            self.at += part.len();
+            self.pay_skipped()?;
+        }
+        Ok(())
+    }
+
     /// The name of a string that lives as long as the source.
-    #[inline]
+    #[inline(always)]
     fn intern(&mut self, text: &'a [u8]) -> Res<Name> {
         if text.len() < CHUNK {
             return Ok(self.names.intern(text));
         }
+        self.intern_far(text)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn intern_far(&mut self, text: &'a [u8]) -> Res<Name> {
         let meter = self.meter;
         self.names.intern_long(text, |bytes| meter.skimmed(bytes))
     }
@@ -323,12 +340,7 @@ impl<'a> Lexer<'a> {
 
     /// The next token.
     pub(crate) fn next_token(&mut self) -> Res<Token> {
-        // Tokens are paid for by the parser, what lies between them here.
-        let end = self.at + STRIDE;
         loop {
-            if self.at >= end && self.is_due() {
-                self.pay_skipped()?;
-            }
             let Some(b) = self.peek() else {
                 return Ok(self.token(T::Eof, self.at, 0));
             };
@@ -341,8 +353,19 @@ impl<'a> Lexer<'a> {
                 return self.numeral();
             }
             match b {
-                b'\n' | b'\r' => self.newline(),
-                b' ' | b'\t' | 11 | 12 => self.at += 1,
+                // Tokens are paid for by the parser, what lies between here.
+                b'\n' | b'\r' => {
+                    self.newline();
+                    if self.is_due() {
+                        self.pay_skipped()?;
+                    }
+                }
+                b' ' | b'\t' | 11 | 12 => {
+                    self.at += 1;
+                    if let Some(b' ' | b'\t' | 11 | 12) = self.peek() {
+                        self.skip_until(|b| !matches!(b, b' ' | b'\t' | 11 | 12))?;
+                    }
+                }
                 b'-' if self.peek_at(1) == Some(b'-') => self.comment()?,
                 b'[' => {
                     return match self.long_mark() {

@@ -144,16 +144,29 @@ fn drain<'a, V: Copy>(arena: &'a Bump, stack: &mut Vec<V>, mark: usize) -> &'a [
 const LONG: usize = 1 << 12;
 
 /// As [`drain`], for lists that may be very long.
+#[inline(always)]
 fn drain_paying<'a, V: Copy>(
     arena: &'a Bump,
     meter: &Meter<'_>,
     stack: &mut Vec<V>,
     mark: usize,
 ) -> Res<&'a [V]> {
-    let list = &stack[mark..];
-    if list.len() < LONG {
-        return Ok(drain(arena, stack, mark));
+    if stack.len() - mark < LONG {
+        Ok(drain(arena, stack, mark))
+    } else {
+        drain_long(arena, meter, stack, mark)
     }
+}
+
+#[cold]
+#[inline(never)]
+fn drain_long<'a, V: Copy>(
+    arena: &'a Bump,
+    meter: &Meter<'_>,
+    stack: &mut Vec<V>,
+    mark: usize,
+) -> Res<&'a [V]> {
+    let list = &stack[mark..];
     let mut moved = bumpalo::collections::Vec::with_capacity_in(list.len(), arena);
     for part in list.chunks(LONG) {
         moved.extend_from_slice_copy(part);
