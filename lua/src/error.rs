@@ -45,9 +45,14 @@ impl std::error::Error for SyntaxError {}
 /// `=name` lose their mark and are cut to fit, anything else is source text
 /// and becomes `[string "first line..."]`.
 pub fn chunk_id(chunkname: &[u8]) -> Vec<u8> {
-    let name = match chunkname.iter().position(|&b| b == 0) {
-        Some(nul) => &chunkname[..nul],
-        None => chunkname,
+    // Only of a file's name the end matters; source text may be long.
+    let name = match chunkname.first() {
+        Some(b'@') => chunkname,
+        _ => &chunkname[..chunkname.len().min(ID_SIZE)],
+    };
+    let name = match name.iter().position(|&b| b == 0) {
+        Some(nul) => &name[..nul],
+        None => name,
     };
     match name.first() {
         Some(b'=') => name[1..name.len().min(ID_SIZE)].to_vec(),

@@ -11,12 +11,34 @@ mod strings;
 
 use crate::ast::Pos;
 use crate::error::{SyntaxError, chunk_id};
+use crate::meter::{CHUNK, Meter};
 use crate::names::{KEYWORDS, Name, Names};
 use crate::number::{Number, parse_numeral};
 use crate::token::{KEYWORD_KINDS, T, Token};
 
+/// Why a compilation ends without a module.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The source is wrong.
+    Syntax(SyntaxError),
+    /// The budget is used up.
+    Stopped,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fault::Syntax(error) => error.fmt(f),
+            Fault::Stopped => strata_spec::Stopped.fmt(f),
+        }
+    }
+}
+
 /// A result whose error is one word wide.
-pub(crate) type Res<V> = Result<V, Box<SyntaxError>>;
+pub(crate) type Res<V> = Result<V, Box<Fault>>;
+
+/// Bytes of source between two looks at the budget.
+const STRIDE: usize = 1 << 12;
 
 const ALPHA: u8 = 1;
 const DIGIT: u8 = 2;
@@ -65,11 +87,20 @@ pub(crate) struct Lexer<'a> {
     pub names: Names<'a>,
     buffer: Vec<u8>,
     chunkname: &'a [u8],
+    /// Who pays.
+    pub meter: &'a Meter<'a>,
+    /// What was read up to here has been paid.
+    paid: usize,
 }
 
 impl<'a> Lexer<'a> {
     /// A lexer at the start of `src`.
-    pub(crate) fn new(src: &'a [u8], chunkname: &'a [u8], names: Names<'a>) -> Lexer<'a> {
+    pub(crate) fn new(
+        src: &'a [u8],
+        chunkname: &'a [u8],
+        names: Names<'a>,
+        meter: &'a Meter<'a>,
+    ) -> Lexer<'a> {
         Lexer {
             src,
             at: 0,
@@ -78,7 +109,95 @@ impl<'a> Lexer<'a> {
             names,
             buffer: Vec::new(),
             chunkname,
+            meter,
+            paid: 0,
         }
+    }
+
+    /// Whether enough was read for a look at the budget: call
+    /// [`pay`](Self::pay) then.
+    #[inline]
+    pub(crate) fn is_due(&self) -> bool {
+        self.at - self.paid >= STRIDE
+    }
+
+    /// Charges what was read and parsed since the last time; the parser holds
+    /// `held` bytes.
+    #[cold]
+    pub(crate) fn pay(&mut self, held: usize) -> Res<()> {
+        let bytes = self.at - self.paid;
+        self.paid = self.at;
+        let held = held + self.names.bytes() + self.buffer.capacity();
+        self.meter.parsed(bytes, held)
+    }
+
+    /// Charges what was skipped since the last time.
+    #[cold]
+    fn pay_skipped(&mut self) -> Res<()> {
+        let bytes = self.at - self.paid;
+        self.paid = self.at;
+        self.meter.skimmed(bytes)
+    }
+
+    /// Moves on to the first byte for which `stop` holds, or to the end of
+    /// the source.
+    #[inline(always)]
+    fn skip_until(&mut self, stop: impl Fn(u8) -> bool) -> Res<()> {
+        let rest = &self.src[self.at..];
+        let part = rest.get(..CHUNK).unwrap_or(rest);
+        match part.iter().position(|&b| stop(b)) {
+            Some(len) => {
+                self.at += len;
+                Ok(())
+            }
+            None => self.skip_far(stop),
+        }
+    }
+
+    /// As [`skip_until`](Self::skip_until), a piece at a time.
+    #[cold]
+    #[inline(never)]
+    fn skip_far(&mut self, stop: impl Fn(u8) -> bool) -> Res<()> {
+        while self.at < self.src.len() {
+            let rest = &self.src[self.at..];
+            let part = rest.get(..CHUNK).unwrap_or(rest);
+            if let Some(len) = part.iter().position(|&b| stop(b)) {
+                self.at += len;
+                break;
+            }
+            self.at += part.len();
+            self.pay_skipped()?;
+        }
+        Ok(())
+    }
+
+    /// The name of a string that lives as long as the source.
+    #[inline(always)]
+    fn intern(&mut self, text: &'a [u8]) -> Res<Name> {
+        if text.len() < CHUNK {
+            return Ok(self.names.intern(text));
+        }
+        self.intern_far(text)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn intern_far(&mut self, text: &'a [u8]) -> Res<Name> {
+        let meter = self.meter;
+        self.names.intern_long(text, |bytes| meter.skimmed(bytes))
+    }
+
+    /// The name of what is in the buffer.
+    #[inline]
+    fn intern_buffer(&mut self) -> Res<Name> {
+        if self.buffer.len() < CHUNK {
+            return Ok(self.names.intern_copy(&self.buffer));
+        }
+        let meter = self.meter;
+        let text = self
+            .names
+            .copy_long(&self.buffer, |bytes| meter.skimmed(bytes))?;
+        self.intern(text)
     }
 
     /// Refuses a source whose offsets would not fit a token.
@@ -120,7 +239,7 @@ impl<'a> Lexer<'a> {
         line: u32,
         start: usize,
         end: usize,
-    ) -> Box<SyntaxError> {
+    ) -> Box<Fault> {
         let mut message = chunk_id(self.chunkname);
         message.extend_from_slice(format!(":{line}: ").as_bytes());
         message.extend_from_slice(text);
@@ -130,25 +249,33 @@ impl<'a> Lexer<'a> {
         }
         let start = start.min(self.src.len());
         let (place_line, column) = self.place(start);
-        Box::new(SyntaxError {
+        Box::new(Fault::Syntax(SyntaxError {
             message,
             line: place_line,
             column,
             offset: start,
             len: end.min(self.src.len()).saturating_sub(start),
-        })
+        }))
     }
 
     /// An error that Lua reports at the token after the one at `pos`. Reads
     /// the source again, since tokens are not kept; for errors only.
-    pub(crate) fn error_after(&self, text: &str, pos: Pos) -> Box<SyntaxError> {
+    pub(crate) fn error_after(&self, text: &str, pos: Pos) -> Box<Fault> {
         let arena = bumpalo::Bump::new();
         let names = Names::new(&arena, 0);
         let chunkname = arena.alloc_slice_copy(self.chunkname);
-        let mut lexer = Lexer::new(arena.alloc_slice_copy(self.src), chunkname, names);
+        let src = arena.alloc_slice_copy(self.src);
+        let mut budget = self.meter;
+        let meter = Meter::new(&mut budget, &arena);
+        let mut lexer = Lexer::new(src, chunkname, names, &meter);
         loop {
             match lexer.next_token() {
                 Ok(token) => {
+                    if lexer.is_due()
+                        && let Err(stopped) = lexer.pay(0)
+                    {
+                        return stopped;
+                    }
                     let place = (token.line, token.column);
                     if token.kind != T::Eof && place <= (pos.line, pos.column) {
                         continue;
@@ -182,13 +309,13 @@ impl<'a> Lexer<'a> {
 
     /// A lexical error whose offending text is `raw`, cut at the first NUL as
     /// a C string is.
-    fn error_text(&self, text: &str, raw: &[u8], start: usize) -> Box<SyntaxError> {
+    fn error_text(&self, text: &str, raw: &[u8], start: usize) -> Box<Fault> {
         let near = quote(raw);
         self.error_span(text.as_bytes(), Some(&near), self.line, start, self.at)
     }
 
     /// A lexical error at the end of the input.
-    fn error_eof(&self, text: &str) -> Box<SyntaxError> {
+    fn error_eof(&self, text: &str) -> Box<Fault> {
         let end = self.src.len();
         self.error_span(text.as_bytes(), Some(b"<eof>"), self.line, end, end)
     }
@@ -220,14 +347,25 @@ impl<'a> Lexer<'a> {
             let start = self.at;
             let class = CLASS[b as usize];
             if class & ALPHA != 0 {
-                return Ok(self.identifier());
+                return self.identifier();
             }
             if class & DIGIT != 0 {
                 return self.numeral();
             }
             match b {
-                b'\n' | b'\r' => self.newline(),
-                b' ' | b'\t' | 11 | 12 => self.at += 1,
+                // Tokens are paid for by the parser, what lies between here.
+                b'\n' | b'\r' => {
+                    self.newline();
+                    if self.is_due() {
+                        self.pay_skipped()?;
+                    }
+                }
+                b' ' | b'\t' | 11 | 12 => {
+                    self.at += 1;
+                    if let Some(b' ' | b'\t' | 11 | 12) = self.peek() {
+                        self.skip_until(|b| !matches!(b, b' ' | b'\t' | 11 | 12))?;
+                    }
+                }
                 b'-' if self.peek_at(1) == Some(b'-') => self.comment()?,
                 b'[' => {
                     return match self.long_mark() {
@@ -287,21 +425,16 @@ impl<'a> Lexer<'a> {
         self.token(kind, start, 0)
     }
 
-    fn identifier(&mut self) -> Token {
+    fn identifier(&mut self) -> Res<Token> {
         let start = self.at;
-        let rest = &self.src[start..];
-        let len = rest
-            .iter()
-            .position(|&b| CLASS[b as usize] & (ALPHA | DIGIT) == 0)
-            .unwrap_or(rest.len());
-        self.at += len;
-        let name = self.names.intern(&rest[..len]);
+        self.skip_until(|b| CLASS[b as usize] & (ALPHA | DIGIT) == 0)?;
+        let name = self.intern(&self.src[start..self.at])?;
         let kind = if (name.0 as usize) < KEYWORDS.len() {
             KEYWORD_KINDS[name.0 as usize]
         } else {
             T::Name
         };
-        self.token(kind, start, u64::from(name.0))
+        Ok(self.token(kind, start, u64::from(name.0)))
     }
 
     /// Reads whatever looks like a numeral (digits, dots, and a sign after an
@@ -325,6 +458,9 @@ impl<'a> Lexer<'a> {
             } else {
                 break;
             }
+            if self.at - start >= CHUNK && self.is_due() {
+                self.pay_skipped()?;
+            }
         }
         if is(self.peek(), ALPHA) {
             self.at += 1;
@@ -345,12 +481,7 @@ impl<'a> Lexer<'a> {
         {
             return self.long_comment(level);
         }
-        let rest = &self.src[self.at..];
-        self.at += rest
-            .iter()
-            .position(|&b| b == b'\n' || b == b'\r')
-            .unwrap_or(rest.len());
-        Ok(())
+        self.skip_until(|b| b == b'\n' || b == b'\r')
     }
 
     /// What the bracket at the current position opens.

@@ -8,6 +8,7 @@
 //! The table is open addressing over entry indices, with a hash seeded per
 //! compilation.
 
+use crate::meter::CHUNK;
 use bumpalo::Bump;
 use std::hash::{BuildHasher, Hasher};
 
@@ -103,6 +104,51 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// The name of a long string that lives as long as the table; `pay` is
+    /// told of the bytes handled and may end it.
+    pub(crate) fn intern_long<E>(
+        &mut self,
+        text: &'a [u8],
+        mut pay: impl FnMut(usize) -> Result<(), E>,
+    ) -> Result<Name, E> {
+        let mut state = self.seed ^ text.len() as u64;
+        let pieces = text.chunks(CHUNK);
+        let last = pieces.len().saturating_sub(1);
+        let mut hash = 0;
+        for (n, piece) in pieces.enumerate() {
+            if n == last {
+                hash = self.end_hash(state, piece);
+            } else {
+                state = Self::hash_words(state, piece.as_chunks::<8>().0);
+            }
+            pay(piece.len())?;
+        }
+        Ok(match self.find(text, hash) {
+            Ok(name) => name,
+            Err(at) => self.insert(text, hash, at),
+        })
+    }
+
+    /// A copy of a long string that lives as long as the table; `pay` as for
+    /// [`intern_long`](Self::intern_long).
+    pub(crate) fn copy_long<E>(
+        &self,
+        text: &[u8],
+        mut pay: impl FnMut(usize) -> Result<(), E>,
+    ) -> Result<&'a [u8], E> {
+        let mut copy = bumpalo::collections::Vec::with_capacity_in(text.len(), self.arena);
+        for piece in text.chunks(CHUNK) {
+            copy.extend_from_slice_copy(piece);
+            pay(piece.len())?;
+        }
+        Ok(copy.into_bump_slice())
+    }
+
+    /// Bytes held outside of the arena.
+    pub(crate) fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry<'_>>() + self.table.capacity() * size_of::<u32>()
+    }
+
     /// The bytes of a name.
     #[inline]
     pub(crate) fn text(&self, name: Name) -> &'a [u8] {
@@ -115,11 +161,22 @@ impl<'a> Names<'a> {
     }
 
     fn hash(&self, text: &[u8]) -> u32 {
-        let mut state = self.seed ^ text.len() as u64;
-        let (chunks, tail) = text.as_chunks::<8>();
-        for chunk in chunks {
-            state = mix(state ^ u64::from_le_bytes(*chunk), MULTIPLIER);
+        self.end_hash(self.seed ^ text.len() as u64, text)
+    }
+
+    #[inline]
+    fn hash_words(mut state: u64, words: &[[u8; 8]]) -> u64 {
+        for word in words {
+            state = mix(state ^ u64::from_le_bytes(*word), MULTIPLIER);
         }
+        state
+    }
+
+    /// The hash after the last piece of a text.
+    #[inline]
+    fn end_hash(&self, state: u64, text: &[u8]) -> u32 {
+        let (words, tail) = text.as_chunks::<8>();
+        let state = Self::hash_words(state, words);
         let mut last = 0u64;
         for &b in tail {
             last = last << 8 | u64::from(b);

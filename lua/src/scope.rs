@@ -160,6 +160,14 @@ pub(crate) struct Scopes {
 }
 
 impl Scopes {
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.vars.capacity() * size_of::<Var>()
+            + self.binding.capacity() * size_of::<u32>()
+            + self.labels.capacity() * size_of::<Label>()
+            + self.gotos.capacity() * size_of::<Option<LabelId>>()
+    }
+
     /// Scopes in which only `env`, the name `_ENV`, is declared.
     pub(crate) fn new(env: Name) -> Scopes {
         let mut scopes = Scopes {

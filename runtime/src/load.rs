@@ -1,9 +1,9 @@
 //! From a verified module to prototypes in the heap.
 
-use crate::error::{OutOfMemory, Result};
+use crate::error::Result;
 use crate::feedback::FeedbackSlot;
 use crate::object::{Closure, GcHeader, Str, kind};
-use crate::proto::{ProtoObj, ProtoStorage};
+use crate::proto::{LoadedModule, ProtoObj, ProtoStorage};
 use crate::state::Vm;
 use crate::value::{NIL, Value};
 use std::sync::Arc;
@@ -14,34 +14,64 @@ use strata_spec::{Module, ProtoId};
 /// prototype. Nothing is executed.
 ///
 /// # Errors
-/// Out of memory.
+/// Out of memory, a limit.
 pub fn load_module(vm: &mut Vm, module: Arc<Module>) -> Result<*mut ProtoObj> {
-    let bytes: usize = module
-        .protos
-        .iter()
-        .map(|p| p.code.len() * 8 + p.consts.len() * 16 + p.slots.len() * 64)
-        .sum();
-    vm.heap.check(bytes)?;
+    // The prototypes and the module itself; each takes part of a microsecond.
+    let (mut bytes, mut shared) = (0, 0);
+    for part in module.protos.chunks(STRIDE) {
+        for p in part {
+            bytes += p.code.len() * 8 + p.consts.len() * 16 + p.slots.len() * 64 + 256;
+            shared += p.bytes();
+        }
+        vm.tick(part.len() as u64 * 4)?;
+    }
+    for part in module.strings.chunks(STRIDE) {
+        shared += part.iter().map(|s| s.len() + 16).sum::<usize>();
+        vm.tick(part.len() as u64)?;
+    }
+    vm.heap.check(bytes + shared)?;
+    vm.heap.charge(shared);
+    let module = Arc::new(LoadedModule {
+        module,
+        bytes: shared,
+    });
+    let main = load_all(vm, &module);
+    if main.is_err() {
+        // Some prototypes may have been made: they are garbage that holds it.
+        vm.heap.let_go(module);
+    }
+    main
+}
+
+/// Prototypes, strings or list entries handled between two looks at the
+/// limits.
+const STRIDE: usize = 1 << 12;
+
+fn load_all(vm: &mut Vm, module: &Arc<LoadedModule>) -> Result<*mut ProtoObj> {
     // Children have larger numbers than their parents: build from the end.
     let mut loaded: Vec<*mut ProtoObj> = vec![std::ptr::null_mut(); module.protos.len()];
     let mut strings: Vec<*mut Str> = vec![std::ptr::null_mut(); module.strings.len()];
     for id in (0..module.protos.len()).rev() {
-        loaded[id] = load_proto(vm, &module, ProtoId(id as u32), &loaded, &mut strings)?;
+        loaded[id] = load_proto(vm, module, ProtoId(id as u32), &loaded, &mut strings)?;
+        vm.tick(512)?;
     }
     Ok(loaded[0])
 }
 
 fn load_proto(
     vm: &mut Vm,
-    module: &Arc<Module>,
+    module: &Arc<LoadedModule>,
     id: ProtoId,
     loaded: &[*mut ProtoObj],
     strings: &mut [*mut Str],
-) -> std::result::Result<*mut ProtoObj, OutOfMemory> {
+) -> Result<*mut ProtoObj> {
     let spec = &module.protos[id.0 as usize];
     let mut consts = Vec::with_capacity(spec.consts.len() + 1);
     consts.push(NIL);
-    for c in &spec.consts {
+    for (n, c) in spec.consts.iter().enumerate() {
+        if n % STRIDE == STRIDE - 1 {
+            vm.tick(STRIDE as u64 * 16)?;
+        }
         consts.push(match *c {
             Const::Nil => NIL,
             Const::False => Value::bool(false),
@@ -52,14 +82,19 @@ fn load_proto(
                 // One object for all uses of a string in the module.
                 let known = &mut strings[s.0 as usize];
                 if known.is_null() {
-                    *known = vm.heap.try_str(module.str(s))?;
+                    *known = vm.str_in_pieces(module.str(s))?;
                 }
                 Value::str(*known)
             }
         });
     }
+    let mut code = Vec::with_capacity(spec.code.len());
+    for part in spec.code.chunks(STRIDE) {
+        code.extend_from_slice(part);
+        vm.tick(part.len() as u64)?;
+    }
     let mut storage = ProtoStorage {
-        code: spec.code.clone().into_boxed_slice(),
+        code: code.into_boxed_slice(),
         consts: consts.into_boxed_slice(),
         slots: spec
             .slots

@@ -290,7 +290,7 @@ impl<'a> Cx<'a> {
 
     /// A string made of `bytes`.
     pub fn ret_bytes(&mut self, bytes: &[u8]) -> Result<Ret> {
-        let s = self.vm.heap.try_str(bytes)?;
+        let s = self.vm.str_in_pieces(bytes)?;
         self.ret(Value::str(s))
     }
 
@@ -561,7 +561,7 @@ impl<'a> Cx<'a> {
     /// the next safepoint, and as long as the slot keeps the string.
     pub fn check_bytes<'b>(&mut self, i: usize) -> Result<&'b [u8]> {
         let s = self.check_str(i)?;
-        Ok(self.vm.bytes(s))
+        self.vm.bytes_within(s)
     }
 
     /// Like [`check_bytes`](Self::check_bytes), or `None` if absent or nil.

@@ -238,8 +238,17 @@ pub fn bytes(name: &OsStr) -> Vec<u8> {
     }
 }
 
+/// No system has names as long as this, of files or in the environment.
+#[cfg(unix)]
+const LONGEST_NAME: usize = 1 << 20;
+
 /// The path with this name.
 pub fn path(name: &[u8]) -> io::Result<PathBuf> {
+    #[cfg(unix)]
+    if name.len() >= LONGEST_NAME {
+        // What the system would say, after it was copied twice.
+        return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
+    }
     os_string(name).map(PathBuf::from)
 }
 
@@ -264,6 +273,10 @@ pub fn error_text(error: &io::Error) -> (Vec<u8>, i32) {
 
 /// The value of an environment variable.
 pub fn getenv(name: &[u8]) -> Option<Vec<u8>> {
+    #[cfg(unix)]
+    if name.len() >= LONGEST_NAME {
+        return None;
+    }
     std::env::var_os(os_string(name).ok()?).map(|value| bytes(&value))
 }
 
@@ -397,6 +410,16 @@ pub fn close_process(mut child: Child) -> io::Result<Exit> {
     drop(child.stdin.take());
     drop(child.stdout.take());
     child.wait().map(Exit::from)
+}
+
+/// Frees something large on a thread of its own, or here if there can't be
+/// one: giving a gigabyte back takes tens of milliseconds, which would come
+/// on top of a deadline or in the middle of a collector's slice.
+pub fn free_elsewhere(garbage: Box<dyn std::any::Any + Send>) {
+    // Without a thread the closure, and `garbage` with it, is dropped.
+    let _ = std::thread::Builder::new()
+        .name("strata-free".into())
+        .spawn(move || drop(garbage));
 }
 
 #[cfg(test)]

@@ -14,6 +14,25 @@ use crate::value::Value;
 use std::sync::Arc;
 use strata_spec::{Insn, Module, Proto, ProtoId};
 
+/// A module that prototypes of a heap share. As long as one of them lives,
+/// all of it does, and its bytes are on the heap's account.
+#[derive(Debug)]
+pub struct LoadedModule {
+    /// The module.
+    pub module: Arc<Module>,
+    /// Bytes charged for it.
+    pub bytes: usize,
+}
+
+impl std::ops::Deref for LoadedModule {
+    type Target = Module;
+
+    #[inline]
+    fn deref(&self) -> &Module {
+        &self.module
+    }
+}
+
 /// A prototype in the heap.
 #[repr(C)]
 pub struct ProtoObj {
@@ -44,7 +63,7 @@ pub struct ProtoObj {
     /// Child prototypes.
     pub children: Vec<*mut ProtoObj>,
     /// The module it came from.
-    pub module: Arc<Module>,
+    pub module: Arc<LoadedModule>,
     /// Its number there.
     pub id: ProtoId,
     /// Owners of `code`, `k` and `slots`.

@@ -24,8 +24,11 @@ use strata_spec::{Insn, Module};
 /// Host calls may nest this deep ("C stack overflow").
 pub const MAX_HOST_DEPTH: u32 = 200;
 
-/// Compiles source with a chunk name; the error is the complete message.
-pub type Compile = fn(source: &[u8], chunk_name: &[u8]) -> std::result::Result<Module, Vec<u8>>;
+/// A module, or the complete message that says why there is none.
+pub type Compiled = std::result::Result<Module, Vec<u8>>;
+
+/// Compiles source with a chunk name, within the limits of the VM.
+pub type Compile = fn(vm: &mut Vm, source: &[u8], chunk_name: &[u8]) -> Result<Compiled>;
 
 /// The executor's entry points.
 #[derive(Clone, Copy)]
@@ -37,7 +40,7 @@ pub struct Exec {
     /// # Safety
     /// The slots exist on the running thread's stack.
     pub call: unsafe fn(vm: &mut Vm, base: usize, func: usize, n: usize) -> Result<usize>,
-    /// Compiles Lua source; the error is the complete message.
+    /// Compiles Lua source. Nothing collects meanwhile.
     pub compile: Compile,
     /// Called when hooks or the instruction budget change, so that the
     /// executor can switch to (or from) instrumented execution.
@@ -424,8 +427,11 @@ impl Vm {
     }
 
     /// A string value.
+    ///
+    /// # Errors
+    /// No memory; a limit, if it is long.
     pub fn str_value(&mut self, bytes: &[u8]) -> Result<Value> {
-        Ok(Value::str(self.heap.try_str(bytes)?))
+        Ok(Value::str(self.str_in_pieces(bytes)?))
     }
 
     /// The number a value is or, as a string, spells.

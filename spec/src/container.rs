@@ -19,9 +19,10 @@
 //! at it ([`read_file`]): a file that changes underneath cannot change what
 //! was judged.
 
+use crate::budget::{Budget, Stopped, Unlimited};
 use crate::checksum::xxh64;
 use crate::module::Module;
-use crate::verify::{VerifyError, verify};
+use crate::verify::{VerifyError, VerifyFault, verify_within};
 use std::path::Path;
 use std::{fmt, io};
 
@@ -110,6 +111,9 @@ pub enum LoadError {
     /// The module is not safe to run.
     #[error("unsafe bytecode: {0}")]
     Verify(#[from] VerifyError),
+    /// The budget was used up; see [`load_within`].
+    #[error("{0}")]
+    Stopped(#[from] Stopped),
 }
 
 /// Whether `bytes` claim to be a binary chunk rather than source text.
@@ -119,9 +123,28 @@ pub fn is_bytecode(bytes: &[u8]) -> bool {
 
 /// Reads and verifies a module: after this it is safe to run.
 pub fn load(bytes: &[u8]) -> Result<Module, LoadError> {
+    load_within(bytes, &mut Unlimited)
+}
+
+/// Reads and verifies a module within a budget. Reading is one step: it looks
+/// at the budget before and after.
+///
+/// # Errors
+/// The bytes are not a module, it is not safe to run, or the budget is used
+/// up.
+pub fn load_within(bytes: &[u8], budget: &mut dyn Budget) -> Result<Module, LoadError> {
+    // A byte becomes at most some twenty bytes, five as a rule.
+    budget.spend(0, bytes.len().saturating_mul(5))?;
     let module = read(bytes)?;
-    verify(&module)?;
-    Ok(module)
+    budget.spend(bytes.len() as u64 * 8, 0)?;
+    match verify_within(&module, budget) {
+        Ok(()) => Ok(module),
+        Err(VerifyFault::Invalid(e)) => Err(e.into()),
+        Err(VerifyFault::Stopped) => {
+            budget.discard(Box::new(module));
+            Err(LoadError::Stopped(Stopped))
+        }
+    }
 }
 
 /// Reads and verifies a module from a file.

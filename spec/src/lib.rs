@@ -14,6 +14,7 @@
 //! The prose is in `bytecode.md`, `frames.md` and `tiers.md` beside this crate.
 
 pub mod asm;
+pub mod budget;
 pub mod checksum;
 pub mod container;
 pub mod disasm;
@@ -35,11 +36,12 @@ mod container_tests;
 mod samples;
 
 pub use asm::{AsmError, assemble};
-pub use container::{LoadError, ReadError, is_bytecode, load, load_file, read_file};
+pub use budget::{Budget, Stopped, Unlimited};
+pub use container::{LoadError, ReadError, is_bytecode, load, load_file, load_within, read_file};
 pub use disasm::{disassemble, disassemble_with};
 pub use insn::Insn;
 pub use module::{Const, Module, Proto, ProtoId, SlotKind, StrId};
 pub use op::Op;
 pub use reader::read;
-pub use verify::{VerifyError, verify};
+pub use verify::{VerifyError, VerifyFault, verify, verify_within};
 pub use writer::write;

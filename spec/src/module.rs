@@ -220,6 +220,20 @@ impl Module {
 }
 
 impl Proto {
+    /// Bytes that it takes: itself and its lists.
+    pub fn bytes(&self) -> usize {
+        size_of::<Proto>()
+            + self.code.capacity() * size_of::<Insn>()
+            + self.consts.capacity() * size_of::<Const>()
+            + self.upvals.capacity() * size_of::<UpvalDesc>()
+            + self.children.capacity() * size_of::<ProtoId>()
+            + self.slots.capacity() * size_of::<SlotKind>()
+            + self.blocks.capacity() * size_of::<Block>()
+            + self.locals.capacity() * size_of::<LocalVar>()
+            + self.positions.capacity() * size_of::<Pos>()
+            + self.hints.capacity() * size_of::<Hint>()
+    }
+
     /// Position of the instruction at `pc`; zeros if unknown.
     pub fn pos(&self, pc: u32) -> Pos {
         self.positions.get(pc as usize).copied().unwrap_or_default()

@@ -189,6 +189,124 @@ fn deadlines_stop_builtins() {
     }
 }
 
+/// Runs `setup` without a limit, then `source` with deadlines of `from` and a
+/// little more: the best of three tries must not be late by more than the
+/// slack.
+fn stops_in_time_after(setup: &str, source: &str, from: Duration) {
+    let mut session = with_memory(4 << 30);
+    let outcome = session.run(setup, "=setup");
+    assert_eq!(outcome.end, End::Returned(0), "{setup}");
+    let mut best = Duration::MAX;
+    for extra in [0, 7, 13] {
+        let (end, late) = session.run_timed(source, from + Duration::from_millis(extra));
+        assert_eq!(end, End::Limit(Limit::Time), "{setup} {source}");
+        best = best.min(late);
+    }
+    eprintln!(
+        "{:>7.2} ms late: {}",
+        best.as_secs_f64() * 1e3,
+        format!("{setup} {source}")
+            .chars()
+            .take(110)
+            .collect::<String>()
+    );
+    assert!(best < SLACK, "{best:?} late: {setup} {source}");
+    still_works(&mut session, source);
+}
+
+#[test]
+fn deadlines_stop_the_compiler() {
+    let time = Duration::from_millis(20);
+    for setup in [
+        "S = string.rep('x = x + 1 ', 300000)",
+        "S = 'return 1' .. string.rep(' + x', 500000)",
+        "S = 'return {' .. string.rep('{{1}},', 500000) .. '}'",
+        "S = string.rep('f(function() return 1 end)\\n', 100000)",
+        "S = '--[[' .. string.rep('x', 30000000) .. ']]'",
+        "S = 'return \"' .. string.rep('x', 10000000) .. '\"'",
+    ] {
+        stops_in_time_after(setup, "while true do load(S, '=s') end", time);
+    }
+    let setup = "local left = 300000 \
+        R = function() left = left - 1 return left > 0 and 'x = x + 1 ' or nil end";
+    stops_in_time_after(setup, "load(R, '=s') while true do end", time);
+}
+
+/// What stands for a hundred megabytes of source, in many shapes.
+#[cfg(feature = "long")]
+#[test]
+fn deadlines_stop_the_compiler_on_huge_sources() {
+    let time = Duration::from_millis(300);
+    for setup in [
+        "S = string.rep('x = x + 1 ', 10000000)",
+        "S = 'return 1' .. string.rep(' + x', 25000000)",
+        "S = 'return a' .. string.rep(' or a', 20000000)",
+        "S = 'return a' .. string.rep('.a', 50000000)",
+        "S = string.rep('f(function() return 1 end)\\n', 4000000)",
+        "S = 'return {' .. string.rep('{{{1}}},', 12000000) .. '}'",
+        "S = 'return {' .. string.rep('1,', 50000000) .. '}'",
+        "local t = {} for i = 1, 5000000 do t[i] = i end S = 'return {\"' .. table.concat(t, '\",\"') .. '\"}'",
+        "S = 'return \"' .. string.rep('x', 100000000) .. '\"'",
+        "S = 'return [[' .. string.rep('xxxxxxxx\\r\\n', 10000000) .. ']]'",
+        "S = '--' .. string.rep('x', 100000000)",
+        "S = string.rep('--\\n', 33000000)",
+        "S = string.rep(' ', 100000000)",
+        "S = 'if x then y() ' .. string.rep('elseif z then y() ', 5000000) .. ' end'",
+    ] {
+        stops_in_time_after(setup, "while true do load(S, '=s') end", time);
+    }
+}
+
+#[test]
+fn deadlines_stop_work_on_long_strings_and_big_tables() {
+    let time = Duration::from_millis(20);
+    let text = "S = string.rep('abcDEF gh', 3000000)";
+    for source in [
+        "while true do local x = S .. 'a' .. S x:byte() end",
+        "while true do local x = S:sub(2) end",
+        "while true do local x = ('%q'):format(S) end",
+        "while true do local x = ('%s %s'):format(S, S) end",
+        "while true do local x = S:match('(.*)h') end",
+        "while true do print(S:sub(1, 1000000)) end",
+        "while true do os.date(string.rep('%%', 1000000)) end",
+        "while true do table.concat({S, S, S}) end",
+    ] {
+        stops_in_time_after(text, source, time);
+    }
+    let table = "T = {} for i = 1, 1000000 do T[i] = {} end";
+    for source in [
+        "while true do collectgarbage() end",
+        "while true do collectgarbage('step', 1000000) end",
+        "while true do collectgarbage('generational') collectgarbage('incremental') end",
+    ] {
+        stops_in_time_after(table, source, time);
+    }
+}
+
+#[cfg(feature = "long")]
+#[test]
+fn deadlines_stop_a_full_collection_of_a_big_heap() {
+    stops_in_time_after(
+        "T = {} for i = 1, 10000000 do T[i] = {} end",
+        "while true do collectgarbage() end",
+        Duration::from_millis(100),
+    );
+}
+
+/// Integer keys with gaps once made each insertion count all keys.
+#[test]
+fn sparse_arrays_grow_in_linear_time() {
+    for step in [2, 3, 5] {
+        let mut session = Session::open();
+        let source = format!(
+            "local t = {{}} for i = 1, 300000 do t[i * {step}] = i end \
+             for i = 1, 300000 do assert(t[i * {step}] == i and t[i * {step} + 1] == nil) end"
+        );
+        let (end, _) = session.run_timed(&source, Duration::from_secs(20));
+        assert_eq!(end, End::Returned(0), "step {step}");
+    }
+}
+
 #[test]
 fn nothing_in_lua_catches_a_limit() {
     for source in [
@@ -295,6 +413,51 @@ fn memory_limits_hold_everywhere() {
         }
         still_works(&mut session, source);
     }
+}
+
+/// What the compiler holds while it works counts, and so does what a module
+/// keeps as long as one of its functions lives.
+#[test]
+fn compiling_is_charged_to_the_memory_limit() {
+    const LIMIT: usize = 20 << 20;
+    for source in [
+        "load(string.rep('x = x + 1 ', 1000000))",
+        "load('return {' .. string.rep('1,', 4000000) .. '}')",
+        "load('return \"' .. string.rep('x', 8000000) .. '\"')",
+        "local n = 0 load(function() n = n + 1 return n < 100000 and string.rep('x = 1 ', 100) or nil end)",
+        "local t = {} for i = 1, 1000 do t[i] = load('local s = \"' .. string.rep(i, 100000) .. '\" return function() end', '=s')() end",
+    ] {
+        let mut session = with_memory(LIMIT);
+        let outcome = session.run(format!("print(pcall(function() {source} end))"), "=memory");
+        assert_eq!(outcome.end, End::Limit(Limit::Memory), "{source}");
+        assert_eq!(outcome.output, b"", "{source}");
+        assert!(session.vm.heap.bytes < LIMIT * 5 / 4, "{source}");
+        for _ in 0..2 {
+            strata::engine::collect(&mut session.vm).unwrap_or_else(|e| panic!("{source}: {e:?}"));
+        }
+        still_works(&mut session, source);
+    }
+}
+
+/// A module's memory is given back with the last of its functions.
+#[test]
+fn modules_are_refunded() {
+    let mut session = with_memory(64 << 20);
+    let before = {
+        strata::engine::collect(&mut session.vm).expect("no finalizer fails");
+        session.vm.heap.bytes
+    };
+    let outcome = session.run(
+        "for i = 1, 300 do local f = load('local s = \"' .. string.rep(i, 300000) .. '\" return function() return 1 end', '=s')() f() end",
+        "=modules",
+    );
+    assert_eq!(outcome.end, End::Returned(0));
+    for _ in 0..2 {
+        strata::engine::collect(&mut session.vm).expect("no finalizer fails");
+    }
+    let after = session.vm.heap.bytes;
+    assert!(after < before + (1 << 20), "{before} then {after} bytes");
+    session.check_heap("modules");
 }
 
 #[test]

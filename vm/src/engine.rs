@@ -4,14 +4,16 @@
 use crate::interp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use strata_lua::{CompileError, SyntaxError};
 use strata_runtime::Vm;
 use strata_runtime::error::Result;
 use strata_runtime::heap::{self, poll};
+use strata_runtime::limits::Allowance;
 use strata_runtime::load;
 use strata_runtime::metatable::{Event, metamethod};
-use strata_runtime::state::{Exec, VmConfig};
+use strata_runtime::state::{Compiled, Exec, VmConfig};
 use strata_runtime::value::{NIL, Value};
-use strata_spec::Module;
+use strata_spec::{Budget, Module, VerifyFault};
 
 /// What the runtime calls to execute and compile.
 const EXEC: Exec = Exec {
@@ -22,18 +24,42 @@ const EXEC: Exec = Exec {
     finalize: interp::finalize,
 };
 
-/// Compiles Lua source to a verified module; the error is the whole message.
-fn compile(source: &[u8], chunk_name: &[u8]) -> std::result::Result<Module, Vec<u8>> {
-    checked(strata_lua::compile(source, chunk_name).map_err(|e| e.message)?)
+fn compile(vm: &mut Vm, source: &[u8], chunk_name: &[u8]) -> Result<Compiled> {
+    Ok(compile_text(vm, source, chunk_name)?.map_err(|e| e.message))
 }
 
-/// A module that the front end made, if the verifier accepts it.
-pub(crate) fn checked(module: Module) -> std::result::Result<Module, Vec<u8>> {
-    match strata_spec::verify(&module) {
-        Ok(()) => Ok(module),
-        Err(e) => Err(
-            format!("the compiler made invalid bytecode ({e}); please report this").into_bytes(),
-        ),
+/// Compiles Lua source to a verified module, within the VM's limits. The
+/// inner error is about the source.
+///
+/// # Errors
+/// The limit that was reached.
+pub fn compile_text(
+    vm: &mut Vm,
+    source: &[u8],
+    chunk_name: &[u8],
+) -> Result<std::result::Result<Module, SyntaxError>> {
+    let mut allowance = Allowance::new(vm);
+    let module = match strata_lua::compile_within(source, chunk_name, &mut allowance) {
+        Ok(module) => module,
+        Err(CompileError::Syntax(e)) => return Ok(Err(e)),
+        Err(CompileError::Stopped) => return Err(allowance.into_error()),
+    };
+    match strata_spec::verify_within(&module, &mut allowance) {
+        Ok(()) => Ok(Ok(module)),
+        Err(VerifyFault::Invalid(e)) => {
+            let message = format!("the compiler made invalid bytecode ({e}); please report this");
+            Ok(Err(SyntaxError {
+                message: message.into_bytes(),
+                line: 1,
+                column: 1,
+                offset: 0,
+                len: 0,
+            }))
+        }
+        Err(VerifyFault::Stopped) => {
+            allowance.discard(Box::new(module));
+            Err(allowance.into_error())
+        }
     }
 }
 

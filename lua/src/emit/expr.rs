@@ -19,6 +19,7 @@ const ITEMS_PER_FLUSH: u32 = 50;
 impl<'a> Emitter<'_, 'a> {
     /// Describes an expression, emitting what it needs.
     pub(super) fn expr(&mut self, expr: &Expr<'a>) -> Res<Exp> {
+        self.pay()?;
         let (kind, pos) = match *expr {
             Expr::Nil(pos) => (Kind::Nil, pos),
             Expr::True(pos) => (Kind::True, pos),

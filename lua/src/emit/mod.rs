@@ -39,8 +39,8 @@ mod stat;
 mod tests;
 
 use crate::ast::{Function, Place, Pos, VarId};
-use crate::error::SyntaxError;
-use crate::lexer::{Lexer, Res};
+use crate::lexer::{Fault, Lexer, Res};
+use crate::meter::{CHUNK, Meter};
 use crate::names::Name;
 use crate::parser::Parsed;
 use crate::scope::Scopes;
@@ -48,6 +48,9 @@ use code::{FieldNames, JumpList, LabelState, NumberKey, Pc};
 use std::collections::HashMap;
 use strata_spec::module::{HintKind, Module, Proto, ProtoId, RegSet, StrId, UpvalDesc};
 use strata_spec::{Insn, Op};
+
+/// Functions with more code than this leave their buffers to the prototype.
+const LONG_CODE: usize = 1 << 14;
 
 /// The first register number that is out of reach; PUC Lua has the same limit.
 const MAX_REGISTERS: usize = 255;
@@ -80,6 +83,8 @@ struct Emitter<'p, 'a> {
 enum Failure {
     CodeTooLong,
     TooManyConstants,
+    /// The budget is used up.
+    Stopped,
 }
 
 /// The state of the function being emitted.
@@ -136,14 +141,16 @@ struct LoopState {
 }
 
 /// Emits a parsed chunk.
-pub(crate) fn emit(parsed: &mut Parsed<'_>, source_name: &[u8]) -> Res<Module> {
+pub(crate) fn emit<'a>(parsed: &mut Parsed<'a>, source_name: &'a [u8]) -> Res<Module> {
+    parsed.lexer.pay(0)?;
+    let meter = parsed.lexer.meter;
     let names = &mut parsed.lexer.names;
     let field_names = FieldNames {
         unknown: names.intern_copy(b"?"),
         integer: names.intern_copy(b"integer index"),
         env: names.intern_copy(b"_ENV"),
     };
-    let source = names.intern_copy(source_name);
+    let source = names.intern_long(source_name, |bytes| meter.skimmed(bytes))?;
     let count = names.len();
     let mut emitter = Emitter {
         lexer: &parsed.lexer,
@@ -161,8 +168,15 @@ pub(crate) fn emit(parsed: &mut Parsed<'_>, source_name: &[u8]) -> Res<Module> {
     };
     let source = emitter.string(source);
     emitter.module.protos.push(Proto::default());
-    emitter.function(&parsed.main, source)?;
-    Ok(emitter.module)
+    match emitter.function(&parsed.main, source) {
+        Ok(()) => Ok(emitter.module),
+        Err(fault) => {
+            if matches!(*fault, Fault::Stopped) {
+                meter.discard(Box::new((emitter.module, emitter.f.proto)));
+            }
+            Err(fault)
+        }
+    }
 }
 
 impl FunctionState {
@@ -191,10 +205,22 @@ impl FunctionState {
     /// the buffers for the next function.
     fn take_proto(&mut self) -> Proto {
         let own = &mut self.proto;
-        let proto = Proto {
-            upvals: std::mem::take(&mut own.upvals),
-            children: std::mem::take(&mut own.children),
-            ..own.clone()
+        let proto = if own.code.len() > LONG_CODE {
+            let mut proto = std::mem::take(own);
+            proto.code.shrink_to_fit();
+            proto.consts.shrink_to_fit();
+            proto.slots.shrink_to_fit();
+            proto.blocks.shrink_to_fit();
+            proto.locals.shrink_to_fit();
+            proto.positions.shrink_to_fit();
+            proto.hints.shrink_to_fit();
+            proto
+        } else {
+            Proto {
+                upvals: std::mem::take(&mut own.upvals),
+                children: std::mem::take(&mut own.children),
+                ..own.clone()
+            }
         };
         own.code.clear();
         own.consts.clear();
@@ -219,13 +245,47 @@ impl FunctionState {
     }
 }
 
+/// A copy of a long text, or nothing if the budget is used up.
+#[cold]
+fn copy_long(text: &[u8], meter: &Meter<'_>) -> Option<Box<[u8]>> {
+    let mut copy = Vec::with_capacity(text.len());
+    for piece in text.chunks(CHUNK) {
+        copy.extend_from_slice(piece);
+        meter.skimmed(piece.len()).ok()?;
+    }
+    Some(copy.into_boxed_slice())
+}
+
 impl<'p, 'a> Emitter<'p, 'a> {
+    /// Charges a node of the tree.
+    #[inline]
+    fn pay(&self) -> Res<()> {
+        self.lexer.meter.node(|| {
+            let fixed = self.strings.len() * size_of::<(u32, u32, u32)>() + self.var_regs.len();
+            fixed + self.lexer.names.bytes() + self.f.proto.bytes()
+        })
+    }
+
     /// The module's string of a name.
     fn string(&mut self, name: Name) -> StrId {
         let at = &mut self.strings[name.0 as usize];
         if *at == 0 {
             let text = self.lexer.names.text(name);
-            self.module.strings.push(text.into());
+            let text = if text.len() < CHUNK {
+                text.into()
+            } else {
+                match copy_long(text, self.lexer.meter) {
+                    Some(text) => text,
+                    None => {
+                        self.failure = Some(Failure::Stopped);
+                        Box::default()
+                    }
+                }
+            };
+            self.lexer
+                .meter
+                .module_grows(text.len() + size_of::<Box<[u8]>>());
+            self.module.strings.push(text);
             *at = self.module.strings.len() as u32;
         }
         StrId(*at - 1)
@@ -245,7 +305,9 @@ impl<'p, 'a> Emitter<'p, 'a> {
         let result = self.function_with(function, source);
         let mut inner = std::mem::replace(&mut self.f, outer);
         result?;
-        self.module.protos[id.0 as usize] = inner.take_proto();
+        let proto = inner.take_proto();
+        self.lexer.meter.module_grows(proto.bytes());
+        self.module.protos[id.0 as usize] = proto;
         self.spare.push(inner);
         Ok(number)
     }
@@ -355,13 +417,14 @@ impl<'p, 'a> Emitter<'p, 'a> {
 
     /// An error at the token after the last one consumed.
     #[cold]
-    fn error(&self, text: &str) -> Box<SyntaxError> {
+    fn error(&self, text: &str) -> Box<Fault> {
         self.lexer.error_after(text, self.last)
     }
 
     #[cold]
-    fn failure_error(&self, failure: Failure) -> Box<SyntaxError> {
+    fn failure_error(&self, failure: Failure) -> Box<Fault> {
         match failure {
+            Failure::Stopped => Box::new(Fault::Stopped),
             Failure::CodeTooLong => self.error("control structure too long"),
             Failure::TooManyConstants => {
                 let place = match self.f.line {

@@ -30,6 +30,7 @@ impl<'a> Emitter<'_, 'a> {
     }
 
     fn statement(&mut self, stat: &Stat<'a>) -> Res<()> {
+        self.pay()?;
         match stat {
             Stat::Local(local) => self.local(local),
             Stat::LocalFunction(id, function) => {

@@ -1,7 +1,6 @@
 //! String literals and long comments.
 
-use super::{DIGIT, HEX, Lexer, Res, SPACE, is};
-use crate::error::SyntaxError;
+use super::{DIGIT, Fault, HEX, Lexer, Res, SPACE, is};
 use crate::number::hex_value;
 use crate::token::{T, Token};
 
@@ -11,17 +10,16 @@ impl Lexer<'_> {
     pub(super) fn string(&mut self, quote: u8) -> Res<Token> {
         let start = self.at;
         self.at += 1;
-        let rest = &self.src[self.at..];
-        let plain = rest
-            .iter()
-            .position(|&b| b == quote || matches!(b, b'\\' | b'\n' | b'\r'))
-            .unwrap_or(rest.len());
-        let name = if rest.get(plain) == Some(&quote) {
-            self.at += plain + 1;
-            self.names.intern(&rest[..plain])
+        let text = self.at;
+        self.skip_until(|b| b == quote || matches!(b, b'\\' | b'\n' | b'\r'))?;
+        let name = if self.peek() == Some(quote) {
+            self.at += 1;
+            self.intern(&self.src[text..self.at - 1])?
         } else {
+            self.at = text;
+            self.paid = self.paid.min(text);
             self.escaped_string(quote, start)?;
-            self.names.intern_copy(&self.buffer)
+            self.intern_buffer()?
         };
         Ok(self.token(T::Str, start, u64::from(name.0)))
     }
@@ -30,6 +28,9 @@ impl Lexer<'_> {
     fn escaped_string(&mut self, quote: u8, start: usize) -> Res<()> {
         self.buffer.clear();
         loop {
+            if self.is_due() {
+                self.pay(0)?;
+            }
             let Some(b) = self.peek() else {
                 return Err(self.error_eof("unfinished string"));
             };
@@ -87,6 +88,9 @@ impl Lexer<'_> {
             b'z' => {
                 self.at += 1;
                 while is(self.peek(), SPACE) {
+                    if self.is_due() {
+                        self.pay_skipped()?;
+                    }
                     match self.peek() {
                         Some(b'\n' | b'\r') => self.newline(),
                         _ => self.at += 1,
@@ -152,7 +156,7 @@ impl Lexer<'_> {
     }
 
     /// An error inside an escape; quotes it up to and with the current byte.
-    fn escape_error(&mut self, text: &str, start: usize, escape: usize) -> Box<SyntaxError> {
+    fn escape_error(&mut self, text: &str, start: usize, escape: usize) -> Box<Fault> {
         if self.at < self.src.len() {
             self.at += 1;
         }
@@ -161,7 +165,7 @@ impl Lexer<'_> {
 
     /// An error in a string: quotes what the string stands for so far, and
     /// the source as it is from `raw` on.
-    fn string_error(&self, text: &str, start: usize, raw: usize) -> Box<SyntaxError> {
+    fn string_error(&self, text: &str, start: usize, raw: usize) -> Box<Fault> {
         let quoted = [
             &self.src[start..start + 1],
             &self.buffer,
@@ -184,7 +188,7 @@ impl Lexer<'_> {
         let mut copied = false; // the buffer holds what was read, not the source
         let mut from = text; // what is not yet in the buffer
         loop {
-            match self.next_of_long(level) {
+            match self.next_of_long(level)? {
                 LongStop::Eof => return Err(self.unfinished_long("string", first_line)),
                 LongStop::Newline => {
                     // Only a lone '\n' is what the string holds.
@@ -208,9 +212,9 @@ impl Lexer<'_> {
         self.at += level + 2;
         let name = if copied {
             self.buffer.extend_from_slice(&self.src[from..end]);
-            self.names.intern_copy(&self.buffer)
+            self.intern_buffer()?
         } else {
-            self.names.intern(&self.src[text..end])
+            self.intern(&self.src[text..end])?
         };
         Ok(self.token(T::Str, start, u64::from(name.0)))
     }
@@ -220,7 +224,7 @@ impl Lexer<'_> {
         let first_line = self.line;
         self.at += level + 2;
         loop {
-            match self.next_of_long(level) {
+            match self.next_of_long(level)? {
                 LongStop::Eof => return Err(self.unfinished_long("comment", first_line)),
                 LongStop::Newline => self.newline(),
                 LongStop::Close => {
@@ -232,29 +236,27 @@ impl Lexer<'_> {
     }
 
     /// Moves to the next line break or to the closing bracket of this level.
-    fn next_of_long(&mut self, level: usize) -> LongStop {
+    fn next_of_long(&mut self, level: usize) -> Res<LongStop> {
         loop {
-            let rest = &self.src[self.at..];
-            match rest.iter().position(|&b| matches!(b, b']' | b'\n' | b'\r')) {
-                None => {
-                    self.at = self.src.len();
-                    return LongStop::Eof;
-                }
-                Some(skip) => self.at += skip,
+            if self.is_due() {
+                self.pay_skipped()?;
             }
-            if self.src[self.at] != b']' {
-                return LongStop::Newline;
+            self.skip_until(|b| matches!(b, b']' | b'\n' | b'\r'))?;
+            match self.peek() {
+                None => return Ok(LongStop::Eof),
+                Some(b']') => {}
+                Some(_) => return Ok(LongStop::Newline),
             }
             let rest = &self.src[self.at + 1..];
             let equals = rest.iter().take_while(|&&b| b == b'=').count();
             if equals == level && rest.get(equals) == Some(&b']') {
-                return LongStop::Close;
+                return Ok(LongStop::Close);
             }
             self.at += 1 + equals;
         }
     }
 
-    fn unfinished_long(&self, what: &str, first_line: u32) -> Box<SyntaxError> {
+    fn unfinished_long(&self, what: &str, first_line: u32) -> Box<Fault> {
         self.error_eof(&format!(
             "unfinished long {what} (starting at line {first_line})"
         ))

@@ -6,7 +6,9 @@ use bumpalo::Bump;
 fn lex(source: &[u8]) -> Result<Vec<(T, u32)>, String> {
     let arena = Bump::new();
     let names = Names::new(&arena, source.len());
-    let mut lexer = Lexer::new(source, b"=t", names);
+    let mut budget = strata_spec::Unlimited;
+    let meter = Meter::new(&mut budget, &arena);
+    let mut lexer = Lexer::new(source, b"=t", names, &meter);
     let mut out = Vec::new();
     loop {
         match lexer.next_token() {
@@ -28,7 +30,9 @@ fn kinds(source: &str) -> Vec<T> {
 fn string(source: impl AsRef<[u8]>) -> Vec<u8> {
     let arena = Bump::new();
     let names = Names::new(&arena, 0);
-    let mut lexer = Lexer::new(source.as_ref(), b"=t", names);
+    let mut budget = strata_spec::Unlimited;
+    let meter = Meter::new(&mut budget, &arena);
+    let mut lexer = Lexer::new(source.as_ref(), b"=t", names, &meter);
     let token = lexer.next_token().unwrap();
     assert_eq!(token.kind, T::Str);
     lexer.names.text(Name(token.value as u32)).to_vec()

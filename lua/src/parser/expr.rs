@@ -1,6 +1,6 @@
 //! Expressions.
 
-use super::{Parser, drain};
+use super::{Parser, drain_paying};
 use crate::ast::{
     Args, BinOp, Binary, Expr, Item, Paren, Place, Pos, Step, Suffix, Suffixed, Table, UnOp, Unary,
     VarId,
@@ -102,7 +102,7 @@ impl<'a> Parser<'a> {
         if self.scratch.steps.len() == mark {
             return Ok(first);
         }
-        let steps = drain(self.arena, &mut self.scratch.steps, mark);
+        let steps = drain_paying(self.arena, self.lexer.meter, &mut self.scratch.steps, mark)?;
         Ok(Expr::Binary(self.arena.alloc(Binary { first, steps })))
     }
 
@@ -282,7 +282,7 @@ impl<'a> Parser<'a> {
             };
             self.scratch.suffixes.push(suffix);
         }
-        Ok(self.chain(base, mark))
+        self.chain(base, mark)
     }
 
     /// `.name` or `:name` without arguments.
@@ -293,12 +293,19 @@ impl<'a> Parser<'a> {
     }
 
     /// `base` with the suffixes above `mark`.
-    pub(super) fn chain(&mut self, base: Expr<'a>, mark: usize) -> Expr<'a> {
+    pub(super) fn chain(&mut self, base: Expr<'a>, mark: usize) -> Res<Expr<'a>> {
         if self.scratch.suffixes.len() == mark {
-            return base;
+            return Ok(base);
         }
-        let suffixes = drain(self.arena, &mut self.scratch.suffixes, mark);
-        Expr::Suffixed(self.arena.alloc(Suffixed { base, suffixes }))
+        let suffixes = drain_paying(
+            self.arena,
+            self.lexer.meter,
+            &mut self.scratch.suffixes,
+            mark,
+        )?;
+        Ok(Expr::Suffixed(
+            self.arena.alloc(Suffixed { base, suffixes }),
+        ))
     }
 
     /// Pushes a suffix for [`Self::chain`].
@@ -355,7 +362,7 @@ impl<'a> Parser<'a> {
                 break;
             }
         }
-        Ok(drain(self.arena, &mut self.scratch.exprs, mark))
+        drain_paying(self.arena, self.lexer.meter, &mut self.scratch.exprs, mark)
     }
 
     fn table(&mut self) -> Res<&'a Table<'a>> {
@@ -363,16 +370,18 @@ impl<'a> Parser<'a> {
         let open = self.pos();
         let line = self.token.line;
         self.expect(T::Byte(b'{'))?;
-        let mut items = bumpalo::collections::Vec::new_in(self.arena);
+        let mark = self.scratch.items.len();
         while !self.at(T::Byte(b'}')) {
-            items.push(self.item()?);
+            let item = self.item()?;
+            self.scratch.items.push(item);
             if !self.accept(T::Byte(b','))? && !self.accept(T::Byte(b';'))? {
                 break;
             }
         }
         self.expect_close(T::Byte(b'}'), T::Byte(b'{'), line)?;
+        let items = drain_paying(self.arena, self.lexer.meter, &mut self.scratch.items, mark)?;
         Ok(self.arena.alloc(Table {
-            items: items.into_bump_slice(),
+            items,
             before,
             open,
             close: self.last,

@@ -11,9 +11,9 @@
 mod expr;
 mod stat;
 
-use crate::ast::{Block, Expr, Function, Pos, Stat, Step, Suffix, VarId};
-use crate::error::SyntaxError;
-use crate::lexer::{Lexer, Res};
+use crate::ast::{Arm, Block, Expr, Function, Item, Pos, Stat, Step, Suffix, VarId};
+use crate::lexer::{Fault, Lexer, Res};
+use crate::meter::Meter;
 use crate::names::Name;
 use crate::scope::{Pending, ScopeError, Scopes};
 use crate::token::{T, Token};
@@ -57,7 +57,46 @@ struct Scratch<'a> {
     steps: Vec<Step<'a>>,
     suffixes: Vec<Suffix<'a>>,
     stats: Vec<Stat<'a>>,
+    items: Vec<Item<'a>>,
+    arms: Vec<Arm<'a>>,
     vars: Vec<VarId>,
+}
+
+/// From this size on the stacks are left to the budget's owner to be freed.
+const LARGE_SCRATCH: usize = 8 << 20;
+
+impl Scratch<'_> {
+    /// Bytes held.
+    fn bytes(&self) -> usize {
+        self.exprs.capacity() * size_of::<Expr<'_>>()
+            + self.steps.capacity() * size_of::<Step<'_>>()
+            + self.suffixes.capacity() * size_of::<Suffix<'_>>()
+            + self.stats.capacity() * size_of::<Stat<'_>>()
+            + self.items.capacity() * size_of::<Item<'_>>()
+            + self.arms.capacity() * size_of::<Arm<'_>>()
+            + self.vars.capacity() * size_of::<VarId>()
+    }
+
+    /// The memory of the stacks, which are emptied. Collecting a vector's
+    /// iterator into elements of the same layout takes over its memory.
+    fn into_memory(mut self) -> Scratch<'static> {
+        macro_rules! empty {
+            ($list:ident) => {{
+                self.$list.clear();
+                let none = self.$list.into_iter();
+                none.map(|_| unreachable!("the list is empty")).collect()
+            }};
+        }
+        Scratch {
+            exprs: empty!(exprs),
+            steps: empty!(steps),
+            suffixes: empty!(suffixes),
+            stats: empty!(stats),
+            items: empty!(items),
+            arms: empty!(arms),
+            vars: empty!(vars),
+        }
+    }
 }
 
 /// Parses a chunk.
@@ -81,12 +120,14 @@ pub(crate) fn parse<'a>(mut lexer: Lexer<'a>, arena: &'a Bump) -> Res<Parsed<'a>
         self_name,
         scratch: Scratch::default(),
     };
-    parser.scopes.enter_function(0);
-    let body = parser.statements()?;
-    parser.check(T::Eof)?;
-    let main = parser.finish_function(&[], true, body, 0)?;
+    let main = parser.main();
+    let scratch = std::mem::take(&mut parser.scratch);
+    if scratch.bytes() >= LARGE_SCRATCH {
+        let memory = Box::new(scratch.into_memory());
+        parser.lexer.meter.discard(memory);
+    }
     Ok(Parsed {
-        main,
+        main: main?,
         scopes: parser.scopes,
         lexer: parser.lexer,
     })
@@ -97,6 +138,42 @@ fn drain<'a, V: Copy>(arena: &'a Bump, stack: &mut Vec<V>, mark: usize) -> &'a [
     let slice = arena.alloc_slice_copy(&stack[mark..]);
     stack.truncate(mark);
     slice
+}
+
+/// Longest list that is moved without a look at the budget.
+const LONG: usize = 1 << 12;
+
+/// As [`drain`], for lists that may be very long.
+#[inline(always)]
+fn drain_paying<'a, V: Copy>(
+    arena: &'a Bump,
+    meter: &Meter<'_>,
+    stack: &mut Vec<V>,
+    mark: usize,
+) -> Res<&'a [V]> {
+    if stack.len() - mark < LONG {
+        Ok(drain(arena, stack, mark))
+    } else {
+        drain_long(arena, meter, stack, mark)
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn drain_long<'a, V: Copy>(
+    arena: &'a Bump,
+    meter: &Meter<'_>,
+    stack: &mut Vec<V>,
+    mark: usize,
+) -> Res<&'a [V]> {
+    let list = &stack[mark..];
+    let mut moved = bumpalo::collections::Vec::with_capacity_in(list.len(), arena);
+    for part in list.chunks(LONG) {
+        moved.extend_from_slice_copy(part);
+        meter.skimmed(size_of_val(part))?;
+    }
+    stack.truncate(mark);
+    Ok(moved.into_bump_slice())
 }
 
 impl<'a> Parser<'a> {
@@ -119,7 +196,15 @@ impl<'a> Parser<'a> {
             Some(token) => token,
             None => self.lexer.next_token()?,
         };
+        if self.lexer.is_due() {
+            self.pay()?;
+        }
         Ok(())
+    }
+
+    #[cold]
+    fn pay(&mut self) -> Res<()> {
+        self.lexer.pay(self.scratch.bytes() + self.scopes.bytes())
     }
 
     /// The kind of the token after the current one.
@@ -185,7 +270,7 @@ impl<'a> Parser<'a> {
 
     /// An error at the current token.
     #[cold]
-    fn error(&self, text: &[u8]) -> Box<SyntaxError> {
+    fn error(&self, text: &[u8]) -> Box<Fault> {
         let near = self.lexer.quote_token(&self.token);
         let (start, end) = (self.token.start as usize, self.token.end as usize);
         self.lexer
@@ -193,13 +278,13 @@ impl<'a> Parser<'a> {
     }
 
     #[cold]
-    fn expected(&self, kind: T) -> Box<SyntaxError> {
+    fn expected(&self, kind: T) -> Box<Fault> {
         self.error(&[&kind.describe()[..], b" expected"].concat())
     }
 
     /// An error of meaning, reported on the current line without a token.
     #[cold]
-    fn semantic(&self, text: &[u8], span: (u32, u32)) -> Box<SyntaxError> {
+    fn semantic(&self, text: &[u8], span: (u32, u32)) -> Box<Fault> {
         let (start, end) = (span.0 as usize, span.1 as usize);
         self.lexer
             .error_span(text, None, self.token.line, start, end)
@@ -211,7 +296,7 @@ impl<'a> Parser<'a> {
 
     /// Words a scope error; `name` is what was declared or looked up, at `span`.
     #[cold]
-    fn scope_error(&self, error: ScopeError, name: Name, span: (u32, u32)) -> Box<SyntaxError> {
+    fn scope_error(&self, error: ScopeError, name: Name, span: (u32, u32)) -> Box<Fault> {
         let name = self.lexer.names.text(name);
         match error {
             ScopeError::Limit { what, limit, line } => {
@@ -241,7 +326,7 @@ impl<'a> Parser<'a> {
 
     /// Words a jump that leads nowhere.
     #[cold]
-    fn nowhere(&self, pending: Pending) -> Box<SyntaxError> {
+    fn nowhere(&self, pending: Pending) -> Box<Fault> {
         let line = pending.line;
         let text = match pending.name {
             None => format!("break outside loop at line {line}").into_bytes(),
@@ -267,13 +352,23 @@ impl<'a> Parser<'a> {
     }
 
     #[cold]
-    fn too_deep(&self) -> Box<SyntaxError> {
-        let mut error = self.error(b"");
-        error.message = b"C stack overflow".to_vec();
-        error
+    fn too_deep(&self) -> Box<Fault> {
+        let mut fault = self.error(b"");
+        if let Fault::Syntax(error) = &mut *fault {
+            error.message = b"C stack overflow".to_vec();
+        }
+        fault
     }
 
     // ---- blocks and functions
+
+    /// The main function.
+    fn main(&mut self) -> Res<Function<'a>> {
+        self.scopes.enter_function(0);
+        let body = self.statements()?;
+        self.check(T::Eof)?;
+        self.finish_function(&[], true, body, 0)
+    }
 
     /// Whether the current token ends a block; `until` does only if asked.
     fn block_ends(&self, with_until: bool) -> bool {
@@ -294,8 +389,9 @@ impl<'a> Parser<'a> {
                 break;
             }
         }
+        let stats = drain_paying(self.arena, self.lexer.meter, &mut self.scratch.stats, mark)?;
         Ok(Block {
-            stats: drain(self.arena, &mut self.scratch.stats, mark),
+            stats,
             last: self.last,
         })
     }

@@ -1,6 +1,6 @@
 //! Statements.
 
-use super::{Parser, drain};
+use super::{Parser, drain, drain_paying};
 use crate::ast::{
     Arm, Assign, Block, Expr, GenericFor, If, Local, NumericFor, Pos, Repeat, Stat, Suffix, VarId,
     While,
@@ -69,14 +69,14 @@ impl<'a> Parser<'a> {
     }
 
     fn if_stat(&mut self, line: u32) -> Res<Stat<'a>> {
-        let mut arms = bumpalo::collections::Vec::new_in(self.arena);
+        let mark = self.scratch.arms.len();
         loop {
             self.advance()?; // if, elseif
             let cond = self.expr()?;
             let then = self.pos();
             self.expect(T::Then)?;
             let body = self.block(false)?;
-            arms.push(Arm { cond, then, body });
+            self.scratch.arms.push(Arm { cond, then, body });
             if !self.at(T::ElseIf) {
                 break;
             }
@@ -87,7 +87,7 @@ impl<'a> Parser<'a> {
             None
         };
         self.expect_close(T::End, T::If, line)?;
-        let arms = arms.into_bump_slice();
+        let arms = drain_paying(self.arena, self.lexer.meter, &mut self.scratch.arms, mark)?;
         Ok(Stat::If(self.arena.alloc(If { arms, otherwise })))
     }
 
@@ -215,7 +215,7 @@ impl<'a> Parser<'a> {
             let suffix: Suffix<'a> = self.field_suffix()?;
             self.push_suffix(suffix);
         }
-        let target = self.chain(base, mark);
+        let target = self.chain(base, mark)?;
         let body = self.body(is_method, line)?;
         self.check_writable(&target, span)?;
         Ok(Stat::Function(target, body, pos))

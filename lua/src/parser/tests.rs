@@ -1,16 +1,21 @@
 //! Parser tests: what is refused, and in which words; what must not overflow.
 
 use crate::error::SyntaxError;
-use crate::lexer::Lexer;
+use crate::lexer::{Fault, Lexer};
+use crate::meter::Meter;
 use crate::names::Names;
 use bumpalo::Bump;
 
 fn check(source: &[u8], chunkname: &[u8]) -> Result<(), SyntaxError> {
     let arena = Bump::new();
     let names = Names::new(&arena, source.len());
-    match super::parse(Lexer::new(source, chunkname, names), &arena) {
+    let mut budget = strata_spec::Unlimited;
+    let meter = Meter::new(&mut budget, &arena);
+    let lexer = Lexer::new(source, chunkname, names, &meter);
+    match super::parse(lexer, &arena).map_err(|fault| *fault) {
         Ok(_) => Ok(()),
-        Err(error) => Err(*error),
+        Err(Fault::Syntax(error)) => Err(error),
+        Err(Fault::Stopped) => panic!("the budget is unlimited"),
     }
 }
 

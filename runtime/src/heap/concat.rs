@@ -19,7 +19,17 @@ const MIN_NODE: usize = 256;
 /// there is no memory, copying can.
 const MAX_NODE: usize = 256 << 20;
 
+/// Bytes copied between two looks at the limits.
+const PIECE: usize = 1 << 16;
+
 impl Heap {
+    /// Whether concatenation makes a node of a result of `len` bytes; else
+    /// the bytes are copied at once.
+    #[inline]
+    pub fn is_node_size(len: usize) -> bool {
+        (MIN_NODE..=MAX_NODE).contains(&len)
+    }
+
     /// `a .. b`.
     ///
     /// # Errors
@@ -45,7 +55,7 @@ impl Heap {
                 buf[la..len].copy_from_slice(Str::bytes(b));
                 return Ok(self.str(&buf[..len]));
             }
-            if !(MIN_NODE..=MAX_NODE).contains(&len) {
+            if !Heap::is_node_size(len) {
                 let (s, data) = self.uninit_str(len)?;
                 data.copy_from_nonoverlapping(Str::bytes(a).as_ptr(), la);
                 data.add(la)
@@ -76,6 +86,26 @@ impl Str {
     #[cold]
     #[inline(never)]
     pub unsafe fn flatten(s: *mut Str) {
+        // SAFETY: as the caller says.
+        let done = unsafe { Str::flatten_within(s, |_| Ok::<(), std::convert::Infallible>(())) };
+        match done {
+            Ok(()) => {}
+            Err(never) => match never {},
+        }
+    }
+
+    /// As [`flatten`](Self::flatten); `pay` is told of the bytes copied, a
+    /// piece at a time, and may end it: the node stays a node then.
+    ///
+    /// # Errors
+    /// That of `pay`.
+    ///
+    /// # Safety
+    /// As for [`flatten`](Self::flatten).
+    pub unsafe fn flatten_within<E>(
+        s: *mut Str,
+        mut pay: impl FnMut(usize) -> Result<(), E>,
+    ) -> Result<(), E> {
         // SAFETY: the parts of a live node are live; their lengths add up to
         // the node's, so writing from the end stays inside the buffer.
         unsafe {
@@ -88,12 +118,27 @@ impl Str {
             // Right parts first: for a chain that grew by appending, the
             // usual one, the stack never holds more than two.
             let mut stack = vec![(*s).parts[0], (*s).parts[1]];
+            let mut paid = 0;
             while let Some(part) = stack.pop() {
                 if (*part).data.is_null() {
                     stack.extend_from_slice(&(*part).parts);
-                } else {
-                    end = end.sub((*part).len);
-                    end.copy_from_nonoverlapping((*part).data, (*part).len);
+                    continue;
+                }
+                let mut left = (*part).len;
+                while left > 0 {
+                    let n = left.min(PIECE);
+                    left -= n;
+                    end = end.sub(n);
+                    end.copy_from_nonoverlapping((*part).data.add(left), n);
+                    // A part costs something whatever its length.
+                    paid += n + 32;
+                    if paid >= PIECE {
+                        if let Err(e) = pay(paid) {
+                            pages::free(buffer, len);
+                            return Err(e);
+                        }
+                        paid = 0;
+                    }
                 }
             }
             debug_assert_eq!(end, buffer);
@@ -102,6 +147,7 @@ impl Str {
             (*s).data = buffer;
             (*s).parts = [null_mut(); 2];
         }
+        Ok(())
     }
 }
 

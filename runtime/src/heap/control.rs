@@ -3,6 +3,7 @@
 use super::mark::Budget;
 use super::{Heap, Phase, cycle, poll};
 use crate::state::Vm;
+use std::time::Instant;
 
 /// How the collector works.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,7 +133,7 @@ pub unsafe fn gc_control(vm: &mut Vm, op: GcOp) -> GcOutcome {
     match op {
         GcOp::Collect => {
             // SAFETY: as the caller says.
-            unsafe { cycle::full_collect(vm) };
+            unsafe { cycle::full_collect_in_time(vm) };
             GcOutcome::Done
         }
         GcOp::Stop => {
@@ -185,7 +186,7 @@ unsafe fn set_mode(vm: &mut Vm, mode: GcMode) -> GcOutcome {
         // Makes everything old. Back again needs nothing: the next cycle
         // begins by making it white.
         // SAFETY: as the caller says.
-        unsafe { cycle::full_collect(vm) };
+        unsafe { cycle::full_collect_in_time(vm) };
     }
     GcOutcome::Mode(old)
 }
@@ -208,7 +209,20 @@ unsafe fn step(vm: &mut Vm, kb: i64) -> bool {
     };
     let work = bytes.saturating_mul(vm.heap.speed().max(1));
     let mut budget = Budget { work, until: None };
-    vm.advance(&mut budget);
+    loop {
+        budget.until = Some(Instant::now() + cycle::LOOK);
+        let before = budget.work;
+        vm.advance(&mut budget);
+        let time_is_up = Instant::now() >= budget.until.unwrap_or_else(Instant::now);
+        if !vm.heap.in_cycle()
+            || budget.work == 0
+            || budget.work == before
+            || !time_is_up
+            || vm.is_out_of_time()
+        {
+            break;
+        }
+    }
     let done = !vm.heap.in_cycle();
     vm.heap.reset_pace();
     if !done {

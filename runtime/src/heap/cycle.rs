@@ -89,8 +89,12 @@ unsafe fn run(vm: &mut Vm, next: Option<*const Insn>) {
     if vm.heap.bytes > vm.heap.limit {
         roots::sync(vm, next);
         let start = Instant::now();
-        complete(vm);
+        let completed = complete_until(vm, true);
         vm.heap.stats.note_pause(start.elapsed());
+        if !completed {
+            // Time ran out as well: the poll for that comes next.
+            return;
+        }
         // Without some room every allocation would collect everything.
         let room = vm.heap.limit / 64;
         if vm.heap.bytes.saturating_add(room) > vm.heap.limit {
@@ -124,8 +128,42 @@ pub unsafe fn full_collect(vm: &mut Vm) {
     complete(vm);
 }
 
+/// As [`full_collect`], but ends when the VM's time is over or the host wants
+/// it to stop; the collection goes on in slices then. Whether it was
+/// completed.
+///
+/// # Safety
+/// As for [`safepoint`].
+pub unsafe fn full_collect_in_time(vm: &mut Vm) -> bool {
+    vm.heap.settle();
+    roots::sync(vm, None);
+    complete_until(vm, true)
+}
+
 /// A complete major collection.
 fn complete(vm: &mut Vm) {
+    complete_until(vm, false);
+}
+
+/// How long a complete collection goes on between two looks at the limits.
+pub(super) const LOOK: Duration = Duration::from_millis(1);
+
+/// Goes on until the cycle is over; false if `in_time` and time ran out.
+fn finish_cycle(vm: &mut Vm, in_time: bool) -> bool {
+    while vm.heap.phase != Phase::Pause {
+        let mut budget = Budget::UNLIMITED;
+        if in_time {
+            if vm.is_out_of_time() {
+                return false;
+            }
+            budget.until = Some(Instant::now() + LOOK);
+        }
+        vm.advance(&mut budget);
+    }
+    true
+}
+
+fn complete_until(vm: &mut Vm, in_time: bool) -> bool {
     let heap = &mut vm.heap;
     if matches!(heap.phase, Phase::Whiten | Phase::Mark) {
         // What has been marked so far may be garbage by now.
@@ -134,17 +172,21 @@ fn complete(vm: &mut Vm) {
         heap.has_old = true;
         heap.phase = Phase::Pause;
     }
+    if !finish_cycle(vm, in_time) {
+        return false;
+    }
     let mut budget = Budget::UNLIMITED;
-    while vm.heap.phase != Phase::Pause {
-        vm.advance(&mut budget);
+    if in_time {
+        budget.until = Some(Instant::now() + LOOK);
     }
     vm.advance(&mut budget);
-    while vm.heap.phase != Phase::Pause {
-        vm.advance(&mut budget);
+    if !finish_cycle(vm, in_time) {
+        return false;
     }
     vm.heap.with_interned(|strings| strings.migrate(usize::MAX));
     vm.heap.reset_pace();
     vm.heap.lower(poll::GC);
+    true
 }
 
 impl Vm {

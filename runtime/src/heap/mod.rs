@@ -73,7 +73,7 @@ mod verify;
 mod weak;
 
 pub use control::{GcMode, GcOp, GcOutcome, GcParams, gc_control};
-pub use cycle::{full_collect, safepoint, safepoint_at};
+pub use cycle::{full_collect, full_collect_in_time, safepoint, safepoint_at};
 pub use finalize::{finalize_all, next_finalizer};
 pub use stats::GcStats;
 pub use verify::verify;

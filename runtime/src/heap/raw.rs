@@ -35,6 +35,14 @@ impl Heap {
         if bytes >= PROBE { probe(bytes) } else { Ok(()) }
     }
 
+    /// Whether `bytes` more would be within the limit. Does not ask the
+    /// system.
+    #[inline]
+    pub fn has_room(&self, bytes: usize) -> bool {
+        let used = self.bytes.saturating_add(self.shared.pending.get());
+        used.saturating_add(bytes) <= self.limit
+    }
+
     /// Allocates `bytes` bytes aligned to 16. Aborts when the system has no
     /// memory: see [`check`](Self::check) and
     /// [`try_raw_alloc`](Self::try_raw_alloc).

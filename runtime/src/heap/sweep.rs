@@ -15,11 +15,16 @@ use crate::object::{
     GcHeader, Native, ProtoObj, Shape, Str, Table, Thread, Upval, Userdata, color, gcflag, kind,
     strflag,
 };
+use crate::proto::LoadedModule;
 use crate::value::{Value, tag};
 use std::ptr::null_mut;
+use std::sync::Arc;
 
 /// Work that sweeping a block counts as.
 const BLOCK_WORK: usize = 16 << 10;
+
+/// Modules from this size on are freed on another thread.
+const LARGE_MODULE: usize = 1 << 20;
 
 impl Heap {
     /// Sweeps a block. Does not put it into any list.
@@ -142,9 +147,21 @@ impl Heap {
                 kind::PROTO => {
                     let p = object.cast::<ProtoObj>();
                     self.refund((*p).storage_bytes());
+                    let module = Arc::clone(&(*p).module);
                     p.drop_in_place();
+                    self.let_go(module);
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// A prototype of this module is gone.
+    pub(crate) fn let_go(&mut self, module: Arc<LoadedModule>) {
+        if let Some(last) = Arc::into_inner(module) {
+            self.refund(last.bytes);
+            if last.bytes >= LARGE_MODULE {
+                crate::os::free_elsewhere(Box::new(last));
             }
         }
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicUsize;
 
 const EXEC: Exec = Exec {
     call: no_call,
-    compile: |_, _| Err(b"no compiler".to_vec()),
+    compile: |_, _, _| Ok(Err(b"no compiler".to_vec())),
     instrument: |_| {},
     close_thread: |_, _| Ok(()),
     finalize: |_, _| Ok(()),

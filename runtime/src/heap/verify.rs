@@ -25,6 +25,7 @@ pub fn verify(vm: &mut Vm) -> Result<(), String> {
         bytes: heap.strings.footprint(),
         cells: HashSet::new(),
         paths: HashSet::new(),
+        modules: HashSet::new(),
     };
     let objects = walk.collect(heap);
     for &object in &objects {
@@ -58,6 +59,8 @@ struct Walk {
     cells: HashSet<usize>,
     /// Paths of shapes, which several share.
     paths: HashSet<usize>,
+    /// Modules that were counted.
+    modules: HashSet<usize>,
 }
 
 impl Walk {
@@ -121,7 +124,12 @@ impl Walk {
                     };
                     edges + size_of::<ShapePath>() + (*path).cap as usize * (slot + index)
                 }
-                kind::PROTO => (*object.cast::<ProtoObj>()).storage_bytes(),
+                kind::PROTO => {
+                    let p = object.cast::<ProtoObj>();
+                    let module = &(*p).module;
+                    let first = self.modules.insert(std::sync::Arc::as_ptr(module) as usize);
+                    (*p).storage_bytes() + if first { module.bytes } else { 0 }
+                }
                 _ => 0,
             }
         }

@@ -52,6 +52,9 @@ const FUNCTIONS: &[Entry] = &[
     ("xpcall", xpcall),
 ];
 
+/// Bytes written between two looks at the limits.
+const PIECE: usize = 1 << 18;
+
 /// Opens the base library.
 ///
 /// # Errors
@@ -215,8 +218,11 @@ fn print(cx: &mut Cx<'_>) -> Result<Ret> {
         } else {
             ops::tostring(cx, v)?
         };
-        let text = cx.vm.bytes(text);
-        let _ = cx.vm.lib.std[1].write(text);
+        let text = cx.vm.bytes_within(text)?;
+        for piece in text.chunks(PIECE) {
+            let _ = cx.vm.lib.std[1].write(piece);
+            cx.vm.tick(piece.len() as u64 / 4)?;
+        }
     }
     let out = &mut cx.vm.lib.std[1];
     let _ = out.write(b"\n");
@@ -411,6 +417,9 @@ fn collectgarbage(cx: &mut Cx<'_>) -> Result<Ret> {
     // SAFETY: a host function runs with all frames canonical, and this one
     // holds no object but its arguments.
     let outcome = unsafe { gc_control(cx.vm, op) };
+    if cx.vm.is_out_of_time() {
+        cx.vm.check_interrupt()?;
+    }
     if matches!(op, GcOp::Collect | GcOp::Step(_)) && cx.vm.heap.pending_finalizers() > 0 {
         let finalize = cx.vm.exec.finalize;
         finalize(cx.vm, cx.base)?;

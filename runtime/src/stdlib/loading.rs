@@ -7,14 +7,16 @@
 
 use super::io::read::collect;
 use super::io::stream::{Mode, Stream};
-use super::shared::append;
+use super::shared::{append, free};
 use crate::error::{OutOfMemory, Result};
+use crate::limits::Allowance;
 use crate::load::{load_module, main_closure};
 use crate::native::{Cx, Ret, cont};
 use crate::os;
 use crate::state::Vm;
 use crate::value::{NIL, Value};
 use std::sync::Arc;
+use strata_spec::LoadError;
 use strata_spec::container::{HEADER_LEN, MAGIC, SECTION_HEADER_LEN};
 
 /// First byte of bytecode.
@@ -34,7 +36,7 @@ pub type Loaded = std::result::Result<Value, Vec<u8>>;
 /// `None`).
 ///
 /// # Errors
-/// Out of memory; everything else is a message.
+/// Out of memory, a limit; everything else is a message.
 pub fn load_chunk(
     vm: &mut Vm,
     chunk: &[u8],
@@ -57,15 +59,16 @@ pub fn load_chunk(
         return Ok(Err(msg));
     }
     let module = if binary {
-        vm.heap.check(chunk.len())?;
-        match strata_spec::load(chunk) {
+        let mut allowance = Allowance::new(vm);
+        match strata_spec::load_within(chunk, &mut allowance) {
             Ok(module) => module,
+            Err(LoadError::Stopped(_)) => return Err(allowance.into_error()),
             Err(_) if is_cut_short(chunk) => return Ok(Err(bad_format(name, "truncated chunk"))),
             Err(e) => return Ok(Err(bad_format(name, &e.to_string()))),
         }
     } else {
         let compile = vm.exec.compile;
-        match compile(chunk, name) {
+        match compile(vm, chunk, name)? {
             Ok(module) => module,
             Err(msg) => return Ok(Err(msg)),
         }
@@ -174,7 +177,11 @@ pub(super) fn load_file(
     env: Option<Value>,
 ) -> Result<Loaded> {
     match read_file(cx, file)? {
-        Ok((chunk, name)) => load_chunk(cx.vm, &chunk, &name, mode, env),
+        Ok((chunk, name)) => {
+            let loaded = load_chunk(cx.vm, &chunk, &name, mode, env);
+            free(chunk);
+            loaded
+        }
         Err(msg) => Ok(Err(msg)),
     }
 }
@@ -202,11 +209,12 @@ pub(super) fn load(cx: &mut Cx<'_>) -> Result<Ret> {
     }
     let name = cx.opt_bytes(1)?.unwrap_or(b"=(load)");
     let reader = cx.check_function(0)?;
-    match read_pieces(cx, reader) {
-        Ok(chunk) => {
-            let loaded = load_chunk(cx.vm, &chunk, name, mode, env)?;
-            return_loaded(cx, loaded)
-        }
+    let mut chunk = Vec::new();
+    let read = read_pieces(cx, reader, &mut chunk);
+    let loaded = read.map(|()| load_chunk(cx.vm, &chunk, name, mode, env));
+    free(chunk);
+    match loaded {
+        Ok(loaded) => return_loaded(cx, loaded?),
         // What the reader raises is a failure to load.
         Err(e) => {
             let v = cx.vm.catchable(e)?;
@@ -216,14 +224,13 @@ pub(super) fn load(cx: &mut Cx<'_>) -> Result<Ret> {
 }
 
 /// Calls `reader` until it returns nil or nothing, and joins what it returned.
-fn read_pieces(cx: &mut Cx<'_>, reader: Value) -> Result<Vec<u8>> {
-    let mut chunk = Vec::new();
+fn read_pieces(cx: &mut Cx<'_>, reader: Value, chunk: &mut Vec<u8>) -> Result<()> {
     let bottom = cx.top();
     loop {
         cx.set_top(bottom)?;
         let piece = cx.call1(reader, &[])?;
         if piece.is_nil() {
-            return Ok(chunk);
+            return Ok(());
         }
         let piece = if piece.is_number() {
             Value::str(cx.vm.number_to_str(piece))
@@ -235,13 +242,13 @@ fn read_pieces(cx: &mut Cx<'_>, reader: Value) -> Result<Vec<u8>> {
         }
         let bytes = cx.vm.bytes(piece.as_str());
         if bytes.is_empty() {
-            return Ok(chunk);
+            return Ok(());
         }
         if chunk.len() + bytes.len() > MAX_CHUNK {
             return Err(OutOfMemory.into());
         }
-        append(cx.vm, &mut chunk, bytes)?;
-        cx.vm.tick(16 + bytes.len() as u64 / 8)?;
+        append(cx.vm, chunk, bytes)?;
+        cx.vm.tick(16)?;
     }
 }
 

@@ -81,8 +81,9 @@ fn date(cx: &mut Cx<'_>) -> Result<Ret> {
     } else {
         cx.check_int(1)?
     };
-    cx.vm.tick(format.len() as u64 * 16)?;
-    match date::date(format, time) {
+    cx.vm.tick(format.len() as u64)?;
+    cx.vm.heap.check(format.len() * 2)?;
+    match date::date_within(format, time, &mut |steps| cx.vm.tick(steps))? {
         Ok(DateResult::Text(text)) => cx.ret_bytes(&text),
         Ok(DateResult::Table(fields)) => {
             let t = new_table(cx.vm);

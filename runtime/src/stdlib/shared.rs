@@ -127,14 +127,32 @@ pub(crate) fn table_or_nil(t: *mut Table) -> Value {
 }
 
 /// Appends `bytes` to `text`, which is not accounted: what it grows to is
-/// checked against the memory limit, and the system may refuse it.
+/// checked against the memory limit, and the system may refuse it. Charges
+/// the work if it is much.
 #[inline]
 pub(crate) fn append(vm: &mut Vm, text: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
     if text.capacity() - text.len() < bytes.len() {
         grow(vm, text, bytes.len())?;
     }
-    text.extend_from_slice(bytes);
+    if bytes.len() <= PIECE {
+        text.extend_from_slice(bytes);
+        return Ok(());
+    }
+    for piece in bytes.chunks(PIECE) {
+        text.extend_from_slice(piece);
+        vm.tick(piece.len() as u64 / 8)?;
+    }
     Ok(())
+}
+
+/// Bytes appended between two looks at the limits.
+const PIECE: usize = 1 << 16;
+
+/// Frees a text, elsewhere if that takes long.
+pub(crate) fn free(text: Vec<u8>) {
+    if text.capacity() >= 8 << 20 {
+        crate::os::free_elsewhere(Box::new(text));
+    }
 }
 
 #[cold]

@@ -240,18 +240,20 @@ unsafe fn sort_in_place(vm: &mut Vm, t: *mut Table, n: usize) -> Result<bool> {
 /// Sorts strings by bytes. The first eight decide most comparisons.
 fn sort_strings(vm: &mut Vm, strings: &mut [*mut Str]) -> Result<()> {
     vm.heap.check(size_of_val(strings) * 4)?;
-    vm.tick(strings.len() as u64 * 8)?;
     let mut keyed: Vec<(u64, &[u8], *mut Str)> = Vec::new();
     keyed
         .try_reserve_exact(strings.len())
         .map_err(|_| OutOfMemory)?;
-    keyed.extend(strings.iter().map(|s| {
-        let bytes = vm.bytes(*s);
-        let mut head = [0; 8];
-        let n = bytes.len().min(8);
-        head[..n].copy_from_slice(&bytes[..n]);
-        (u64::from_be_bytes(head), bytes, *s)
-    }));
+    for part in strings.chunks(STRIDE) {
+        for s in part {
+            let bytes = vm.bytes_within(*s)?;
+            let mut head = [0; 8];
+            let n = bytes.len().min(8);
+            head[..n].copy_from_slice(&bytes[..n]);
+            keyed.push((u64::from_be_bytes(head), bytes, *s));
+        }
+        vm.tick(part.len() as u64 * 8)?;
+    }
     sort_slice(vm, &mut keyed, &|a, b| {
         a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1))
     })?;

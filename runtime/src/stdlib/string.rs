@@ -102,7 +102,7 @@ impl Budget for Work<'_, '_> {
 fn bytes<'b>(cx: &mut Cx<'_>, i: usize) -> Result<&'b [u8]> {
     let v = cx.arg(i);
     if v.tag == tag::STR {
-        Ok(cx.vm.bytes(v.as_str()))
+        cx.vm.bytes_within(v.as_str())
     } else {
         cx.check_bytes(i)
     }
@@ -310,9 +310,8 @@ fn rep(cx: &mut Cx<'_>) -> Result<Ret> {
     // string with a separator between them. The rest repeats from its start,
     // and `done - from` bytes of that are there.
     unsafe {
-        data.copy_from_nonoverlapping(s.as_ptr(), s.len());
-        data.add(s.len())
-            .copy_from_nonoverlapping(separator.as_ptr(), separator.len());
+        cx.vm.copy_in_pieces(s, data)?;
+        cx.vm.copy_in_pieces(separator, data.add(s.len()))?;
         let mut done = unit;
         while done < len {
             let from = done % unit;

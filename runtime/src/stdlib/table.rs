@@ -6,7 +6,7 @@
 
 use super::shared::{append, field, geti, metatable_of, new_table, register, set_field, seti};
 use super::{Entry, sort};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::native::{Cx, Ret, exact_int};
 use crate::object::Table;
 use crate::ops;
@@ -173,6 +173,9 @@ unsafe fn move_block(vm: &mut Vm, t: *mut Table, from: i64, to: i64, n: i64) -> 
 /// Shortest run that is worth moving as a block.
 const BLOCK: i64 = 8;
 
+/// Shortest string that is copied in pieces.
+const LONG: usize = 1 << 16;
+
 fn insert(cx: &mut Cx<'_>) -> Result<Ret> {
     let t = Seq::check(cx, 0, ALL)?;
     let end = t.len(cx)?.wrapping_add(1);
@@ -292,21 +295,28 @@ fn concat(cx: &mut Cx<'_>) -> Result<Ret> {
     {
         let (s, to) = cx.vm.heap.uninit_str(total)?;
         let mut at = 0;
-        let mut put = |bytes: &[u8]| {
+        let mut put = |vm: &mut Vm, bytes: &[u8]| {
             // SAFETY: `measure` added up the same lengths, so `at` stays
             // within the `total` bytes.
             unsafe {
-                to.add(at)
-                    .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+                if bytes.len() < LONG {
+                    to.add(at)
+                        .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+                } else {
+                    vm.copy_in_pieces(bytes, to.add(at))?;
+                }
             };
             at += bytes.len();
+            Ok::<(), Error>(())
         };
         for i in first..=last {
             let part = geti(t.raw, i).as_str();
-            put(cx.vm.bytes(part));
+            let bytes = cx.vm.bytes_within(part)?;
+            put(cx.vm, bytes)?;
             if i < last {
-                put(sep);
+                put(cx.vm, sep)?;
             }
+            cx.vm.tick(4 + bytes.len().min(LONG) as u64 / 8)?;
         }
         return cx.ret(Value::str(s));
     }
@@ -352,18 +362,18 @@ fn measure(
         if !v.is_str() {
             return Ok(None);
         }
+        cx.vm.tick(2)?;
         // SAFETY: as above; the tag says that it is a string.
         total = total.saturating_add(unsafe { (*v.as_str()).len });
     }
     cx.vm.heap.check(total)?;
-    cx.vm.tick(count as u64 * 4 + total as u64 / 8)?;
     Ok(Some(total))
 }
 
 fn add_element(cx: &mut Cx<'_>, v: Value, i: i64, text: &mut Vec<u8>) -> Result<()> {
     match v.tag {
         tag::STR => {
-            let part = cx.vm.bytes(v.as_str());
+            let part = cx.vm.bytes_within(v.as_str())?;
             append(cx.vm, text, part)
         }
         tag::INT => append(cx.vm, text, NumBuf::int(v.as_int()).as_bytes()),

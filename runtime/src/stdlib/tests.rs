@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 fn vm_with(config: &VmConfig) -> Box<Vm> {
     let exec = Exec {
         call: |_, _, _, _| Ok(0),
-        compile: |_, name| Err([name, b": not compiled"].concat()),
+        compile: |_, _, name| Ok(Err([name, b": not compiled"].concat())),
         instrument: |_| {},
         close_thread: |_, _| Ok(()),
         finalize: |_, _| Ok(()),

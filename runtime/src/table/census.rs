@@ -12,7 +12,8 @@
 //! The count first takes the array part as full, which needs no scan. Only
 //! if that speaks for a larger array part are its holes counted. A count
 //! costs the hash part's size plus one byte per `Mixed` element; it is paid
-//! for by the insertions that filled the hash part.
+//! for by the insertions that filled the hash part, which is given room for
+//! some when it has none.
 
 use super::array;
 use super::hash;
@@ -143,16 +144,22 @@ pub(super) unsafe fn regroup(vm: &mut Vm, t: *mut Table, key: Value) -> Result<b
         }
         if best > len {
             extend(vm, t, best)?;
+            if best >= LARGE && keys.total < best {
+                // A sparse array part is as long as its largest key. Those
+                // that follow wait in the hash part, so that it grows by
+                // steps and not with each of them.
+                spare = spare.max(best / 32);
+            }
         }
         let reach = best.max((*t).arr_len as usize + 1);
         let in_array = position.is_some_and(|k| k >= 1 && k as u64 <= reach as u64);
         let h = (*t).hash;
         let live = if h.is_null() { 0 } else { (*h).live as usize };
-        let need = live + usize::from(!in_array);
+        let need = (live + usize::from(!in_array)).max(spare);
         let cap = if need == 0 {
             0
         } else {
-            hash::capacity_for(need.max(spare))
+            hash::capacity_for(need)
         };
         hash::rebuild(&mut vm.heap, t, cap)?;
         Ok(in_array)

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 pub(crate) fn vm() -> Box<Vm> {
     let exec = Exec {
         call: |_, _, _, _| Ok(0),
-        compile: |_, _| Err(Vec::new()),
+        compile: |_, _, _| Ok(Err(Vec::new())),
         instrument: |_| {},
         close_thread: |_, _| Ok(()),
         finalize: |_, _| Ok(()),

@@ -6,6 +6,7 @@
 //! `yday` and `wday`. The binding fetches each field, has [`InputField::convert`]
 //! check it, and passes them all to [`time`].
 
+use super::budget::{Budget, Unlimited};
 use crate::os::{self, Calendar};
 use std::fmt;
 
@@ -207,6 +208,21 @@ pub enum DateResult {
 
 /// `os.date(format, time)`.
 pub fn date(format: &[u8], time: i64) -> Result<DateResult, DateError> {
+    match date_within(format, time, &mut Unlimited) {
+        Ok(date) => date,
+        Err(never) => match never {},
+    }
+}
+
+/// As [`date`], within a budget.
+///
+/// # Errors
+/// That of the budget; the inner one is about the arguments.
+pub fn date_within<B: Budget>(
+    format: &[u8],
+    time: i64,
+    budget: &mut B,
+) -> Result<Result<DateResult, DateError>, B::Error> {
     let (utc, format) = match format {
         [b'!', rest @ ..] => (true, rest),
         _ => (false, format),
@@ -216,22 +232,27 @@ pub fn date(format: &[u8], time: i64) -> Result<DateResult, DateError> {
     } else {
         os::local_time(time)
     };
-    let moment = moment.ok_or(DateError::DateNotRepresentable)?;
+    let Some(moment) = moment else {
+        return Ok(Err(DateError::DateNotRepresentable));
+    };
     if c_string(format) == b"*t" {
-        return Ok(DateResult::Table(DateFields::new(&moment.calendar())));
+        let fields = DateFields::new(&moment.calendar());
+        return Ok(Ok(DateResult::Table(fields)));
     }
     let mut out = Vec::with_capacity(format.len() + 16);
     let mut rest = format;
     while let Some(at) = memchr::memchr(b'%', rest) {
         out.extend_from_slice(&rest[..at]);
         rest = &rest[at + 1..];
-        let length = specifier_length(rest)
-            .ok_or_else(|| DateError::InvalidSpecifier(c_string(rest).to_vec()))?;
+        let Some(length) = specifier_length(rest) else {
+            return Ok(Err(DateError::InvalidSpecifier(c_string(rest).to_vec())));
+        };
         moment.format(&rest[..length], &mut out);
         rest = &rest[length..];
+        budget.charge(100 + at as u64 / 8)?;
     }
     out.extend_from_slice(rest);
-    Ok(DateResult::Text(out))
+    Ok(Ok(DateResult::Text(out)))
 }
 
 /// The length of the conversion specifier at the start of `text` (after the `%`).

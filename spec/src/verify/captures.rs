@@ -112,6 +112,11 @@ impl Unions {
         self.nodes.resize(2 * leaves, RegSet::EMPTY);
     }
 
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<RegSet>()
+    }
+
     /// Adds `set` to a block.
     #[inline]
     pub(super) fn add(&mut self, block: usize, set: &RegSet) {

@@ -1,7 +1,8 @@
 //! The walk over the code with its states; see [`super`].
 
-use super::rules::{Rule, VerifyError};
-use super::{Check, Checker, Scratch};
+use super::rules::Rule;
+use super::{Check, Checker, STEPS, STRIDE, Scratch, VerifyFault};
+use crate::budget::Budget;
 use crate::effects::{Effects, SHAPES};
 use crate::insn::Insn;
 use crate::module::{Block, RegSet};
@@ -39,7 +40,7 @@ impl State {
 
 impl Checker<'_> {
     /// Checks all instructions.
-    pub(super) fn code(&self, scratch: &mut Scratch) -> Check {
+    pub(super) fn code(&self, scratch: &mut Scratch, budget: &mut dyn Budget) -> Check {
         let p = self.proto;
         scratch.block_at.clear();
         scratch.block_at.resize(p.code.len(), 0);
@@ -66,6 +67,9 @@ impl Checker<'_> {
         };
         let mut last = Op::Nop;
         for (pc, &insn) in p.code.iter().enumerate() {
+            if pc % STRIDE == STRIDE - 1 {
+                budget.spend(STRIDE as u64 * STEPS, scratch.bytes())?;
+            }
             let here = scratch.block_at[pc];
             let pc = pc as u32;
             if here != 0 {
@@ -217,7 +221,7 @@ impl Checker<'_> {
     }
 
     #[cold]
-    fn undefined(&self, pc: u32, op: Op, missing: RegSet) -> Box<VerifyError> {
+    fn undefined(&self, pc: u32, op: Op, missing: RegSet) -> Box<VerifyFault> {
         self.error(pc, Rule::UndefinedRegister, || {
             format!(
                 "{} reads register {}, which holds nothing here",

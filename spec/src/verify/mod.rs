@@ -40,6 +40,8 @@ mod walk;
 
 pub use rules::{Offset, Rule, Section, VerifyError};
 
+use crate::budget::{Budget, Stopped, Unlimited};
+
 use crate::insn::MAX_K;
 use crate::module::{
     Block, Const, MAX_REGS, MAX_SLOTS, MAX_UPVALUES, Module, Proto, ProtoId, RegSet, StrId,
@@ -50,17 +52,57 @@ use crate::op::Op;
 pub const MAX_CODE: usize = 1 << 23;
 
 /// Checks every rule. See the module documentation.
+///
+/// # Errors
+/// The first rule that is broken.
 pub fn verify(module: &Module) -> Result<(), VerifyError> {
-    check(module).map_err(|error| *error)
+    match verify_within(module, &mut Unlimited) {
+        Err(VerifyFault::Invalid(error)) => Err(error),
+        Ok(()) | Err(VerifyFault::Stopped) => Ok(()), // `Unlimited` never stops
+    }
+}
+
+/// Checks every rule, within a budget.
+///
+/// # Errors
+/// The first rule that is broken, or the budget is used up: nothing is known
+/// of the module then.
+pub fn verify_within(module: &Module, budget: &mut dyn Budget) -> Result<(), VerifyFault> {
+    check(module, budget).map_err(|fault| *fault)
+}
+
+/// Why a module was not accepted.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum VerifyFault {
+    /// It breaks a rule.
+    #[error("{0}")]
+    Invalid(VerifyError),
+    /// The budget was used up before all was checked.
+    #[error("{}", Stopped)]
+    Stopped,
+}
+
+impl From<Stopped> for Box<VerifyFault> {
+    #[cold]
+    fn from(_: Stopped) -> Box<VerifyFault> {
+        Box::new(VerifyFault::Stopped)
+    }
 }
 
 /// A check's outcome; boxed, because nearly all of them hold.
-type Check<T = ()> = Result<T, Box<VerifyError>>;
+type Check<T = ()> = Result<T, Box<VerifyFault>>;
 
-fn check(module: &Module) -> Check {
+/// Instructions or list entries checked between two looks at the budget.
+const STRIDE: usize = 1 << 12;
+
+/// About how many steps checking one of them takes.
+const STEPS: u64 = 16;
+
+fn check(module: &Module, budget: &mut dyn Budget) -> Check {
     limits(module)?;
-    tree(module)?;
+    tree(module, budget)?;
     let mut scratch = Scratch::default();
+    let mut done = 0;
     for (index, proto) in module.protos.iter().enumerate() {
         let checker = Checker {
             module,
@@ -70,9 +112,16 @@ fn check(module: &Module) -> Check {
         checker.head()?;
         checker.blocks()?;
         checker.children()?;
-        checker.code(&mut scratch)?;
-        checker.debug()?;
+        checker.code(&mut scratch, budget)?;
+        checker.debug(budget)?;
+        // What is below a stride was not charged there.
+        done += 16 + proto.code.len() % STRIDE;
+        if done >= STRIDE {
+            budget.spend(done as u64 * STEPS, scratch.bytes())?;
+            done = 0;
+        }
     }
+    budget.spend(done as u64 * STEPS, scratch.bytes())?;
     Ok(())
 }
 
@@ -92,6 +141,17 @@ struct Scratch {
     child_captures: Vec<RegSet>,
 }
 
+impl Scratch {
+    /// Bytes held.
+    fn bytes(&self) -> usize {
+        self.block_at.capacity() * size_of::<u32>()
+            + self.open_upvalues.capacity() * size_of::<RegSet>()
+            + self.entered.bytes()
+            + self.last_back.capacity() * size_of::<(u32, u32)>()
+            + self.child_captures.capacity() * size_of::<RegSet>()
+    }
+}
+
 /// One prototype under examination.
 struct Checker<'m> {
     module: &'m Module,
@@ -101,13 +161,13 @@ struct Checker<'m> {
 
 fn limits(module: &Module) -> Check {
     let whole = |section, rule, detail: String| {
-        Box::new(VerifyError {
+        Box::new(VerifyFault::Invalid(VerifyError {
             rule,
             section,
             proto: None,
             offset: Offset::Whole,
             detail,
-        })
+        }))
     };
     if module.protos.is_empty() {
         return Err(whole(
@@ -136,19 +196,22 @@ fn limits(module: &Module) -> Check {
 
 /// Checks that the prototypes form a tree: children come after their parents
 /// and have one each.
-fn tree(module: &Module) -> Check {
+fn tree(module: &Module, budget: &mut dyn Budget) -> Check {
     let count = module.protos.len();
     let mut has_parent = vec![false; count];
     for (index, proto) in module.protos.iter().enumerate() {
+        if index % STRIDE == STRIDE - 1 {
+            budget.spend(STRIDE as u64 * STEPS, count)?;
+        }
         for (n, child) in proto.children.iter().enumerate() {
             let error = |rule, detail| {
-                Box::new(VerifyError {
+                Box::new(VerifyFault::Invalid(VerifyError {
                     rule,
                     section: Section::Protos,
                     proto: Some(ProtoId(index as u32)),
                     offset: Offset::Entry("child", n as u32),
                     detail,
-                })
+                }))
             };
             let c = child.0 as usize;
             if c <= index || c >= count {
@@ -167,13 +230,13 @@ fn tree(module: &Module) -> Check {
     }
     match has_parent.iter().skip(1).position(|&has| !has) {
         None => Ok(()),
-        Some(n) => Err(Box::new(VerifyError {
+        Some(n) => Err(Box::new(VerifyFault::Invalid(VerifyError {
             rule: Rule::OneParent,
             section: Section::Protos,
             proto: Some(ProtoId(n as u32 + 1)),
             offset: Offset::Whole,
             detail: "no prototype has it as a child".into(),
-        })),
+        }))),
     }
 }
 
@@ -185,19 +248,19 @@ impl Checker<'_> {
         offset: Offset,
         rule: Rule,
         detail: impl FnOnce() -> String,
-    ) -> Box<VerifyError> {
-        Box::new(VerifyError {
+    ) -> Box<VerifyFault> {
+        Box::new(VerifyFault::Invalid(VerifyError {
             rule,
             section,
             proto: Some(self.id),
             offset,
             detail: detail(),
-        })
+        }))
     }
 
     /// An error at an instruction.
     #[cold]
-    fn error(&self, pc: u32, rule: Rule, detail: impl FnOnce() -> String) -> Box<VerifyError> {
+    fn error(&self, pc: u32, rule: Rule, detail: impl FnOnce() -> String) -> Box<VerifyFault> {
         self.fail(Section::Protos, Offset::Pc(pc), rule, detail)
     }
 
@@ -326,7 +389,9 @@ impl Checker<'_> {
                             )
                         },
                     );
-                    error.proto = Some(*child);
+                    if let VerifyFault::Invalid(error) = &mut *error {
+                        error.proto = Some(*child);
+                    }
                     return Err(error);
                 }
             }
@@ -335,7 +400,7 @@ impl Checker<'_> {
     }
 
     /// Debug data: whatever indexes something must be in range.
-    fn debug(&self) -> Check {
+    fn debug(&self, budget: &mut dyn Budget) -> Check {
         let p = self.proto;
         let len = p.code.len() as u32;
         let section = Section::Debug;
@@ -353,6 +418,9 @@ impl Checker<'_> {
             }));
         }
         for (n, local) in p.locals.iter().enumerate() {
+            if n % STRIDE == STRIDE - 1 {
+                budget.spend(STRIDE as u64 * STEPS, 0)?;
+            }
             self.string(section, "local", n, local.name)?;
             if local.reg >= p.regs || local.start > local.end || local.end > len {
                 let at = Offset::Entry("local", n as u32);
@@ -366,6 +434,9 @@ impl Checker<'_> {
         }
         let mut least = 0;
         for (n, hint) in p.hints.iter().enumerate() {
+            if n % STRIDE == STRIDE - 1 {
+                budget.spend(STRIDE as u64 * STEPS, 0)?;
+            }
             self.string(section, "hint", n, hint.name)?;
             if hint.pc < least || hint.pc >= len {
                 let at = Offset::Entry("hint", n as u32);

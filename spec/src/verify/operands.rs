@@ -1,7 +1,8 @@
 //! Operand checks: what can be said of one instruction without knowing where
 //! control came from.
 
-use super::rules::{Rule, VerifyError};
+use super::VerifyFault;
+use super::rules::Rule;
 use super::{Check, Checker};
 use crate::effects::SHAPES;
 use crate::insn::Insn;
@@ -230,7 +231,7 @@ impl Checker<'_> {
     }
 
     #[cold]
-    fn unused(&self, pc: u32, op: Op, bits: u64) -> Box<VerifyError> {
+    fn unused(&self, pc: u32, op: Op, bits: u64) -> Box<VerifyFault> {
         self.error(pc, Rule::UnusedOperand, || {
             format!(
                 "{} has no use for the bits {bits:#018x}",
@@ -240,7 +241,7 @@ impl Checker<'_> {
     }
 
     #[cold]
-    fn kind(&self, pc: u32, op: Op, index: u32, wanted: &str) -> Box<VerifyError> {
+    fn kind(&self, pc: u32, op: Op, index: u32, wanted: &str) -> Box<VerifyFault> {
         self.error(pc, Rule::ConstKind, || {
             format!(
                 "{} needs {wanted}, but constant {index} is none",

@@ -13,8 +13,9 @@ use super::table::Table;
 use crate::engine;
 use std::sync::Arc;
 use strata_runtime::Value as Raw;
+use strata_runtime::limits::Allowance;
 use strata_runtime::load::{load_module, main_closure};
-use strata_spec::Module;
+use strata_spec::{LoadError, Module};
 
 /// What a chunk may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,8 +122,10 @@ impl Chunk {
     fn into_expression(self) -> Result<Function> {
         if self.mode() == ChunkMode::Text && self.mode != Some(ChunkMode::Binary) {
             let expression = [b"return ", &self.source[..]].concat();
-            if let Ok(module) = self.compile(&expression) {
-                return self.load(module);
+            match self.compile(&expression) {
+                Ok(module) => return self.load(module),
+                Err(Error::Syntax { .. }) => {}
+                Err(limit) => return Err(limit),
             }
         }
         self.into_function()
@@ -140,20 +143,34 @@ impl Chunk {
         }
         let name = self.name.as_deref().unwrap_or(&self.source);
         if kind == ChunkMode::Binary {
-            return strata_spec::load(source).map_err(|e| {
-                let name = self.name.as_deref().unwrap_or(b"=bytecode");
-                let name = strata_lua::chunk_id(name);
-                rejected(format!(
-                    "{}: bad binary format ({e})",
-                    String::from_utf8_lossy(&name)
-                ))
+            return self.lua.enter(|cx| {
+                let mut allowance = Allowance::new(cx.vm());
+                match strata_spec::load_within(source, &mut allowance) {
+                    Ok(module) => Ok(module),
+                    Err(LoadError::Stopped(_)) => {
+                        let stopped = allowance.into_error();
+                        Err(cx.fail(stopped))
+                    }
+                    Err(e) => {
+                        let name = self.name.as_deref().unwrap_or(b"=bytecode");
+                        let name = strata_lua::chunk_id(name);
+                        Err(rejected(format!(
+                            "{}: bad binary format ({e})",
+                            String::from_utf8_lossy(&name)
+                        )))
+                    }
+                }
             });
         }
-        let module = strata_lua::compile(source, name).map_err(|e| Error::Syntax {
-            message: String::from_utf8_lossy(&e.message).into_owned(),
-            incomplete_input: e.is_incomplete(),
-        })?;
-        engine::checked(module).map_err(|e| rejected(String::from_utf8_lossy(&e).into_owned()))
+        self.lua
+            .enter(|cx| match engine::compile_text(cx.vm(), source, name) {
+                Ok(Ok(module)) => Ok(module),
+                Ok(Err(e)) => Err(Error::Syntax {
+                    message: String::from_utf8_lossy(&e.message).into_owned(),
+                    incomplete_input: e.is_incomplete(),
+                }),
+                Err(e) => Err(cx.fail(e)),
+            })
     }
 
     fn load(&self, module: Module) -> Result<Function> {

@@ -77,7 +77,7 @@ impl Input {
         spec::load(&self.bytes).map_err(|e| {
             let help = match &e {
                 // It says what to do itself.
-                LoadError::Read(_) | LoadError::Io(_) => String::new(),
+                LoadError::Read(_) | LoadError::Io(_) | LoadError::Stopped(_) => String::new(),
                 LoadError::Verify(_) => format!("\n{REFUSED_HELP}"),
             };
             Problem::input(format!("{}: {e}{help}", self.name))

@@ -148,16 +148,15 @@ unsafe fn join(vm: &mut Vm, first: *mut Value, n: usize) -> Result<Value> {
             if !to.is_null() {
                 let mut at = to;
                 for j in 1..n {
-                    let bytes = vm.bytes((*first.add(j)).as_str());
-                    std::ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len());
+                    let bytes = vm.bytes_within((*first.add(j)).as_str())?;
+                    vm.copy_in_pieces(bytes, at)?;
                     at = at.add(bytes.len());
                 }
             }
-            return Ok(Value::str(vm.heap.concat((*first).as_str(), s)?));
+            return Ok(Value::str(vm.concat((*first).as_str(), s)?));
         }
         Ok(Value::str(
-            vm.heap
-                .concat((*first).as_str(), (*first.add(1)).as_str())?,
+            vm.concat((*first).as_str(), (*first.add(1)).as_str())?,
         ))
     }
 }

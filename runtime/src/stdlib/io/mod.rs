@@ -510,6 +510,9 @@ fn file_write(cx: &mut Cx<'_>) -> Result<Ret> {
     write_to(cx, data, file, 1)
 }
 
+/// Bytes written between two looks at the limits.
+const PIECE: usize = 1 << 18;
+
 /// Writes arguments `first ..` and returns the file.
 fn write_to(cx: &mut Cx<'_>, data: *mut FileData, file: Value, first: usize) -> Result<Ret> {
     let written = with_stream(cx, data, |cx, s| {
@@ -524,7 +527,18 @@ fn write_to(cx: &mut Cx<'_>, data: *mut FileData, file: Value, first: usize) -> 
                     let text = text.as_bytes();
                     s.write(text.strip_suffix(b".0").unwrap_or(text))
                 }
-                _ => s.write(cx.check_bytes(i)?),
+                _ => {
+                    let text = cx.check_bytes(i)?;
+                    let mut done = Ok(());
+                    for piece in text.chunks(PIECE) {
+                        done = s.write(piece);
+                        if done.is_err() {
+                            break;
+                        }
+                        cx.vm.tick(piece.len() as u64 / 4)?;
+                    }
+                    done
+                }
             };
             if status.is_ok() {
                 status = done;

@@ -47,6 +47,7 @@ pub(super) fn build(
     };
     if let Some(account) = buffer.account {
         account.settle(cx.vm);
+        crate::stdlib::shared::free(buffer.bytes);
     } else if buffer.bytes.capacity() <= SMALL {
         cx.vm.lib.scratch = buffer.bytes;
     }
@@ -68,7 +69,14 @@ impl Buffer {
     #[inline]
     pub(super) fn push(&mut self, vm: &mut Vm, text: &[u8]) -> Result<()> {
         self.reserve(vm, text.len())?;
-        self.bytes.extend_from_slice(text);
+        if text.len() <= SMALL {
+            self.bytes.extend_from_slice(text);
+            return Ok(());
+        }
+        for piece in text.chunks(SMALL) {
+            self.bytes.extend_from_slice(piece);
+            vm.tick(piece.len() as u64 / 8)?;
+        }
         Ok(())
     }
 

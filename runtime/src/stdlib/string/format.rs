@@ -2,7 +2,7 @@
 //! them to the conversions of [`printf`](crate::text::printf).
 
 use super::buffer::{Buffer, build};
-use super::{byte_steps, bytes};
+use super::{CHUNK, bytes};
 use crate::error::{Error, Result};
 use crate::metatable::{Event, metamethod};
 use crate::native::{Cx, Ret};
@@ -115,7 +115,7 @@ fn string(cx: &mut Cx<'_>, directive: &Directive<'_>, arg: usize, out: &mut Buff
         cx.vm.bytes(s)
     } else {
         match v.tag {
-            tag::STR => cx.vm.bytes(v.as_str()),
+            tag::STR => cx.vm.bytes_within(v.as_str())?,
             tag::INT => {
                 number = NumBuf::int(v.as_int());
                 number.as_bytes()
@@ -131,7 +131,6 @@ fn string(cx: &mut Cx<'_>, directive: &Directive<'_>, arg: usize, out: &mut Buff
         }
     };
     if directive.is_bare() {
-        cx.vm.tick(byte_steps(text.len()))?;
         return out.push(cx.vm, text);
     }
     check_string(directive, text).map_err(|e| raise(cx, e, arg))?;
@@ -164,14 +163,21 @@ fn literal(cx: &mut Cx<'_>, arg: usize, out: &mut Buffer) -> Result<()> {
     let v = cx.slot(arg);
     match v.tag {
         tag::STR => {
-            let text = cx.vm.bytes(v.as_str());
-            cx.vm.tick(text.len() as u64)?;
-            let escaped = text
-                .iter()
-                .filter(|b| b.is_ascii_control() || matches!(b, b'"' | b'\\'))
-                .count();
-            out.reserve(cx.vm, text.len() + 3 * escaped + 2)?;
-            quote::quote_str(text, &mut out.bytes);
+            let text = cx.vm.bytes_within(v.as_str())?;
+            out.reserve(cx.vm, text.len() + 2)?;
+            out.bytes.push(b'"');
+            for start in (0..text.len()).step_by(CHUNK) {
+                let end = text.len().min(start + CHUNK);
+                let piece = &text[start..end];
+                let escaped = piece
+                    .iter()
+                    .filter(|b| b.is_ascii_control() || matches!(b, b'"' | b'\\'))
+                    .count();
+                out.reserve(cx.vm, piece.len() + 3 * escaped + 1)?;
+                quote::quote_part(piece, text.get(end).copied(), &mut out.bytes);
+                cx.vm.tick(piece.len() as u64 * 2)?;
+            }
+            out.push(cx.vm, b"\"")?;
         }
         tag::INT => quote::quote_int(v.as_int(), &mut out.bytes),
         tag::FLOAT => quote::quote_float(v.as_float(), &mut out.bytes),

@@ -3,7 +3,7 @@
 use super::{byte_steps, bytes, reserve};
 use crate::error::{Error, Result};
 use crate::native::{Cx, Ret};
-use crate::text::pack::{Blame, PackError, Packer, Unpacked, Unpacker, Wanted, packed_size};
+use crate::text::pack::{Blame, PackError, Packer, Unpacked, Unpacker, Wanted, packed_size_within};
 use crate::text::span;
 use crate::value::{NIL, Value};
 
@@ -68,8 +68,7 @@ pub(super) fn pack(cx: &mut Cx<'_>) -> Result<Ret> {
 
 pub(super) fn packsize(cx: &mut Cx<'_>) -> Result<Ret> {
     let fmt = bytes(cx, 0)?;
-    cx.vm.tick(fmt.len() as u64)?;
-    match packed_size(fmt) {
+    match packed_size_within(fmt, &mut |steps| cx.vm.tick(steps))? {
         Ok(size) => cx.ret_int(size as i64),
         Err(e) => Err(raise(cx, e, 0)),
     }

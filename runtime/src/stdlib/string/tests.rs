@@ -16,7 +16,7 @@ fn vm_with(config: VmConfig) -> Box<Vm> {
     let exec = Exec {
         // SAFETY: library functions lay out calls as `Cx::call_slots` says.
         call: |vm, _, func, n| unsafe { call_host(vm, func, n) },
-        compile: |_, _| Err(Vec::new()),
+        compile: |_, _, _| Ok(Err(Vec::new())),
         instrument: |_| {},
         close_thread: |_, _| Ok(()),
         finalize: |_, _| Ok(()),

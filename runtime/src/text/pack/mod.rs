@@ -19,6 +19,8 @@ mod error;
 #[cfg(test)]
 mod tests;
 
+use super::budget::{Budget, Unlimited};
+
 pub use error::{Blame, PackError};
 
 /// What an option stands for.
@@ -335,18 +337,37 @@ impl<'a> Packer<'a> {
 
 /// `string.packsize`: the size of what `format` packs.
 pub fn packed_size(format: &[u8]) -> Result<usize, PackError> {
+    match packed_size_within(format, &mut Unlimited) {
+        Ok(size) => size,
+        Err(never) => match never {},
+    }
+}
+
+/// As [`packed_size`], within a budget.
+///
+/// # Errors
+/// That of the budget; the inner one is about the format.
+pub fn packed_size_within<B: Budget>(
+    format: &[u8],
+    budget: &mut B,
+) -> Result<Result<usize, PackError>, B::Error> {
     let mut format = Format::new(format);
     let mut total = 0usize;
-    while let Some(Step { item, padding }) = format.next(total)? {
+    loop {
+        let Step { item, padding } = match format.next(total) {
+            Ok(Some(step)) => step,
+            Ok(None) => return Ok(Ok(total)),
+            Err(e) => return Ok(Err(e)),
+        };
         if matches!(item.kind, Kind::Counted | Kind::Terminated) {
-            return Err(PackError::VariableLength);
+            return Ok(Err(PackError::VariableLength));
         }
         total += item.size + padding;
         if total > MAX_SIZE {
-            return Err(PackError::ResultTooLarge);
+            return Ok(Err(PackError::ResultTooLarge));
         }
+        budget.charge(4)?;
     }
-    Ok(total)
 }
 
 /// A value read from packed data.

@@ -9,12 +9,20 @@ use crate::text::{ctype, number};
 pub fn quote_str(text: &[u8], out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
+    quote_part(text, None, out);
+    out.push(b'"');
+}
+
+/// Part of a string, as it stands between the quotes; `next` is the byte that
+/// follows.
+pub fn quote_part(text: &[u8], next: Option<u8>, out: &mut Vec<u8>) {
     for (i, &byte) in text.iter().enumerate() {
         match byte {
             b'"' | b'\\' | b'\n' => out.extend_from_slice(&[b'\\', byte]),
             byte if ctype::is(byte, ctype::CNTRL) => {
                 out.push(b'\\');
-                if text.get(i + 1).is_some_and(u8::is_ascii_digit) {
+                let after = text.get(i + 1).copied().or(next);
+                if after.is_some_and(|b| b.is_ascii_digit()) {
                     out.extend_from_slice(&[b'0' + byte / 100, b'0' + byte / 10 % 10]);
                     out.push(b'0' + byte % 10);
                 } else {
@@ -24,7 +32,6 @@ pub fn quote_str(text: &[u8], out: &mut Vec<u8>) {
             byte => out.push(byte),
         }
     }
-    out.push(b'"');
 }
 
 /// An integer; the least one in hexadecimal, as its decimal form would be read
