@@ -10,7 +10,7 @@
 mod strings;
 
 use crate::ast::Pos;
-use crate::error::{SyntaxError, chunk_id};
+use crate::error::SyntaxError;
 use crate::names::{KEYWORDS, Name, Names};
 use crate::number::{Number, parse_numeral};
 use crate::token::{KEYWORD_KINDS, T, Token};
@@ -121,7 +121,7 @@ impl<'a> Lexer<'a> {
         start: usize,
         end: usize,
     ) -> Box<SyntaxError> {
-        let mut message = chunk_id(self.chunkname);
+        let mut message = strata_spec::chunk_id(self.chunkname);
         message.extend_from_slice(format!(":{line}: ").as_bytes());
         message.extend_from_slice(text);
         if let Some(near) = near {

@@ -24,7 +24,7 @@ mod parser;
 mod scope;
 mod token;
 
-pub use error::{SyntaxError, chunk_id};
+pub use error::SyntaxError;
 
 use bumpalo::Bump;
 use strata_spec::Module;

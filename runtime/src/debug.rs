@@ -1,44 +1,10 @@
-//! What debugging and error messages ask about functions and frames: chunk
-//! names, positions, names of functions and locals, tracebacks.
+//! What debugging and error messages ask about functions and frames: positions,
+//! names of functions and locals, tracebacks.
 
 use crate::frame::{FrameInfo, Frames, call_name, original_base};
 use crate::object::Thread;
 use crate::state::Vm;
 use crate::value::{Value, tag};
-
-/// Longest short chunk name, with its terminator in PUC's account.
-const ID_SIZE: usize = 60;
-
-/// The short form of a chunk name, as messages show it: `@file` gives the
-/// file (its end, after `...`, if long), `=text` the text, source its first
-/// line as `[string "…"]`.
-pub fn chunk_id(source: &[u8]) -> Vec<u8> {
-    match source.first() {
-        Some(b'=') => source[1..].iter().copied().take(ID_SIZE - 1).collect(),
-        Some(b'@') => {
-            let name = &source[1..];
-            if name.len() < ID_SIZE {
-                return name.to_vec();
-            }
-            let mut text = b"...".to_vec();
-            text.extend_from_slice(&name[name.len() - (ID_SIZE - 4)..]);
-            text
-        }
-        _ => {
-            let first = source.split(|b| *b == b'\n').next().unwrap_or(b"");
-            let room = ID_SIZE - 15;
-            let mut text = b"[string \"".to_vec();
-            if first.len() == source.len() && source.len() <= room {
-                text.extend_from_slice(source);
-            } else {
-                text.extend_from_slice(&first[..first.len().min(room)]);
-                text.extend_from_slice(b"...");
-            }
-            text.extend_from_slice(b"\"]");
-            text
-        }
-    }
-}
 
 /// What `debug.getinfo` tells.
 #[derive(Clone, Debug)]
@@ -101,7 +67,7 @@ pub fn info_for_function(_vm: &Vm, func: Value) -> Info {
                 let proto = &*(*func.as_closure()).proto;
                 let spec = proto.spec();
                 info.source = proto.source().to_vec();
-                info.short_src = chunk_id(&info.source);
+                info.short_src = strata_spec::chunk_id(&info.source);
                 info.linedefined = i64::from(spec.line_defined);
                 info.lastlinedefined = i64::from(spec.last_line_defined);
                 info.what = if spec.line_defined == 0 {
@@ -300,20 +266,4 @@ pub fn traceback(vm: &mut Vm, thread: *mut Thread, msg: Option<&[u8]>, level: us
         }
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chunk_ids() {
-        assert_eq!(chunk_id(b"@a.lua"), b"a.lua");
-        assert_eq!(chunk_id(b"=stdin"), b"stdin");
-        assert_eq!(chunk_id(b"x = 1"), b"[string \"x = 1\"]");
-        assert_eq!(chunk_id(b"x = 1\ny = 2"), b"[string \"x = 1...\"]");
-        let long = chunk_id(format!("@{}", "d/".repeat(50)).as_bytes());
-        assert_eq!(long.len(), 59);
-        assert!(long.starts_with(b"..."));
-    }
 }

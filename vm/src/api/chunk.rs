@@ -142,7 +142,7 @@ impl Chunk {
         if kind == ChunkMode::Binary {
             return strata_spec::load(source).map_err(|e| {
                 let name = self.name.as_deref().unwrap_or(b"=bytecode");
-                let name = strata_lua::chunk_id(name);
+                let name = strata_spec::chunk_id(name);
                 rejected(format!(
                     "{}: bad binary format ({e})",
                     String::from_utf8_lossy(&name)
