@@ -5,6 +5,9 @@ use crate::frame::{FrameInfo, Frames, call_name, original_base};
 use crate::object::Thread;
 use crate::state::Vm;
 use crate::value::{Value, tag};
+use strata_spec::effects::{defined_before, defined_during};
+use strata_spec::module::RegSet;
+use strata_spec::{Op, Proto};
 
 /// What `debug.getinfo` tells.
 #[derive(Clone, Debug)]
@@ -108,14 +111,18 @@ pub fn info_for_frame(vm: &Vm, frame: &FrameInfo) -> Info {
 
 /// Name and slot of local `n` of a frame: parameters and locals in scope from
 /// 1, extra arguments from -1 down. Slots in use without a name are
-/// "(temporary)" or, in host functions, "(C temporary)". `next_frame` is the
-/// frame above, if any: its function marks the end of this one's slots.
+/// "(temporary)" or, in host functions, "(C temporary)". `above` is the function
+/// slot of the frame above, if any: the end of this one's slots.
+///
+/// The slot is `None` if its register holds no value at this point of the code.
+/// Debug ranges and the numbers asked for may lead to such registers: to the
+/// link of a call, to scratch, to another frame.
 pub fn local_name(
     vm: &Vm,
     frame: &FrameInfo,
     above: Option<*mut Value>,
     n: i64,
-) -> Option<(Vec<u8>, *mut Value)> {
+) -> Option<(Vec<u8>, Option<*mut Value>)> {
     // SAFETY: all slots computed lie between the frame's original base and
     // the end of its registers (or the top, for the innermost frame).
     unsafe {
@@ -130,17 +137,23 @@ pub fn local_name(
             }
             return Some((
                 b"(vararg)".to_vec(),
-                original.add(usize::from(proto.params) + i - 1),
+                Some(original.add(usize::from(proto.params) + i - 1)),
             ));
         }
         let i = usize::try_from(n).ok()?.checked_sub(1)?;
         let slot = frame.base.wrapping_add(i);
         let Some(proto) = frame.proto() else {
             let end = above.unwrap_or(vm.top);
-            return (slot < end && n > 0).then(|| (b"(C temporary)".to_vec(), slot));
+            return (slot < end && n > 0).then(|| (b"(C temporary)".to_vec(), Some(slot)));
         };
         let pc = frame.current_pc()?;
         let spec = proto.spec();
+        let end = above.unwrap_or_else(|| frame.base.wrapping_add(usize::from(proto.regs)));
+        let held = |reg: usize| {
+            let slot = frame.base.wrapping_add(reg);
+            let holds = slot < end && u8::try_from(reg).is_ok_and(|r| held(spec, pc).contains(r));
+            holds.then_some(slot)
+        };
         let mut left = i;
         for local in &spec.locals {
             if local.start > pc {
@@ -149,13 +162,21 @@ pub fn local_name(
             if pc < local.end {
                 if left == 0 {
                     let name = proto.module.str(local.name).to_vec();
-                    return Some((name, frame.base.add(usize::from(local.reg))));
+                    return Some((name, held(usize::from(local.reg))));
                 }
                 left -= 1;
             }
         }
-        let end = above.unwrap_or_else(|| frame.base.wrapping_add(usize::from(proto.regs)));
-        (slot < end && n > 0).then(|| (b"(temporary)".to_vec(), slot))
+        (slot < end && n > 0).then(|| (b"(temporary)".to_vec(), held(i)))
+    }
+}
+
+/// The registers that hold values while the instruction at `pc` is under way.
+fn held(proto: &Proto, pc: u32) -> RegSet {
+    match proto.code.get(pc as usize).and_then(|insn| insn.op()) {
+        // What is being closed keeps its value until all is closed.
+        Some(Op::Close) => defined_before(proto, pc),
+        _ => defined_during(proto, pc),
     }
 }
 

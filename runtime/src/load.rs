@@ -16,12 +16,18 @@ use strata_spec::{Module, ProtoId};
 /// # Errors
 /// Out of memory.
 pub fn load_module(vm: &mut Vm, module: Arc<Module>) -> Result<*mut ProtoObj> {
-    let bytes: usize = module
-        .protos
-        .iter()
-        .map(|p| p.code.len() * 8 + p.consts.len() * 16 + p.slots.len() * 64)
-        .sum();
-    vm.heap.check(bytes)?;
+    // A byte of the file may stand for a whole feedback slot: everything that
+    // is about to be allocated counts before any of it is.
+    let protos = module.protos.iter().map(|p| {
+        size_of::<ProtoObj>()
+            + size_of::<*mut ProtoObj>()
+            + size_of_val(&*p.code)
+            + (p.consts.len() + 1) * size_of::<Value>()
+            + p.slots.len() * size_of::<FeedbackSlot>()
+            + p.children.len() * size_of::<*mut ProtoObj>()
+    });
+    let strings = module.strings.len() * size_of::<*mut Str>();
+    vm.heap.check(protos.sum::<usize>() + strings)?;
     // Children have larger numbers than their parents: build from the end.
     let mut loaded: Vec<*mut ProtoObj> = vec![std::ptr::null_mut(); module.protos.len()];
     let mut strings: Vec<*mut Str> = vec![std::ptr::null_mut(); module.strings.len()];
@@ -123,5 +129,58 @@ pub fn main_closure(vm: &mut Vm, proto: *mut ProtoObj, env: Option<Value>) -> *m
                 .add(i) = up;
         }
         closure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Exec, VmConfig};
+    use strata_spec::module::MAX_SLOTS;
+    use strata_spec::{Insn, Op, Proto, SlotKind};
+
+    /// Nothing is executed here.
+    const EXEC: Exec = Exec {
+        call: |_, _, _, _| Ok(0),
+        compile: |_, _| Err(Vec::new()),
+        instrument: |_| {},
+        close_thread: |_, _| Ok(()),
+        finalize: |_, _| Ok(()),
+    };
+
+    /// A main function with this many children, each with as many feedback
+    /// slots as there can be.
+    fn slots(children: u32) -> Arc<Module> {
+        let proto = |children: Vec<ProtoId>| Proto {
+            code: vec![Insn::abc(Op::Return0, 0, 0, 0)],
+            slots: vec![SlotKind::Field; if children.is_empty() { MAX_SLOTS } else { 0 }],
+            children,
+            ..Proto::default()
+        };
+        let mut protos = vec![proto((1..=children).map(ProtoId).collect())];
+        protos.extend((0..children).map(|_| proto(Vec::new())));
+        let module = Module {
+            protos,
+            ..Module::default()
+        };
+        strata_spec::verify(&module).expect("a valid module");
+        Arc::new(module)
+    }
+
+    #[test]
+    fn feedback_slots_count_before_they_are_allocated() {
+        let config = VmConfig {
+            memory_limit: 32 << 20,
+            ..VmConfig::default()
+        };
+        let mut vm = Vm::new(&config, EXEC).expect("a stack");
+        let few = slots(5);
+        assert!(strata_spec::write(&few).len() < 400_000);
+        load_module(&mut vm, few).expect("20 MiB of slots fit");
+        let before = vm.heap.bytes;
+        assert!(before > 20 << 20, "{before}");
+        let many = slots(5);
+        assert!(load_module(&mut vm, many).is_err(), "40 MiB of slots don't");
+        assert_eq!(vm.heap.bytes, before, "nothing was allocated");
     }
 }
