@@ -10,7 +10,7 @@
 mod strings;
 
 use crate::ast::Pos;
-use crate::error::{SyntaxError, chunk_id};
+use crate::error::SyntaxError;
 use crate::meter::{CHUNK, Meter};
 use crate::names::{KEYWORDS, Name, Names};
 use crate::number::{Number, parse_numeral};
@@ -240,7 +240,7 @@ impl<'a> Lexer<'a> {
         start: usize,
         end: usize,
     ) -> Box<Fault> {
-        let mut message = chunk_id(self.chunkname);
+        let mut message = strata_spec::chunk_id(self.chunkname);
         message.extend_from_slice(format!(":{line}: ").as_bytes());
         message.extend_from_slice(text);
         if let Some(near) = near {

@@ -26,7 +26,7 @@ mod parser;
 mod scope;
 mod token;
 
-pub use error::{SyntaxError, chunk_id};
+pub use error::SyntaxError;
 
 use bumpalo::Bump;
 use lexer::Fault;

@@ -148,7 +148,7 @@ mod tests {
         let module = strata_spec::assemble(SOURCE).expect("assembly");
         let exec = Exec {
             call: |_, _, _, _| unreachable!("nothing runs"),
-            compile: |_, _| unreachable!("nothing runs"),
+            compile: |_, _, _| unreachable!("nothing runs"),
             instrument: |_| {},
             close_thread: |_, _| unreachable!("nothing runs"),
             finalize: |_, _| unreachable!("nothing runs"),

@@ -1,44 +1,13 @@
-//! What debugging and error messages ask about functions and frames: chunk
-//! names, positions, names of functions and locals, tracebacks.
+//! What debugging and error messages ask about functions and frames: positions,
+//! names of functions and locals, tracebacks.
 
 use crate::frame::{FrameInfo, Frames, call_name, original_base};
 use crate::object::Thread;
 use crate::state::Vm;
 use crate::value::{Value, tag};
-
-/// Longest short chunk name, with its terminator in PUC's account.
-const ID_SIZE: usize = 60;
-
-/// The short form of a chunk name, as messages show it: `@file` gives the
-/// file (its end, after `...`, if long), `=text` the text, source its first
-/// line as `[string "…"]`.
-pub fn chunk_id(source: &[u8]) -> Vec<u8> {
-    match source.first() {
-        Some(b'=') => source[1..].iter().copied().take(ID_SIZE - 1).collect(),
-        Some(b'@') => {
-            let name = &source[1..];
-            if name.len() < ID_SIZE {
-                return name.to_vec();
-            }
-            let mut text = b"...".to_vec();
-            text.extend_from_slice(&name[name.len() - (ID_SIZE - 4)..]);
-            text
-        }
-        _ => {
-            let first = source.split(|b| *b == b'\n').next().unwrap_or(b"");
-            let room = ID_SIZE - 15;
-            let mut text = b"[string \"".to_vec();
-            if first.len() == source.len() && source.len() <= room {
-                text.extend_from_slice(source);
-            } else {
-                text.extend_from_slice(&first[..first.len().min(room)]);
-                text.extend_from_slice(b"...");
-            }
-            text.extend_from_slice(b"\"]");
-            text
-        }
-    }
-}
+use strata_spec::effects::{defined_before, defined_during};
+use strata_spec::module::RegSet;
+use strata_spec::{Op, Proto};
 
 /// What `debug.getinfo` tells.
 #[derive(Clone, Debug)]
@@ -101,7 +70,7 @@ pub fn info_for_function(_vm: &Vm, func: Value) -> Info {
                 let proto = &*(*func.as_closure()).proto;
                 let spec = proto.spec();
                 info.source = proto.source().to_vec();
-                info.short_src = chunk_id(&info.source);
+                info.short_src = strata_spec::chunk_id(&info.source);
                 info.linedefined = i64::from(spec.line_defined);
                 info.lastlinedefined = i64::from(spec.last_line_defined);
                 info.what = if spec.line_defined == 0 {
@@ -142,14 +111,18 @@ pub fn info_for_frame(vm: &Vm, frame: &FrameInfo) -> Info {
 
 /// Name and slot of local `n` of a frame: parameters and locals in scope from
 /// 1, extra arguments from -1 down. Slots in use without a name are
-/// "(temporary)" or, in host functions, "(C temporary)". `next_frame` is the
-/// frame above, if any: its function marks the end of this one's slots.
+/// "(temporary)" or, in host functions, "(C temporary)". `above` is the function
+/// slot of the frame above, if any: the end of this one's slots.
+///
+/// The slot is `None` if its register holds no value at this point of the code.
+/// Debug ranges and the numbers asked for may lead to such registers: to the
+/// link of a call, to scratch, to another frame.
 pub fn local_name(
     vm: &Vm,
     frame: &FrameInfo,
     above: Option<*mut Value>,
     n: i64,
-) -> Option<(Vec<u8>, *mut Value)> {
+) -> Option<(Vec<u8>, Option<*mut Value>)> {
     // SAFETY: all slots computed lie between the frame's original base and
     // the end of its registers (or the top, for the innermost frame).
     unsafe {
@@ -164,17 +137,23 @@ pub fn local_name(
             }
             return Some((
                 b"(vararg)".to_vec(),
-                original.add(usize::from(proto.params) + i - 1),
+                Some(original.add(usize::from(proto.params) + i - 1)),
             ));
         }
         let i = usize::try_from(n).ok()?.checked_sub(1)?;
         let slot = frame.base.wrapping_add(i);
         let Some(proto) = frame.proto() else {
             let end = above.unwrap_or(vm.top);
-            return (slot < end && n > 0).then(|| (b"(C temporary)".to_vec(), slot));
+            return (slot < end && n > 0).then(|| (b"(C temporary)".to_vec(), Some(slot)));
         };
         let pc = frame.current_pc()?;
         let spec = proto.spec();
+        let end = above.unwrap_or_else(|| frame.base.wrapping_add(usize::from(proto.regs)));
+        let held = |reg: usize| {
+            let slot = frame.base.wrapping_add(reg);
+            let holds = slot < end && u8::try_from(reg).is_ok_and(|r| held(spec, pc).contains(r));
+            holds.then_some(slot)
+        };
         let mut left = i;
         for local in &spec.locals {
             if local.start > pc {
@@ -183,13 +162,21 @@ pub fn local_name(
             if pc < local.end {
                 if left == 0 {
                     let name = proto.module.str(local.name).to_vec();
-                    return Some((name, frame.base.add(usize::from(local.reg))));
+                    return Some((name, held(usize::from(local.reg))));
                 }
                 left -= 1;
             }
         }
-        let end = above.unwrap_or_else(|| frame.base.wrapping_add(usize::from(proto.regs)));
-        (slot < end && n > 0).then(|| (b"(temporary)".to_vec(), slot))
+        (slot < end && n > 0).then(|| (b"(temporary)".to_vec(), held(i)))
+    }
+}
+
+/// The registers that hold values while the instruction at `pc` is under way.
+fn held(proto: &Proto, pc: u32) -> RegSet {
+    match proto.code.get(pc as usize).and_then(|insn| insn.op()) {
+        // What is being closed keeps its value until all is closed.
+        Some(Op::Close) => defined_before(proto, pc),
+        _ => defined_during(proto, pc),
     }
 }
 
@@ -300,20 +287,4 @@ pub fn traceback(vm: &mut Vm, thread: *mut Thread, msg: Option<&[u8]>, level: us
         }
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chunk_ids() {
-        assert_eq!(chunk_id(b"@a.lua"), b"a.lua");
-        assert_eq!(chunk_id(b"=stdin"), b"stdin");
-        assert_eq!(chunk_id(b"x = 1"), b"[string \"x = 1\"]");
-        assert_eq!(chunk_id(b"x = 1\ny = 2"), b"[string \"x = 1...\"]");
-        let long = chunk_id(format!("@{}", "d/".repeat(50)).as_bytes());
-        assert_eq!(long.len(), 59);
-        assert!(long.starts_with(b"..."));
-    }
 }

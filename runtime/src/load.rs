@@ -20,12 +20,20 @@ pub fn load_module(vm: &mut Vm, module: Arc<Module>) -> Result<*mut ProtoObj> {
     let (mut bytes, mut shared) = (0, 0);
     for part in module.protos.chunks(STRIDE) {
         for p in part {
-            bytes += p.code.len() * 8 + p.consts.len() * 16 + p.slots.len() * 64 + 256;
+            // A byte of the file may stand for a whole feedback slot:
+            // everything that is about to be allocated counts first.
+            bytes += size_of::<ProtoObj>()
+                + size_of::<*mut ProtoObj>()
+                + size_of_val(&*p.code)
+                + (p.consts.len() + 1) * size_of::<Value>()
+                + p.slots.len() * size_of::<FeedbackSlot>()
+                + p.children.len() * size_of::<*mut ProtoObj>();
             shared += p.bytes();
         }
         vm.tick(part.len() as u64 * 4)?;
     }
     for part in module.strings.chunks(STRIDE) {
+        bytes += size_of_val(part);
         shared += part.iter().map(|s| s.len() + 16).sum::<usize>();
         vm.tick(part.len() as u64)?;
     }
@@ -158,5 +166,58 @@ pub fn main_closure(vm: &mut Vm, proto: *mut ProtoObj, env: Option<Value>) -> *m
                 .add(i) = up;
         }
         closure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Exec, VmConfig};
+    use strata_spec::module::MAX_SLOTS;
+    use strata_spec::{Insn, Op, Proto, SlotKind};
+
+    /// Nothing is executed here.
+    const EXEC: Exec = Exec {
+        call: |_, _, _, _| Ok(0),
+        compile: |_, _| Err(Vec::new()),
+        instrument: |_| {},
+        close_thread: |_, _| Ok(()),
+        finalize: |_, _| Ok(()),
+    };
+
+    /// A main function with this many children, each with as many feedback
+    /// slots as there can be.
+    fn slots(children: u32) -> Arc<Module> {
+        let proto = |children: Vec<ProtoId>| Proto {
+            code: vec![Insn::abc(Op::Return0, 0, 0, 0)],
+            slots: vec![SlotKind::Field; if children.is_empty() { MAX_SLOTS } else { 0 }],
+            children,
+            ..Proto::default()
+        };
+        let mut protos = vec![proto((1..=children).map(ProtoId).collect())];
+        protos.extend((0..children).map(|_| proto(Vec::new())));
+        let module = Module {
+            protos,
+            ..Module::default()
+        };
+        strata_spec::verify(&module).expect("a valid module");
+        Arc::new(module)
+    }
+
+    #[test]
+    fn feedback_slots_count_before_they_are_allocated() {
+        let config = VmConfig {
+            memory_limit: 32 << 20,
+            ..VmConfig::default()
+        };
+        let mut vm = Vm::new(&config, EXEC).expect("a stack");
+        let few = slots(5);
+        assert!(strata_spec::write(&few).len() < 400_000);
+        load_module(&mut vm, few).expect("20 MiB of slots fit");
+        let before = vm.heap.bytes;
+        assert!(before > 20 << 20, "{before}");
+        let many = slots(5);
+        assert!(load_module(&mut vm, many).is_err(), "40 MiB of slots don't");
+        assert_eq!(vm.heap.bytes, before, "nothing was allocated");
     }
 }

@@ -20,8 +20,10 @@ use crate::value::{NIL, Value, float_to_int, tag};
 
 /// A host function.
 pub type NativeFn = fn(&mut Cx<'_>) -> Result<Ret>;
-/// A host function with Rust state (`create_function` of the embedding API).
-pub type HostFn = dyn FnMut(&mut Cx<'_>) -> Result<Ret> + Send;
+/// A host function with Rust state (`create_function` of the embedding API). It
+/// may be called again while it runs, through Lua code it calls: mutable state
+/// guards itself.
+pub type HostFn = dyn Fn(&mut Cx<'_>) -> Result<Ret> + Send;
 /// What runs when a Lua function that a host function called returns: the
 /// results are slots `first .. first + n` of the frame.
 pub type ContFn = fn(cx: &mut Cx<'_>, first: usize, n: usize) -> Result<Ret>;

@@ -1,11 +1,13 @@
 //! The one module of operating-system calls.
 //!
-//! Clocks, the calendar, files by name, temporary files, processes and the
-//! environment. Most of it goes through Rust's standard library and works wherever
-//! that does; only the calendar and the processor clock need C, and exist on Unix.
-//! Elsewhere they are absent: functions return `None`, which callers turn into a
-//! plain Lua error. Names and commands are bytes, as Lua strings are; as in C, a
-//! zero byte ends them.
+//! Clocks, the calendar, files by name, temporary files, processes, the
+//! environment and pages of memory. Most of it goes through Rust's standard library
+//! and works wherever that does; the calendar, the processor clock and memory need
+//! C. Without Unix the first two are absent (functions return `None`, which callers
+//! turn into a plain Lua error), and memory comes from the program's allocator.
+//! Names and commands are bytes, as Lua strings are; as in C, a zero byte ends them.
+
+pub(crate) mod memory;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};

@@ -491,7 +491,7 @@ impl Vm {
         let Some(proto) = frame.proto() else {
             return Vec::new();
         };
-        let mut text = crate::debug::chunk_id(proto.source());
+        let mut text = strata_spec::chunk_id(proto.source());
         let line = frame.pos().line;
         if line == 0 {
             // Stripped: what an instruction raises says so, what a host

@@ -27,13 +27,22 @@ use crate::op::{Ext, OP_COUNT, OPS, Op, Role};
 /// to check.
 #[derive(Clone, Copy)]
 pub(crate) struct Shape {
+    /// The opcode.
+    pub(crate) op: Op,
+    /// Its extension.
+    pub(crate) ext: Ext,
     /// The columns say all there is about registers: no ranges, nothing
     /// killed, nothing open. [`Effects::of`] has nothing to add.
     pub(crate) simple: bool,
+    /// The columns say all there is to check about the operands, and these
+    /// are registers and immediates only.
+    pub(crate) plain: bool,
     /// Which of A, B, C are registers read.
     pub(crate) reads: [bool; 3],
     /// A is a register written.
     pub(crate) writes: bool,
+    /// A or B is an upvalue.
+    pub(crate) upvalue: bool,
     /// Bits of an [`Insn`] that must be 0.
     pub(crate) unused: u64,
 }
@@ -43,9 +52,13 @@ impl Shape {
         let info = &OPS[op as usize];
         let roles = [info.a, info.b, info.c];
         let mut shape = Shape {
+            op,
+            ext: info.ext,
             simple: !matches!(op, Op::JTrueSet | Op::JFalseSet | Op::Closure | Op::Tbc),
+            plain: false,
             reads: [false; 3],
             writes: matches!(info.a, Role::Wr),
+            upvalue: matches!(info.a, Role::Up) || matches!(info.b, Role::Up),
             unused: match (info.ext, op) {
                 (Ext::None, _) => 0xffff_ffff << 32,
                 (Ext::Jump | Ext::K, _) => 0xff << 32,
@@ -53,16 +66,24 @@ impl Shape {
                 _ => 0,
             },
         };
+        let mut constant = false;
         let mut n = 0;
         while n < 3 {
             match roles[n] {
                 Role::Rd => shape.reads[n] = true,
                 Role::No => shape.unused |= 0xff << (8 + 8 * n),
                 Role::Base | Role::Cnt => shape.simple = false,
+                Role::KLo => constant = true,
                 _ => {}
             }
             n += 1;
         }
+        // Returns and the frame set-up depend on the prototype.
+        shape.plain = shape.simple
+            && !shape.upvalue
+            && !constant
+            && matches!(info.ext, Ext::None | Ext::Jump)
+            && !matches!(op, Op::Return0 | Op::Return1 | Op::VarargPrep);
         shape
     }
 }

@@ -5,6 +5,7 @@
 //! - [`module`]: a module in memory; [`regset`]: sets of registers.
 //! - [`container`]: the `.bc` file format, with [`reader`], [`writer`] and
 //!   [`checksum`].
+//! - [`chunk_name`]: how messages name a chunk.
 //! - [`extract`]: stripping, and single functions as modules.
 //! - [`asm`] and [`disasm`]: a module as text.
 //! - [`mod@verify`]: whether a module is safe to run.
@@ -16,6 +17,7 @@
 pub mod asm;
 pub mod budget;
 pub mod checksum;
+pub mod chunk_name;
 pub mod container;
 pub mod disasm;
 pub mod effects;
@@ -37,6 +39,7 @@ mod samples;
 
 pub use asm::{AsmError, assemble};
 pub use budget::{Budget, Stopped, Unlimited};
+pub use chunk_name::chunk_id;
 pub use container::{LoadError, ReadError, is_bytecode, load, load_file, load_within, read_file};
 pub use disasm::{disassemble, disassemble_with};
 pub use insn::Insn;

@@ -7,6 +7,19 @@
 
 use crate::module::RegSet;
 
+/// The set of registers below each number. A lookup, because the verifier asks
+/// at every block and edge.
+static PREFIXES: [RegSet; 257] = {
+    let mut sets = [RegSet::EMPTY; 257];
+    let mut end = 1;
+    while end <= 256 {
+        sets[end] = sets[end - 1];
+        sets[end].0[(end - 1) / 64] |= 1 << ((end - 1) % 64);
+        end += 1;
+    }
+    sets
+};
+
 impl RegSet {
     /// The empty set.
     pub const EMPTY: RegSet = RegSet([0; 4]);
@@ -14,16 +27,7 @@ impl RegSet {
     /// The registers `0 .. end`; an end above 256 counts as 256.
     #[inline]
     pub fn below(end: usize) -> RegSet {
-        let mut words = [0u64; 4];
-        for (i, word) in words.iter_mut().enumerate() {
-            let bits = end.saturating_sub(i * 64);
-            *word = if bits >= 64 {
-                u64::MAX
-            } else {
-                (1u64 << bits) - 1
-            };
-        }
-        RegSet(words)
+        PREFIXES[end.min(256)]
     }
 
     /// The registers `start .. end`, empty if `end <= start`.

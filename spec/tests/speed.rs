@@ -53,6 +53,104 @@ fn adversarial(times: usize) -> String {
     text
 }
 
+/// Captured registers in front of nested loops, from `head` on.
+fn captured_frame(captured: &str, head: &str, children: &[&str]) -> String {
+    let mut text = format!("strata 1\n.proto\n.regs 255\n.params 200\n.captured {captured}\n");
+    for n in 1..=children.len() {
+        text.push_str(&format!(".child {n}\n"));
+    }
+    text.push_str(&format!(".code\n{head}"));
+    text
+}
+
+fn finish(mut text: String, children: &[&str]) -> String {
+    text.push_str("  returnclose r0 1\n.end\n");
+    for upvals in children {
+        text.push_str(&format!(".proto\n{upvals}.code\nreturn0\n.end\n"));
+    }
+    text
+}
+
+/// Nested loops entered in the middle with an open upvalue, which each level
+/// closes again: each header has to ask, and gets an answer.
+fn reopened(times: usize) -> String {
+    let children = [".upval r150\n"];
+    let head = "  loadnil r150 0\n  closure r200 p0\n  jtrue r0 mid\n  close r150\n";
+    let mut text = captured_frame("r150", head, &children);
+    for n in 0..times {
+        text.push_str(&format!("h{n}: loop defined 150\n  close r150\n"));
+    }
+    text.push_str("mid: defined 150\n");
+    for n in (0..times).rev() {
+        text.push_str(&format!(
+            "  jtrue r0 e{n}\n  loop h{n}\ne{n}: defined 150\n"
+        ));
+    }
+    finish(text, &children)
+}
+
+/// Loops that overlap without nesting, with jumps into all of them.
+fn overlapping(times: usize) -> String {
+    let children = [".upval r150\n"];
+    let head = "  loadnil r150 0\n  closure r200 p0\n  jtrue r0 end\n  close r150\n";
+    let mut text = captured_frame("r150", head, &children);
+    for n in 0..times {
+        text.push_str(&format!("h{n}: loop defined 150\n  jtrue r0 e{n}\n"));
+    }
+    for n in 0..times {
+        text.push_str(&format!(
+            "  jtrue r0 e{n}\n  loop h{n}\ne{n}: defined 150\n"
+        ));
+    }
+    text.push_str("  nop\nend: defined 150\n");
+    finish(text, &children)
+}
+
+/// Many open upvalues, brought to many blocks from everywhere.
+fn crowded(times: usize) -> String {
+    let all: Vec<String> = (0..150).map(|r| format!("r{r}")).collect();
+    let children: Vec<String> = all.iter().map(|r| format!(".upval {r}\n")).collect();
+    let children: Vec<&str> = children.iter().map(String::as_str).collect();
+    let mut text = captured_frame(&all.join(" "), "", &children);
+    for n in 0..times {
+        let target = (n * 7919) % times;
+        text.push_str(&format!(
+            "  closure r200 p{}\n  jtrue r0 e{target}\n",
+            n % 150
+        ));
+    }
+    text.push_str("  close r1\n  jmp out\n");
+    for n in 0..times {
+        text.push_str(&format!(
+            "e{n}: loop defined 150\n  jtrue r0 b{n}\n  loop e{n}\nb{n}: defined 150\n  nop\n"
+        ));
+    }
+    text.push_str("out: defined 1\n");
+    finish(text, &children)
+}
+
+/// Many variables to be closed, and instructions that look at them.
+fn to_close(times: usize) -> String {
+    let mut text = captured_frame("r0", "", &[]);
+    let mut waiting = String::new();
+    for reg in 0..199 {
+        text.push_str(&format!("  tbc r{reg}\n"));
+        waiting.push_str(&format!(" r{reg}"));
+    }
+    for n in 0..times {
+        text.push_str("  close r199\n");
+        if n % 50 == 0 {
+            text.push_str(&format!("b{n}: defined 199 tbc{waiting}\n"));
+        }
+        text.push_str(&format!("  jtrue r1 b{}\n", (n / 50 + 1) * 50));
+    }
+    text.push_str(&format!(
+        "b{}: defined 199 tbc{waiting}\n",
+        times.div_ceil(50) * 50
+    ));
+    finish(text, &[])
+}
+
 fn measure(name: &str, text: &str) -> f64 {
     let module = assemble(text).expect("the text is assembly");
     let bytes = write(&module);
@@ -91,6 +189,14 @@ fn verification_speed() {
         measure("ordinary", &ordinary(10_000)),
         measure("adversarial", &adversarial(5_000)),
         measure("adversarial", &adversarial(50_000)),
+        measure("reopened", &reopened(5_000)),
+        measure("reopened", &reopened(50_000)),
+        measure("overlapping", &overlapping(5_000)),
+        measure("overlapping", &overlapping(50_000)),
+        measure("crowded", &crowded(5_000)),
+        measure("crowded", &crowded(50_000)),
+        measure("to close", &to_close(5_000)),
+        measure("to close", &to_close(50_000)),
     ];
     assert!(speeds.iter().all(|&mb| mb >= 100.0), "{speeds:?}");
 }

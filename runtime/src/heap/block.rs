@@ -1,6 +1,6 @@
 //! Blocks: where small objects live.
 //!
-//! A *chunk* is 1 MiB from the system (`pages`), cut into sixteen aligned
+//! A *chunk* is 1 MiB from the system, cut into sixteen aligned
 //! *blocks* of 64 KiB. A block holds cells of one *size class*; its header
 //! lies at its start, so the block of an object is its address with the low
 //! sixteen bits cleared.
@@ -21,8 +21,8 @@
 //! Objects above [`MAX_SMALL`] bytes live apart, each an allocation of its
 //! own behind a [`LargeHeader`].
 
-use super::pages;
 use crate::object::{GcHeader, kind};
+use crate::os::memory;
 use std::alloc::{Layout, handle_alloc_error};
 use std::cell::Cell;
 
@@ -301,7 +301,7 @@ impl Pool {
 
     #[cold]
     fn grow(&mut self) -> *mut Chunk {
-        let memory = pages::map_aligned(CHUNK_SIZE, BLOCK_SIZE);
+        let memory = memory::map_aligned(CHUNK_SIZE, BLOCK_SIZE);
         if memory.is_null() {
             handle_alloc_error(Layout::new::<[u8; CHUNK_SIZE]>());
         }
@@ -341,7 +341,7 @@ impl Pool {
             if (*chunk).free == !0 && self.chunks.len() > 1 {
                 self.drop_chunk(chunk);
             } else {
-                pages::discard(b.cast(), BLOCK_SIZE);
+                memory::discard(b.cast(), BLOCK_SIZE);
             }
         }
     }
@@ -354,7 +354,7 @@ impl Pool {
             self.warm -= ((*chunk).free & !(*chunk).cold).count_ones() as usize;
             self.with_free.retain(|&c| c != chunk);
             self.chunks.retain(|&c| c != chunk);
-            pages::unmap_aligned((*chunk).memory, CHUNK_SIZE, BLOCK_SIZE);
+            memory::unmap_aligned((*chunk).memory, CHUNK_SIZE, BLOCK_SIZE);
             drop(Box::from_raw(chunk));
         }
     }
@@ -368,7 +368,7 @@ impl Pool {
         for c in self.chunks.drain(..) {
             // SAFETY: made by `grow`, memory with this layout.
             unsafe {
-                pages::unmap_aligned((*c).memory, CHUNK_SIZE, BLOCK_SIZE);
+                memory::unmap_aligned((*c).memory, CHUNK_SIZE, BLOCK_SIZE);
                 drop(Box::from_raw(c));
             }
         }

@@ -194,7 +194,7 @@ unsafe fn set_mode(vm: &mut Vm, mode: GcMode) -> GcOutcome {
 /// # Safety
 /// As for [`safepoint`](super::safepoint).
 unsafe fn step(vm: &mut Vm, kb: i64) -> bool {
-    super::roots::sync(vm, None);
+    super::roots::sync(vm);
     if vm.heap.params.mode == GcMode::Generational {
         vm.young_collection();
         if vm.heap.stopped {

@@ -22,7 +22,6 @@ use super::{GcMode, Heap, Phase, poll, roots};
 use crate::object::{GcHeader, ProtoObj, color};
 use crate::state::Vm;
 use std::time::{Duration, Instant};
-use strata_spec::Insn;
 
 /// Units of work for each byte allocated, at a `stepmul` of 100.
 const SPEED: usize = 8;
@@ -58,36 +57,19 @@ pub(crate) struct Pace {
 /// # Safety
 /// `vm`'s registers (`base`, `pc`, `top`, `limit`) are up to date; nobody
 /// relies on raw pointers to objects that no root leads to.
-pub unsafe fn safepoint(vm: &mut Vm) {
-    // SAFETY: as the caller says.
-    unsafe { run(vm, None) }
-}
-
-/// Like [`safepoint`], when the innermost frame is a Lua frame that goes on
-/// at the instruction `next`. If that starts a block, the registers that the
-/// block doesn't declare as defined don't keep anything alive.
-///
-/// # Safety
-/// As for [`safepoint`]; `next` is an instruction of the innermost frame's
-/// prototype, and really the next one to be executed there.
-pub unsafe fn safepoint_at(vm: &mut Vm, next: *const Insn) {
-    // SAFETY: as the caller says.
-    unsafe { run(vm, Some(next)) }
-}
-
 #[cold]
 #[inline(never)]
-unsafe fn run(vm: &mut Vm, next: Option<*const Insn>) {
+pub unsafe fn safepoint(vm: &mut Vm) {
     vm.heap.settle();
     if vm.heap.poll.load(std::sync::atomic::Ordering::Relaxed) & poll::STRESS != 0
         && !vm.heap.stopped
     {
-        roots::sync(vm, next);
+        roots::sync(vm);
         complete(vm);
         return;
     }
     if vm.heap.bytes > vm.heap.limit {
-        roots::sync(vm, next);
+        roots::sync(vm);
         let start = Instant::now();
         let completed = complete_until(vm, true);
         vm.heap.stats.note_pause(start.elapsed());
@@ -108,7 +90,7 @@ unsafe fn run(vm: &mut Vm, next: Option<*const Insn>) {
         if vm.heap.stopped {
             vm.heap.debt = NEVER;
         } else {
-            roots::sync(vm, next);
+            roots::sync(vm);
             vm.slice();
         }
     }
@@ -124,7 +106,7 @@ unsafe fn run(vm: &mut Vm, next: Option<*const Insn>) {
 /// As for [`safepoint`].
 pub unsafe fn full_collect(vm: &mut Vm) {
     vm.heap.settle();
-    roots::sync(vm, None);
+    roots::sync(vm);
     complete(vm);
 }
 
@@ -136,7 +118,7 @@ pub unsafe fn full_collect(vm: &mut Vm) {
 /// As for [`safepoint`].
 pub unsafe fn full_collect_in_time(vm: &mut Vm) -> bool {
     vm.heap.settle();
-    roots::sync(vm, None);
+    roots::sync(vm);
     complete_until(vm, true)
 }
 

@@ -73,7 +73,7 @@ mod verify;
 mod weak;
 
 pub use control::{GcMode, GcOp, GcOutcome, GcParams, gc_control};
-pub use cycle::{full_collect, full_collect_in_time, safepoint, safepoint_at};
+pub use cycle::{full_collect, full_collect_in_time, safepoint};
 pub use finalize::{finalize_all, next_finalizer};
 pub use stats::GcStats;
 pub use verify::verify;
@@ -188,10 +188,6 @@ pub struct Heap {
     /// All prototypes: their inline caches are weak.
     protos: Vec<*mut ProtoObj>,
     main_thread: *mut Thread,
-    /// The running thread, as of the last safepoint, and, if not null, where
-    /// its live slots end.
-    running: *mut Thread,
-    live: *mut crate::value::Value,
     mode_name: *mut crate::object::Str,
     pace: cycle::Pace,
     /// Parameters of `collectgarbage`.
@@ -246,8 +242,6 @@ impl Heap {
             },
             protos: Vec::new(),
             main_thread: std::ptr::null_mut(),
-            running: std::ptr::null_mut(),
-            live: std::ptr::null_mut(),
             mode_name: std::ptr::null_mut(),
             pace: cycle::Pace::default(),
             params: GcParams::default(),

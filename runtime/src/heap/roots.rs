@@ -4,15 +4,11 @@ use super::Heap;
 use crate::object::Thread;
 use crate::state::Vm;
 use crate::thread::SLACK;
-use crate::value::{Value, tag};
-use strata_spec::Insn;
+use crate::value::Value;
 
-/// Brings the running thread's own copy of its registers up to date. With
-/// `next`, the instruction that will be executed next in the innermost Lua
-/// frame, its registers that are dead there are not counted as alive.
-pub(super) fn sync(vm: &mut Vm, next: Option<*const Insn>) {
-    // SAFETY: `cur` is the live running thread; `next` is an instruction of
-    // its innermost frame's prototype, as `safepoint_at` demands.
+/// Brings the running thread's own copy of its registers up to date.
+pub(super) fn sync(vm: &mut Vm) {
+    // SAFETY: `cur` is the live running thread.
     unsafe {
         let t = vm.cur;
         (*t).stack = vm.stack;
@@ -20,38 +16,6 @@ pub(super) fn sync(vm: &mut Vm, next: Option<*const Insn>) {
         (*t).base = vm.base;
         (*t).pc = vm.pc;
         (*t).top = vm.top;
-        vm.heap.live = match next {
-            Some(pc) => declared_end(vm.base, pc, vm.top),
-            None => std::ptr::null_mut(),
-        };
-        vm.heap.running = t;
-    }
-}
-
-/// End of the registers that are alive before the instruction at `pc` of the
-/// Lua frame at `base`, if it starts a declared block; else null.
-///
-/// # Safety
-/// `base` is the base of a Lua frame, `pc` in its prototype.
-unsafe fn declared_end(base: *mut Value, pc: *const Insn, top: *mut Value) -> *mut Value {
-    // SAFETY: a Lua frame's function lies two slots below its base and keeps
-    // its prototype.
-    unsafe {
-        let f = *base.sub(2);
-        if f.tag != tag::CLOSURE {
-            return std::ptr::null_mut();
-        }
-        let proto = &*(*f.as_closure()).proto;
-        let index = ((pc as usize).wrapping_sub(proto.code as usize) / size_of::<Insn>()) as u32;
-        if index == 0 && !proto.vararg {
-            return base.add(proto.params as usize);
-        }
-        let blocks = &proto.spec().blocks;
-        match blocks.binary_search_by_key(&index, |b| b.pc) {
-            Ok(i) if blocks[i].open.is_some() => base.add(blocks[i].defined as usize).max(top),
-            Ok(i) => base.add(blocks[i].defined as usize),
-            Err(_) => std::ptr::null_mut(),
-        }
     }
 }
 
@@ -59,13 +23,9 @@ unsafe fn declared_end(base: *mut Value, pc: *const Insn, top: *mut Value) -> *m
 ///
 /// # Safety
 /// `t` is live and its registers are up to date.
-pub(super) unsafe fn live_end(heap: &Heap, t: *mut Thread) -> *mut Value {
-    // SAFETY: a frame's function lies two slots below its base; a closure
-    // keeps its prototype.
+pub(super) unsafe fn live_end(t: *mut Thread) -> *mut Value {
+    // SAFETY: as the caller says.
     unsafe {
-        if t == heap.running && !heap.live.is_null() {
-            return heap.live;
-        }
         let (base, top) = ((*t).base, (*t).top);
         if base.is_null() || base < (*t).stack.wrapping_add(2) {
             return top;

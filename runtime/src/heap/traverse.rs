@@ -300,7 +300,7 @@ impl Heap {
         unsafe {
             let running = matches!((*t).status, ThreadStatus::Running | ThreadStatus::Normal);
             let mut at = (*t).stack;
-            let end = super::roots::live_end(self, t);
+            let end = super::roots::live_end(t);
             while at < end {
                 self.mark_value(*at);
                 at = at.add(1);

@@ -22,7 +22,7 @@ use crate::ops;
 use crate::state::{MAX_HOST_DEPTH, Vm};
 use crate::table;
 use crate::thread::Hook;
-use crate::value::{Value, tag};
+use crate::value::{NIL, Value, tag};
 
 const FUNCTIONS: &[Entry] = &[
     ("debug", debug),
@@ -184,8 +184,8 @@ fn getlocal(cx: &mut Cx<'_>) -> Result<Ret> {
     match info::local_name(cx.vm, &frame, above, n) {
         Some((name, slot)) => {
             let name = cx.vm.str_value(&name)?;
-            // SAFETY: `local_name` gives a slot in use.
-            cx.ret2(name, unsafe { *slot })
+            // SAFETY: `local_name` gives a slot that holds a value.
+            cx.ret2(name, slot.map_or(NIL, |slot| unsafe { *slot }))
         }
         None => cx.ret_nil(),
     }
@@ -202,8 +202,11 @@ fn setlocal(cx: &mut Cx<'_>) -> Result<Ret> {
     let v = cx.check_any(at + 2)?;
     match info::local_name(cx.vm, &frame, above, n) {
         Some((name, slot)) if frame.proto().is_some() => {
-            // SAFETY: as in `getlocal`; stacks need no barrier.
-            unsafe { *slot = v };
+            // A register that holds no value stays without.
+            if let Some(slot) = slot {
+                // SAFETY: as in `getlocal`; stacks need no barrier.
+                unsafe { *slot = v };
+            }
             cx.ret_bytes(&name)
         }
         _ => cx.ret_nil(),

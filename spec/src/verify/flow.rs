@@ -3,7 +3,7 @@
 use super::rules::Rule;
 use super::{Check, Checker, STEPS, STRIDE, Scratch, VerifyFault};
 use crate::budget::Budget;
-use crate::effects::{Effects, SHAPES};
+use crate::effects::{Effects, SHAPES, Shape};
 use crate::insn::Insn;
 use crate::module::{Block, RegSet};
 use crate::op::{Ext, Op};
@@ -27,21 +27,50 @@ struct State {
 
 impl State {
     /// The state a block declares.
-    fn enter(&mut self, block: &Block, upvalues: RegSet) {
+    #[inline]
+    fn enter(&mut self, block: &Block) {
         self.live = true;
         self.defined = RegSet::below(block.defined as usize);
-        self.tbc.clear();
-        self.tbc.extend_from_slice(&block.tbc);
-        self.tbc_set = block.tbc.iter().copied().collect();
+        if self.tbc.as_slice() != block.tbc.as_slice() {
+            self.tbc.clear();
+            self.tbc.extend_from_slice(&block.tbc);
+            self.tbc_set = block.tbc.iter().copied().collect();
+        }
         self.open = block.open;
-        self.upvalues = upvalues;
     }
+
+    /// Control gets here, and nothing is open that an instruction could
+    /// disturb.
+    #[inline]
+    fn quiet(&self) -> bool {
+        self.live && self.open.is_none() && self.tbc.is_empty()
+    }
+}
+
+/// The registers that may have open upvalues where `block` starts, which falls
+/// through from `state` if that is live.
+#[inline]
+fn open_at(scratch: &mut Scratch, index: usize, block: &Block, state: &State) -> RegSet {
+    let sets = &mut scratch.open_upvalues;
+    if state.live {
+        sets[index] = sets[index].union(&state.upvalues);
+    }
+    if block.loop_header {
+        if let Some(captured) = scratch.loop_captures.pop() {
+            sets[index] = sets[index].union(&captured);
+        }
+        // Blocks of the loop that were entered from before it.
+        let end = scratch.last_back[index].1 as usize;
+        scratch.entered.gather(sets, index, end);
+    }
+    sets[index]
 }
 
 impl Checker<'_> {
     /// Checks all instructions.
     pub(super) fn code(&self, scratch: &mut Scratch, budget: &mut dyn Budget) -> Check {
         let p = self.proto;
+        let captures = !p.captured.is_empty();
         scratch.block_at.clear();
         scratch.block_at.resize(p.code.len(), 0);
         for (n, block) in p.blocks.iter().enumerate() {
@@ -55,7 +84,9 @@ impl Checker<'_> {
                 let registers = upvals.iter().filter(|desc| desc.from_register);
                 registers.map(|desc| desc.index).collect::<RegSet>()
             }));
-        self.loop_captures(scratch);
+        if captures {
+            self.loop_captures(scratch);
+        }
 
         let mut state = State {
             live: true,
@@ -65,58 +96,62 @@ impl Checker<'_> {
             open: None,
             upvalues: RegSet::EMPTY,
         };
-        let mut last = Op::Nop;
+        let mut blocks = p.blocks.iter().enumerate();
+        let mut next = blocks.next();
         for (pc, &insn) in p.code.iter().enumerate() {
             if pc % STRIDE == STRIDE - 1 {
                 budget.spend(STRIDE as u64 * STEPS, scratch.bytes())?;
             }
-            let here = scratch.block_at[pc];
             let pc = pc as u32;
-            if here != 0 {
-                let index = here as usize - 1;
-                let block = &p.blocks[index];
+            if let Some((index, block)) = next
+                && block.pc == pc
+            {
+                next = blocks.next();
                 if state.live {
                     self.edge(pc.saturating_sub(1), &state, &state.defined, block)?;
-                    let known = &mut scratch.open_upvalues[index];
-                    *known = known.union(&state.upvalues);
                 }
-                if block.loop_header && !scratch.entered.within(&scratch.open_upvalues[index]) {
-                    // Blocks of the loop that were entered from before it.
-                    let end = scratch.last_back[index].1 as usize;
-                    let entered = scratch.entered.range(index, end);
-                    let known = &mut scratch.open_upvalues[index];
-                    *known = known.union(&entered);
+                if captures {
+                    state.upvalues = open_at(scratch, index, block, &state);
                 }
-                state.enter(block, scratch.open_upvalues[index]);
+                state.enter(block);
             }
-            let Some(op) = insn.op() else {
+            let Some(shape) = SHAPES.get(usize::from(insn.0 as u8)) else {
                 return Err(self.error(pc, Rule::Opcode, || {
                     format!("opcode {:#04x} is unknown", insn.0 as u8)
                 }));
             };
-            self.operands(pc, op, insn)?;
-            self.step(pc, op, insn, &mut state, scratch)?;
-            last = op;
+            self.operands(pc, shape, insn)?;
+            self.step(pc, shape, insn, &mut state, scratch)?;
         }
-        if !last.is_terminator() {
-            return Err(self.error(p.code.len() as u32 - 1, Rule::CodeEnd, || {
-                format!("control falls through {}", last.info().mnemonic)
-            }));
+        match p.code.last().and_then(|insn| insn.op()) {
+            Some(last) if !last.is_terminator() => {
+                Err(self.error(p.code.len() as u32 - 1, Rule::CodeEnd, || {
+                    format!("control falls through {}", last.info().mnemonic)
+                }))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Moves `state` over one instruction and checks the jump it may make.
-    fn step(&self, pc: u32, op: Op, insn: Insn, state: &mut State, scratch: &mut Scratch) -> Check {
-        let target = match op.info().ext {
+    #[inline]
+    fn step(
+        &self,
+        pc: u32,
+        shape: &Shape,
+        insn: Insn,
+        state: &mut State,
+        scratch: &mut Scratch,
+    ) -> Check {
+        let op = shape.op;
+        let target = match shape.ext {
             Ext::Jump => Some(self.target(pc, op, insn, scratch)?),
             _ => None,
         };
         if !state.live {
             return Ok(());
         }
-        let shape = &SHAPES[op as usize];
-        let (taken, fall) = if shape.simple && state.open.is_none() && state.tbc.is_empty() {
+        let (taken, fall) = if shape.simple && state.quiet() {
             let [ra, rb, rc] = shape.reads;
             let defined = (!ra || state.defined.contains(insn.a()))
                 & (!rb || state.defined.contains(insn.b()))
@@ -129,9 +164,16 @@ impl Checker<'_> {
                 state.defined.insert(insn.a());
             }
             (None, None)
+        } else if op == Op::Closure && state.quiet() {
+            self.closure(pc, insn, state, scratch)?;
+            (None, None)
+        } else if op == Op::Close && state.quiet() {
+            let kept = RegSet::below(insn.a() as usize);
+            state.defined = state.defined.intersection(&kept);
+            state.upvalues = state.upvalues.intersection(&kept);
+            (None, None)
         } else {
-            let e = self.effects(pc, op, insn, state, scratch)?;
-            (e.taken, e.fall)
+            self.effects(pc, op, insn, state, scratch)?
         };
         if let Some(index) = target {
             let block = &self.proto.blocks[index];
@@ -143,16 +185,16 @@ impl Checker<'_> {
                     self.edge(pc, state, &defined, block)?;
                 }
             }
-            let known = &mut scratch.open_upvalues[index];
-            if !op.is_back_edge() {
-                if !state.upvalues.is_empty() {
+            if !state.upvalues.is_empty() {
+                let known = &mut scratch.open_upvalues[index];
+                if !op.is_back_edge() {
                     *known = known.union(&state.upvalues);
                     scratch.entered.add(index, &state.upvalues);
+                } else if let Some(reg) = state.upvalues.minus(known).first() {
+                    return Err(self.error(pc, Rule::CapturedLoop, || {
+                        format!("register {reg} may still have an open upvalue")
+                    }));
                 }
-            } else if let Some(reg) = state.upvalues.minus(known).first() {
-                return Err(self.error(pc, Rule::CapturedLoop, || {
-                    format!("register {reg} may still have an open upvalue")
-                }));
             }
         }
         if let Some(reg) = fall {
@@ -164,8 +206,24 @@ impl Checker<'_> {
         Ok(())
     }
 
+    /// Moves `state` over a `closure`.
+    #[inline]
+    fn closure(&self, pc: u32, insn: Insn, state: &mut State, scratch: &Scratch) -> Check {
+        let captured = &scratch.child_captures[insn.u32() as usize];
+        // The closure is in place before it captures, so that a local
+        // function may capture itself.
+        state.defined.insert(insn.a());
+        let missing = captured.minus(&state.defined);
+        if !missing.is_empty() {
+            return Err(self.undefined(pc, Op::Closure, missing));
+        }
+        state.upvalues = state.upvalues.union(captured);
+        Ok(())
+    }
+
     /// Moves `state` over an instruction whose operands' roles do not say all
-    /// about it, or that finds something open.
+    /// about it, or that finds something open. Returns the registers that are
+    /// defined besides if its jump is taken and if it is not.
     fn effects(
         &self,
         pc: u32,
@@ -173,7 +231,7 @@ impl Checker<'_> {
         insn: Insn,
         state: &mut State,
         scratch: &Scratch,
-    ) -> Check<Effects> {
+    ) -> Check<(Option<u8>, Option<u8>)> {
         let mut e = Effects::of(op, insn);
         match (state.open.take(), e.open_in) {
             (None, None) => {}
@@ -199,25 +257,18 @@ impl Checker<'_> {
                 }));
             }
         }
-        if op == Op::Closure {
-            // The closure is in place before it captures, so that a local
-            // function may capture itself.
-            e.reads = scratch.child_captures[insn.u32() as usize];
-            e.reads.remove(insn.a());
-        }
         let missing = e.reads.minus(&state.defined);
         if !missing.is_empty() {
             return Err(self.undefined(pc, op, missing));
         }
+        if op == Op::Closure {
+            self.closure(pc, insn, state, scratch)?;
+        }
         self.closing(pc, op, insn, state)?;
         self.clobbers(pc, op, &e, state)?;
-        if op == Op::Closure {
-            let captured = &scratch.child_captures[insn.u32() as usize];
-            state.upvalues = state.upvalues.union(captured);
-        }
         state.defined = state.defined.minus(&e.kills).union(&e.writes);
         state.open = e.open_out;
-        Ok(e)
+        Ok((e.taken, e.fall))
     }
 
     #[cold]
@@ -238,7 +289,9 @@ impl Checker<'_> {
             Op::TForPrep => insn.a() + 3,
             Op::Close => {
                 let kept = RegSet::below(insn.a() as usize);
-                state.tbc.retain(|reg| *reg < insn.a());
+                while state.tbc.last().is_some_and(|&reg| reg >= insn.a()) {
+                    state.tbc.pop();
+                }
                 state.tbc_set = state.tbc_set.intersection(&kept);
                 state.upvalues = state.upvalues.intersection(&kept);
                 return Ok(());

@@ -130,13 +130,22 @@ fn check(module: &Module, budget: &mut dyn Budget) -> Check {
 struct Scratch {
     /// For each pc, the number of the block that starts there plus 1, or 0.
     block_at: Vec<u32>,
-    /// For each block, registers with open upvalues at entry.
+    /// For each block, the registers with open upvalues at entry that the
+    /// jumps so far have brought; once it is reached, all of them. Empty if the
+    /// prototype has no captured registers, as are the lists below.
     open_upvalues: Vec<RegSet>,
-    /// The part of it that forward jumps have brought so far.
-    entered: captures::Unions,
+    /// A summary of it for questions about ranges.
+    entered: captures::Entered,
+    /// For each loop header not reached yet, the registers its loop captures;
+    /// the next header's last.
+    loop_captures: Vec<RegSet>,
     /// For each block, the last jump back to it, or 0, and the number of
     /// blocks that start before that jump.
     last_back: Vec<(u32, u32)>,
+    /// Where closures that capture registers are made, and of which child.
+    closures: Vec<(u32, u32)>,
+    /// Starts of stretches of code, and what is captured there.
+    segments: Vec<(u32, RegSet)>,
     /// For each child, the registers it captures.
     child_captures: Vec<RegSet>,
 }

@@ -4,16 +4,16 @@
 use super::VerifyFault;
 use super::rules::Rule;
 use super::{Check, Checker};
-use crate::effects::SHAPES;
+use crate::effects::Shape;
 use crate::insn::Insn;
 use crate::module::{Const, SlotKind};
 use crate::op::{Ext, Op, Role};
 
 impl Checker<'_> {
     /// Checks the operands of the instruction at `pc`.
-    pub(super) fn operands(&self, pc: u32, op: Op, insn: Insn) -> Check {
-        let info = op.info();
-        let shape = &SHAPES[op as usize];
+    #[inline]
+    pub(super) fn operands(&self, pc: u32, shape: &Shape, insn: Insn) -> Check {
+        let op = shape.op;
         if insn.0 & shape.unused != 0 {
             return Err(self.unused(pc, op, insn.0 & shape.unused));
         }
@@ -33,12 +33,18 @@ impl Checker<'_> {
                 }
             }
         }
-        for (role, value) in [(info.a, insn.a()), (info.b, insn.b())] {
-            if role == Role::Up {
-                self.upvalue(pc, op, value)?;
+        if shape.plain {
+            return Ok(());
+        }
+        if shape.upvalue {
+            let info = op.info();
+            for (role, value) in [(info.a, insn.a()), (info.b, insn.b())] {
+                if role == Role::Up {
+                    self.upvalue(pc, op, value)?;
+                }
             }
         }
-        match info.ext {
+        match shape.ext {
             Ext::None | Ext::Jump => {}
             Ext::K => {
                 self.constant(pc, insn.k())?;

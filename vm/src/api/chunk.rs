@@ -153,7 +153,7 @@ impl Chunk {
                     }
                     Err(e) => {
                         let name = self.name.as_deref().unwrap_or(b"=bytecode");
-                        let name = strata_lua::chunk_id(name);
+                        let name = strata_spec::chunk_id(name);
                         Err(rejected(format!(
                             "{}: bad binary format ({e})",
                             String::from_utf8_lossy(&name)

@@ -304,7 +304,7 @@ unsafe fn invoke(
             n,
         };
         match (*f).nkind {
-            NativeKind::Host => match (&raw mut (*f).host).as_mut().and_then(|h| h.as_mut()) {
+            NativeKind::Host => match (&raw const (*f).host).as_ref().and_then(|h| h.as_ref()) {
                 Some(host) => host(&mut cx),
                 None => Err(cx.error("host function is gone")),
             },

@@ -69,23 +69,30 @@ handler! {
     }
 }
 
-/// One step of a numeric loop: whether it goes on.
+/// One step of a numeric loop: whether it goes on. Control registers that
+/// `forprep` can't have left there (all integers or all floats) end the loop.
 #[inline(always)]
 unsafe fn for_step(base: *mut Value, i: u64) -> bool {
-    // SAFETY: as for handlers. Tags are written with payloads, so that no
-    // bytecode can make an integer of a pointer or the other way round.
+    // SAFETY: as for handlers. All three tags are looked at before a payload is
+    // taken for a number: bytecode and `debug.setlocal` may have written
+    // anything there, and an address must not show up as a number.
     unsafe {
         let a = ra(base, i);
-        if (*a).tag == tag::INT {
+        let tags = [(*a).tag, (*a.add(1)).tag, (*a.add(2)).tag];
+        let all = |tag: u8| tags[0] == tag && tags[1] == tag && tags[2] == tag;
+        if all(tag::INT) {
             let left = (*a.add(1)).payload;
             if left == 0 {
                 return false;
             }
             let index = (*a).as_int().wrapping_add((*a.add(2)).as_int());
-            put(a.add(1), Value::int((left - 1) as i64));
+            (*a.add(1)).payload = left - 1;
             (*a).payload = index as u64;
             put(a.add(3), Value::int(index));
             return true;
+        }
+        if !all(tag::FLOAT) {
+            return false;
         }
         let (index, limit, step) = (
             (*a).as_float(),
@@ -93,18 +100,16 @@ unsafe fn for_step(base: *mut Value, i: u64) -> bool {
             (*a.add(2)).as_float(),
         );
         let index = index + step;
-        if (*a).tag != tag::FLOAT
-            || !(if step > 0.0 {
-                index <= limit
-            } else {
-                limit <= index
-            })
-        {
-            return false;
+        let goes_on = if step > 0.0 {
+            index <= limit
+        } else {
+            limit <= index
+        };
+        if goes_on {
+            (*a).payload = index.to_bits();
+            put(a.add(3), Value::float(index));
         }
-        put(a, Value::float(index));
-        put(a.add(3), Value::float(index));
-        true
+        goes_on
     }
 }
 
