@@ -1,7 +1,8 @@
 //! Element access and table constructors.
 //!
-//! Hot: an integer key in the array part. String keys, holes, metatables and
-//! errors are in the slow handlers.
+//! Hot: an integer key in the array part. One tail call further, still
+//! without calls: *probes* of the hash part and of fields. Metatables, growing
+//! and errors are in the slow handlers.
 
 use super::arith::note;
 use super::*;
@@ -82,8 +83,43 @@ handler! {
             if (*c).tag == tag::INT {
                 let t = (*b).as_table();
                 load_element!(t, (*c).payload.wrapping_sub(1), pc, base, vm, i, k);
+                return get_index_int(pc, base, vm, i, k);
             }
+            if (*c).tag == tag::STR {
+                return get_index_str(pc, base, vm, i, k);
+            }
+        }
+        get_index_slow(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    /// `getindex` of a table with an integer that is not in the array part.
+    #[inline(never)]
+    get_index_int(pc, base, vm, i, k) {
+        let t = (*rb(base, i)).as_table();
+        let v = table::probe_int(t, (*rc(base, i)).as_int());
+        if v.tag != tag::NIL || (*(*t).shape).meta.is_null() {
+            note(pc, i, seen::OUTSIDE);
+            put(ra(base, i), v);
+            return dispatch(pc, base, vm, k);
+        }
+        get_index_slow(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    /// `getindex` of a table with a string.
+    #[inline(never)]
+    get_index_str(pc, base, vm, i, k) {
+        let t = (*rb(base, i)).as_table();
+        let Some(v) = table::probe_str(&(*vm).shapes, t, (*rc(base, i)).as_str()) else {
             return get_index_slow(pc, base, vm, i, k);
+        };
+        if v.tag != tag::NIL || (*(*t).shape).meta.is_null() {
+            note(pc, i, seen::STRING);
+            put(ra(base, i), v);
+            return dispatch(pc, base, vm, k);
         }
         get_index_slow(pc, base, vm, i, k)
     }
@@ -210,8 +246,49 @@ handler! {
         if (*a).tag == tag::TABLE && (*b).tag == tag::INT {
             let (t, v): (*mut Table, _) = ((*a).as_table(), rc(base, i));
             store_element!(t, (*b).payload.wrapping_sub(1), v, pc, base, vm, i, k);
+            return set_index_int(pc, base, vm, i, k);
+        }
+        if (*a).tag == tag::TABLE && (*b).tag == tag::STR {
+            return set_index_str(pc, base, vm, i, k);
         }
         set_index_slow(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    /// `setindex` of a table with an integer, where more than overwriting an
+    /// element or appending one is to be done.
+    #[inline(never)]
+    set_index_int(pc, base, vm, i, k) {
+        let (t, v): (*mut Table, _) = ((*ra(base, i)).as_table(), rc(base, i));
+        if table::probe_set_int(t, (*rb(base, i)).as_int(), v) {
+            note(pc, i, seen::OUTSIDE);
+            if (*t).hdr.mark == color::BLACK && (*v).is_gc() {
+                (*vm).heap.stored = (*v).as_gc();
+                return handlers::barrier_stored(pc, base, vm, t as u64, k);
+            }
+            return dispatch(pc, base, vm, k);
+        }
+        set_index_slow(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    /// `setindex` of a table with a string.
+    #[inline(never)]
+    set_index_str(pc, base, vm, i, k) {
+        let (t, v): (*mut Table, _) = ((*ra(base, i)).as_table(), rc(base, i));
+        let place = table::probe_str_place(&(*vm).shapes, t, (*rb(base, i)).as_str(), (*v).tag);
+        if place.is_null() {
+            return set_index_slow(pc, base, vm, i, k);
+        }
+        note(pc, i, seen::STRING);
+        copy(place, v);
+        if (*t).hdr.mark == color::BLACK && (*v).is_gc() {
+            (*vm).heap.stored = (*v).as_gc();
+            return handlers::barrier_stored(pc, base, vm, t as u64, k);
+        }
+        dispatch(pc, base, vm, k)
     }
 }
 
