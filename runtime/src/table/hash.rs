@@ -222,11 +222,13 @@ pub(super) unsafe fn locate(h: *const HashPart, key: Value) -> Result<*mut HashE
         match key.tag {
             tag::INT => locate_int(h, key.as_int()),
             tag::FALSE | tag::TRUE => probe(h, hash, 1, |e| (*e).key.tag == key.tag),
-            tag::STR if (*key.as_str()).hdr.flags & strflag::INTERNED == 0 => probe(h, hash, 1, |e| {
-                (*e).key.tag == tag::STR
-                    && ((*e).key.payload == key.payload
-                        || same_long((*e).key.as_str(), key.as_str(), hash))
-            }),
+            tag::STR if (*key.as_str()).hdr.flags & strflag::INTERNED == 0 => {
+                probe(h, hash, 1, |e| {
+                    (*e).key.tag == tag::STR
+                        && ((*e).key.payload == key.payload
+                            || same_long((*e).key.as_str(), key.as_str(), hash))
+                })
+            }
             _ => probe(h, hash, 1, |e| {
                 (*e).key.payload == key.payload && (*e).key.tag == key.tag
             }),
