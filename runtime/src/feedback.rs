@@ -32,6 +32,7 @@
 //! touched when it has changed.
 
 mod access;
+mod probe;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +40,7 @@ pub use access::{
     Lookup, MAX_CHAIN, Store, get_field_miss, index, set_field_miss, set_index, try_get_field,
     try_set_field,
 };
+pub use probe::{Probed, probe_field, probe_prim, probe_set_field};
 
 use crate::object::{GcHeader, Shape, Table};
 use crate::value::{Value, tag};

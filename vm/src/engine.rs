@@ -21,7 +21,7 @@ const EXEC: Exec = Exec {
     compile,
     instrument: interp::instrument,
     close_thread: interp::close_thread,
-    finalize: interp::finalize,
+    finalize: |vm, base| interp::finalize(vm, base, usize::MAX),
 };
 
 fn compile(vm: &mut Vm, source: &[u8], chunk_name: &[u8]) -> Result<Compiled> {
@@ -144,7 +144,7 @@ fn poll_slow(vm: &mut Vm) -> Result<()> {
         && vm.limits.instructions != Some(0)
     {
         let base = base_slot(vm);
-        interp::finalize(vm, base)?;
+        interp::finalize(vm, base, interp::FEW)?;
     }
     Ok(())
 }
@@ -192,7 +192,7 @@ pub fn collect(vm: &mut Vm) -> Result<()> {
     } else {
         (vm.base as usize - vm.stack as usize) / size_of::<Value>()
     };
-    interp::finalize(vm, base)
+    interp::finalize(vm, base, usize::MAX)
 }
 
 /// Calls all finalizers, as when a Lua state is closed. The VM must not run
@@ -200,6 +200,6 @@ pub fn collect(vm: &mut Vm) -> Result<()> {
 /// must not keep the host for ever.
 pub fn close(vm: &mut Vm) {
     heap::finalize_all(vm);
-    let _ = interp::finalize(vm, 0);
+    let _ = interp::finalize(vm, 0, usize::MAX);
     vm.lib.flush();
 }

@@ -53,7 +53,7 @@ pub unsafe fn try_get_field(
 /// # Safety
 /// `c` belongs to `key`, `t` is a live table with shape `c.shape`.
 #[inline(always)]
-unsafe fn get_by(
+pub(super) unsafe fn get_by(
     c: *const FieldCache,
     t: *mut Table,
     key: *const Str,

@@ -10,7 +10,10 @@
 //!
 //! In generational mode a minor collection comes when the heap has grown by
 //! `minormul` percent, at most [`NURSERY`], and a major one (an incremental
-//! cycle) when it has grown by `majormul` percent since the last.
+//! cycle) when it has grown by `majormul` percent since the last. A minor
+//! collection is one slice as long as what survives it is little
+//! ([`MINOR_WORK`]). After a major one everything that was allocated while it
+//! was swept is young: then the minor collection marks in slices, too.
 //!
 //! ## The limit
 //! Near the memory limit cycles start earlier. Beyond it, the heap is
@@ -33,6 +36,9 @@ const NURSERY: usize = 4 << 20;
 const SLICE: Duration = Duration::from_micros(400);
 /// Slices of programs that allocate megabytes at a time may take longer.
 const LONG_SLICE: Duration = Duration::from_micros(1500);
+/// Units of work and time after which a minor collection goes on in slices.
+const MINOR_WORK: usize = 6 << 20;
+const MINOR_TIME: Duration = Duration::from_millis(2);
 /// Remark rounds end when one finds less than this ...
 const LITTLE: usize = 96 << 10;
 /// ... or there were so many.
@@ -180,7 +186,14 @@ impl Vm {
         let debt = heap.debt.max(0) as usize;
         heap.with_interned(|strings| strings.migrate(4096));
         if heap.phase == Phase::Pause && heap.wants_minor() {
-            self.minor_collection();
+            let mut budget = Budget {
+                work: MINOR_WORK,
+                until: Some(start + MINOR_TIME),
+            };
+            self.begin_minor();
+            if self.heap.propagate(&mut budget) {
+                self.atomic();
+            }
             self.heap.debt = -(step as isize);
             self.heap.stats.note_pause(start.elapsed());
             return;
@@ -332,7 +345,9 @@ impl Vm {
             self.clear_caches();
         }
         let heap = &mut self.heap;
-        heap.sticky = heap.params.mode == GcMode::Generational;
+        // What a minor collection didn't visit is black, whatever the mode is
+        // by now.
+        heap.sticky = heap.minor || heap.params.mode == GcMode::Generational;
         heap.has_old = heap.sticky;
         if !heap.sticky {
             heap.marker.again.clear();
@@ -360,13 +375,23 @@ impl Vm {
         }
     }
 
-    /// A minor collection but for its sweep.
-    fn minor_collection(&mut self) {
+    /// Starts a minor collection: marks from what was written to and from the
+    /// roots.
+    fn begin_minor(&mut self) {
         let heap = &mut self.heap;
         heap.minor = true;
         heap.marker.work = 0;
+        heap.pace.rounds = 0;
+        heap.pace.round_start = 0;
         heap.phase = Phase::Mark;
         heap.stats.minors += 1;
+        heap.scan_again();
+        Heap::mark_roots(self);
+    }
+
+    /// A minor collection but for its sweep.
+    fn minor_collection(&mut self) {
+        self.begin_minor();
         self.atomic();
     }
 }

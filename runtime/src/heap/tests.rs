@@ -739,6 +739,76 @@ fn garbage_is_collected_at_the_pace_of_allocation() {
 }
 
 #[test]
+fn a_minor_collection_with_much_to_mark_is_sliced() {
+    let mut vm = vm();
+    let vm = &mut *vm;
+    // SAFETY: nothing is in use.
+    unsafe {
+        gc_control(
+            vm,
+            GcOp::Generational {
+                minormul: 0,
+                majormul: 1000,
+            },
+        )
+    };
+    let all = new_table(vm);
+    root(vm, "all", Value::table(all));
+    let n = 200_000;
+    for old in [true, false] {
+        for i in 1..=n {
+            let t = new_table(vm);
+            set(vm, t, Value::int(1), Value::int(i));
+            set(vm, all, Value::int(i), Value::table(t));
+        }
+        if old {
+            // SAFETY: all that is used is in the registry.
+            unsafe { gc_control(vm, GcOp::Collect) };
+        }
+    }
+    // Young, alive and much more than a nursery, as after a major collection.
+    let collect = |vm: &mut Vm| {
+        vm.heap.request_collection();
+        // SAFETY: all that is used is in the registry.
+        unsafe { safepoint(vm) };
+        check(vm);
+    };
+    collect(vm);
+    assert_eq!((vm.heap.stats.minors, vm.heap.phase()), (1, Phase::Mark));
+    // What is allocated and hidden behind old tables meanwhile survives, and
+    // so do old tables when the mode is changed in the middle.
+    for i in 1..=100 {
+        let t = new_table(vm);
+        set(vm, t, Value::int(1), Value::int(-i));
+        set(vm, all, Value::int(i), Value::table(t));
+    }
+    // SAFETY: as above.
+    unsafe {
+        gc_control(
+            vm,
+            GcOp::Incremental {
+                pause: 0,
+                stepmul: 0,
+                stepsize: 0,
+            },
+        )
+    };
+    while vm.heap.phase() != Phase::Pause {
+        collect(vm);
+    }
+    for _ in 0..2 {
+        // SAFETY: as above.
+        unsafe { gc_control(vm, GcOp::Collect) };
+        check(vm);
+    }
+    for i in 1..=n {
+        let t = get(all, Value::int(i)).as_table();
+        let expected = if i <= 100 { -i } else { i };
+        assert!(get(t, Value::int(1)).raw_eq(Value::int(expected)));
+    }
+}
+
+#[test]
 fn requests() {
     let mut vm = vm();
     let vm = &mut *vm;

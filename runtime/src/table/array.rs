@@ -107,6 +107,36 @@ unsafe fn store_slow(
     }
 }
 
+/// Sets position `at`, below `arr_len`, to nil if that needs neither another
+/// kind nor trimming; without calls. False: nothing was done.
+#[inline(always)]
+pub(super) unsafe fn probe_clear(t: *mut Table, at: usize) -> bool {
+    // SAFETY: `t` is live and has the position; `Mixed` has tags.
+    unsafe {
+        let last = at + 1 == (*t).arr_len as usize;
+        if (*t).arr_kind != ArrKind::Mixed {
+            if last {
+                (*t).arr_len = at as u32;
+            }
+            return last;
+        }
+        let tags = (*t).arr_tags;
+        if *tags.add(at) == tag::NIL {
+            // There may be a `__newindex`.
+            return false;
+        }
+        if !last {
+            *tags.add(at) = tag::NIL;
+            return true;
+        }
+        if at > 0 && *tags.add(at - 1) == tag::NIL {
+            return false;
+        }
+        (*t).arr_len = at as u32;
+        true
+    }
+}
+
 /// Drops nils at the end.
 #[inline]
 pub(super) unsafe fn trim(t: *mut Table) {

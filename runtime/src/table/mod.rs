@@ -24,6 +24,7 @@ mod fields;
 mod hash;
 mod next;
 mod path;
+mod probe;
 mod shape;
 mod site;
 
@@ -31,6 +32,7 @@ pub use array::element;
 pub use fields::{free_fields, set_field, set_str};
 pub use hash::DEAD_KEY;
 pub use next::{Cursor, InvalidKey, next, next_at};
+pub use probe::{probe_int, probe_set_int, probe_str, probe_str_place};
 pub use shape::{
     GeneraliseHook, KeyMode, MAX_DYNAMIC_FIELDS, MAX_FIELDS, ShapeTable, field_key, field_slot,
     introducer, note_add, note_cleared, note_store, path_bytes, shape_bytes, shape_died, tag_names,

@@ -70,6 +70,17 @@ pub enum KeyMode {
 /// general: another tag, or the first reassignment.
 pub type GeneraliseHook = fn(vm: &mut Vm, shape: *mut Shape);
 
+/// An answer of the look-up cache.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cached {
+    /// The field has this slot.
+    Slot(u32),
+    /// There is no such field.
+    Absent,
+    /// Nobody has asked lately.
+    Unknown,
+}
+
 #[derive(Clone, Copy)]
 struct Lookup {
     shape: u64,
@@ -300,6 +311,27 @@ impl ShapeTable {
         }
     }
 
+    /// What [`slot_of`](Self::slot_of) remembers; for handlers, which must
+    /// not call.
+    ///
+    /// # Safety
+    /// As for [`slot_of`](Self::slot_of).
+    #[inline(always)]
+    pub unsafe fn cached_slot(&self, shape: *const Shape, key: *const Str) -> Cached {
+        // SAFETY: as for `slot_of`; the index is masked.
+        unsafe {
+            let id = (*shape).id;
+            let entry = self.lookups.as_ptr().add(lookup_at(id, key));
+            if (*entry).shape != id || (*entry).key != key {
+                return Cached::Unknown;
+            }
+            match (*entry).slot {
+                ABSENT => Cached::Absent,
+                n => Cached::Slot(n),
+            }
+        }
+    }
+
     /// Like [`field_slot`], through a cache shared by all megamorphic sites.
     ///
     /// # Safety
@@ -311,8 +343,7 @@ impl ShapeTable {
         // a live shape has stays where it is.
         unsafe {
             let id = (*shape).id;
-            let at = (id.wrapping_mul(MIX) >> 40) as usize ^ (key as usize >> 4);
-            let entry = self.lookups.as_mut_ptr().add(at & (LOOKUPS - 1));
+            let entry = self.lookups.as_mut_ptr().add(lookup_at(id, key));
             if (*entry).shape != id || (*entry).key != key {
                 let slot = field_slot(shape, key).unwrap_or(ABSENT);
                 *entry = Lookup {
@@ -325,6 +356,12 @@ impl ShapeTable {
             (slot != ABSENT).then_some(slot)
         }
     }
+}
+
+/// Place of a shape's id and a key in the look-up cache.
+#[inline(always)]
+fn lookup_at(id: u64, key: *const Str) -> usize {
+    ((id.wrapping_mul(MIX) >> 40) as usize ^ (key as usize >> 4)) & (LOOKUPS - 1)
 }
 
 /// The slot of `key` in tables of `shape`.

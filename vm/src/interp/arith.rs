@@ -1,8 +1,9 @@
 //! Arithmetic and bitwise instructions.
 //!
 //! Each handler has the integer and the float case inline and records in the
-//! instruction's feedback bits which it took; everything else (mixed
-//! subtypes, strings, metamethods, errors) is [`slow`].
+//! instruction's feedback bits which it took. An integer and a float are one
+//! tail call further; everything else (strings, metamethods, errors) is
+//! [`slow`].
 
 use super::*;
 use strata_runtime::native::cont;
@@ -40,11 +41,11 @@ unsafe fn kc(k: *const Value, i: u64) -> *const Value {
 }
 
 macro_rules! arith {
-    ($name:ident, $name_k:ident, int $x:ident $y:ident => $int:expr, float $p:ident $q:ident => $float:expr) => {
-        arith!(@one $name, rc, base, $x $y => $int, $p $q => $float);
-        arith!(@one $name_k, kc, k, $x $y => $int, $p $q => $float);
+    ($name:ident $mixed:ident, $name_k:ident $mixed_k:ident, int $x:ident $y:ident => $int:expr, float $p:ident $q:ident => $float:expr) => {
+        arith!(@one $name, $mixed, rc, $x $y => $int, $p $q => $float);
+        arith!(@one $name_k, $mixed_k, kc, $x $y => $int, $p $q => $float);
     };
-    (@one $name:ident, $right:ident, $from:ident, $x:ident $y:ident => $int:expr, $p:ident $q:ident => $float:expr) => {
+    (@one $name:ident, $mixed:ident, $right:ident, $x:ident $y:ident => $int:expr, $p:ident $q:ident => $float:expr) => {
         handler! {
             $name(pc, base, vm, i, k) {
                 let (b, c) = (rb(base, i), arith!(@right $right, base, k, i));
@@ -60,7 +61,25 @@ macro_rules! arith {
                     put(ra(base, i), Value::float($float));
                     return dispatch(pc, base, vm, k);
                 }
-                mixed(pc, base, vm, i, k)
+                $mixed(pc, base, vm, i, k)
+            }
+        }
+
+        handler! {
+            /// An integer and a float.
+            #[inline(never)]
+            $mixed(pc, base, vm, i, k) {
+                let (b, c) = (rb(base, i), arith!(@right $right, base, k, i));
+                let ($p, $q) = if (*b).tag == tag::FLOAT && (*c).tag == tag::INT {
+                    ((*b).as_float(), (*c).as_int() as f64)
+                } else if (*b).tag == tag::INT && (*c).tag == tag::FLOAT {
+                    ((*b).as_int() as f64, (*c).as_float())
+                } else {
+                    return slow(pc, base, vm, i, k);
+                };
+                note(pc, i, SEEN_MIXED);
+                put(ra(base, i), Value::float($float));
+                dispatch(pc, base, vm, k)
             }
         }
     };
@@ -68,10 +87,10 @@ macro_rules! arith {
     (@right kc, $base:ident, $k:ident, $i:ident) => { kc($k, $i) };
 }
 
-arith!(add, add_k, int x y => Value::int(x.wrapping_add(y)), float p q => p + q);
-arith!(sub, sub_k, int x y => Value::int(x.wrapping_sub(y)), float p q => p - q);
-arith!(mul, mul_k, int x y => Value::int(x.wrapping_mul(y)), float p q => p * q);
-arith!(div, div_k, int x y => Value::float(x as f64 / y as f64), float p q => p / q);
+arith!(add add_mixed, add_k add_k_mixed, int x y => Value::int(x.wrapping_add(y)), float p q => p + q);
+arith!(sub sub_mixed, sub_k sub_k_mixed, int x y => Value::int(x.wrapping_sub(y)), float p q => p - q);
+arith!(mul mul_mixed, mul_k mul_k_mixed, int x y => Value::int(x.wrapping_mul(y)), float p q => p * q);
+arith!(div div_mixed, div_k div_k_mixed, int x y => Value::float(x as f64 / y as f64), float p q => p / q);
 
 macro_rules! arith_nonzero {
     ($name:ident, $name_k:ident, $int:ident) => {
@@ -213,7 +232,8 @@ unsafe fn operands(base: *mut Value, i: u64, k: *const Value) -> (ArithOp, Value
 }
 
 handler! {
-    /// Numbers of mixed subtypes, and the operators on floats that are calls.
+    /// Floats, or an integer and a float, for the operators whose float case
+    /// is a call.
     #[inline(never)]
     mixed(pc, base, vm, i, k) {
         let b = *rb(base, i);
@@ -228,10 +248,6 @@ handler! {
             let x = if b.tag == tag::INT { b.as_int() as f64 } else { b.as_float() };
             let y = if c.tag == tag::INT { c.as_int() as f64 } else { c.as_float() };
             let r = match op {
-                ArithOp::Add => x + y,
-                ArithOp::Sub => x - y,
-                ArithOp::Mul => x * y,
-                ArithOp::Div => x / y,
                 ArithOp::IDiv => (x / y).floor(),
                 ArithOp::Mod => float_mod(x, y),
                 _ => float_pow(x, y),

@@ -8,6 +8,7 @@ use super::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use strata_runtime::error::Cause;
+use strata_runtime::feedback::CallState;
 use strata_runtime::frame::{CONT, LUA, Link, TAIL_BIT, VARARG, original_base, read_link};
 use strata_runtime::native::{Cx, Ret, cont, ret as request};
 use strata_runtime::object::NativeKind;
@@ -30,34 +31,64 @@ fn call_link(i: u64) -> u64 {
     link_word(LUA, (i >> 24) as u8 as u16, (i >> 8) as u8 as u32 + 2)
 }
 
+/// Starts the prototype `p` of the closure in `f`.
+macro_rules! start {
+    ($f:ident, $p:ident, $pc:ident, $vm:ident, $i:ident) => {
+        let new = $f.add(2);
+        let mut top = args_end($vm, new, $i);
+        (*$vm).top = top;
+        let end = new.add((*$p).params as usize);
+        while top < end {
+            put(top, NIL);
+            top = top.add(1);
+        }
+        write_link(new, call_link($i), $pc);
+        (*$p).calls = (*$p).calls.wrapping_add(1);
+        return dispatch((*$p).code, new, $vm, (*$p).k);
+    };
+}
+
 handler! {
     call(pc, base, vm, i, k) {
         let f = ra(base, i);
         if (*f).tag == tag::CLOSURE {
             let p = (*(*f).as_closure()).proto;
-            let new = f.add(2);
-            if new.add((*p).regs as usize) > (*vm).limit || (*vm).heap.poll.load(Ordering::Relaxed) != 0 {
+            if f.add(2 + (*p).regs as usize) > (*vm).limit || (*vm).heap.poll.load(Ordering::Relaxed) != 0 {
                 return call_slow(pc, base, vm, i, k);
             }
             let slot = slots_of(k).add((i >> 32) as u16 as usize);
             if (*slot).data.call.callee != (*f).payload {
-                return call_slow(pc, base, vm, i, k);
+                return call_another(pc, base, vm, i, k);
             }
-            let mut top = args_end(vm, new, i);
-            (*vm).top = top;
-            let end = new.add((*p).params as usize);
-            while top < end {
-                put(top, NIL);
-                top = top.add(1);
-            }
-            write_link(new, call_link(i), pc);
-            (*p).calls = (*p).calls.wrapping_add(1);
-            return dispatch((*p).code, new, vm, (*p).k);
+            start!(f, p, pc, vm, i);
         }
         if (*f).tag == tag::NATIVE {
             return call_native(pc, base, vm, i, k);
         }
         call_slow(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    /// Calls of a closure, whose registers fit, at a site that has seen
+    /// another one.
+    #[inline(never)]
+    call_another(pc, base, vm, i, k) {
+        let f = ra(base, i);
+        let p = (*(*f).as_closure()).proto;
+        let c = &raw mut (*slots_of(k).add((i >> 32) as u16 as usize)).data.call;
+        let known = match (*c).state {
+            CallState::Mixed => true,
+            CallState::SameProto if (*c).proto == p as u64 => {
+                (*c).count = (*c).count.saturating_add(1);
+                true
+            }
+            _ => false,
+        };
+        if !known {
+            return call_slow(pc, base, vm, i, k);
+        }
+        start!(f, p, pc, vm, i);
     }
 }
 

@@ -1,11 +1,14 @@
 //! Field access through inline caches: `getfield`, `setfield`, `self`,
 //! globals (fields of the `_ENV` upvalue).
 //!
-//! Hot: the site's first cache says where a field of this shape is. The rest
-//! (polymorphic, dictionaries, metatables, errors) is in the miss handlers.
+//! Three levels, each a tail call away from the one before:
+//! 1. the site's first cache says where the table's own field is;
+//! 2. *probes*, still without calls: the other caches, the look-up cache that
+//!    megamorphic sites share, fields of another table, methods of strings;
+//! 3. the miss handlers: teaching the site, metatables, errors.
 
 use super::*;
-use strata_runtime::feedback::{self, CacheState, FeedbackSlot, Lookup, NIL_OK, Store};
+use strata_runtime::feedback::{self, CacheState, FeedbackSlot, Lookup, NIL_OK, Probed, Store};
 use strata_runtime::native::cont;
 use strata_runtime::object::{Closure, Str, Table, color, tabflag};
 use strata_runtime::ops::meta::{set_error, type_op_error};
@@ -51,7 +54,35 @@ handler! {
                 return dispatch(pc, base, vm, k);
             });
         }
-        get_miss(pc, base, vm, i, k)
+        get_probe(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    /// `getfield` and `self`, second level.
+    #[inline(never)]
+    get_probe(pc, base, vm, i, k) {
+        let b = rb(base, i);
+        let s = slot(k, i);
+        let epoch = (*vm).meta_epoch;
+        let v = if (*b).tag == tag::TABLE {
+            match feedback::probe_field(&(*vm).shapes, s, (*b).as_table(), key(k, i), epoch) {
+                Some(v) => v,
+                None => return get_miss(pc, base, vm, i, k),
+            }
+        } else {
+            let v = feedback::probe_prim(s, (*b).tag, epoch);
+            if v.tag == tag::NIL {
+                return get_miss(pc, base, vm, i, k);
+            }
+            v
+        };
+        let a = ra(base, i);
+        if i as u8 == Op::SelfField as u8 {
+            copy(a.add(2), b);
+        }
+        put(a, v);
+        dispatch(pc, base, vm, k)
     }
 }
 
@@ -100,12 +131,12 @@ handler! {
                 return dispatch(pc, base, vm, k);
             });
         }
-        get_miss(pc, base, vm, i, k)
+        get_probe(pc, base, vm, i, k)
     }
 }
 
 slow_handler! {
-    /// `getfield`, `gettabup` and `self` beyond the first cache's own fields.
+    /// `getfield`, `gettabup` and `self`, last level.
     get_miss(pc, base, vm, i, k) {
         let global = i as u8 == Op::GetTabUp as u8;
         let obj = if global {
@@ -232,8 +263,33 @@ handler! {
         if (*a).tag == tag::TABLE {
             let (t, s, v) = ((*a).as_table(), slot(k, i), rb(base, i));
             store_field!(t, s, v, pc, base, vm, k);
+            return set_probe(pc, base, vm, i, k);
         }
         set_miss(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    /// `setfield` of a table, second level.
+    #[inline(never)]
+    set_probe(pc, base, vm, i, k) {
+        let (t, v): (*mut Table, _) = ((*ra(base, i)).as_table(), rb(base, i));
+        match feedback::probe_set_field(&(*vm).shapes, slot(k, i), t, key(k, i), v, (*vm).meta_epoch) {
+            Probed::Nothing => set_miss(pc, base, vm, i, k),
+            Probed::Stored => {
+                if (*t).hdr.mark == color::BLACK && (*v).is_gc() {
+                    (*vm).heap.stored = (*v).as_gc();
+                    return handlers::barrier_stored(pc, base, vm, t as u64, k);
+                }
+                dispatch(pc, base, vm, k)
+            }
+            Probed::Added => {
+                if (*t).hdr.mark == color::BLACK {
+                    return handlers::barrier(pc, base, vm, t as u64, k);
+                }
+                dispatch(pc, base, vm, k)
+            }
+        }
     }
 }
 
@@ -250,7 +306,7 @@ handler! {
 }
 
 slow_handler! {
-    /// `setfield` and `settabup` beyond the first cache.
+    /// `setfield` and `settabup`, last level.
     set_miss(pc, base, vm, i, k) {
         let global = i as u8 == Op::SetTabUp as u8;
         let obj = if global {

@@ -1,7 +1,8 @@
 //! Element access and table constructors.
 //!
-//! Hot: an integer key in the array part. String keys, holes, metatables and
-//! errors are in the slow handlers.
+//! Hot: an integer key in the array part. One tail call further, still
+//! without calls: *probes* of the hash part and of fields. Metatables, growing
+//! and errors are in the slow handlers.
 
 use super::arith::note;
 use super::*;
@@ -82,8 +83,43 @@ handler! {
             if (*c).tag == tag::INT {
                 let t = (*b).as_table();
                 load_element!(t, (*c).payload.wrapping_sub(1), pc, base, vm, i, k);
+                return get_index_int(pc, base, vm, i, k);
             }
+            if (*c).tag == tag::STR {
+                return get_index_str(pc, base, vm, i, k);
+            }
+        }
+        get_index_slow(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    /// `getindex` of a table with an integer that is not in the array part.
+    #[inline(never)]
+    get_index_int(pc, base, vm, i, k) {
+        let t = (*rb(base, i)).as_table();
+        let v = table::probe_int(t, (*rc(base, i)).as_int());
+        if v.tag != tag::NIL || (*(*t).shape).meta.is_null() {
+            note(pc, i, seen::OUTSIDE);
+            put(ra(base, i), v);
+            return dispatch(pc, base, vm, k);
+        }
+        get_index_slow(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    /// `getindex` of a table with a string.
+    #[inline(never)]
+    get_index_str(pc, base, vm, i, k) {
+        let t = (*rb(base, i)).as_table();
+        let Some(v) = table::probe_str(&(*vm).shapes, t, (*rc(base, i)).as_str()) else {
             return get_index_slow(pc, base, vm, i, k);
+        };
+        if v.tag != tag::NIL || (*(*t).shape).meta.is_null() {
+            note(pc, i, seen::STRING);
+            put(ra(base, i), v);
+            return dispatch(pc, base, vm, k);
         }
         get_index_slow(pc, base, vm, i, k)
     }
@@ -144,32 +180,28 @@ slow_handler! {
     }
 }
 
-/// Stores to element `n` (from 0) if it is in the array part and the kind
-/// need not change, or appends where there is room.
+/// Overwrites element `n` (from 0) if it is in the array part and the kind
+/// need not change.
 macro_rules! store_element {
-    ($t:ident, $n:expr, $v:ident, $pc:ident, $base:ident, $vm:ident, $i:ident, $k:ident) => {
-        let n: u64 = $n;
-        if n < u64::from((*$t).arr_len) {
-            if (*$t).arr_kind as u8 == (*$v).tag {
-                note(
-                    $pc,
-                    $i,
-                    if (*$v).tag == tag::INT {
-                        seen::INT
-                    } else {
-                        seen::FLOAT
-                    },
-                );
-                *(*$t).arr.add(n as usize) = (*$v).payload;
+    ($t:ident, $n:ident, $v:ident, $pc:ident, $base:ident, $vm:ident, $i:ident, $k:ident) => {
+        if $n < u64::from((*$t).arr_len) {
+            let kind = (*$t).arr_kind;
+            if kind as u8 == (*$v).tag {
+                *(*$t).arr.add($n as usize) = (*$v).payload;
+                if kind == ArrKind::Int {
+                    note($pc, $i, seen::INT);
+                    return dispatch($pc, $base, $vm, $k);
+                }
+                note($pc, $i, seen::FLOAT);
                 return dispatch($pc, $base, $vm, $k);
             }
             // A store over nil may concern `__newindex`.
-            if (*$t).arr_kind == ArrKind::Mixed && (*$v).tag != tag::NIL {
-                let place = (*$t).arr_tags.add(n as usize);
+            if kind == ArrKind::Mixed && (*$v).tag != tag::NIL {
+                let place = (*$t).arr_tags.add($n as usize);
                 if *place != tag::NIL || (*(*$t).shape).meta.is_null() {
-                    note($pc, $i, seen::MIXED);
-                    *(*$t).arr.add(n as usize) = (*$v).payload;
+                    *(*$t).arr.add($n as usize) = (*$v).payload;
                     *place = (*$v).tag;
+                    note($pc, $i, seen::MIXED);
                     if (*$t).hdr.mark == color::BLACK && (*$v).is_gc() {
                         (*$vm).heap.stored = (*$v).as_gc();
                         return handlers::barrier_stored($pc, $base, $vm, $t as u64, $k);
@@ -177,23 +209,31 @@ macro_rules! store_element {
                     return dispatch($pc, $base, $vm, $k);
                 }
             }
-        } else if n == u64::from((*$t).arr_len)
-            && n < u64::from((*$t).arr_cap)
+        }
+    };
+}
+
+/// Appends element `n` (from 0) if it follows the last one, there is room and
+/// the kind need not change.
+macro_rules! append_element {
+    ($t:ident, $n:ident, $v:ident, $pc:ident, $base:ident, $vm:ident, $i:ident, $k:ident) => {
+        if $n == u64::from((*$t).arr_len)
+            && $n < u64::from((*$t).arr_cap)
             && (*$t).hash.is_null()
             && (*(*$t).shape).meta.is_null()
             && (*$v).tag != tag::NIL
         {
             if (*$t).arr_kind as u8 == (*$v).tag {
                 note($pc, $i, seen::APPEND);
-                *(*$t).arr.add(n as usize) = (*$v).payload;
-                (*$t).arr_len = n as u32 + 1;
+                *(*$t).arr.add($n as usize) = (*$v).payload;
+                (*$t).arr_len = $n as u32 + 1;
                 return dispatch($pc, $base, $vm, $k);
             }
-            if (*$t).arr_kind == ArrKind::Mixed && !(*$t).arr_tags.is_null() && n != 0 {
+            if (*$t).arr_kind == ArrKind::Mixed && !(*$t).arr_tags.is_null() && $n != 0 {
                 note($pc, $i, seen::APPEND);
-                *(*$t).arr.add(n as usize) = (*$v).payload;
-                *(*$t).arr_tags.add(n as usize) = (*$v).tag;
-                (*$t).arr_len = n as u32 + 1;
+                *(*$t).arr.add($n as usize) = (*$v).payload;
+                *(*$t).arr_tags.add($n as usize) = (*$v).tag;
+                (*$t).arr_len = $n as u32 + 1;
                 if (*$t).hdr.mark == color::BLACK && (*$v).is_gc() {
                     (*$vm).heap.stored = (*$v).as_gc();
                     return handlers::barrier_stored($pc, $base, $vm, $t as u64, $k);
@@ -207,11 +247,65 @@ macro_rules! store_element {
 handler! {
     set_index(pc, base, vm, i, k) {
         let (a, b) = (ra(base, i), rb(base, i));
-        if (*a).tag == tag::TABLE && (*b).tag == tag::INT {
-            let (t, v): (*mut Table, _) = ((*a).as_table(), rc(base, i));
-            store_element!(t, (*b).payload.wrapping_sub(1), v, pc, base, vm, i, k);
+        if (*a).tag == tag::TABLE {
+            if (*b).tag == tag::INT {
+                let (t, v): (*mut Table, _) = ((*a).as_table(), rc(base, i));
+                let n = (*b).payload.wrapping_sub(1);
+                store_element!(t, n, v, pc, base, vm, i, k);
+                return set_index_int(pc, base, vm, i, k);
+            }
+            if (*b).tag == tag::STR {
+                return set_index_str(pc, base, vm, i, k);
+            }
         }
         set_index_slow(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    /// `setindex` of a table with an integer: appends.
+    #[inline(never)]
+    set_index_int(pc, base, vm, i, k) {
+        let (t, v): (*mut Table, _) = ((*ra(base, i)).as_table(), rc(base, i));
+        let n = (*rb(base, i)).payload.wrapping_sub(1);
+        append_element!(t, n, v, pc, base, vm, i, k);
+        set_index_hash(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    /// `setindex` of a table with an integer that is not in the array part.
+    #[inline(never)]
+    set_index_hash(pc, base, vm, i, k) {
+        let (t, v): (*mut Table, _) = ((*ra(base, i)).as_table(), rc(base, i));
+        if table::probe_set_int(t, (*rb(base, i)).as_int(), v) {
+            note(pc, i, seen::OUTSIDE);
+            if (*t).hdr.mark == color::BLACK && (*v).is_gc() {
+                (*vm).heap.stored = (*v).as_gc();
+                return handlers::barrier_stored(pc, base, vm, t as u64, k);
+            }
+            return dispatch(pc, base, vm, k);
+        }
+        set_index_slow(pc, base, vm, i, k)
+    }
+}
+
+handler! {
+    /// `setindex` of a table with a string.
+    #[inline(never)]
+    set_index_str(pc, base, vm, i, k) {
+        let (t, v): (*mut Table, _) = ((*ra(base, i)).as_table(), rc(base, i));
+        let place = table::probe_str_place(&(*vm).shapes, t, (*rb(base, i)).as_str(), (*v).tag);
+        if place.is_null() {
+            return set_index_slow(pc, base, vm, i, k);
+        }
+        note(pc, i, seen::STRING);
+        copy(place, v);
+        if (*t).hdr.mark == color::BLACK && (*v).is_gc() {
+            (*vm).heap.stored = (*v).as_gc();
+            return handlers::barrier_stored(pc, base, vm, t as u64, k);
+        }
+        dispatch(pc, base, vm, k)
     }
 }
 
@@ -220,7 +314,9 @@ handler! {
         let a = ra(base, i);
         if (*a).tag == tag::TABLE {
             let (t, v): (*mut Table, _) = ((*a).as_table(), rc(base, i));
-            store_element!(t, u64::from((i >> 16) as u8).wrapping_sub(1), v, pc, base, vm, i, k);
+            let n = u64::from((i >> 16) as u8).wrapping_sub(1);
+            store_element!(t, n, v, pc, base, vm, i, k);
+            append_element!(t, n, v, pc, base, vm, i, k);
         }
         set_index_slow(pc, base, vm, i, k)
     }

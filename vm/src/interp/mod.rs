@@ -47,7 +47,7 @@ mod ret;
 
 pub(crate) use coro::close_thread;
 pub(crate) use instrument::instrument;
-pub(crate) use poll::finalize;
+pub(crate) use poll::{FEW, finalize};
 
 use strata_runtime::Vm;
 use strata_runtime::error::{Error, Result};

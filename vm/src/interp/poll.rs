@@ -8,6 +8,10 @@ use strata_runtime::heap::{self, poll};
 use strata_runtime::metatable::{Event, metamethod};
 use strata_runtime::native::cont;
 
+/// Finalizers called at one poll, as many as PUC Lua calls in a step. While
+/// there are more, the poll bit stays set.
+pub(crate) const FEW: usize = 10;
+
 /// Collects, calls finalizers and checks limits, as the poll word asks.
 ///
 /// # Errors
@@ -24,19 +28,22 @@ pub(super) fn safepoint(vm: &mut Vm) -> Result<()> {
     }
     if vm.heap.poll.load(Ordering::Relaxed) & poll::FINALIZERS != 0 {
         let base = slot_index(vm, vm.base);
-        finalize(vm, base)?;
+        finalize(vm, base, FEW)?;
     }
     Ok(())
 }
 
-/// Calls pending `__gc` handlers on behalf of the frame at slot `base`.
-/// Their errors become warnings.
-pub(crate) fn finalize(vm: &mut Vm, base: usize) -> Result<()> {
+/// Calls up to `most` pending `__gc` handlers on behalf of the frame at slot
+/// `base`. Their errors become warnings.
+pub(crate) fn finalize(vm: &mut Vm, base: usize, most: usize) -> Result<()> {
     if std::mem::replace(&mut data(vm).finalizing, true) {
         return Ok(());
     }
     let mut result = Ok(());
-    while let Some(object) = heap::next_finalizer(vm) {
+    for _ in 0..most {
+        let Some(object) = heap::next_finalizer(vm) else {
+            break;
+        };
         let h = metamethod(vm, object, Event::Gc);
         if !h.is_function() {
             continue;
