@@ -179,7 +179,7 @@ mod tests {
     /// Nothing is executed here.
     const EXEC: Exec = Exec {
         call: |_, _, _, _| Ok(0),
-        compile: |_, _| Err(Vec::new()),
+        compile: |_, _, _| unreachable!("nothing is compiled"),
         instrument: |_| {},
         close_thread: |_, _| Ok(()),
         finalize: |_, _| Ok(()),
