@@ -48,8 +48,8 @@ impl Counters {
     /// Reads them: the one place that knows how a prototype keeps them.
     pub fn of(proto: &ProtoObj) -> Counters {
         Counters {
-            calls: u64::from(proto.calls),
-            back_edges: u64::from(proto.back_edges),
+            calls: proto.calls(),
+            back_edges: proto.back_edges(),
         }
     }
 }
@@ -152,6 +152,7 @@ mod tests {
             instrument: |_| {},
             close_thread: |_, _| unreachable!("nothing runs"),
             finalize: |_, _| unreachable!("nothing runs"),
+            entry: std::ptr::null(),
         };
         let mut vm = Vm::new(&VmConfig::default(), exec).expect("a stack");
         let proto = load_module(&mut vm, Arc::new(module)).expect("memory");

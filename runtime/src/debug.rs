@@ -151,7 +151,15 @@ pub fn local_name(
         let end = above.unwrap_or_else(|| frame.base.wrapping_add(usize::from(proto.regs)));
         let held = |reg: usize| {
             let slot = frame.base.wrapping_add(reg);
-            let holds = slot < end && u8::try_from(reg).is_ok_and(|r| held(spec, pc).contains(r));
+            // A hook runs before the instruction does, and is shown what the
+            // frame passes on: open results are in no register set.
+            let hook = &(*vm.cur).hook;
+            let hooked = hook.inside && vm.stack.wrapping_add(hook.at) == frame.base;
+            let first = hook.transfer.0.max(1) as usize - 1;
+            let passed = hooked && (first..first + hook.transfer.1 as usize).contains(&reg);
+            let holds =
+                |r| held(spec, pc).contains(r) || (hooked && defined_before(spec, pc).contains(r));
+            let holds = slot < end && (passed || u8::try_from(reg).is_ok_and(holds));
             holds.then_some(slot)
         };
         let mut left = i;

@@ -12,7 +12,7 @@
 //! tag byte of a nil, so that a scan of the stack sees valid values only:
 //!
 //! ```text
-//! word 0:  0..7 tag (nil)  8..11 kind  12 tail-called  16..31 continuation
+//! word 0:  0..7 tag (nil)  8..10 kind  11 native  12 tail-called  16..31 continuation
 //!          32..63 delta: slots from the frame below's base to this one's
 //! word 1:  pc at which the frame below goes on, if that is a Lua frame
 //! ```
@@ -39,6 +39,9 @@ pub const CORO: u8 = 3;
 /// A vararg function's moved frame.
 pub const VARARG: u8 = 4;
 
+/// Link flag in word 0: the frame below was running compiled code, and may go
+/// on in it at the link's pc.
+pub const NATIVE_BIT: u64 = 1 << 11;
 /// Link flag in word 0: the function was entered by a tail call.
 pub const TAIL_BIT: u64 = 1 << 12;
 
@@ -47,6 +50,8 @@ pub const TAIL_BIT: u64 = 1 << 12;
 pub struct Link {
     /// One of the kinds above.
     pub kind: u8,
+    /// The frame below was running compiled code.
+    pub native: bool,
     /// Entered by a tail call.
     pub tail: bool,
     /// Continuation id of kind [`CONT`].
@@ -99,7 +104,8 @@ pub unsafe fn read_link(base: *mut Value) -> Link {
         (*slot, *slot.add(1))
     };
     Link {
-        kind: (w0 >> 8) as u8 & 15,
+        kind: (w0 >> 8) as u8 & 7,
+        native: w0 & NATIVE_BIT != 0,
         tail: w0 & TAIL_BIT != 0,
         cont: (w0 >> 16) as u16,
         delta: (w0 >> 32) as u32,

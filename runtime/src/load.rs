@@ -124,8 +124,14 @@ fn load_proto(
         regs: spec.regs,
         params: spec.params,
         vararg: spec.vararg,
-        calls: 0,
-        back_edges: 0,
+        call_budget: vm.budgets.0,
+        loop_budget: vm.budgets.1,
+        entry: vm.exec.entry,
+        calls_granted: i64::from(vm.budgets.0),
+        loops_granted: i64::from(vm.budgets.1),
+        slow_hits: 0,
+        refs: Vec::new(),
+        compiled: None,
         code_len: spec.code.len() as u32,
         k_len: spec.consts.len() as u32,
         slot_len: spec.slots.len() as u32,
@@ -183,6 +189,7 @@ mod tests {
         instrument: |_| {},
         close_thread: |_, _| Ok(()),
         finalize: |_, _| Ok(()),
+        entry: std::ptr::null(),
     };
 
     /// A main function with this many children, each with as many feedback

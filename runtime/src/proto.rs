@@ -3,6 +3,11 @@
 //! only looked at (debug data, upvalue descriptors) stays in the shared
 //! [`strata_spec::Module`].
 //!
+//! ## Budgets
+//! A prototype counts its calls and back-edges down. Below zero the executor
+//! is asked what to do (compile, enter compiled code, grant more), so that
+//! counting and asking cost one instruction each.
+//!
 //! ## Constants
 //! `k` points at the first constant. The 16 bytes before it hold the address
 //! of the prototype and of its feedback slots, so that one register gives
@@ -11,6 +16,7 @@
 use crate::feedback::FeedbackSlot;
 use crate::object::GcHeader;
 use crate::value::Value;
+use std::any::Any;
 use std::sync::Arc;
 use strata_spec::{Insn, Module, Proto, ProtoId};
 
@@ -50,10 +56,24 @@ pub struct ProtoObj {
     pub params: u8,
     /// Takes extra arguments.
     pub vararg: bool,
-    /// Calls counted so far (saturating).
-    pub calls: u32,
-    /// Back-edges counted so far (saturating).
-    pub back_edges: u32,
+    /// Calls left until the executor is asked.
+    pub call_budget: i32,
+    /// Back-edges left until the executor is asked.
+    pub loop_budget: i32,
+    /// What compiled callers call, with the frame laid out and `vm.top` at
+    /// the end of the arguments; owned by the executor, never null.
+    pub entry: *const (),
+    /// Sum of the call budgets granted so far.
+    pub calls_granted: i64,
+    /// Sum of the back-edge budgets granted so far.
+    pub loops_granted: i64,
+    /// Instructions that compiled code ran as steps although feedback might
+    /// have made them fast, since it was compiled.
+    pub slow_hits: u32,
+    /// Objects that compiled code names: they stay alive with the prototype.
+    pub refs: Vec<*mut GcHeader>,
+    /// What the executor keeps: compiled code and its state.
+    pub compiled: Option<Box<dyn Any + Send>>,
     /// Instructions.
     pub code_len: u32,
     /// Constants.
@@ -97,6 +117,28 @@ impl ProtoObj {
             + size_of_val(&*self.storage.consts)
             + size_of_val(&*self.storage.slots)
             + self.children.capacity() * size_of::<usize>()
+    }
+
+    /// Calls so far, by the interpreter.
+    pub fn calls(&self) -> u64 {
+        (self.calls_granted - i64::from(self.call_budget)).max(0) as u64
+    }
+
+    /// Back-edges so far, by the interpreter.
+    pub fn back_edges(&self) -> u64 {
+        (self.loops_granted - i64::from(self.loop_budget)).max(0) as u64
+    }
+
+    /// Sets the calls left until the executor is asked.
+    pub fn grant_calls(&mut self, n: i32) {
+        self.calls_granted += i64::from(n) - i64::from(self.call_budget);
+        self.call_budget = n;
+    }
+
+    /// Sets the back-edges left until the executor is asked.
+    pub fn grant_loops(&mut self, n: i32) {
+        self.loops_granted += i64::from(n) - i64::from(self.loop_budget);
+        self.loop_budget = n;
     }
 
     /// The constants.

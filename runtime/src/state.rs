@@ -50,6 +50,8 @@ pub struct Exec {
     pub close_thread: fn(vm: &mut Vm, thread: *mut Thread) -> Result<()>,
     /// Calls pending `__gc` handlers on behalf of the host frame at slot `base`.
     pub finalize: fn(vm: &mut Vm, base: usize) -> Result<()>,
+    /// What `ProtoObj::entry` of a new prototype is.
+    pub entry: *const (),
 }
 
 /// How to build a [`Vm`].
@@ -96,6 +98,18 @@ pub struct Vm {
     pub host_depth: u32,
     /// The running thread has a hook for calls or returns.
     pub hooked: bool,
+    /// Code may only be interpreted: hooks or an instruction budget are on.
+    pub interpret_only: bool,
+    /// Changes when native frames must not go on: somebody wrote to their
+    /// VM frames, their code was invalidated, `interpret_only` was set.
+    pub native_epoch: u32,
+    /// Native frames below this address are one too many: compiled code
+    /// leaves to the interpreter, which needs no native stack. 0: not set.
+    pub native_limit: usize,
+    /// Activations of compiled code under way; its memory is reused at 0 only.
+    pub native_depth: u32,
+    /// First call and back-edge budgets of new prototypes.
+    pub budgets: (i32, i32),
     /// Handlers by opcode; owned by the executor.
     pub dispatch: [*const (); 256],
     /// A control request of the host function that returned.
@@ -238,6 +252,11 @@ impl Vm {
             meta_epoch: 1,
             host_depth: 0,
             hooked: false,
+            interpret_only: false,
+            native_epoch: 0,
+            native_limit: 0,
+            native_depth: 0,
+            budgets: (i32::MAX, i32::MAX),
             dispatch: [std::ptr::null(); 256],
             ctl: Ctl {
                 at: 0,

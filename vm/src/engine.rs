@@ -1,7 +1,7 @@
 //! Puts the parts together: a VM of the runtime with the front end and the
 //! interpreter plugged in, and what running a chunk takes.
 
-use crate::interp;
+use crate::{interp, jit};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use strata_lua::{CompileError, SyntaxError};
@@ -22,6 +22,7 @@ const EXEC: Exec = Exec {
     instrument: interp::instrument,
     close_thread: interp::close_thread,
     finalize: |vm, base| interp::finalize(vm, base, usize::MAX),
+    entry: interp::native::interpret as *const (),
 };
 
 fn compile(vm: &mut Vm, source: &[u8], chunk_name: &[u8]) -> Result<Compiled> {
@@ -71,6 +72,13 @@ pub fn new_vm(config: &VmConfig) -> std::io::Result<Box<Vm>> {
     let mut vm = Vm::new(config, EXEC)?;
     interp::install(&mut vm);
     Ok(vm)
+}
+
+/// Lets a new VM compile warm functions with the baseline compiler. `hot`:
+/// calls and back-edges after which a function is compiled; `None`: what the
+/// policy has by default. Without the feature `cranelift` nothing happens.
+pub fn compile_warm(vm: &mut Vm, hot: Option<u32>) {
+    jit::install(vm, jit::Mode::Baseline, hot);
 }
 
 /// A function of a module's main prototype.

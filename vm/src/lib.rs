@@ -4,6 +4,13 @@ pub mod api;
 #[doc(hidden)]
 pub mod engine;
 mod interp;
+#[cfg_attr(
+    not(feature = "cranelift"),
+    allow(dead_code, reason = "what compiled code calls")
+)]
+mod jit;
+#[cfg(feature = "cranelift")]
+mod tier1;
 
 pub use api::*;
 

@@ -17,6 +17,7 @@ const EXEC: Exec = Exec {
     instrument: |_| {},
     close_thread: |_, _| Ok(()),
     finalize: |_, _| Ok(()),
+    entry: std::ptr::null(),
 };
 
 unsafe fn no_call(_: &mut Vm, _: usize, _: usize, _: usize) -> Result<usize> {

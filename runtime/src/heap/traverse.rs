@@ -129,6 +129,9 @@ impl Heap {
                     for &child in &(*p).children {
                         self.mark_opt(child);
                     }
+                    for &named in &(*p).refs {
+                        self.mark_opt(named);
+                    }
                     256 + (*p).k_len as usize * 16
                 }
                 _ => 0,

@@ -207,6 +207,8 @@ fn setlocal(cx: &mut Cx<'_>) -> Result<Ret> {
                 // SAFETY: as in `getlocal`; stacks need no barrier.
                 unsafe { *slot = v };
             }
+            // Compiled code may hold what the register was.
+            cx.vm.native_epoch = cx.vm.native_epoch.wrapping_add(1);
             cx.ret_bytes(&name)
         }
         _ => cx.ret_nil(),

@@ -18,6 +18,7 @@ fn vm_with(config: &VmConfig) -> Box<Vm> {
         instrument: |_| {},
         close_thread: |_, _| Ok(()),
         finalize: |_, _| Ok(()),
+        entry: std::ptr::null(),
     };
     let mut vm = Vm::new(config, exec).expect("address space for a stack");
     open_all(&mut vm).expect("memory");

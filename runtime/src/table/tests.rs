@@ -13,6 +13,7 @@ pub(crate) fn vm() -> Box<Vm> {
         instrument: |_| {},
         close_thread: |_, _| Ok(()),
         finalize: |_, _| Ok(()),
+        entry: std::ptr::null(),
     };
     let config = VmConfig {
         seed: Some(42),

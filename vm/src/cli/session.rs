@@ -4,7 +4,7 @@
 //! Limits hold for each call of [`Session::call`] anew: for `vm run` that is
 //! the whole program, for the prompt one input.
 
-use super::args::VmArgs;
+use super::args::{Jit, VmArgs};
 use super::stress::{self, Stress};
 use super::{Outcome, Problem, Status, input};
 use std::ffi::OsString;
@@ -77,6 +77,9 @@ impl Session {
         }
         vm.lib.set_warnings(args.warnings);
         vm.heap.set_stress(stress.gc);
+        if args.jit == Jit::Baseline {
+            engine::compile_warm(&mut vm, stress.threshold);
+        }
         Ok(Session {
             vm,
             instructions: args.instruction_limit,

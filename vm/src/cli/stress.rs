@@ -10,6 +10,8 @@ use super::{Outcome, Problem};
 pub(crate) struct Stress {
     /// Collect all garbage at each poll.
     pub(crate) gc: bool,
+    /// Calls and back-edges after which a function is compiled.
+    pub(crate) threshold: Option<u32>,
     /// Seed of hashing and `math.random`.
     pub(crate) seed: Option<u64>,
     /// The list as it was given, empty if there is none.
@@ -17,7 +19,7 @@ pub(crate) struct Stress {
 }
 
 /// What [`parse`] understands, for messages.
-pub(crate) const MODES: &str = "gc=safepoint, gc=alloc, seed=N";
+pub(crate) const MODES: &str = "gc=safepoint, gc=alloc, threshold=N, seed=N";
 
 /// Reads the variable.
 pub(crate) fn from_env() -> Outcome<Stress> {
@@ -44,6 +46,10 @@ fn parse(list: &str) -> Result<Stress, String> {
         match (mode, argument) {
             // Collections happen at polls only, so that both mean the same.
             ("gc", "safepoint" | "alloc") => stress.gc = true,
+            ("threshold", n) => {
+                stress.threshold =
+                    Some(n.parse().map_err(|_| format!("'{n}' is not a threshold"))?);
+            }
             ("seed", n) => {
                 stress.seed = Some(n.parse().map_err(|_| format!("'{n}' is not a seed"))?);
             }

@@ -14,14 +14,27 @@ use strata_runtime::ops::meta::binary_handler;
 use strata_runtime::value::tag;
 use strata_spec::Op;
 
-/// Feedback bit: both operands were integers.
-pub(super) const SEEN_INT: u64 = 1 << 32;
-/// Feedback bit: both operands were floats.
-pub(super) const SEEN_FLOAT: u64 = 1 << 33;
-/// Feedback bit: an integer and a float.
-pub(super) const SEEN_MIXED: u64 = 1 << 34;
-/// Feedback bit: anything else.
-pub(super) const SEEN_OTHER: u64 = 1 << 35;
+/// Feedback bits of arithmetic, comparisons and numeric loops: which operands
+/// were seen.
+pub(crate) mod seen {
+    /// Both integers.
+    pub const INT: u8 = 1;
+    /// Both floats.
+    pub const FLOAT: u8 = 2;
+    /// An integer and a float.
+    pub const MIXED: u8 = 4;
+    /// Anything else.
+    pub const OTHER: u8 = 8;
+}
+
+/// [`seen::INT`] in an instruction.
+pub(super) const SEEN_INT: u64 = (seen::INT as u64) << 32;
+/// [`seen::FLOAT`] in an instruction.
+pub(super) const SEEN_FLOAT: u64 = (seen::FLOAT as u64) << 32;
+/// [`seen::MIXED`] in an instruction.
+pub(super) const SEEN_MIXED: u64 = (seen::MIXED as u64) << 32;
+/// [`seen::OTHER`] in an instruction.
+pub(super) const SEEN_OTHER: u64 = (seen::OTHER as u64) << 32;
 
 /// Records a feedback bit of the instruction before `pc`.
 #[inline(always)]
@@ -277,10 +290,15 @@ slow_handler! {
     /// Strings, metamethods, errors.
     #[cold]
     slow(pc, base, vm, i, k) {
-        note(pc, i, SEEN_OTHER);
         save(vm, pc, base);
         let b = *rb(base, i);
         let (op, c) = operands(base, i, k);
+        note(pc, i, match (b.tag, c.tag) {
+            (tag::INT, tag::INT) => SEEN_INT,
+            (tag::FLOAT, tag::FLOAT) if !op.is_bitwise() => SEEN_FLOAT,
+            (tag::INT | tag::FLOAT, tag::INT | tag::FLOAT) if !op.is_bitwise() => SEEN_MIXED,
+            _ => SEEN_OTHER,
+        });
         let machine = &mut *vm;
         let why = match ops::raw(machine, op, b, c) {
             Ok(v) => {

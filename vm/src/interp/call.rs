@@ -9,7 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use strata_runtime::error::Cause;
 use strata_runtime::feedback::CallState;
-use strata_runtime::frame::{CONT, LUA, Link, TAIL_BIT, VARARG, original_base, read_link};
+use strata_runtime::frame::{
+    CONT, LUA, Link, NATIVE_BIT, TAIL_BIT, VARARG, original_base, read_link,
+};
 use strata_runtime::native::{Cx, Ret, cont, ret as request};
 use strata_runtime::object::NativeKind;
 use strata_runtime::ops::meta::{call_handler, type_op_error};
@@ -33,7 +35,12 @@ fn call_link(i: u64) -> u64 {
 
 /// Starts the prototype `p` of the closure in `f`.
 macro_rules! start {
-    ($f:ident, $p:ident, $pc:ident, $vm:ident, $i:ident) => {
+    ($f:ident, $p:ident, $pc:ident, $base:ident, $vm:ident, $i:ident, $k:ident) => {
+        let left = (*$p).call_budget.wrapping_sub(1);
+        if left < 0 {
+            return call_slow($pc, $base, $vm, $i, $k);
+        }
+        (*$p).call_budget = left;
         let new = $f.add(2);
         let mut top = args_end($vm, new, $i);
         (*$vm).top = top;
@@ -43,7 +50,6 @@ macro_rules! start {
             top = top.add(1);
         }
         write_link(new, call_link($i), $pc);
-        (*$p).calls = (*$p).calls.wrapping_add(1);
         return dispatch((*$p).code, new, $vm, (*$p).k);
     };
 }
@@ -60,7 +66,7 @@ handler! {
             if (*slot).data.call.callee != (*f).payload {
                 return call_another(pc, base, vm, i, k);
             }
-            start!(f, p, pc, vm, i);
+            start!(f, p, pc, base, vm, i, k);
         }
         if (*f).tag == tag::NATIVE {
             return call_native(pc, base, vm, i, k);
@@ -88,7 +94,7 @@ handler! {
         if !known {
             return call_slow(pc, base, vm, i, k);
         }
-        start!(f, p, pc, vm, i);
+        start!(f, p, pc, base, vm, i, k);
     }
 }
 
@@ -96,6 +102,34 @@ slow_handler! {
     /// Calls of Lua functions that have to poll, to grow the stack or to
     /// record the callee, and of values with `__call`.
     call_slow(pc, base, vm, i, k) {
+        call_any(pc, base, vm, i, k, 0)
+    }
+}
+
+slow_handler! {
+    /// Any call, for compiled code.
+    #[allow(dead_code, reason = "only compiled code runs it, as a step")]
+    call_compiled(pc, base, vm, i, k) {
+        if (*ra(base, i)).tag == tag::NATIVE {
+            call_host_function(pc, base, vm, i, k, NATIVE_BIT)
+        } else {
+            call_any(pc, base, vm, i, k, NATIVE_BIT)
+        }
+    }
+}
+
+/// A call that may have to poll or to grow the stack; `native` goes into the
+/// link.
+unsafe fn call_any(
+    pc: *const Insn,
+    base: *mut Value,
+    vm: *mut Vm,
+    i: u64,
+    k: *const Value,
+    native: u64,
+) -> usize {
+    // SAFETY: as for handlers.
+    unsafe {
         let f = ra(base, i);
         let new = f.add(2);
         let end = args_end(vm, new, i);
@@ -112,7 +146,7 @@ slow_handler! {
         }
         (*slots_of(k).add((i >> 32) as u16 as usize)).record_call(*ra(base, i));
         let new = ra(base, i).add(2);
-        write_link(new, call_link(i), pc);
+        write_link(new, call_link(i) | native, pc);
         save(vm, pc, base);
         enter(vm, new, n)
     }
@@ -121,6 +155,22 @@ slow_handler! {
 slow_handler! {
     /// Calls of host functions.
     call_native(pc, base, vm, i, k) {
+        call_host_function(pc, base, vm, i, k, 0)
+    }
+}
+
+/// A call of a host function; `flag` goes into the link.
+#[inline(always)]
+unsafe fn call_host_function(
+    pc: *const Insn,
+    base: *mut Value,
+    vm: *mut Vm,
+    i: u64,
+    k: *const Value,
+    flag: u64,
+) -> usize {
+    // SAFETY: as for handlers.
+    unsafe {
         let f = ra(base, i);
         let new = f.add(2);
         let end = args_end(vm, new, i);
@@ -128,7 +178,7 @@ slow_handler! {
         if (*slot).data.call.callee != (*f).payload {
             (*slot).record_call(*f);
         }
-        write_link(new, call_link(i), pc);
+        write_link(new, call_link(i) | flag, pc);
         save(vm, pc, base);
         native(vm, new, (end as usize - new as usize) / size_of::<Value>())
     }
@@ -201,7 +251,14 @@ pub(super) unsafe fn enter(vm: *mut Vm, mut fb: *mut Value, mut n: usize) -> usi
                     for j in n..(*p).params as usize {
                         put(fb.add(j), NIL);
                     }
-                    (*p).calls = (*p).calls.wrapping_add(1);
+                    let left = (*p).call_budget.wrapping_sub(1);
+                    if left < 0 {
+                        if native::ready(vm, p) {
+                            return native::run(vm, (*p).entry, fb, 0);
+                        }
+                    } else {
+                        (*p).call_budget = left;
+                    }
                     return next(vm, (*p).code, fb);
                 }
                 tag::NATIVE => return native(vm, fb, n),
@@ -249,7 +306,7 @@ fn check_hop(vm: &mut Vm, hops: usize, n: usize) -> Result<()> {
 /// Raises `e` for the frame at `fb`, which could not be entered: in the
 /// frame below, but whoever waits for this one to return is who catches.
 #[cold]
-unsafe fn cannot_enter(vm: *mut Vm, fb: *mut Value, e: Error) -> usize {
+pub(super) unsafe fn cannot_enter(vm: *mut Vm, fb: *mut Value, e: Error) -> usize {
     // SAFETY: `fb`'s link is in place.
     unsafe {
         if read_link(fb).kind != LUA {

@@ -48,7 +48,7 @@ slow_handler! {
     concat(pc, base, vm, i, k) {
         let (b, c) = ((i >> 16) as u8 as usize, (i >> 24) as u8 as usize);
         save(vm, pc, base);
-        step(vm, c - b + 1)
+        join_operands(vm, c - b + 1)
     }
 }
 
@@ -56,17 +56,17 @@ slow_handler! {
 /// of the concatenation before `vm.pc`.
 pub(super) unsafe fn go_on(vm: *mut Vm, left: usize, value: Value) -> usize {
     // SAFETY: `vm.base` is the Lua frame that concatenates; `left` was
-    // written by `step`.
+    // written by `join_operands`.
     unsafe {
         let i = (*(*vm).pc.sub(1)).0;
         put(rb((*vm).base, i).add(left - 2), value);
-        step(vm, left - 1)
+        join_operands(vm, left - 1)
     }
 }
 
 /// Concatenates the first `left` operand registers of the instruction before
 /// `vm.pc`, from the right.
-unsafe fn step(vm: *mut Vm, mut left: usize) -> usize {
+unsafe fn join_operands(vm: *mut Vm, mut left: usize) -> usize {
     // SAFETY: `vm.base` and `vm.pc` are those of a Lua frame at a concat;
     // operands are registers B .. B+left-1.
     unsafe {
@@ -101,7 +101,7 @@ unsafe fn step(vm: *mut Vm, mut left: usize) -> usize {
             left = left - n + 1;
         }
         copy(ra(base, i), first);
-        next(vm, (*vm).pc, base)
+        native::again(vm, (*vm).pc, base)
     }
 }
 

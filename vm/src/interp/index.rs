@@ -16,21 +16,33 @@ use strata_runtime::value::{NIL, tag};
 use strata_spec::Op;
 
 /// Feedback bits of element access: what was indexed how.
-mod seen {
+pub(crate) mod seen_element {
     /// An `Int` array.
-    pub const INT: u64 = 1 << 32;
+    pub const INT: u8 = 1;
     /// A `Float` array.
-    pub const FLOAT: u64 = 1 << 33;
+    pub const FLOAT: u8 = 2;
     /// A `Mixed` array.
-    pub const MIXED: u64 = 1 << 34;
+    pub const MIXED: u8 = 4;
     /// A string key.
-    pub const STRING: u64 = 1 << 35;
+    pub const STRING: u8 = 8;
     /// An integer key outside the array part, or a nil there.
-    pub const OUTSIDE: u64 = 1 << 36;
+    pub const OUTSIDE: u8 = 16;
     /// An append.
-    pub const APPEND: u64 = 1 << 37;
+    pub const APPEND: u8 = 32;
     /// Anything else.
-    pub const OTHER: u64 = 1 << 38;
+    pub const OTHER: u8 = 64;
+}
+
+/// [`seen_element`] as bits of an instruction.
+mod seen {
+    use super::seen_element as s;
+    pub const INT: u64 = (s::INT as u64) << 32;
+    pub const FLOAT: u64 = (s::FLOAT as u64) << 32;
+    pub const MIXED: u64 = (s::MIXED as u64) << 32;
+    pub const STRING: u64 = (s::STRING as u64) << 32;
+    pub const OUTSIDE: u64 = (s::OUTSIDE as u64) << 32;
+    pub const APPEND: u64 = (s::APPEND as u64) << 32;
+    pub const OTHER: u64 = (s::OTHER as u64) << 32;
 }
 
 /// Loads element `n` (from 0) if it is in the array part and not nil.
@@ -162,6 +174,9 @@ slow_handler! {
                 put(ra(base, i), v);
                 return next(vm, pc, base);
             }
+        }
+        if !obj.is_table() {
+            note(pc, i, seen::OTHER);
         }
         match feedback::index(machine, obj, name) {
             Lookup::Value(v) => {
@@ -341,6 +356,7 @@ slow_handler! {
             });
             table::set(machine, obj.as_table(), name, val).map(|()| feedback::Store::Done)
         } else {
+            note(pc, i, seen::OTHER);
             feedback::set_index(machine, obj, name, val)
         };
         match outcome {

@@ -19,7 +19,7 @@ pub(super) mod event {
 }
 
 /// Status of [`before`]: run the instruction now.
-const EXECUTE: usize = 3;
+const EXECUTE: usize = 16;
 
 /// Switches instrumented execution on or off, as hooks and budgets need.
 pub(crate) fn instrument(vm: &mut Vm) {
@@ -27,7 +27,9 @@ pub(crate) fn instrument(vm: &mut Vm) {
     let mask = unsafe { (*vm.cur).hook.mask };
     vm.hooked = mask & (event::CALL | event::RETURN) != 0;
     data(vm).last_hooked = (usize::MAX, 0);
-    if mask != 0 || vm.limits.instructions.is_some() {
+    vm.interpret_only = mask != 0 || vm.limits.instructions.is_some();
+    vm.native_epoch = vm.native_epoch.wrapping_add(1);
+    if vm.interpret_only {
         vm.dispatch.fill(instrumented as *const ());
     } else {
         install(vm);

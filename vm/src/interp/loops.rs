@@ -1,10 +1,11 @@
 //! Loop instructions: numeric and generic `for`, and the backward jump.
 //! They are where a running function polls.
 
+use super::arith::{SEEN_INT, SEEN_OTHER, note};
 use super::*;
 use std::sync::atomic::Ordering;
 use strata_runtime::error::Error;
-use strata_runtime::frame::LUA;
+use strata_runtime::frame::{LUA, NATIVE_BIT};
 use strata_runtime::object::NativeKind;
 use strata_runtime::proto::proto_of;
 use strata_runtime::table;
@@ -20,7 +21,12 @@ unsafe fn polls(vm: *mut Vm) -> bool {
 /// First slot above the registers that are live at a loop instruction: what
 /// its target declares as defined, and the loop's own registers. What lies
 /// above is dead, and would only keep garbage alive.
-unsafe fn live_end(pc: *const Insn, base: *mut Value, i: u64, k: *const Value) -> *mut Value {
+pub(super) unsafe fn live_end(
+    pc: *const Insn,
+    base: *mut Value,
+    i: u64,
+    k: *const Value,
+) -> *mut Value {
     // SAFETY: as for handlers: the target is an instruction of the prototype.
     unsafe {
         let proto = proto_of(k);
@@ -58,14 +64,33 @@ slow_handler! {
     }
 }
 
+/// Jumps back: counts, and asks for compiled code when the loop is hot.
+macro_rules! back_edge {
+    ($pc:ident, $base:ident, $vm:ident, $i:ident, $k:ident) => {{
+        let p = proto_of($k);
+        let left = (*p).loop_budget.wrapping_sub(1);
+        if left < 0 {
+            return loop_hot($pc.offset(jump($i)), $base, $vm, $i, $k);
+        }
+        (*p).loop_budget = left;
+        dispatch($pc.offset(jump($i)), $base, $vm, $k)
+    }};
+}
+
+slow_handler! {
+    /// At the header of a hot loop: goes on in compiled code if there is some.
+    loop_hot(pc, base, vm, i, k) {
+        save(vm, pc, base);
+        native::enter_loop(vm, proto_of(k), pc, base)
+    }
+}
+
 handler! {
     back(pc, base, vm, i, k) {
         if polls(vm) {
             return poll_loop(pc, base, vm, i, k);
         }
-        let p = proto_of(k);
-        (*p).back_edges = (*p).back_edges.wrapping_add(1);
-        dispatch(pc.offset(jump(i)), base, vm, k)
+        back_edge!(pc, base, vm, i, k)
     }
 }
 
@@ -119,11 +144,18 @@ handler! {
             return poll_loop(pc, base, vm, i, k);
         }
         if for_step(base, i) {
-            let p = proto_of(k);
-            (*p).back_edges = (*p).back_edges.wrapping_add(1);
-            return dispatch(pc.offset(jump(i)), base, vm, k);
+            return back_edge!(pc, base, vm, i, k);
         }
         dispatch(pc, base, vm, k)
+    }
+}
+
+slow_handler! {
+    /// The step of a numeric loop, for compiled code: it has polled.
+    #[allow(dead_code, reason = "only compiled code runs it, as a step")]
+    for_loop_slow(pc, base, vm, i, k) {
+        let taken = for_step(base, i);
+        next(vm, if taken { pc.offset(jump(i)) } else { pc }, base)
     }
 }
 
@@ -132,6 +164,7 @@ handler! {
         let a = ra(base, i);
         if (*a).tag == tag::INT && (*a.add(1)).tag == tag::INT && (*a.add(2)).tag == tag::INT {
             let (init, limit, step) = ((*a).as_int(), (*a.add(1)).as_int(), (*a.add(2)).as_int());
+            note(pc, i, SEEN_INT);
             if step == 1 {
                 if init > limit {
                     return dispatch(pc.offset(jump(i)), base, vm, k);
@@ -149,6 +182,8 @@ slow_handler! {
     for_prep_slow(pc, base, vm, i, k) {
         let a = ra(base, i);
         save(vm, pc, base);
+        let ints = (0..3).all(|j| (*a.add(j)).tag == tag::INT);
+        note(pc, i, if ints { SEEN_INT } else { SEEN_OTHER });
         match prepare(&mut *vm, a) {
             Ok(true) => next(vm, pc, base),
             Ok(false) => next(vm, pc.offset(jump(i)), base),
@@ -348,6 +383,50 @@ slow_handler! {
 slow_handler! {
     /// Calls the iterator.
     tfor_slow(pc, base, vm, i, k) {
+        call_iterator(pc, base, vm, i, 0)
+    }
+}
+
+slow_handler! {
+    /// Any iterator, for compiled code.
+    #[allow(dead_code, reason = "only compiled code runs it, as a step")]
+    tfor_compiled(pc, base, vm, i, k) {
+        let a = ra(base, i);
+        if (*a).tag == tag::NATIVE && (*a.add(1)).tag == tag::TABLE {
+            let t = (*a.add(1)).as_table();
+            match (*(*a).as_native()).nkind {
+                NativeKind::Next if (*a.add(3)).tag == tag::NIL && (*a.add(3)).payload != NO_CURSOR => {
+                    return tfor_next::work(pc, base, vm, i, k);
+                }
+                NativeKind::IpairsIter if (*a.add(2)).tag == tag::INT => {
+                    let n = (*a.add(2)).as_int().wrapping_add(1);
+                    let at = (n as u64).wrapping_sub(1);
+                    if at < u64::from((*t).arr_len) {
+                        let v = table::element(t, at as usize);
+                        if v.tag != tag::NIL {
+                            put(a.add(4), Value::int(n));
+                            put(a.add(5), v);
+                            return tfor_pad::work(pc, base, vm, i, k);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        call_iterator(pc, base, vm, i, NATIVE_BIT)
+    }
+}
+
+/// Calls the iterator of a generic loop; `native` goes into the link.
+unsafe fn call_iterator(
+    pc: *const Insn,
+    base: *mut Value,
+    vm: *mut Vm,
+    i: u64,
+    native: u64,
+) -> usize {
+    // SAFETY: as for handlers.
+    unsafe {
         let a = ra(base, i);
         let f = a.add(4);
         copy(f, a);
@@ -356,7 +435,8 @@ slow_handler! {
         copy(new.add(1), a.add(2));
         save(vm, pc, base);
         let delta = (i >> 8) as u8 as u32 + 6;
-        write_link(new, link_word(LUA, (i >> 24) as u8 as u16 + 1, delta), pc);
+        let link = link_word(LUA, (i >> 24) as u8 as u16 + 1, delta);
+        write_link(new, link | native, pc);
         call::enter(vm, new, 2)
     }
 }
@@ -381,9 +461,7 @@ handler! {
             return poll_loop(pc, base, vm, i, k);
         }
         if tfor_step(base, i) {
-            let p = proto_of(k);
-            (*p).back_edges = (*p).back_edges.wrapping_add(1);
-            return dispatch(pc.offset(jump(i)), base, vm, k);
+            return back_edge!(pc, base, vm, i, k);
         }
         dispatch(pc, base, vm, k)
     }

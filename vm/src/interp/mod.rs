@@ -28,7 +28,8 @@
 //! stack ([`coro`]).
 //!
 //! A handler returns a *status* only when the interpreter is left: [`DONE`] or
-//! [`FAILED`].
+//! [`FAILED`]. What lies between the interpreter and compiled code is in
+//! [`native`].
 
 mod arith;
 mod call;
@@ -41,11 +42,20 @@ mod index;
 mod instrument;
 mod jumps;
 mod loops;
+#[cfg_attr(
+    not(feature = "cranelift"),
+    allow(dead_code, reason = "what compiled code calls")
+)]
+pub(crate) mod native;
 mod poll;
 mod raise;
 mod ret;
 
+#[cfg(feature = "cranelift")]
+pub(crate) use arith::seen;
 pub(crate) use coro::close_thread;
+#[cfg(feature = "cranelift")]
+pub(crate) use index::seen_element;
 pub(crate) use instrument::instrument;
 pub(crate) use poll::{FEW, finalize};
 
@@ -65,12 +75,16 @@ pub(crate) type Handler = unsafe extern "C" fn(
     k: *const Value,
 ) -> usize;
 
+/// Compiled code: the function returned to its caller, results in place.
+pub(crate) const RETURNED: usize = 0;
 /// Left: the function called by the host returned.
-pub(crate) const DONE: usize = 0;
+pub(crate) const DONE: usize = 1;
 /// Left: an error reached the host; it is in [`ExecData::failure`].
-pub(crate) const FAILED: usize = 1;
+pub(crate) const FAILED: usize = 2;
 /// Not left: go on at `vm.pc`, `vm.base`.
-pub(crate) const CONTINUE: usize = 2;
+pub(crate) const CONTINUE: usize = 3;
+/// Like [`CONTINUE`], in compiled code if the frame has an entry there.
+pub(crate) const RESUME: usize = 4;
 
 /// Whether handlers tail-call each other.
 pub(crate) const THREADED: bool = !cfg!(any(debug_assertions, target_arch = "wasm32"));
@@ -86,6 +100,8 @@ pub(crate) struct ExecData {
     pub finalizing: bool,
     /// Position of the last instruction seen by hooks: frame slot and pc.
     pub last_hooked: (usize, u32),
+    /// Compiled code.
+    pub jit: crate::jit::Jit,
 }
 
 /// The interpreter's data of this VM.
@@ -134,9 +150,21 @@ macro_rules! slow_handler {
             i: u64,
             k: *const strata_runtime::value::Value,
         ) -> usize {
+            // SAFETY: as for `handler!`; CONTINUE says that `vm.pc` and
+            // `vm.base` are those of a Lua frame.
+            unsafe {
+                let status = $name::work(pc, base, vm, i, k);
+                $crate::interp::proceed(vm, status)
+            }
+        }
+
+        #[allow(unused_imports, reason = "what the body needs")]
+        pub(crate) mod $name {
+            use super::*;
+
             #[inline(never)]
             #[allow(unused_variables, reason = "all handlers have the same arguments")]
-            unsafe fn work(
+            pub(crate) unsafe fn work(
                 $pc: *const strata_spec::Insn,
                 $base: *mut strata_runtime::value::Value,
                 $vm: *mut strata_runtime::Vm,
@@ -146,11 +174,17 @@ macro_rules! slow_handler {
                 // SAFETY: as for `handler!`.
                 unsafe { $body }
             }
-            // SAFETY: as for `handler!`; CONTINUE says that `vm.pc` and
-            // `vm.base` are those of a Lua frame.
-            unsafe {
-                let status = work(pc, base, vm, i, k);
-                $crate::interp::proceed(vm, status)
+
+            /// The instruction at `pc`, for compiled code.
+            #[allow(dead_code, reason = "not all are called by compiled code")]
+            pub(crate) unsafe extern "C" fn step(
+                vm: *mut strata_runtime::Vm,
+                base: *mut strata_runtime::value::Value,
+                pc: usize,
+            ) -> usize {
+                // SAFETY: compiled code passes its frame and an instruction
+                // of its prototype.
+                unsafe { $crate::interp::native::step(vm, base, pc, work) }
             }
         }
     };
@@ -163,8 +197,21 @@ unsafe fn proceed(vm: *mut Vm, status: usize) -> usize {
     if THREADED && status == CONTINUE {
         // SAFETY: CONTINUE says that `vm.pc`, `vm.base` are a Lua frame's.
         unsafe { go(vm) }
+    } else if THREADED && status == RESUME {
+        // SAFETY: likewise.
+        unsafe { proceed_native(vm) }
     } else {
         status
+    }
+}
+
+/// Goes on in compiled code, if the frame has an entry at `vm.pc`.
+#[inline(never)]
+unsafe extern "C" fn proceed_native(vm: *mut Vm) -> usize {
+    // SAFETY: the caller says that `vm.pc`, `vm.base` are a Lua frame's.
+    unsafe {
+        let status = native::resume(vm);
+        if status == CONTINUE { go(vm) } else { status }
     }
 }
 
@@ -250,6 +297,49 @@ unsafe fn go(vm: *mut Vm) -> usize {
     unsafe { dispatch((*vm).pc, (*vm).base, vm, constants((*vm).base)) }
 }
 
+/// The prototype of the Lua frame at `base`.
+///
+/// # Safety
+/// `base` is the base of a Lua frame.
+#[cfg(feature = "cranelift")]
+pub(crate) unsafe fn frame_proto(base: *mut Value) -> *mut strata_runtime::object::ProtoObj {
+    // SAFETY: a Lua frame's function is a live closure.
+    unsafe { (*(*base.sub(2)).as_closure()).proto }
+}
+
+/// Instructions as compiled code runs them; see [`native::step`].
+#[cfg(feature = "cranelift")]
+pub(crate) mod steps {
+    use super::{arith, call, close, concat, fields, index, jumps, loops};
+    use strata_runtime::Vm;
+    use strata_runtime::value::Value;
+
+    type Step = unsafe extern "C" fn(vm: *mut Vm, base: *mut Value, pc: usize) -> usize;
+
+    pub(crate) const GET_FIELD: Step = fields::get_miss::step;
+    pub(crate) const SET_FIELD: Step = fields::set_miss::step;
+    pub(crate) const GET_INDEX: Step = index::get_index_slow::step;
+    pub(crate) const SET_INDEX: Step = index::set_index_slow::step;
+    pub(crate) const NEW_TABLE: Step = index::new_table::step;
+    pub(crate) const SET_LIST: Step = index::set_list::step;
+    pub(crate) const ARITH: Step = arith::slow::step;
+    pub(crate) const LEN: Step = concat::len_slow::step;
+    pub(crate) const CONCAT: Step = concat::concat::step;
+    pub(crate) const EQUAL: Step = jumps::equal_slow::step;
+    pub(crate) const EQUAL_K: Step = jumps::equal_k_slow::step;
+    pub(crate) const ORDER: Step = jumps::order_slow::step;
+    pub(crate) const FOR_PREP: Step = loops::for_prep_slow::step;
+    pub(crate) const FOR_LOOP: Step = loops::for_loop_slow::step;
+    pub(crate) const TFOR_PREP: Step = loops::tfor_prep::step;
+    pub(crate) const TFOR_CALL: Step = loops::tfor_compiled::step;
+    pub(crate) const CALL: Step = call::call_compiled::step;
+    pub(crate) const TAIL_CALL: Step = call::tail_call::step;
+    pub(crate) const VARARG: Step = call::vararg::step;
+    pub(crate) const CLOSURE: Step = close::closure::step;
+    pub(crate) const CLOSE: Step = close::close_slow::step;
+    pub(crate) const TBC: Step = close::tbc::step;
+}
+
 /// The constants of the Lua frame at `base`.
 #[inline(always)]
 unsafe fn constants(base: *mut Value) -> *const Value {
@@ -282,7 +372,14 @@ fn slot_index(vm: &Vm, p: *mut Value) -> usize {
 
 /// Runs until the interpreter is left.
 unsafe fn run(vm: *mut Vm, mut status: usize) -> usize {
-    while status == CONTINUE {
+    loop {
+        if status == RESUME {
+            // SAFETY: RESUME says that `vm.pc`, `vm.base` are a Lua frame's.
+            status = unsafe { native::resume(vm) };
+        }
+        if status != CONTINUE {
+            return status;
+        }
         // SAFETY: CONTINUE says that `vm.pc`, `vm.base` are a Lua frame's.
         unsafe {
             let (pc, base) = ((*vm).pc, (*vm).base);
@@ -292,7 +389,6 @@ unsafe fn run(vm: *mut Vm, mut status: usize) -> usize {
             status = h(pc.add(1), base, vm, insn, constants(base));
         }
     }
-    status
 }
 
 /// Calls a function for the host; see `Exec::call` in the runtime.
@@ -333,6 +429,9 @@ unsafe fn call_host_as(
         }
         let thread = vm.cur;
         let pc = vm.pc;
+        if vm.host_depth == 0 {
+            native::set_limit(vm);
+        }
         vm.host_depth += 1;
         (*thread).host_calls += 1;
         let fb = vm.stack.add(func + 2);

@@ -155,7 +155,8 @@ pub(super) unsafe fn deliver(
                         put(to.add(j), NIL);
                     }
                 }
-                next(vm, link.pc, fb.sub(link.delta as usize))
+                save(vm, link.pc, fb.sub(link.delta as usize));
+                if link.native { RESUME } else { CONTINUE }
             }
             CONT => continue_below(vm, fb, link, first, n),
             HOST => {
@@ -189,17 +190,17 @@ unsafe fn continue_below(
         match link.cont {
             cont::STORE_A => {
                 put(ra(below, (*pc.sub(1)).0), value);
-                next(vm, pc, below)
+                native::again(vm, pc, below)
             }
             cont::COND => {
                 let i = *pc.sub(1);
                 if jumps::jumps_when(i, value.is_truthy()) {
-                    next(vm, pc.offset(i.jump() as isize), below)
+                    native::again(vm, pc.offset(i.jump() as isize), below)
                 } else {
-                    next(vm, pc, below)
+                    native::again(vm, pc, below)
                 }
             }
-            cont::DROP => next(vm, pc, below),
+            cont::DROP => native::again(vm, pc, below),
             cont::CONCAT => {
                 // Below the function lies the number of operands left.
                 let left = (*fb.sub(3)).as_int() as usize;

@@ -1,0 +1,387 @@
+//! Between the interpreter and compiled code.
+//!
+//! Compiled code is a function of [`Entry`]'s type: it gets the VM, the base
+//! of its frame in the VM stack and where to begin (0: at the function's
+//! first instruction, with the arguments in place and `vm.top` at their end;
+//! else the number of one of its entry points). It answers with a status:
+//!
+//! - [`RETURNED`]: its function returned into a Lua frame, results where the
+//!   link says. A compiled caller goes on at once.
+//! - anything else: native frames are to be dropped, one after the other, by
+//!   returning the status. `vm.base` and `vm.pc` say where to go on; since
+//!   frames in the VM stack are canonical there, the interpreter can, or
+//!   compiled code through one of its entry points ([`RESUME`]).
+//!
+//! That is the one way out for errors, yields, callees that are interpreted,
+//! moved stacks, hooks, `debug.setlocal`, invalidation and a native stack
+//! that is used up. Compiled code calls the interpreter's slow handlers as
+//! *steps*: [`step`] runs one instruction and answers [`RETURNED`] if the
+//! frame simply goes on with the next, [`TAKEN`] if it goes on at the jump's
+//! target, else the status to drop out with.
+
+use super::*;
+use crate::jit;
+use std::sync::atomic::Ordering;
+use strata_runtime::frame::{LUA, original_base, read_link};
+use strata_runtime::object::ProtoObj;
+use strata_runtime::proto::proto_of;
+
+/// Compiled code; see the module documentation.
+pub(crate) type Entry = unsafe extern "C" fn(vm: *mut Vm, base: *mut Value, at: usize) -> usize;
+
+/// Of a step: the frame goes on at the instruction's jump target.
+pub(crate) const TAKEN: usize = 5;
+
+/// Bytes of native stack that compiled code may use above the outermost
+/// activation; host functions need the rest of the thread's stack.
+const NATIVE_STACK: usize = 384 << 10;
+
+/// Calls that pass while code may only be interpreted, before asking again.
+const INTERPRETED_CALLS: i32 = 4096;
+
+/// Notes how far native frames may go, at the outermost activation.
+#[inline(never)]
+pub(super) fn set_limit(vm: &mut Vm) {
+    let here = 0u8;
+    vm.native_limit = (&raw const here as usize).saturating_sub(NATIVE_STACK);
+}
+
+/// The prototype of the Lua frame at `base`.
+#[inline(always)]
+unsafe fn proto_at(base: *mut Value) -> *mut ProtoObj {
+    // SAFETY: a Lua frame's function is a live closure.
+    unsafe { (*(*base.sub(2)).as_closure()).proto }
+}
+
+/// `ProtoObj::entry` of a function that is not compiled: called by compiled
+/// code, with the frame laid out.
+pub(crate) unsafe extern "C" fn interpret(vm: *mut Vm, base: *mut Value, _at: usize) -> usize {
+    // SAFETY: the caller has written the link and `vm.top`.
+    unsafe {
+        let link = read_link(base);
+        save(vm, link.pc, base.sub(link.delta as usize));
+        let n = ((*vm).top as usize - base as usize) / size_of::<Value>();
+        call::enter(vm, base, n)
+    }
+}
+
+/// Whether the function may be entered as compiled code now; asked when its
+/// call budget is used up.
+#[cold]
+pub(super) unsafe fn ready(vm: *mut Vm, p: *mut ProtoObj) -> bool {
+    // SAFETY: both are live.
+    unsafe {
+        if (*vm).interpret_only {
+            (*p).grant_calls(INTERPRETED_CALLS);
+            return false;
+        }
+        if compiled(p) {
+            return true;
+        }
+        jit::call_hot(&mut *vm, p)
+    }
+}
+
+/// Whether the prototype has compiled code.
+#[inline(always)]
+unsafe fn compiled(p: *mut ProtoObj) -> bool {
+    // SAFETY: `p` is live.
+    unsafe { !std::ptr::addr_eq((*p).entry, interpret as *const ()) }
+}
+
+/// Runs compiled code from entry point `at` of `entry` in the frame at `base`.
+pub(super) unsafe fn run(vm: *mut Vm, entry: *const (), base: *mut Value, at: usize) -> usize {
+    // SAFETY: the caller passes a prototype's entry and a frame of it.
+    unsafe {
+        let fb = original_base(base);
+        let link = read_link(fb);
+        let entry = std::mem::transmute::<*const (), Entry>(entry);
+        (*vm).native_depth += 1;
+        let status = entry(vm, base, at);
+        (*vm).native_depth -= 1;
+        if status != RETURNED {
+            return status;
+        }
+        debug_assert_eq!(link.kind, LUA);
+        save(vm, link.pc, fb.sub(link.delta as usize));
+        if link.native { RESUME } else { CONTINUE }
+    }
+}
+
+/// At `vm.pc` of the Lua frame at `vm.base`: goes on in compiled code as long
+/// as there are entry points. The status is never [`RESUME`].
+pub(super) unsafe fn resume(vm: *mut Vm) -> usize {
+    // SAFETY: the caller says that `vm.base`, `vm.pc` are a Lua frame's.
+    unsafe {
+        loop {
+            let (base, pc) = ((*vm).base, (*vm).pc);
+            let p = proto_at(base);
+            if (*vm).interpret_only || !compiled(p) {
+                return CONTINUE;
+            }
+            let at = pc.offset_from((*p).code) as u32;
+            let Some(at) = jit::entry_point(&*p, at) else {
+                return CONTINUE;
+            };
+            let status = run(vm, (*p).entry, base, at);
+            if status != RESUME {
+                return status;
+            }
+        }
+    }
+}
+
+/// A continuation goes on at `pc` in the Lua frame at `base`.
+pub(super) unsafe fn again(vm: *mut Vm, pc: *const Insn, base: *mut Value) -> usize {
+    // SAFETY: as the caller says.
+    unsafe {
+        save(vm, pc, base);
+        if compiled(proto_at(base)) {
+            RESUME
+        } else {
+            CONTINUE
+        }
+    }
+}
+
+/// At the header `pc` of a loop whose budget is used up.
+#[cold]
+pub(super) unsafe fn enter_loop(
+    vm: *mut Vm,
+    p: *mut ProtoObj,
+    pc: *const Insn,
+    base: *mut Value,
+) -> usize {
+    // SAFETY: the caller passes a running Lua frame of `p`.
+    unsafe {
+        if (*vm).interpret_only {
+            (*p).grant_loops(INTERPRETED_CALLS);
+            return CONTINUE;
+        }
+        if !compiled(p) && !jit::loop_hot(&mut *vm, p) {
+            return CONTINUE;
+        }
+        let at = pc.offset_from((*p).code) as u32;
+        match jit::entry_point(&*p, at) {
+            Some(at) => {
+                jit::entered_loop(&mut *vm, p, pc.offset_from((*p).code) as u32);
+                run(vm, (*p).entry, base, at)
+            }
+            None => {
+                (*p).grant_loops(INTERPRETED_CALLS);
+                CONTINUE
+            }
+        }
+    }
+}
+
+/// A slow handler's work.
+type Work =
+    unsafe fn(pc: *const Insn, base: *mut Value, vm: *mut Vm, i: u64, k: *const Value) -> usize;
+
+/// Instructions that feedback makes fast.
+static LEARNS: [bool; 256] = {
+    use strata_spec::Op::*;
+    let mut t = [false; 256];
+    let ops = [
+        GetTabUp, SetTabUp, GetField, SetField, SelfField, GetIndex, SetIndex, GetIndexI,
+        SetIndexI, Add, Sub, Mul, Div, IDiv, Mod, Pow, BAnd, BOr, BXor, Shl, Shr, AddI, AddK, SubK,
+        MulK, DivK, IDivK, ModK, PowK, BAndK, BOrK, BXorK, ShlK, ShrK, Unm, BNot, JEq, JNe, JLt,
+        JNotLt, JLe, JNotLe, JLtI, JNotLtI, JLeI, JNotLeI, JGtI, JNotGtI, JGeI, JNotGeI, ForPrep,
+        ForLoop, Call,
+    ];
+    let mut n = 0;
+    while n < ops.len() {
+        t[ops[n] as usize] = true;
+        n += 1;
+    }
+    t
+};
+
+/// Runs instruction `pc` of the frame at `base` for compiled code.
+///
+/// # Safety
+/// `base` is the innermost frame, canonical; `work` belongs to the instruction.
+#[inline(always)]
+pub(crate) unsafe fn step(vm: *mut Vm, base: *mut Value, pc: usize, work: Work) -> usize {
+    // SAFETY: as the caller says.
+    unsafe {
+        let k = constants(base);
+        let at = (*proto_of(k)).code.add(pc);
+        let i = (*at).0;
+        let epoch = (*vm).native_epoch;
+        if LEARNS[(i & 255) as usize] {
+            let p = proto_of(k);
+            (*p).slow_hits = (*p).slow_hits.wrapping_add(1);
+            if (*p).slow_hits.is_multiple_of(jit::SLOW_HITS) {
+                jit::outdated(&mut *vm, p);
+            }
+        }
+        let status = work(at.add(1), base, vm, i, k);
+        if (*vm).base != base || (status != CONTINUE && status != RESUME) {
+            return status;
+        }
+        if (*vm).native_epoch != epoch {
+            return RESUME;
+        }
+        after(vm, base, at, status)
+    }
+}
+
+/// How the frame at `base` goes on after its instruction at `at`, if it does.
+#[inline(always)]
+unsafe fn after(vm: *mut Vm, base: *mut Value, at: *const Insn, status: usize) -> usize {
+    // SAFETY: `at` is an instruction of the frame's prototype.
+    unsafe {
+        let pc = (*vm).pc;
+        if (*vm).base == base && (status == CONTINUE || status == RESUME) {
+            if pc == at.add(1) {
+                return RETURNED;
+            }
+            if pc == at.add(1).offset(jump((*at).0)) {
+                return TAKEN;
+            }
+        }
+        status
+    }
+}
+
+/// A compiled callee answered `status` to the call at `pc` of the frame at
+/// `base`: whether it returned in a roundabout way (a tail call, a callee
+/// that became compiled) and the frame goes on after all.
+pub(crate) unsafe extern "C" fn recheck(
+    vm: *mut Vm,
+    base: *mut Value,
+    pc: usize,
+    status: usize,
+) -> usize {
+    // SAFETY: compiled code passes its frame, which is still on the stack if
+    // it is the innermost.
+    unsafe {
+        if (*vm).base != base || (status != CONTINUE && status != RESUME) {
+            return status;
+        }
+        let at = (*proto_of(constants(base))).code.add(pc);
+        after(vm, base, at, status)
+    }
+}
+
+/// `return` of the frame at `base` by its instruction `pc`, for compiled code:
+/// into a Lua frame the native way, else as the interpreter does it.
+pub(crate) unsafe extern "C" fn return_slow(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
+    // SAFETY: compiled code passes its frame.
+    unsafe {
+        let i = (*(*proto_at(base)).code.add(pc)).0;
+        let (first, n) = ret::results(vm, base, i);
+        let fb = original_base(base);
+        let link = read_link(fb);
+        let status = ret::deliver(vm, fb, link, first, n);
+        if link.kind == LUA { RETURNED } else { status }
+    }
+}
+
+/// `returnclose`, for compiled code.
+pub(crate) unsafe extern "C" fn return_close(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
+    // SAFETY: as for `return_slow`.
+    unsafe {
+        let from = slot_index(&*vm, base) as u32;
+        let thread = (*vm).cur;
+        if (*thread).tbc.last().is_some_and(|slot| *slot >= from) {
+            return close::ret_close::step(vm, base, pc);
+        }
+        close::close_upvals(vm, base);
+        return_slow(vm, base, pc)
+    }
+}
+
+/// A compiled function can't begin: the VM stack has to grow, somebody polls,
+/// or the native stack is used up. `vm.top` is the end of its arguments.
+/// [`RETURNED`]: it can after all.
+pub(crate) unsafe extern "C" fn prologue(vm: *mut Vm, base: *mut Value) -> usize {
+    // SAFETY: the frame at `base` is laid out.
+    unsafe {
+        let p = proto_at(base);
+        let end = base.add((*p).regs as usize);
+        if end > (*vm).limit {
+            // As if it were interpreted: errors are the caller's.
+            let link = read_link(base);
+            let n = ((*vm).top as usize - base as usize) / size_of::<Value>();
+            let (at, stack) = (slot_index(&*vm, base), (*vm).stack);
+            let below = base.sub(link.delta as usize);
+            if link.kind == LUA {
+                save(vm, link.pc, below);
+            }
+            if let Err(e) = (*vm).grow_stack((*p).regs as usize + strata_runtime::thread::SLACK) {
+                let fb = (*vm).stack.add(at);
+                return call::cannot_enter(vm, fb, e);
+            }
+            let base = (*vm).stack.add(at);
+            for j in n..(*p).params as usize {
+                put(base.add(j), strata_runtime::value::NIL);
+            }
+            if (*vm).stack != stack {
+                save(vm, (*p).code, base);
+                return CONTINUE;
+            }
+        }
+        save(vm, (*p).code, base);
+        if (*vm).heap.poll.load(Ordering::Relaxed) != 0 {
+            let epoch = (*vm).native_epoch;
+            let n = ((*vm).top as usize - base as usize) / size_of::<Value>();
+            if n < (*p).params as usize {
+                (*vm).top = base.add((*p).params as usize);
+            }
+            if let Err(e) = poll::safepoint(&mut *vm) {
+                return raise::raise(vm, e);
+            }
+            if (*vm).base != base || (*vm).native_epoch != epoch {
+                return CONTINUE;
+            }
+            (*vm).top = base.add(n);
+        }
+        let here = 0u8;
+        if (&raw const here as usize) < (*vm).native_limit {
+            return CONTINUE;
+        }
+        RETURNED
+    }
+}
+
+/// Looks at the poll word for the loop instruction `pc` of the frame at
+/// `base`, which compiled code is about to execute.
+pub(crate) unsafe extern "C" fn poll_back(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
+    // SAFETY: compiled code passes its frame, canonical.
+    unsafe {
+        let k = constants(base);
+        let at = (*proto_of(k)).code.add(pc);
+        let epoch = (*vm).native_epoch;
+        save(vm, at.add(1), base);
+        (*vm).top = loops::live_end(at.add(1), base, (*at).0, k);
+        if let Err(e) = poll::safepoint(&mut *vm) {
+            return raise::raise(vm, e);
+        }
+        let same = (*vm).base == base;
+        (*vm).pc = at;
+        if same && (*vm).native_epoch == epoch {
+            RETURNED
+        } else {
+            CONTINUE
+        }
+    }
+}
+
+/// `varargprep` of the frame at `base`: the base of the moved frame, or the
+/// status to leave with.
+pub(crate) unsafe extern "C" fn vararg_enter(vm: *mut Vm, base: *mut Value) -> usize {
+    // SAFETY: compiled code passes its frame, whose arguments end at `vm.top`.
+    unsafe {
+        let k = constants(base);
+        let code = (*proto_of(k)).code;
+        let stack = (*vm).stack;
+        let status = call::vararg_prep::work(code.add(1), base, vm, (*code).0, k);
+        if status == CONTINUE && (*vm).stack == stack {
+            return (*vm).base as usize;
+        }
+        status
+    }
+}

@@ -1,0 +1,275 @@
+//! Memory for compiled code: the provider behind cranelift-jit's modules.
+//!
+//! A [`CodeSpace`] belongs to one VM. It maps *chunks* as code is compiled
+//! (none before, so that a VM that never compiles maps no executable memory)
+//! and packs functions into them. A chunk is writable while a function is
+//! written and executable otherwise, never both; only the VM's thread, which
+//! is also the only one to run the code, changes that.
+//!
+//! Code is released ([`CodeRange`]) when its function has no more use for it,
+//! but a native frame may still return into it. So ranges are *retired* and
+//! [`CodeSpace::reclaim`] frees them when no native frame is left. A chunk
+//! whose functions are all gone is unmapped.
+
+use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
+use cranelift_module::{ModuleError, ModuleResult};
+use memmap2::{Mmap, MmapMut};
+use parking_lot::Mutex;
+use std::io;
+use std::sync::Arc;
+
+/// Bytes of a chunk, unless a function is bigger.
+const CHUNK: usize = 64 << 10;
+
+/// A mapping in one of its two states.
+enum Pages {
+    Writable(MmapMut),
+    Executable(Mmap),
+    /// While it changes from one to the other.
+    None,
+}
+
+struct Chunk {
+    pages: Pages,
+    size: usize,
+    used: usize,
+    /// Functions in it that are not freed.
+    live: usize,
+}
+
+impl Chunk {
+    fn start(&self) -> usize {
+        match &self.pages {
+            Pages::Writable(m) => m.as_ptr() as usize,
+            Pages::Executable(m) => m.as_ptr() as usize,
+            Pages::None => 0,
+        }
+    }
+
+    fn make_writable(&mut self) -> io::Result<()> {
+        self.pages = match std::mem::replace(&mut self.pages, Pages::None) {
+            Pages::Executable(m) => Pages::Writable(m.make_mut()?),
+            other => other,
+        };
+        Ok(())
+    }
+
+    fn make_executable(&mut self) -> io::Result<()> {
+        self.pages = match std::mem::replace(&mut self.pages, Pages::None) {
+            Pages::Writable(m) => Pages::Executable(m.make_exec()?),
+            other => other,
+        };
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct State {
+    chunks: Vec<Chunk>,
+    /// Allocated since the last [`CodeSpace::take`].
+    fresh: Vec<(usize, usize)>,
+    retired: Vec<Retired>,
+    mapped: usize,
+    in_use: usize,
+    limit: usize,
+}
+
+/// What is freed when no native frame is left.
+struct Retired {
+    start: usize,
+    size: usize,
+    /// Data the code refers to.
+    _data: Box<dyn std::any::Any + Send>,
+}
+
+/// The code memory of one VM.
+#[derive(Clone, Default)]
+pub(crate) struct CodeSpace(Arc<Mutex<State>>);
+
+impl std::fmt::Debug for CodeSpace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = self.0.lock();
+        write!(f, "CodeSpace({} of {} bytes)", state.in_use, state.mapped)
+    }
+}
+
+impl CodeSpace {
+    /// A space that maps at most `limit` bytes.
+    pub(crate) fn new(limit: usize) -> CodeSpace {
+        let space = CodeSpace::default();
+        space.0.lock().limit = limit;
+        space
+    }
+
+    /// Bytes of code in use.
+    #[cfg(test)]
+    pub(crate) fn in_use(&self) -> usize {
+        self.0.lock().in_use
+    }
+
+    /// The range allocated since the last call.
+    pub(crate) fn take(&self) -> Option<CodeRange> {
+        let (start, size) = self.0.lock().fresh.pop()?;
+        Some(CodeRange {
+            space: self.clone(),
+            start,
+            size,
+            data: None,
+        })
+    }
+
+    /// Frees what was retired. To be called when no native frame is left.
+    pub(crate) fn reclaim(&self) {
+        let mut state = self.0.lock();
+        let retired = std::mem::take(&mut state.retired);
+        for r in &retired {
+            state.in_use -= r.size;
+            let chunk = state
+                .chunks
+                .iter_mut()
+                .find(|c| (c.start()..c.start() + c.size).contains(&r.start));
+            if let Some(chunk) = chunk {
+                chunk.live -= 1;
+            }
+        }
+        let mut mapped = state.mapped;
+        state.chunks.retain(|c| {
+            let keep = c.live > 0;
+            mapped -= if keep { 0 } else { c.size };
+            keep
+        });
+        state.mapped = mapped;
+    }
+
+    fn allocate(&self, size: usize, align: usize) -> io::Result<*mut u8> {
+        let mut state = self.0.lock();
+        let at = |chunk: &Chunk| chunk.used.next_multiple_of(align.max(16));
+        let found = state
+            .chunks
+            .iter()
+            .position(|c| at(c) + size <= c.size && !matches!(c.pages, Pages::None));
+        let n = match found {
+            Some(n) => n,
+            None => {
+                let bytes = size.next_multiple_of(CHUNK);
+                if state.mapped + bytes > state.limit {
+                    return Err(io::Error::new(
+                        io::ErrorKind::OutOfMemory,
+                        "code memory is used up",
+                    ));
+                }
+                state.chunks.push(Chunk {
+                    pages: Pages::Writable(MmapMut::map_anon(bytes)?),
+                    size: bytes,
+                    used: 0,
+                    live: 0,
+                });
+                state.mapped += bytes;
+                state.chunks.len() - 1
+            }
+        };
+        let chunk = &mut state.chunks[n];
+        chunk.make_writable()?;
+        let offset = at(chunk);
+        let start = chunk.start() + offset;
+        chunk.used = offset + size;
+        chunk.live += 1;
+        state.in_use += size;
+        state.fresh.push((start, size));
+        Ok(start as *mut u8)
+    }
+
+    fn seal(&self) -> io::Result<()> {
+        let mut state = self.0.lock();
+        for chunk in &mut state.chunks {
+            if matches!(chunk.pages, Pages::Writable(_)) {
+                chunk.make_executable()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl JITMemoryProvider for CodeSpace {
+    fn allocate(&mut self, size: usize, align: u64, kind: JITMemoryKind) -> io::Result<*mut u8> {
+        match kind {
+            JITMemoryKind::Executable | JITMemoryKind::ReadOnly => {
+                CodeSpace::allocate(self, size, align as usize)
+            }
+            // Compiled functions have no writable data of their own.
+            JITMemoryKind::Writable => Err(io::Error::from(io::ErrorKind::Unsupported)),
+        }
+    }
+
+    unsafe fn free_memory(&mut self) {
+        // Ranges are freed one by one, see `CodeRange`.
+    }
+
+    fn finalize(&mut self, _: BranchProtection) -> ModuleResult<()> {
+        self.seal().map_err(|err| ModuleError::Allocation { err })
+    }
+}
+
+/// The memory of one compiled function. Dropped, it is retired.
+pub(crate) struct CodeRange {
+    space: CodeSpace,
+    start: usize,
+    size: usize,
+    data: Option<Box<dyn std::any::Any + Send>>,
+}
+
+impl CodeRange {
+    /// Keeps `data`, which the code refers to, as long as the code.
+    pub(crate) fn keep(&mut self, data: Box<dyn std::any::Any + Send>) {
+        self.data = Some(data);
+    }
+}
+
+impl Drop for CodeRange {
+    fn drop(&mut self) {
+        self.space.0.lock().retired.push(Retired {
+            start: self.start,
+            size: self.size,
+            _data: self.data.take().unwrap_or_else(|| Box::new(())),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_packed_sealed_and_freed() {
+        let space = CodeSpace::new(1 << 20);
+        let a = space.allocate(100, 16).unwrap();
+        // SAFETY: 100 writable bytes were just allocated.
+        unsafe { a.write_bytes(0xc3, 100) };
+        let first = space.take().unwrap();
+        space.seal().unwrap();
+        assert!(matches!(
+            space.0.lock().chunks[0].pages,
+            Pages::Executable(_)
+        ));
+        let b = space.allocate(50, 16).unwrap();
+        let second = space.take().unwrap();
+        assert!((b as usize) - (a as usize) >= 100 && (b as usize) - (a as usize) < CHUNK);
+        space.seal().unwrap();
+        assert_eq!(space.in_use(), 150);
+        drop(first);
+        assert_eq!(space.in_use(), 150, "retired, not freed");
+        space.reclaim();
+        assert_eq!((space.in_use(), space.0.lock().chunks.len()), (50, 1));
+        drop(second);
+        space.reclaim();
+        assert_eq!((space.in_use(), space.0.lock().mapped), (0, 0));
+    }
+
+    #[test]
+    fn limit_holds() {
+        let space = CodeSpace::new(2 * CHUNK);
+        assert!(space.allocate(CHUNK + 1, 16).is_ok());
+        let e = space.allocate(CHUNK, 16).unwrap_err();
+        assert_eq!(e.kind(), io::ErrorKind::OutOfMemory);
+    }
+}

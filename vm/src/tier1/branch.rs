@@ -1,0 +1,378 @@
+//! Conditional jumps.
+
+use super::arith::float_cc;
+use super::helpers::{Step, steps};
+use super::layout::*;
+use super::lower::Lower;
+use super::state::{UNKNOWN, is_number};
+use crate::interp::native::TAKEN;
+use crate::interp::seen;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
+use strata_runtime::value::tag;
+use strata_spec::{Insn, Op};
+
+/// A comparison: the condition, and whether the jump is taken if it holds.
+fn comparison(op: Op) -> (IntCC, bool) {
+    use IntCC::*;
+    match op {
+        Op::JEq | Op::JEqK | Op::JEqI => (Equal, true),
+        Op::JNe | Op::JNeK | Op::JNeI => (Equal, false),
+        Op::JLt | Op::JLtI => (SignedLessThan, true),
+        Op::JNotLt | Op::JNotLtI => (SignedLessThan, false),
+        Op::JLe | Op::JLeI => (SignedLessThanOrEqual, true),
+        Op::JNotLe | Op::JNotLeI => (SignedLessThanOrEqual, false),
+        Op::JGtI => (SignedGreaterThan, true),
+        Op::JNotGtI => (SignedGreaterThan, false),
+        Op::JGeI => (SignedGreaterThanOrEqual, true),
+        _ => (SignedGreaterThanOrEqual, false),
+    }
+}
+
+impl Lower<'_> {
+    /// Jumps to the target of instruction `pc` if `cond` is `want`, else goes
+    /// on after it.
+    fn jump_if(&mut self, cond: Value, want: bool, pc: u32, i: Insn) {
+        let target = self.target(pc, i);
+        let target = self.forward(target);
+        let next = self.b.create_block();
+        let (yes, no) = if want { (target, next) } else { (next, target) };
+        self.b.ins().brif(cond, yes, &[], no, &[]);
+        self.b.switch_to_block(next);
+    }
+
+    /// Always jumps, or never.
+    fn jump_known(&mut self, taken: bool, pc: u32, i: Insn) {
+        if taken {
+            let target = self.target(pc, i);
+            let target = self.forward(target);
+            self.b.ins().jump(target, &[]);
+            self.ends();
+        }
+    }
+
+    /// Runs instruction `pc` by a step: goes on at `next`, at its target, or
+    /// leaves.
+    pub(super) fn step_taken(&mut self, step: Step, pc: u32, i: Insn, next: Block) {
+        let target = self.target(pc, i);
+        let target = self.forward(target);
+        let status = self.step(step, pc);
+        let other = self.cold_block();
+        self.b.ins().brif(status, other, &[], next, &[]);
+        self.b.switch_to_block(other);
+        let taken = self.b.ins().icmp_imm_s(IntCC::Equal, status, TAKEN as i64);
+        let pass = self.pass;
+        self.b
+            .ins()
+            .brif(taken, target, &[], pass, &[status.into()]);
+        self.b.switch_to_block(next);
+    }
+
+    pub(super) fn conditional(&mut self, pc: u32, i: Insn, op: Op) {
+        let (a, b) = (i.a(), i.b());
+        match op {
+            Op::JTrue | Op::JFalse => self.truth(a, op == Op::JTrue, pc, i),
+            Op::JNil | Op::JNotNil => {
+                let want = op == Op::JNil;
+                match self.known(a) {
+                    UNKNOWN => {
+                        let t = self.tag(a);
+                        let nil = self
+                            .b
+                            .ins()
+                            .icmp_imm_s(IntCC::Equal, t, i64::from(tag::NIL));
+                        self.jump_if(nil, want, pc, i);
+                    }
+                    t => self.jump_known((t == tag::NIL) == want, pc, i),
+                }
+            }
+            Op::JTrueSet | Op::JFalseSet => self.jump_and_set(a, b, op == Op::JTrueSet, pc, i),
+            Op::JEq | Op::JNe => self.equal(pc, i, op),
+            Op::JEqK | Op::JNeK => self.equal_constant(pc, i, op),
+            Op::JEqI | Op::JNeI => self.equal_int(pc, i, op),
+            _ => self.order(pc, i, op),
+        }
+    }
+
+    fn truth(&mut self, a: u8, want: bool, pc: u32, i: Insn) {
+        match self.known(a) {
+            UNKNOWN => {
+                let t = self.tag(a);
+                let truthy = self.b.ins().icmp_imm_s(
+                    IntCC::UnsignedGreaterThanOrEqual,
+                    t,
+                    i64::from(tag::TRUE),
+                );
+                self.jump_if(truthy, want, pc, i);
+            }
+            t => self.jump_known((t >= tag::TRUE) == want, pc, i),
+        }
+    }
+
+    /// `jtrueset`, `jfalseset`: copies if it jumps.
+    fn jump_and_set(&mut self, a: u8, b: u8, want: bool, pc: u32, i: Insn) {
+        let t = self.tag(b);
+        let truthy =
+            self.b
+                .ins()
+                .icmp_imm_s(IntCC::UnsignedGreaterThanOrEqual, t, i64::from(tag::TRUE));
+        let (taken, next) = (self.b.create_block(), self.b.create_block());
+        let (yes, no) = if want { (taken, next) } else { (next, taken) };
+        self.b.ins().brif(truthy, yes, &[], no, &[]);
+        self.b.switch_to_block(taken);
+        let before = self.st.clone();
+        self.mov(a, b);
+        let target = self.target(pc, i);
+        let target = self.forward(target);
+        self.b.ins().jump(target, &[]);
+        self.b.switch_to_block(next);
+        self.st = before;
+    }
+
+    fn equal(&mut self, pc: u32, i: Insn, op: Op) {
+        let (a, b) = (i.a(), i.b());
+        let (_, want) = comparison(op);
+        let bits = i.feedback_bits();
+        let (x, y) = (self.known(a), self.known(b));
+        let one = match bits {
+            seen::INT => Some(tag::INT),
+            seen::FLOAT => Some(tag::FLOAT),
+            _ => None,
+        };
+        let one = if x == y && is_number(x) { Some(x) } else { one };
+        if let Some(t) = one
+            && (x == UNKNOWN || x == t)
+            && (y == UNKNOWN || y == t)
+            && ((x == t && y == t) || self.may_speculate(pc))
+        {
+            self.guard(a, t, pc);
+            self.guard(b, t, pc);
+            let eq = self.compare(IntCC::Equal, t, a, b);
+            return self.jump_if(eq, want, pc, i);
+        }
+        // Identical values (not floats) are equal; other pairs go through a
+        // step, but for values of two tags that are no numbers.
+        let (slow, next) = (self.cold_block(), self.b.create_block());
+        let (same, differ) = (self.b.create_block(), self.b.create_block());
+        let (tx, ty) = (self.tag(a), self.tag(b));
+        let eq = self.b.ins().icmp(IntCC::Equal, tx, ty);
+        self.b.ins().brif(eq, same, &[], differ, &[]);
+        self.b.switch_to_block(differ);
+        // Two different tags: equal only if both are numbers.
+        let sum = self.b.ins().bor(tx, ty);
+        let numbers = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, sum, i64::from(tag::INT | tag::FLOAT));
+        let unequal = self.b.create_block();
+        self.b.ins().brif(numbers, slow, &[], unequal, &[]);
+        let target = self.target(pc, i);
+        let target = self.forward(target);
+        let (yes, no) = if want { (target, next) } else { (next, target) };
+        self.b.switch_to_block(unequal);
+        self.b.ins().jump(no, &[]);
+        self.b.switch_to_block(same);
+        let simple = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::UnsignedLessThan, tx, i64::from(tag::INT));
+        let with_payload = self.b.create_block();
+        self.b.ins().brif(simple, yes, &[], with_payload, &[]);
+        self.b.switch_to_block(with_payload);
+        let float = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, tx, i64::from(tag::FLOAT));
+        self.branch_away(float, slow);
+        let before = self.st.clone();
+        let (px, py) = (self.bits(a), self.bits(b));
+        self.st = before;
+        let eq = self.b.ins().icmp(IntCC::Equal, px, py);
+        let different = self.b.create_block();
+        self.b.ins().brif(eq, yes, &[], different, &[]);
+        self.b.switch_to_block(different);
+        let int = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, tx, i64::from(tag::INT));
+        self.b.ins().brif(int, no, &[], slow, &[]);
+        self.b.switch_to_block(slow);
+        self.step_taken(steps::EQUAL, pc, i, next);
+    }
+
+    fn equal_constant(&mut self, pc: u32, i: Insn, op: Op) {
+        let a = i.a();
+        let (_, want) = comparison(op);
+        let k = self.k(u32::from(i.d() as u16));
+        let t = self.known(a);
+        let short = k.tag != tag::STR
+            // SAFETY: the tag says that it is a string, which the prototype keeps.
+            || unsafe { (*k.as_str()).len <= strata_runtime::object::MAX_INTERNED };
+        if is_number(k.tag) || !short {
+            let next = self.b.create_block();
+            return self.step_taken(steps::EQUAL_K, pc, i, next);
+        }
+        if t != UNKNOWN && t != k.tag {
+            return self.jump_known(!want, pc, i);
+        }
+        if k.tag < tag::INT {
+            // nil or a boolean
+            if t == k.tag {
+                return self.jump_known(want, pc, i);
+            }
+            let t = self.tag(a);
+            let eq = self.b.ins().icmp_imm_s(IntCC::Equal, t, i64::from(k.tag));
+            return self.jump_if(eq, want, pc, i);
+        }
+        // An interned string: equal ones are the same object. The tag is
+        // looked at as well, for a float may have any bits.
+        let target = self.target(pc, i);
+        let target = self.forward(target);
+        let next = self.b.create_block();
+        let (yes, no) = if want { (target, next) } else { (next, target) };
+        if t == UNKNOWN {
+            let (t, same) = (self.tag(a), self.b.create_block());
+            let is = self.b.ins().icmp_imm_s(IntCC::Equal, t, i64::from(k.tag));
+            self.b.ins().brif(is, same, &[], no, &[]);
+            self.b.switch_to_block(same);
+        }
+        let before = self.st.clone();
+        let x = self.bits(a);
+        self.st = before;
+        let y = self.int(k.payload as i64);
+        let eq = self.b.ins().icmp(IntCC::Equal, x, y);
+        self.b.ins().brif(eq, yes, &[], no, &[]);
+        self.b.switch_to_block(next);
+    }
+
+    fn equal_int(&mut self, pc: u32, i: Insn, op: Op) {
+        let a = i.a();
+        let (_, want) = comparison(op);
+        let d = i.d();
+        match self.known(a) {
+            tag::INT => {
+                let x = self.bits(a);
+                let eq = self.b.ins().icmp_imm_s(IntCC::Equal, x, i64::from(d));
+                return self.jump_if(eq, want, pc, i);
+            }
+            tag::FLOAT => {
+                let x = self.float(a);
+                let y = self.b.ins().f64const(f64::from(d));
+                let eq = self.b.ins().fcmp(float_cc(IntCC::Equal), x, y);
+                return self.jump_if(eq, want, pc, i);
+            }
+            UNKNOWN => {}
+            _ => return self.jump_known(!want, pc, i),
+        }
+        let target = self.target(pc, i);
+        let target = self.forward(target);
+        let next = self.b.create_block();
+        let (yes, no) = if want { (target, next) } else { (next, target) };
+        let (int, other, float) = (
+            self.b.create_block(),
+            self.b.create_block(),
+            self.cold_block(),
+        );
+        let t = self.tag(a);
+        let is = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, t, i64::from(tag::INT));
+        self.b.ins().brif(is, int, &[], other, &[]);
+        self.b.switch_to_block(int);
+        let x = self.load(types::I64, self.base, i32::from(a) * SLOT + PAYLOAD);
+        let eq = self.b.ins().icmp_imm_s(IntCC::Equal, x, i64::from(d));
+        self.b.ins().brif(eq, yes, &[], no, &[]);
+        self.b.switch_to_block(other);
+        let is = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, t, i64::from(tag::FLOAT));
+        self.b.ins().brif(is, float, &[], no, &[]);
+        self.b.switch_to_block(float);
+        let x = self.load(types::F64, self.base, i32::from(a) * SLOT + PAYLOAD);
+        let y = self.b.ins().f64const(f64::from(d));
+        let eq = self.b.ins().fcmp(float_cc(IntCC::Equal), x, y);
+        self.b.ins().brif(eq, yes, &[], no, &[]);
+        self.b.switch_to_block(next);
+    }
+
+    /// Compares two registers whose tags are both `t`, a number's.
+    fn compare(&mut self, cc: IntCC, t: u8, a: u8, b: u8) -> Value {
+        if t == tag::INT {
+            let (x, y) = (self.bits(a), self.bits(b));
+            self.b.ins().icmp(cc, x, y)
+        } else {
+            let (x, y) = (self.float(a), self.float(b));
+            self.b.ins().fcmp(float_cc(cc), x, y)
+        }
+    }
+
+    fn order(&mut self, pc: u32, i: Insn, op: Op) {
+        let (a, b) = (i.a(), i.b());
+        let (cc, want) = comparison(op);
+        let immediate = !matches!(op, Op::JLt | Op::JNotLt | Op::JLe | Op::JNotLe);
+        let bits = i.feedback_bits();
+        let x = self.known(a);
+        let y = if immediate { x } else { self.known(b) };
+        let one = match bits {
+            seen::INT => Some(tag::INT),
+            seen::FLOAT => Some(tag::FLOAT),
+            _ => None,
+        };
+        let one = if x == y && is_number(x) { Some(x) } else { one };
+        if let Some(t) = one
+            && (x == UNKNOWN || x == t)
+            && (y == UNKNOWN || y == t)
+            && ((x == t && y == t) || self.may_speculate(pc))
+        {
+            self.guard(a, t, pc);
+            let cond = if immediate {
+                self.compare_immediate(cc, t, a, i.d())
+            } else {
+                self.guard(b, t, pc);
+                self.compare(cc, t, a, b)
+            };
+            return self.jump_if(cond, want, pc, i);
+        }
+        let next = self.b.create_block();
+        if bits & seen::OTHER != 0 || bits == 0 || (x != UNKNOWN && !is_number(x)) {
+            return self.step_taken(steps::ORDER, pc, i, next);
+        }
+        // Numbers of both kinds.
+        let target = self.target(pc, i);
+        let target = self.forward(target);
+        let (yes, no) = if want { (target, next) } else { (next, target) };
+        let slow = self.cold_block();
+        let before = self.st.clone();
+        for t in [tag::INT, tag::FLOAT] {
+            let other = self.b.create_block();
+            self.check(a, t, other);
+            if !immediate {
+                self.check(b, t, other);
+            }
+            let cond = if immediate {
+                self.compare_immediate(cc, t, a, i.d())
+            } else {
+                self.compare(cc, t, a, b)
+            };
+            self.b.ins().brif(cond, yes, &[], no, &[]);
+            self.b.switch_to_block(other);
+            self.st = before.clone();
+        }
+        self.b.ins().jump(slow, &[]);
+        self.b.switch_to_block(slow);
+        self.step_taken(steps::ORDER, pc, i, next);
+    }
+
+    fn compare_immediate(&mut self, cc: IntCC, t: u8, a: u8, d: i16) -> Value {
+        if t == tag::INT {
+            let x = self.bits(a);
+            self.b.ins().icmp_imm_s(cc, x, i64::from(d))
+        } else {
+            let x = self.float(a);
+            let y = self.b.ins().f64const(f64::from(d));
+            self.b.ins().fcmp(float_cc(cc), x, y)
+        }
+    }
+}

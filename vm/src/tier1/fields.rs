@@ -1,0 +1,313 @@
+//! Field access through inline caches.
+//!
+//! What the feedback slot knows when the function is compiled becomes part of
+//! the code: shapes and places as constants (the prototype keeps the shapes
+//! alive), one comparison after the other. Everything else is a step, which
+//! also teaches the slot; a function whose steps are taken often is compiled
+//! again with what was learned since.
+
+use super::helpers::{self, steps};
+use super::layout::*;
+use super::lower::Lower;
+use super::state::UNKNOWN;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
+use strata_runtime::feedback::{CacheState, FieldCache, NIL_OK};
+use strata_runtime::object::{GcHeader, tabflag};
+use strata_runtime::value::tag;
+use strata_spec::{Insn, Op};
+
+impl Lower<'_> {
+    /// The address of a feedback slot.
+    pub(super) fn slot_address(&self, n: u16) -> i64 {
+        // SAFETY: the verifier has checked the number; `p` is live.
+        unsafe { (*self.p).slots.add(usize::from(n)) as i64 }
+    }
+
+    /// The caches of a feedback slot that hold now.
+    fn caches(&self, n: u16) -> Vec<FieldCache> {
+        // SAFETY: as above.
+        let slot = unsafe { &*(*self.p).slots.add(usize::from(n)) };
+        let epoch = self.epoch;
+        slot.caches()
+            .filter(|c| match c.state {
+                CacheState::Own | CacheState::Dict => true,
+                CacheState::Absent => c.flags & NIL_OK != 0 || c.epoch == epoch,
+                CacheState::Holder | CacheState::HolderDict | CacheState::Add => c.epoch == epoch,
+                CacheState::Empty | CacheState::Prim => false,
+            })
+            .copied()
+            .collect()
+    }
+
+    /// The code names `object`.
+    fn name<T>(&mut self, object: *mut T) -> Value {
+        self.refs.push(object.cast::<GcHeader>());
+        self.int(object as i64)
+    }
+
+    /// The key of a field instruction.
+    fn key(&self, i: Insn) -> i64 {
+        self.k(u32::from(i.high())).payload as i64
+    }
+
+    pub(super) fn get_field(&mut self, pc: u32, i: Insn, op: Op) {
+        let (a, b) = (i.a(), i.b());
+        let global = op == Op::GetTabUp;
+        let caches = self.caches(i.slot());
+        let slow = self.cold_block();
+        let next = self.b.create_block();
+        if caches.is_empty() {
+            self.b.ins().jump(slow, &[]);
+        } else {
+            let t = if global {
+                let at = self.upval(b);
+                let t = self.load(types::I8, at, 0);
+                let table = self
+                    .b
+                    .ins()
+                    .icmp_imm_s(IntCC::Equal, t, i64::from(tag::TABLE));
+                self.unless(table, slow);
+                self.load(types::I64, at, PAYLOAD)
+            } else {
+                if self.known(b) == UNKNOWN && self.may_speculate(pc) {
+                    self.guard(b, tag::TABLE, pc);
+                } else {
+                    self.check(b, tag::TABLE, slow);
+                }
+                self.bits(b)
+            };
+            let shape = self.load(types::I64, t, T_SHAPE);
+            let n = caches.len();
+            for (j, c) in caches.iter().enumerate() {
+                let miss = if j + 1 == n {
+                    slow
+                } else {
+                    self.b.create_block()
+                };
+                let s = self.name(c.shape);
+                let same = self.b.ins().icmp(IntCC::Equal, shape, s);
+                self.unless(same, miss);
+                self.get_cached(a, b, t, c, i, op, slow);
+                self.b.ins().jump(next, &[]);
+                if j + 1 != n {
+                    self.b.switch_to_block(miss);
+                }
+            }
+        }
+        self.b.switch_to_block(slow);
+        self.step_to(steps::GET_FIELD, pc, next);
+        self.b.switch_to_block(next);
+        self.st.forget(a);
+        if op == Op::SelfField {
+            self.st.forget(a.saturating_add(1));
+            self.st.forget(a.saturating_add(2));
+        }
+    }
+
+    /// Loads a field of `t`, whose shape is that of `c`, to register `a`.
+    #[allow(clippy::too_many_arguments, reason = "an instruction, taken apart")]
+    fn get_cached(&mut self, a: u8, b: u8, t: Value, c: &FieldCache, i: Insn, op: Op, slow: Block) {
+        let nil_ok = c.flags & NIL_OK != 0;
+        let place = match c.state {
+            CacheState::Own => {
+                let fields = self.load(types::I64, t, T_FIELDS);
+                Some((fields, c.slot as i32 * SLOT))
+            }
+            CacheState::Holder => {
+                let holder = self.holder(c, slow);
+                let fields = self.load(types::I64, holder, T_FIELDS);
+                Some((fields, c.slot as i32 * SLOT))
+            }
+            CacheState::Dict => Some(self.dict_place(t, c.slot, self.key(i), slow)),
+            CacheState::HolderDict => {
+                let holder = self.holder(c, slow);
+                Some(self.dict_place(holder, c.slot, self.key(i), slow))
+            }
+            _ => {
+                if !nil_ok {
+                    self.same_epoch(c, slow);
+                }
+                None
+            }
+        };
+        let value = place.map(|(at, offset)| {
+            let t = self.load(types::I8, at, offset);
+            if !(nil_ok && c.state == CacheState::Own) {
+                self.unless(t, slow);
+            }
+            (t, self.load(types::I64, at, offset + PAYLOAD))
+        });
+        let before = self.st.clone();
+        if op == Op::SelfField {
+            let object = a.saturating_add(2);
+            let table = self.b.ins().iconst(types::I8, i64::from(tag::TABLE));
+            let _ = b;
+            self.set_dynamic(object, table, t);
+        }
+        match value {
+            Some((t, v)) => self.set_dynamic(a, t, v),
+            None => {
+                let nil = self.b.ins().iconst(types::I8, i64::from(tag::NIL));
+                self.store(nil, self.base, i32::from(a) * SLOT);
+            }
+        }
+        self.st = before;
+    }
+
+    /// The holder of a cache, if what was learned about it still holds.
+    fn holder(&mut self, c: &FieldCache, slow: Block) -> Value {
+        self.same_epoch(c, slow);
+        let holder = self.name(c.holder);
+        let shape = self.load(types::I64, holder, T_SHAPE);
+        let expected = self.name(c.holder_shape);
+        let same = self.b.ins().icmp(IntCC::Equal, shape, expected);
+        self.unless(same, slow);
+        holder
+    }
+
+    fn same_epoch(&mut self, c: &FieldCache, slow: Block) {
+        let epoch = self.load(types::I32, self.vm, VM_EPOCH);
+        let same = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, epoch, i64::from(c.epoch as i32));
+        self.unless(same, slow);
+    }
+
+    /// Where entry `n` of the dictionary `t` has its value, if the entry is
+    /// still that of `key`.
+    fn dict_place(&mut self, t: Value, n: u32, key: i64, slow: Block) -> (Value, i32) {
+        let hash = self.load(types::I64, t, T_HASH);
+        self.unless(hash, slow);
+        let len = self.load(types::I32, hash, HASH_LEN);
+        let inside = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::UnsignedGreaterThan, len, i64::from(n as i32));
+        self.unless(inside, slow);
+        let entries = self.load(types::I64, hash, HASH_ENTRIES);
+        let at = match i32::try_from(i64::from(n) * i64::from(ENTRY)) {
+            Ok(offset) if offset < 1 << 24 => self.b.ins().iadd_imm_s(entries, i64::from(offset)),
+            _ => self
+                .b
+                .ins()
+                .iadd_imm_s(entries, i64::from(n) * i64::from(ENTRY)),
+        };
+        let t = self.load(types::I8, at, ENTRY_KEY);
+        let string = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, t, i64::from(tag::STR));
+        self.unless(string, slow);
+        let k = self.load(types::I64, at, ENTRY_KEY + PAYLOAD);
+        let key = self.int(key);
+        let same = self.b.ins().icmp(IntCC::Equal, k, key);
+        self.unless(same, slow);
+        (at, ENTRY_VAL)
+    }
+
+    pub(super) fn set_field(&mut self, pc: u32, i: Insn, op: Op) {
+        let (a, v) = (i.a(), i.b());
+        let global = op == Op::SetTabUp;
+        let slow = self.cold_block();
+        let next = self.b.create_block();
+        let caches: Vec<_> = self
+            .caches(i.slot())
+            .into_iter()
+            .filter(|c| match self.known(v) {
+                UNKNOWN => c.tags != 0,
+                t => c.tags >> t & 1 != 0,
+            })
+            .filter(|c| matches!(c.state, CacheState::Own | CacheState::Add))
+            .collect();
+        if caches.is_empty() {
+            self.b.ins().jump(slow, &[]);
+        } else {
+            let t = if global {
+                let at = self.upval(a);
+                let t = self.load(types::I8, at, 0);
+                let table = self
+                    .b
+                    .ins()
+                    .icmp_imm_s(IntCC::Equal, t, i64::from(tag::TABLE));
+                self.unless(table, slow);
+                self.load(types::I64, at, PAYLOAD)
+            } else {
+                if self.known(a) == UNKNOWN && self.may_speculate(pc) {
+                    self.guard(a, tag::TABLE, pc);
+                } else {
+                    self.check(a, tag::TABLE, slow);
+                }
+                self.bits(a)
+            };
+            let (value_tag, value) = (self.tag(v), self.bits(v));
+            let shape = self.load(types::I64, t, T_SHAPE);
+            let n = caches.len();
+            for (j, c) in caches.iter().enumerate() {
+                let miss = if j + 1 == n {
+                    slow
+                } else {
+                    self.b.create_block()
+                };
+                let s = self.name(c.shape);
+                let same = self.b.ins().icmp(IntCC::Equal, shape, s);
+                self.unless(same, miss);
+                if self.known(v) == UNKNOWN && c.tags != u16::MAX {
+                    let mask = self.b.ins().iconst(types::I32, i64::from(c.tags));
+                    let t = self.b.ins().uextend(types::I32, value_tag);
+                    let bit = self.b.ins().ushr(mask, t);
+                    let bit = self.b.ins().band_imm_s(bit, 1);
+                    self.unless(bit, slow);
+                }
+                let fields = self.load(types::I64, t, T_FIELDS);
+                let offset = c.slot as i32 * SLOT;
+                if c.state == CacheState::Own {
+                    let old = self.load(types::I8, fields, offset);
+                    self.unless(old, slow);
+                } else {
+                    self.same_epoch(c, slow);
+                    self.adds(v, t, value_tag, c, slow);
+                }
+                self.store(value_tag, fields, offset);
+                self.store(value, fields, offset + PAYLOAD);
+                if c.state == CacheState::Add {
+                    let to = self.name(c.next_shape);
+                    self.store(to, t, T_SHAPE);
+                }
+                // The new shape is an object as well.
+                let known = self.known(v);
+                if c.state == CacheState::Add || known == UNKNOWN || known & tag::GC != 0 {
+                    self.barrier(t, helpers::BARRIER as usize, None);
+                }
+                self.b.ins().jump(next, &[]);
+                if j + 1 != n {
+                    self.b.switch_to_block(miss);
+                }
+            }
+        }
+        self.b.switch_to_block(slow);
+        self.step_to(steps::SET_FIELD, pc, next);
+        self.b.switch_to_block(next);
+    }
+
+    /// Goes to `slow` unless cache `c` may add the value in register `v`,
+    /// whose tag is `value_tag`, to `t`.
+    fn adds(&mut self, v: u8, t: Value, value_tag: Value, c: &FieldCache, slow: Block) {
+        let cap = self.load(types::I16, t, T_FIELD_CAP);
+        let room =
+            self.b
+                .ins()
+                .icmp_imm_s(IntCC::UnsignedGreaterThan, cap, i64::from(c.slot as i16));
+        self.unless(room, slow);
+        let flags = self.load(types::I8, t, FLAGS);
+        let chain = self.b.ins().band_imm_s(flags, i64::from(tabflag::CHAIN));
+        self.branch_away(chain, slow);
+        if self.known(v) == UNKNOWN {
+            self.unless(value_tag, slow);
+        } else if self.known(v) == tag::NIL {
+            let never = self.b.ins().iconst(types::I8, 0);
+            self.unless(never, slow);
+        }
+    }
+}

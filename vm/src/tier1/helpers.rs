@@ -1,0 +1,97 @@
+//! Functions of ours that compiled code calls.
+//!
+//! *Steps* run one instruction as the interpreter's slow handlers do
+//! ([`crate::interp::native::step`]); the others do a part of one.
+
+use crate::interp::native;
+use crate::interp::{self, CONTINUE};
+use crate::jit::{self, Exit};
+use strata_runtime::Vm;
+use strata_runtime::object::GcHeader;
+use strata_runtime::ops::arith::{float_mod, float_pow, shift_left};
+use strata_runtime::value::{NIL, Value};
+
+/// Runs an instruction of the frame at `base`.
+pub(super) type Step = unsafe extern "C" fn(vm: *mut Vm, base: *mut Value, pc: usize) -> usize;
+
+/// The steps by what they do.
+pub(super) use crate::interp::steps;
+
+pub(super) const PROLOGUE: unsafe extern "C" fn(*mut Vm, *mut Value) -> usize = native::prologue;
+pub(super) const VARARG_ENTER: unsafe extern "C" fn(*mut Vm, *mut Value) -> usize =
+    native::vararg_enter;
+pub(super) const RETURN: Step = native::return_slow;
+pub(super) const RETURN_CLOSE: Step = native::return_close;
+pub(super) const POLL: Step = native::poll_back;
+pub(super) const RECHECK: unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize) -> usize =
+    native::recheck;
+pub(super) const EXIT: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Exit) -> usize = exit;
+pub(super) const BARRIER: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize = barrier;
+pub(super) const BARRIER_STORED: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize =
+    barrier_stored;
+pub(super) const FLOAT_MOD: extern "C" fn(f64, f64) -> f64 = fmod;
+pub(super) const FLOAT_POW: extern "C" fn(f64, f64) -> f64 = pow;
+pub(super) const SHIFT: extern "C" fn(i64, i64) -> i64 = shift;
+pub(super) const FILL: unsafe extern "C" fn(*mut Value, usize) -> usize = fill;
+pub(super) const LEN: unsafe extern "C" fn(*mut strata_runtime::object::Table) -> i64 = len;
+
+/// A guard failed: the interpreter goes on.
+unsafe extern "C" fn exit(vm: *mut Vm, base: *mut Value, which: *mut Exit) -> usize {
+    // SAFETY: compiled code passes its frame and one of its exits, which
+    // live as long as native frames that run the code.
+    unsafe {
+        let p = interp::frame_proto(base);
+        (*which).hits += 1;
+        let (pc, hits) = ((*which).pc, (*which).hits);
+        (*vm).base = base;
+        (*vm).pc = (*p).code.add(pc as usize);
+        jit::exited(&mut *vm, p, pc, hits);
+        CONTINUE
+    }
+}
+
+unsafe extern "C" fn barrier(vm: *mut Vm, object: *mut GcHeader, _: u64) -> usize {
+    // SAFETY: compiled code passes a live object.
+    unsafe {
+        (*vm).heap.barrier(object);
+    }
+    0
+}
+
+unsafe extern "C" fn barrier_stored(vm: *mut Vm, object: *mut GcHeader, stored: u64) -> usize {
+    // SAFETY: compiled code passes a live table and the object stored to it.
+    unsafe {
+        (*vm).heap.stored = stored as *mut GcHeader;
+        (*vm).heap.barrier_stored(object);
+    }
+    0
+}
+
+extern "C" fn fmod(a: f64, b: f64) -> f64 {
+    float_mod(a, b)
+}
+
+extern "C" fn pow(a: f64, b: f64) -> f64 {
+    float_pow(a, b)
+}
+
+extern "C" fn shift(a: i64, b: i64) -> i64 {
+    shift_left(a, b)
+}
+
+/// Fills `n` slots from `from` with nil.
+unsafe extern "C" fn fill(from: *mut Value, n: usize) -> usize {
+    // SAFETY: compiled code passes parameters of a frame it is laying out;
+    // the slack above the limit has room for them.
+    unsafe {
+        for j in 0..n {
+            *from.add(j) = NIL;
+        }
+    }
+    0
+}
+
+unsafe extern "C" fn len(t: *mut strata_runtime::object::Table) -> i64 {
+    // SAFETY: compiled code passes a live table.
+    unsafe { strata_runtime::table::len(t) }
+}

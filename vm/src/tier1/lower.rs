@@ -1,0 +1,846 @@
+//! From bytecode to CLIF: blocks, entry points, exits.
+//!
+//! Each place where control flow joins (a declared block of the bytecode) is
+//! a CLIF block; instructions in between are lowered one after the other with
+//! a [`State`] of what is known. States meet at joins. A loop header has two
+//! blocks: the *preheader*, where control comes from above, and the header
+//! proper, which the back-edge and the OSR entry also reach and which takes
+//! the payloads of the loop's carried registers as parameters.
+
+use super::helpers;
+use super::layout::*;
+use super::loops::{Loop, find_loops};
+use super::state::{Payload, Reg, State, UNKNOWN};
+use crate::jit::{Exit, Guard};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    self, AbiParam, Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, SigRef, Signature,
+    Type, Value, types,
+};
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use std::collections::HashMap;
+use strata_runtime::object::{GcHeader, ProtoObj};
+use strata_runtime::value::tag;
+use strata_spec::effects::Effects;
+use strata_spec::module::{Proto, RegSet};
+use strata_spec::{Insn, Op};
+
+/// Loads and stores of the VM's memory never trap.
+pub(super) const MEM: MemFlagsData = MemFlagsData::trusted();
+
+/// The signature of compiled code ([`crate::interp::native::Entry`]).
+pub(super) fn signature(isa: &dyn TargetIsa) -> Signature {
+    let mut s = Signature::new(isa.default_call_conv());
+    s.params.extend([AbiParam::new(types::I64); 3]);
+    s.returns.push(AbiParam::new(types::I64));
+    s
+}
+
+/// What lowering made besides CLIF.
+pub(super) struct Made {
+    /// Entry points by pc, 0 is none.
+    pub points: Vec<u16>,
+    /// The exits the code refers to.
+    #[allow(clippy::vec_box, reason = "the code holds their addresses")]
+    pub exits: Vec<Box<Exit>>,
+    /// Heap objects the code names.
+    pub refs: Vec<*mut GcHeader>,
+}
+
+/// An exit to be emitted at the end.
+struct PendingExit {
+    block: Block,
+    exit: *mut Exit,
+}
+
+/// An entry point to be emitted at the end: checks what the code at its
+/// target takes for known, then goes there.
+struct PendingEntry {
+    pc: u32,
+    target: Block,
+    state: State,
+    /// Payloads that the target takes as arguments.
+    args: Vec<(u8, Type)>,
+}
+
+/// The function being lowered.
+pub(super) struct Lower<'a> {
+    pub b: FunctionBuilder<'a>,
+    pub p: *mut ProtoObj,
+    pub spec: &'a Proto,
+    pub code: &'a [Insn],
+    /// The VM, and the frame's base.
+    pub vm: Value,
+    pub base: Value,
+    pub st: State,
+    pub captured: RegSet,
+    no_spec: &'a [u32],
+    labels: Vec<Option<Block>>,
+    incoming: Vec<Option<State>>,
+    pub loops: HashMap<u32, Loop>,
+    reachable: bool,
+    #[allow(clippy::vec_box, reason = "the code holds their addresses")]
+    exits: Vec<Box<Exit>>,
+    pending: Vec<PendingExit>,
+    exit_of: HashMap<(u32, Guard), Block>,
+    entries: Vec<PendingEntry>,
+    points: Vec<u16>,
+    pub refs: Vec<*mut GcHeader>,
+    /// The metatable epoch while compiling.
+    pub epoch: u32,
+    /// Returns its argument.
+    pub pass: Block,
+    step_sig: SigRef,
+    call_conv: cranelift_codegen::isa::CallConv,
+}
+
+/// Lowers `p` into `func`.
+///
+/// # Safety
+/// `p` is live and was verified.
+pub(super) unsafe fn lower(
+    func: &mut ir::Function,
+    context: &mut FunctionBuilderContext,
+    isa: &dyn TargetIsa,
+    p: *mut ProtoObj,
+    no_spec: &[u32],
+    epoch: u32,
+) -> Result<Made, String> {
+    // SAFETY: `p` is live; its code has `code_len` instructions.
+    let (spec, code) = unsafe {
+        let spec = (*p).spec();
+        let spec: &Proto = &*std::ptr::from_ref(spec);
+        (
+            spec,
+            std::slice::from_raw_parts((*p).code.cast_const(), (*p).code_len as usize),
+        )
+    };
+    let mut b = FunctionBuilder::new(func, context);
+    let entry = b.create_block();
+    b.append_block_params_for_function_params(entry);
+    b.switch_to_block(entry);
+    let params = b.block_params(entry);
+    let (vm, base, at) = (params[0], params[1], params[2]);
+    let pass = b.create_block();
+    b.append_block_param(pass, types::I64);
+    b.set_cold_block(pass);
+    let mut sig = Signature::new(isa.default_call_conv());
+    sig.params.extend([AbiParam::new(types::I64); 3]);
+    sig.returns.push(AbiParam::new(types::I64));
+    let step_sig = b.import_signature(sig);
+    let mut l = Lower {
+        b,
+        p,
+        spec,
+        code,
+        vm,
+        base,
+        st: State::new(usize::from(spec.regs)),
+        captured: spec.captured,
+        no_spec,
+        labels: vec![None; code.len() + 1],
+        incoming: vec![None; code.len() + 1],
+        loops: find_loops(spec, code),
+        reachable: true,
+        exits: Vec::new(),
+        pending: Vec::new(),
+        exit_of: HashMap::new(),
+        entries: Vec::new(),
+        points: vec![0; code.len()],
+        refs: Vec::new(),
+        epoch,
+        pass,
+        step_sig,
+        call_conv: isa.default_call_conv(),
+    };
+    for block in &spec.blocks {
+        let label = l.b.create_block();
+        if let Some(place) = l.labels.get_mut(block.pc as usize) {
+            *place = Some(label);
+        }
+    }
+    let (first, dispatch, index) = l.prologue(at);
+    let mut pc = first;
+    while (pc as usize) < code.len() {
+        l.at_label(pc);
+        if l.reachable {
+            l.instruction(pc)?;
+        }
+        pc += 1;
+    }
+    l.finish(dispatch, index)?;
+    let Lower {
+        b,
+        points,
+        exits,
+        refs,
+        ..
+    } = l;
+    b.finalize(isa.frontend_config());
+    Ok(Made {
+        points,
+        exits,
+        refs,
+    })
+}
+
+impl Lower<'_> {
+    /// Checks before the function begins. The pc lowering starts with, and
+    /// the block that is to lead to entry points by their number.
+    fn prologue(&mut self, at: Value) -> (u32, Block, Value) {
+        let (begin, dispatch) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(at, dispatch, &[], begin, &[]);
+        self.b.switch_to_block(begin);
+        let (slow, go) = (self.cold_block(), self.b.create_block());
+        let end = self
+            .b
+            .ins()
+            .iadd_imm_s(self.base, i64::from(self.spec.regs) * i64::from(SLOT));
+        let limit = self.load(types::I64, self.vm, VM_LIMIT);
+        let over = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, limit);
+        self.branch_away(over, slow);
+        let poll = self.load(types::I32, self.vm, VM_POLL);
+        self.branch_away(poll, slow);
+        let calls = self
+            .code
+            .iter()
+            .any(|i| matches!(i.op(), Some(Op::Call | Op::TailCall | Op::TForCall)));
+        if calls {
+            let sp = self.b.ins().get_stack_pointer(types::I64);
+            let least = self.load(types::I64, self.vm, VM_NATIVE_LIMIT);
+            let low = self.b.ins().icmp(IntCC::UnsignedLessThan, sp, least);
+            self.branch_away(low, slow);
+        }
+        self.b.ins().jump(go, &[]);
+        self.b.switch_to_block(slow);
+        let status = self.call(helpers::PROLOGUE as usize, &[self.vm, self.base]);
+        self.b
+            .ins()
+            .brif(status, self.pass, &[status.into()], go, &[]);
+        self.b.switch_to_block(go);
+        if self.code[0].op() != Some(Op::VarargPrep) {
+            return (0, dispatch, at);
+        }
+        // The frame moves; entries other than the first come in after that.
+        let moved = self.call(helpers::VARARG_ENTER as usize, &[self.vm, self.base]);
+        let fine = self.b.create_block();
+        let is_status = self.b.ins().icmp_imm_s(IntCC::UnsignedLessThan, moved, 16);
+        self.b
+            .ins()
+            .brif(is_status, self.pass, &[moved.into()], fine, &[]);
+        self.b.switch_to_block(fine);
+        let body = self.b.create_block();
+        let base = self.b.append_block_param(body, types::I64);
+        let index = self.b.append_block_param(body, types::I64);
+        let zero = self.b.ins().iconst(types::I64, 0);
+        self.b.ins().jump(body, &[moved.into(), zero.into()]);
+        self.b.switch_to_block(dispatch);
+        self.b.ins().jump(body, &[self.base.into(), at.into()]);
+        self.b.switch_to_block(body);
+        self.base = base;
+        let (table, one) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(index, table, &[], one, &[]);
+        self.b.switch_to_block(one);
+        (1, table, index)
+    }
+
+    /// Starts the block at `pc`, if one starts there.
+    fn at_label(&mut self, pc: u32) {
+        let Some(label) = self.labels[pc as usize] else {
+            return;
+        };
+        if self.reachable {
+            self.flow_to(pc);
+            self.b.ins().jump(label, &[]);
+        }
+        let Some(state) = self.incoming[pc as usize].take() else {
+            self.reachable = false;
+            return;
+        };
+        self.reachable = true;
+        self.st = state;
+        self.b.switch_to_block(label);
+        if self.loops.contains_key(&pc) {
+            self.loop_header(pc);
+        }
+    }
+
+    /// What is known here will meet what is known elsewhere at `pc`.
+    pub(super) fn flow_to(&mut self, pc: u32) {
+        match &mut self.incoming[pc as usize] {
+            Some(state) => state.merge(&self.st),
+            empty => *empty = Some(self.st.clone()),
+        }
+    }
+
+    /// The block at `pc`, to be reached from here going forward.
+    pub(super) fn forward(&mut self, pc: u32) -> Block {
+        self.flow_to(pc);
+        self.labels[pc as usize].expect("the verifier declares jump targets")
+    }
+
+    /// Jumps to `cold` if `cond` holds.
+    pub(super) fn branch_away(&mut self, cond: Value, cold: Block) {
+        let next = self.b.create_block();
+        self.b.ins().brif(cond, cold, &[], next, &[]);
+        self.b.switch_to_block(next);
+    }
+
+    /// Jumps to `cold` unless `cond` holds.
+    pub(super) fn unless(&mut self, cond: Value, cold: Block) {
+        let next = self.b.create_block();
+        self.b.ins().brif(cond, next, &[], cold, &[]);
+        self.b.switch_to_block(next);
+    }
+
+    /// A block off the hot path.
+    pub(super) fn cold_block(&mut self) -> Block {
+        let block = self.b.create_block();
+        self.b.set_cold_block(block);
+        block
+    }
+
+    pub(super) fn load(&mut self, ty: Type, from: Value, offset: i32) -> Value {
+        self.b.ins().load(ty, MEM, from, offset)
+    }
+
+    pub(super) fn store(&mut self, v: Value, to: Value, offset: i32) {
+        self.b.ins().store(MEM, v, to, offset);
+    }
+
+    pub(super) fn int(&mut self, n: i64) -> Value {
+        self.b.ins().iconst(types::I64, n)
+    }
+
+    /// Calls a helper that takes and returns words.
+    pub(super) fn call(&mut self, f: usize, args: &[Value]) -> Value {
+        let sig = if args.len() == 3 {
+            self.step_sig
+        } else {
+            let mut sig = Signature::new(self.call_conv);
+            sig.params
+                .extend(args.iter().map(|_| AbiParam::new(types::I64)));
+            sig.returns.push(AbiParam::new(types::I64));
+            self.b.import_signature(sig)
+        };
+        let f = self.int(f as i64);
+        let call = self.b.ins().call_indirect(sig, f, args);
+        self.b.inst_results(call)[0]
+    }
+
+    /// Calls code at an address in a machine register.
+    pub(super) fn call_value(&mut self, f: Value, args: &[Value; 3]) -> Value {
+        let call = self.b.ins().call_indirect(self.step_sig, f, args);
+        self.b.inst_results(call)[0]
+    }
+
+    /// Calls a helper that takes and returns floats.
+    pub(super) fn call_float(&mut self, f: usize, args: &[Value]) -> Value {
+        let mut sig = Signature::new(self.call_conv);
+        sig.params
+            .extend(args.iter().map(|_| AbiParam::new(types::F64)));
+        sig.returns.push(AbiParam::new(types::F64));
+        let sig = self.b.import_signature(sig);
+        let f = self.int(f as i64);
+        let call = self.b.ins().call_indirect(sig, f, args);
+        self.b.inst_results(call)[0]
+    }
+
+    /// Runs instruction `pc` by a step: the status.
+    pub(super) fn step(&mut self, step: helpers::Step, pc: u32) -> Value {
+        let pc = self.int(i64::from(pc));
+        self.call(step as usize, &[self.vm, self.base, pc])
+    }
+
+    /// Runs instruction `pc` by a step, goes on at `next` (or leaves).
+    pub(super) fn step_to(&mut self, step: helpers::Step, pc: u32, next: Block) {
+        let status = self.step(step, pc);
+        self.b
+            .ins()
+            .brif(status, self.pass, &[status.into()], next, &[]);
+    }
+
+    /// Runs instruction `pc` by a step and goes on after it (or leaves).
+    pub(super) fn step_here(&mut self, step: helpers::Step, pc: u32) {
+        let next = self.b.create_block();
+        self.step_to(step, pc, next);
+        self.b.switch_to_block(next);
+    }
+
+    /// Leaves with `status`.
+    pub(super) fn leave(&mut self, status: Value) {
+        self.b.ins().return_(&[status]);
+        self.reachable = false;
+    }
+
+    /// Nothing comes after this instruction but a jump's target.
+    pub(super) fn ends(&mut self) {
+        self.reachable = false;
+    }
+
+    // ---- registers
+
+    /// The tag that `r` is known to have, or `UNKNOWN`.
+    pub(super) fn known(&self, r: u8) -> u8 {
+        self.st.get(r).tag
+    }
+
+    /// The tag of `r` in a machine register.
+    pub(super) fn tag(&mut self, r: u8) -> Value {
+        match self.known(r) {
+            UNKNOWN => self.load(types::I8, self.base, i32::from(r) * SLOT),
+            t => self.b.ins().iconst(types::I8, i64::from(t)),
+        }
+    }
+
+    /// The 64 bits of the payload of `r`.
+    pub(super) fn bits(&mut self, r: u8) -> Value {
+        match self.st.get(r).payload {
+            Payload::Bits(v) => v,
+            Payload::Float(_) => self.load(types::I64, self.base, i32::from(r) * SLOT + PAYLOAD),
+            Payload::Slot => {
+                let v = self.load(types::I64, self.base, i32::from(r) * SLOT + PAYLOAD);
+                self.cache(r, Payload::Bits(v));
+                v
+            }
+        }
+    }
+
+    /// The payload of `r` as a float; its tag says that it is one.
+    pub(super) fn float(&mut self, r: u8) -> Value {
+        match self.st.get(r).payload {
+            Payload::Float(v) => v,
+            _ => {
+                let v = self.load(types::F64, self.base, i32::from(r) * SLOT + PAYLOAD);
+                self.cache(r, Payload::Float(v));
+                v
+            }
+        }
+    }
+
+    fn cache(&mut self, r: u8, payload: Payload) {
+        if !self.captured.contains(r) {
+            let tag = self.known(r);
+            self.st.set(r, Reg { tag, payload });
+        }
+    }
+
+    /// The tag of `r` turned out to be `t`.
+    pub(super) fn learn(&mut self, r: u8, t: u8) {
+        if !self.captured.contains(r) {
+            let payload = self.st.get(r).payload;
+            self.st.set(r, Reg { tag: t, payload });
+        }
+    }
+
+    /// Writes `r`: tag `t`, payload.
+    pub(super) fn set(&mut self, r: u8, t: u8, payload: Payload) {
+        if self.known(r) != t {
+            let v = self.b.ins().iconst(types::I8, i64::from(t));
+            self.store(v, self.base, i32::from(r) * SLOT);
+        }
+        match payload {
+            Payload::Bits(v) | Payload::Float(v) => {
+                self.store(v, self.base, i32::from(r) * SLOT + PAYLOAD);
+            }
+            Payload::Slot => {}
+        }
+        if !self.captured.contains(r) {
+            self.st.set(r, Reg { tag: t, payload });
+        }
+    }
+
+    pub(super) fn set_int(&mut self, r: u8, v: Value) {
+        self.set(r, tag::INT, Payload::Bits(v));
+    }
+
+    pub(super) fn set_float(&mut self, r: u8, v: Value) {
+        self.set(r, tag::FLOAT, Payload::Float(v));
+    }
+
+    /// Writes `r`: tag and payload from machine registers.
+    pub(super) fn set_dynamic(&mut self, r: u8, t: Value, payload: Value) {
+        self.store(t, self.base, i32::from(r) * SLOT);
+        self.store(payload, self.base, i32::from(r) * SLOT + PAYLOAD);
+        self.st.forget(r);
+    }
+
+    /// Copies a value in memory to `r`.
+    pub(super) fn set_from(&mut self, r: u8, from: Value, offset: i32) {
+        let t = self.load(types::I8, from, offset);
+        let v = self.load(types::I64, from, offset + PAYLOAD);
+        self.set_dynamic(r, t, v);
+    }
+
+    // ---- guards
+
+    /// Whether instruction `pc` may speculate.
+    pub(super) fn may_speculate(&self, pc: u32) -> bool {
+        !self.no_spec.contains(&pc)
+    }
+
+    /// The cold block that leaves to the interpreter at `pc`.
+    pub(super) fn exit(&mut self, pc: u32, guard: Guard) -> Block {
+        if let Some(&block) = self.exit_of.get(&(pc, guard)) {
+            return block;
+        }
+        let mut exit = Box::new(Exit { pc, hits: 0, guard });
+        let block = self.cold_block();
+        self.pending.push(PendingExit {
+            block,
+            exit: &raw mut *exit,
+        });
+        self.exits.push(exit);
+        self.exit_of.insert((pc, guard), block);
+        block
+    }
+
+    /// Leaves at `pc` unless `r` has tag `t`.
+    pub(super) fn guard(&mut self, r: u8, t: u8, pc: u32) {
+        if self.known(r) == t {
+            return;
+        }
+        let exit = self.exit(pc, Guard::Tag { reg: r, tag: t });
+        let v = self.tag(r);
+        let is = self.b.ins().icmp_imm_s(IntCC::Equal, v, i64::from(t));
+        self.unless(is, exit);
+        self.learn(r, t);
+    }
+
+    /// Jumps to `cold` unless `r` has tag `t`.
+    pub(super) fn check(&mut self, r: u8, t: u8, cold: Block) {
+        if self.known(r) == t {
+            return;
+        }
+        let v = self.tag(r);
+        let is = self.b.ins().icmp_imm_s(IntCC::Equal, v, i64::from(t));
+        self.unless(is, cold);
+    }
+
+    // ---- entries
+
+    /// Makes an entry point at `pc` that leads to `target`, where `self.st`
+    /// is taken for known.
+    pub(super) fn entry(&mut self, pc: u32, target: Block, args: Vec<(u8, Type)>) {
+        if self.entries.len() < usize::from(u16::MAX) - 1 && (pc as usize) < self.points.len() {
+            self.entries.push(PendingEntry {
+                pc,
+                target,
+                state: self.st.clone(),
+                args,
+            });
+        }
+    }
+
+    /// The payloads of these registers, as block arguments.
+    pub(super) fn args(&mut self, regs: &[(u8, Type)]) -> Vec<BlockArg> {
+        regs.iter()
+            .map(|&(r, ty)| {
+                BlockArg::Value(if ty == types::F64 {
+                    self.float(r)
+                } else {
+                    self.bits(r)
+                })
+            })
+            .collect()
+    }
+
+    /// Emits what was put off: entry points, exits, the common ways out.
+    fn finish(&mut self, dispatch: Block, index: Value) -> Result<(), String> {
+        let entries = std::mem::take(&mut self.entries);
+        let mut stubs = Vec::new();
+        for e in &entries {
+            let stub = self.cold_block();
+            stubs.push(stub);
+            self.points[e.pc as usize] = stubs.len() as u16;
+            self.b.switch_to_block(stub);
+            self.st = State::new(usize::from(self.spec.regs));
+            for (r, reg) in e.state.known() {
+                self.guard(r, reg.tag, e.pc);
+            }
+            let args = self.args(&e.args);
+            self.b.ins().jump(e.target, &args);
+        }
+        // The status of code that can't go on: the interpreter does.
+        let out = self.cold_block();
+        let exit = self.b.append_block_param(out, types::I64);
+        for p in std::mem::take(&mut self.pending) {
+            self.b.switch_to_block(p.block);
+            let which = self.int(p.exit as i64);
+            self.b.ins().jump(out, &[which.into()]);
+        }
+        self.b.switch_to_block(out);
+        let status = self.call(helpers::EXIT as usize, &[self.vm, self.base, exit]);
+        self.b.ins().return_(&[status]);
+        self.b.switch_to_block(self.pass);
+        let status = self.b.block_params(self.pass)[0];
+        self.b.ins().return_(&[status]);
+        self.b.switch_to_block(dispatch);
+        if stubs.is_empty() {
+            // Never asked for: there are no entry points.
+            let status = self.int(crate::interp::CONTINUE as i64);
+            self.b.ins().return_(&[status]);
+        } else {
+            let index = self.b.ins().iadd_imm_s(index, -1);
+            let index = self.b.ins().ireduce(types::I32, index);
+            let calls: Vec<_> = stubs
+                .iter()
+                .map(|&s| self.b.func.dfg.block_call(s, &[]))
+                .collect();
+            let data = JumpTableData::new(calls[0], &calls);
+            let table = self.b.create_jump_table(data);
+            self.b.ins().br_table(index, table);
+        }
+        // Blocks of unreachable code are never filled; Cranelift wants each
+        // block to end.
+        for label in self.labels.clone().into_iter().flatten() {
+            if self.b.func.layout.is_block_inserted(label) {
+                continue;
+            }
+            if self.b.func.dfg.block_params(label).is_empty() {
+                self.b.switch_to_block(label);
+                let status = self.int(crate::interp::CONTINUE as i64);
+                self.b.ins().return_(&[status]);
+            }
+        }
+        self.b.seal_all_blocks();
+        Ok(())
+    }
+
+    /// Lowers instruction `pc`.
+    fn instruction(&mut self, pc: u32) -> Result<(), String> {
+        use helpers::steps;
+        let i = self.code[pc as usize];
+        let op = i.op().ok_or("unknown opcode")?;
+        let (a, b, c) = (i.a(), i.b(), i.c());
+        match op {
+            Op::Nop => {}
+            Op::Move => self.mov(a, b),
+            Op::LoadNil => {
+                for r in a..=a.saturating_add(b) {
+                    self.set(r, tag::NIL, Payload::Slot);
+                }
+            }
+            Op::LoadFalse => self.set(a, tag::FALSE, Payload::Slot),
+            Op::LoadTrue => self.set(a, tag::TRUE, Payload::Slot),
+            Op::LoadI => {
+                let v = self.int(i64::from(i.d()));
+                self.set_int(a, v);
+            }
+            Op::LoadF => {
+                let v = self.b.ins().f64const(f64::from(i.d()));
+                self.set_float(a, v);
+            }
+            Op::LoadK => self.constant(a, i.k()),
+            Op::GetUpval => {
+                let at = self.upval(b);
+                self.set_from(a, at, 0);
+            }
+            Op::SetUpval => self.set_upval(a, b),
+            Op::GetTabUp | Op::GetField | Op::SelfField => self.get_field(pc, i, op),
+            Op::SetTabUp | Op::SetField => self.set_field(pc, i, op),
+            Op::GetIndex | Op::GetIndexI => self.get_index(pc, i, op),
+            Op::SetIndex | Op::SetIndexI => self.set_index(pc, i, op),
+            Op::NewTable => {
+                self.step_here(steps::NEW_TABLE, pc);
+                self.st.forget(a);
+                self.learn(a, tag::TABLE);
+            }
+            Op::SetList => self.step_here(steps::SET_LIST, pc),
+            Op::Add
+            | Op::Sub
+            | Op::Mul
+            | Op::Div
+            | Op::IDiv
+            | Op::Mod
+            | Op::Pow
+            | Op::BAnd
+            | Op::BOr
+            | Op::BXor
+            | Op::Shl
+            | Op::Shr
+            | Op::AddI
+            | Op::AddK
+            | Op::SubK
+            | Op::MulK
+            | Op::DivK
+            | Op::IDivK
+            | Op::ModK
+            | Op::PowK
+            | Op::BAndK
+            | Op::BOrK
+            | Op::BXorK
+            | Op::ShlK
+            | Op::ShrK
+            | Op::Unm
+            | Op::BNot => self.arith(pc, i, op),
+            Op::Not => self.not(a, b),
+            Op::Len => self.len(pc, a, b),
+            Op::Concat => {
+                self.step_here(steps::CONCAT, pc);
+                for r in b..=c {
+                    self.st.forget(r);
+                }
+                self.st.forget(a);
+            }
+            Op::Jmp => {
+                let target = self.target(pc, i);
+                let block = self.forward(target);
+                self.b.ins().jump(block, &[]);
+                self.ends();
+            }
+            Op::Loop => self.back(pc, i)?,
+            Op::JTrue
+            | Op::JFalse
+            | Op::JTrueSet
+            | Op::JFalseSet
+            | Op::JNil
+            | Op::JNotNil
+            | Op::JEq
+            | Op::JNe
+            | Op::JLt
+            | Op::JNotLt
+            | Op::JLe
+            | Op::JNotLe
+            | Op::JEqK
+            | Op::JNeK
+            | Op::JEqI
+            | Op::JNeI
+            | Op::JLtI
+            | Op::JNotLtI
+            | Op::JLeI
+            | Op::JNotLeI
+            | Op::JGtI
+            | Op::JNotGtI
+            | Op::JGeI
+            | Op::JNotGeI => self.conditional(pc, i, op),
+            Op::ForPrep => self.for_prep(pc, i),
+            Op::ForLoop => self.for_loop(pc, i)?,
+            Op::TForPrep => {
+                let next = self.b.create_block();
+                self.step_taken(steps::TFOR_PREP, pc, i, next);
+            }
+            Op::TForCall => {
+                self.step_here(steps::TFOR_CALL, pc);
+                self.st.forget_from(a.saturating_add(4));
+                self.after_call(pc + 1);
+            }
+            Op::TForLoop => self.tfor_loop(pc, i)?,
+            Op::Call => self.call_op(pc, i),
+            Op::TailCall => {
+                let status = self.step(steps::TAIL_CALL, pc);
+                self.leave(status);
+            }
+            Op::Return | Op::Return0 | Op::Return1 => self.ret(pc, i, op),
+            Op::ReturnClose => {
+                let n = self.int(i64::from(pc));
+                let status = self.call(helpers::RETURN_CLOSE as usize, &[self.vm, self.base, n]);
+                self.leave(status);
+            }
+            Op::VarargPrep => return Err("varargprep is not the first instruction".into()),
+            Op::Vararg => {
+                self.step_here(steps::VARARG, pc);
+                if c == 0 {
+                    self.st.forget_from(a);
+                } else {
+                    for r in a..a.saturating_add(c - 1) {
+                        self.st.forget(r);
+                    }
+                }
+            }
+            Op::Closure => {
+                self.step_here(steps::CLOSURE, pc);
+                self.st.forget(a);
+                self.learn(a, tag::CLOSURE);
+            }
+            Op::Close => {
+                self.step_here(steps::CLOSE, pc);
+                self.st.forget_from(a);
+            }
+            Op::Tbc => self.step_here(steps::TBC, pc),
+        }
+        debug_assert!(!self.reachable || self.knows_only_what_is_left(op, i));
+        Ok(())
+    }
+
+    /// Whether nothing is taken for known of registers the instruction killed.
+    fn knows_only_what_is_left(&self, op: Op, i: Insn) -> bool {
+        let e = Effects::of(op, i);
+        e.kills
+            .minus(&e.writes)
+            .iter()
+            .all(|r| self.known(r) == UNKNOWN)
+    }
+
+    /// The target of the jump at `pc`.
+    pub(super) fn target(&self, pc: u32, i: Insn) -> u32 {
+        (i64::from(pc) + 1 + i64::from(i.jump())) as u32
+    }
+
+    pub(super) fn mov(&mut self, a: u8, b: u8) {
+        let from = self.st.get(b);
+        if from.tag == UNKNOWN {
+            let (t, v) = (self.tag(b), self.bits(b));
+            self.set_dynamic(a, t, v);
+        } else {
+            let payload = match from.payload {
+                Payload::Slot if from.tag == tag::FLOAT => Payload::Float(self.float(b)),
+                Payload::Slot => Payload::Bits(self.bits(b)),
+                p => p,
+            };
+            self.set(a, from.tag, payload);
+        }
+    }
+
+    /// The constant `k`.
+    pub(super) fn k(&self, k: u32) -> strata_runtime::value::Value {
+        // SAFETY: the verifier has checked the index; `p` is live.
+        unsafe { *(*self.p).k.add(k as usize) }
+    }
+
+    fn constant(&mut self, a: u8, k: u32) {
+        let v = self.k(k);
+        let payload = if v.tag == tag::FLOAT {
+            Payload::Float(self.b.ins().f64const(v.as_float()))
+        } else {
+            Payload::Bits(self.int(v.payload as i64))
+        };
+        self.set(a, v.tag, payload);
+    }
+
+    /// The address of the value of upvalue `n`.
+    pub(super) fn upval(&mut self, n: u8) -> Value {
+        let closure = self.load(types::I64, self.base, FUNC_PAYLOAD);
+        let up = self.load(types::I64, closure, CLOSURE_UPVALS + i32::from(n) * 8);
+        self.load(types::I64, up, UPVAL_V)
+    }
+
+    fn set_upval(&mut self, a: u8, n: u8) {
+        let closure = self.load(types::I64, self.base, FUNC_PAYLOAD);
+        let up = self.load(types::I64, closure, CLOSURE_UPVALS + i32::from(n) * 8);
+        let at = self.load(types::I64, up, UPVAL_V);
+        let (t, v) = (self.tag(a), self.bits(a));
+        self.store(t, at, 0);
+        self.store(v, at, PAYLOAD);
+        self.barrier(up, helpers::BARRIER as usize, None);
+    }
+
+    /// The write barrier for `object` if it is black. `stored`: the tag and
+    /// payload stored to a table's array part.
+    pub(super) fn barrier(&mut self, object: Value, helper: usize, stored: Option<Value>) {
+        let (cold, next) = (self.cold_block(), self.b.create_block());
+        let mark = self.load(types::I8, object, MARK);
+        let black = i64::from(strata_runtime::object::color::BLACK);
+        let black = self.b.ins().icmp_imm_s(IntCC::Equal, mark, black);
+        self.b.ins().brif(black, cold, &[], next, &[]);
+        self.b.switch_to_block(cold);
+        let stored = match stored {
+            Some(v) => v,
+            None => self.int(0),
+        };
+        self.call(helper, &[self.vm, object, stored]);
+        self.b.ins().jump(next, &[]);
+        self.b.switch_to_block(next);
+    }
+}
