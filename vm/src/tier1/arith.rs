@@ -22,10 +22,10 @@ enum Right {
     Const(value::Value),
 }
 
-/// The operator of an instruction, and whether its right operand is a
-/// constant.
-fn operator(op: Op) -> (ArithOp, bool) {
-    match op {
+/// The operator of an arithmetic or bitwise instruction, and whether its right
+/// operand is a constant.
+pub(super) fn operator(op: Op) -> Option<(ArithOp, bool)> {
+    Some(match op {
         Op::Add => (ArithOp::Add, false),
         Op::AddI | Op::AddK => (ArithOp::Add, true),
         Op::Sub => (ArithOp::Sub, false),
@@ -50,15 +50,15 @@ fn operator(op: Op) -> (ArithOp, bool) {
         Op::ShlK => (ArithOp::Shl, true),
         Op::Shr => (ArithOp::Shr, false),
         Op::ShrK => (ArithOp::Shr, true),
+        Op::Unm => (ArithOp::Unm, false),
         Op::BNot => (ArithOp::BNot, false),
-        _ => (ArithOp::Unm, false),
-    }
+        _ => return None,
+    })
 }
 
 /// The tag of the result where operands of these kinds alone were seen, as
 /// far as instructions tell. Also what loops predict.
-pub(super) fn result_tag(op: Op, bits: u8) -> Option<u8> {
-    let (op, _) = operator(op);
+pub(super) fn result_tag(op: ArithOp, bits: u8) -> Option<u8> {
     let one = match bits {
         seen::INT => tag::INT,
         seen::FLOAT => tag::FLOAT,
@@ -114,9 +114,8 @@ impl Lower<'_> {
         }
     }
 
-    pub(super) fn arith(&mut self, pc: u32, i: Insn, op: Op) {
+    pub(super) fn arith(&mut self, pc: u32, i: Insn, op: Op, kind: ArithOp, constant: bool) {
         let (a, b) = (i.a(), i.b());
-        let (kind, constant) = operator(op);
         let right = match op {
             Op::AddI => Right::Const(value::Value::int(i64::from(i.c() as i8))),
             Op::Unm | Op::BNot => Right::Reg(b),

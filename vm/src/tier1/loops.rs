@@ -7,7 +7,7 @@
 //! nothing worse. In innermost loops payloads of numbers stay in machine
 //! registers as well.
 
-use super::arith::{float_cc, result_tag};
+use super::arith::{float_cc, operator, result_tag};
 use super::elements::element_tag;
 use super::helpers::{self, steps};
 use super::layout::*;
@@ -18,6 +18,7 @@ use crate::interp::seen;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, InstructionData, Opcode, Type, Value, types};
 use std::collections::HashMap;
+use strata_runtime::ops::arith::ArithOp;
 use strata_runtime::value::tag;
 use strata_spec::effects::Effects;
 use strata_spec::module::{Proto, RegSet};
@@ -176,35 +177,11 @@ impl Lower<'_> {
                 Written::None => Written::Tag(tag::INT),
                 other => other,
             },
-            Op::ForPrep => tag(result_tag(Op::Add, bits)),
-            Op::Add
-            | Op::Sub
-            | Op::Mul
-            | Op::Div
-            | Op::IDiv
-            | Op::Mod
-            | Op::Pow
-            | Op::BAnd
-            | Op::BOr
-            | Op::BXor
-            | Op::Shl
-            | Op::Shr
-            | Op::AddI
-            | Op::AddK
-            | Op::SubK
-            | Op::MulK
-            | Op::DivK
-            | Op::IDivK
-            | Op::ModK
-            | Op::PowK
-            | Op::BAndK
-            | Op::BOrK
-            | Op::BXorK
-            | Op::ShlK
-            | Op::ShrK
-            | Op::Unm
-            | Op::BNot => tag(result_tag(op, bits)),
-            _ => Written::Any,
+            Op::ForPrep => tag(result_tag(ArithOp::Add, bits)),
+            _ => match operator(op) {
+                Some((kind, _)) => tag(result_tag(kind, bits)),
+                None => Written::Any,
+            },
         }
     }
 

@@ -7,6 +7,7 @@
 //! proper, which the back-edge and the OSR entry also reach and which takes
 //! the payloads of the loop's carried registers as parameters.
 
+use super::arith::operator;
 use super::helpers;
 use super::layout::*;
 use super::loops::{Loop, find_loops};
@@ -254,14 +255,20 @@ impl Lower<'_> {
             self.flow_to(pc);
             self.b.ins().jump(label, &[]);
         }
-        let Some(state) = self.incoming[pc as usize].take() else {
-            self.reachable = false;
-            return;
+        let header = self.loops.contains_key(&pc);
+        let state = match self.incoming[pc as usize].take() {
+            Some(state) => state,
+            // A loop that is only reached by its back-edge: nothing is known.
+            None if header => State::new(usize::from(self.spec.regs)),
+            None => {
+                self.reachable = false;
+                return;
+            }
         };
         self.reachable = true;
         self.st = state;
         self.b.switch_to_block(label);
-        if self.loops.contains_key(&pc) {
+        if header {
             self.loop_header(pc);
         }
     }
@@ -648,33 +655,6 @@ impl Lower<'_> {
                 self.learn(a, tag::TABLE);
             }
             Op::SetList => self.step_here(steps::SET_LIST, pc),
-            Op::Add
-            | Op::Sub
-            | Op::Mul
-            | Op::Div
-            | Op::IDiv
-            | Op::Mod
-            | Op::Pow
-            | Op::BAnd
-            | Op::BOr
-            | Op::BXor
-            | Op::Shl
-            | Op::Shr
-            | Op::AddI
-            | Op::AddK
-            | Op::SubK
-            | Op::MulK
-            | Op::DivK
-            | Op::IDivK
-            | Op::ModK
-            | Op::PowK
-            | Op::BAndK
-            | Op::BOrK
-            | Op::BXorK
-            | Op::ShlK
-            | Op::ShrK
-            | Op::Unm
-            | Op::BNot => self.arith(pc, i, op),
             Op::Not => self.not(a, b),
             Op::Len => self.len(pc, a, b),
             Op::Concat => {
@@ -759,6 +739,10 @@ impl Lower<'_> {
                 self.st.forget_from(a);
             }
             Op::Tbc => self.step_here(steps::TBC, pc),
+            _ => match operator(op) {
+                Some((kind, constant)) => self.arith(pc, i, op, kind, constant),
+                None => return Err(format!("no code is made for {op:?}")),
+            },
         }
         debug_assert!(!self.reachable || self.knows_only_what_is_left(op, i));
         Ok(())

@@ -135,10 +135,13 @@ pub(crate) unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj) -> bool {
         unsafe { compile_with(&mut compiler, vm, p) }
     }))
     .unwrap_or_else(|_| {
-        compiler.builder = FunctionBuilderContext::new();
         compiler.context = Context::new();
         Err("the compiler panicked".into())
     });
+    if result.is_err() {
+        // It still holds what was begun.
+        compiler.builder = FunctionBuilderContext::new();
+    }
     compiler.context.clear();
     interp::data(vm).jit.tier1 = Some(compiler);
     result.is_ok()
