@@ -148,6 +148,44 @@ handler! {
     }
 }
 
+/// What to note of a load from `t`. The handlers' fast paths have not seen
+/// it, but compiled code comes here with what it was not compiled for.
+unsafe fn load_seen(t: *mut Table, key: Value) -> u64 {
+    // SAFETY: the caller passes a live table.
+    unsafe {
+        match key.tag {
+            tag::STR => seen::STRING,
+            tag::INT => {
+                let n = key.payload.wrapping_sub(1);
+                if n >= u64::from((*t).arr_len) {
+                    return seen::OUTSIDE;
+                }
+                match (*t).arr_kind {
+                    ArrKind::Int => seen::INT,
+                    ArrKind::Float => seen::FLOAT,
+                    ArrKind::Mixed if *(*t).arr_tags.add(n as usize) == tag::NIL => seen::OUTSIDE,
+                    ArrKind::Mixed => seen::MIXED,
+                }
+            }
+            _ => seen::OTHER,
+        }
+    }
+}
+
+/// What to note of a store to `t`, which is yet to happen; see [`load_seen`].
+/// An append that has to make room is one all the same: the next has it.
+unsafe fn store_seen(t: *mut Table, key: Value, val: Value) -> u64 {
+    // SAFETY: the caller passes a live table.
+    unsafe {
+        let n = key.payload.wrapping_sub(1);
+        let appends = key.tag == tag::INT && n == u64::from((*t).arr_len);
+        if appends && (*t).hash.is_null() && val.tag != tag::NIL {
+            return seen::APPEND;
+        }
+        load_seen(t, key)
+    }
+}
+
 slow_handler! {
     get_index_slow(pc, base, vm, i, k) {
         let obj = *rb(base, i);
@@ -159,12 +197,8 @@ slow_handler! {
         save(vm, pc, base);
         let machine = &mut *vm;
         if obj.is_table() {
-            note(pc, i, match name.tag {
-                tag::STR => seen::STRING,
-                tag::INT => seen::OUTSIDE,
-                _ => seen::OTHER,
-            });
             let t = obj.as_table();
+            note(pc, i, load_seen(t, name));
             let v = if name.tag == tag::STR && (*name.as_str()).hdr.flags & strata_runtime::object::strflag::INTERNED != 0 {
                 table::get_cached(&mut machine.shapes, t, name.as_str())
             } else {
@@ -349,11 +383,7 @@ slow_handler! {
         save(vm, pc, base);
         let machine = &mut *vm;
         let outcome = if obj.is_table() && (*(*obj.as_table()).shape).meta.is_null() {
-            note(pc, i, match name.tag {
-                tag::STR => seen::STRING,
-                tag::INT => seen::OUTSIDE,
-                _ => seen::OTHER,
-            });
+            note(pc, i, store_seen(obj.as_table(), name, val));
             table::set(machine, obj.as_table(), name, val).map(|()| feedback::Store::Done)
         } else {
             note(pc, i, seen::OTHER);

@@ -103,11 +103,22 @@ macro_rules! equal {
 equal!(j_eq, true);
 equal!(j_ne, false);
 
+/// What to note of a comparison of registers with these tags: two of one kind
+/// of number, or `other`. The handlers' fast paths have not seen them, but
+/// compiled code comes here with what it was not compiled for.
+fn compared(a: u8, b: u8, other: u64) -> u64 {
+    match (a, b) {
+        (tag::INT, tag::INT) => SEEN_INT,
+        (tag::FLOAT, tag::FLOAT) => SEEN_FLOAT,
+        _ => other,
+    }
+}
+
 slow_handler! {
     equal_slow(pc, base, vm, i, k) {
         let (a, b) = (*ra(base, i), *rb(base, i));
         let want = i as u8 == Op::JEq as u8;
-        note(pc, i, SEEN_OTHER);
+        note(pc, i, compared(a.tag, b.tag, SEEN_OTHER));
         if a.tag == b.tag && matches!(a.tag, tag::TABLE | tag::USERDATA) {
             save(vm, pc, base);
             if let Some(h) = eq_handler(&mut *vm, a, b) {
@@ -242,7 +253,11 @@ slow_handler! {
     #[cold]
     order_slow(pc, base, vm, i, k) {
         let (or_equal, want, x, y) = order_operands(base, i);
-        note(pc, i, if x.is_number() && y.is_number() { SEEN_MIXED } else { SEEN_OTHER });
+        let a = (*ra(base, i)).tag;
+        let immediate = !matches!(Op::from_u8(i as u8), Some(Op::JLt | Op::JNotLt | Op::JLe | Op::JNotLe));
+        let b = if immediate { a } else { (*rb(base, i)).tag };
+        let numbers = x.is_number() && y.is_number();
+        note(pc, i, compared(a, b, if numbers { SEEN_MIXED } else { SEEN_OTHER }));
         save(vm, pc, base);
         let machine = &mut *vm;
         let raw = if or_equal { raw_le(machine, x, y) } else { raw_lt(machine, x, y) };

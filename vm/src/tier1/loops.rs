@@ -302,7 +302,8 @@ impl Lower<'_> {
         };
         let step = step.filter(|s| *s != 0 && *s != i64::MIN);
         let next = self.b.create_block();
-        let (Some(step), true, seen::INT) = (step, fits, i.feedback_bits()) else {
+        let ints_seen = matches!(i.feedback_bits(), 0 | seen::INT);
+        let (Some(step), true, true) = (step, fits, ints_seen) else {
             self.forget_loop(a);
             return self.step_taken(steps::FOR_PREP, pc, i, next);
         };
