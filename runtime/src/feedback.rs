@@ -42,7 +42,7 @@ pub use access::{
 };
 pub use probe::{Probed, probe_field, probe_prim, probe_set_field};
 
-use crate::object::{GcHeader, Shape, Table};
+use crate::object::{GcHeader, ProtoObj, Shape, Table};
 use crate::value::{Value, tag};
 use std::ptr::null_mut;
 use strata_spec::module::SlotKind;
@@ -137,7 +137,7 @@ pub enum CallState {
     Empty = 0,
     /// One function, `callee`.
     Same = 1,
-    /// Closures of one prototype, `proto`.
+    /// Functions of one prototype, `proto`; `callee` is 0 or one of them.
     SameProto = 2,
     /// Anything.
     Mixed = 3,
@@ -149,7 +149,8 @@ pub enum CallState {
 pub struct CallCache {
     /// Address of the function (weak: it may be dead; to be compared only).
     pub callee: u64,
-    /// Address of its prototype if it is a closure (likewise).
+    /// Of a closure, the address of its prototype, which the slot keeps alive;
+    /// of a host function, that of its Rust function.
     pub proto: u64,
     /// Calls since it was last changed (saturating).
     pub count: u32,
@@ -294,8 +295,13 @@ impl FeedbackSlot {
         match self.kind {
             SlotKind::Site => {}
             SlotKind::Call => {
+                // SAFETY: the kind says which part of the union is in use.
+                let c = unsafe { &mut self.data.call };
                 // The address alone can't be told from one that is reused.
-                *self = FeedbackSlot::new(SlotKind::Call);
+                c.callee = 0;
+                if c.state == CallState::Same {
+                    c.state = CallState::SameProto;
+                }
             }
             SlotKind::Field => {
                 if self.ways == 0 || self.ways == MEGA {
@@ -391,27 +397,46 @@ impl FeedbackSlot {
         }
     }
 
-    /// Records the callee of a call.
+    /// Records the callee of a call. True: the slot refers to an object that
+    /// it did not refer to before (the prototype needs a write barrier).
     #[inline]
-    pub fn record_call(&mut self, callee: Value) {
+    pub fn record_call(&mut self, callee: Value) -> bool {
         debug_assert!(self.kind == SlotKind::Call);
         // SAFETY: the caller's slot is of kind `Call`.
         let c = unsafe { &mut self.data.call };
         if c.state == CallState::Same && c.callee == callee.payload && c.tag == callee.tag {
             c.count = c.count.saturating_add(1);
-            return;
+            return false;
         }
-        record_call_slow(c, callee);
+        record_call_slow(c, callee)
+    }
+
+    /// The prototype of the closures that a call site has called, which the
+    /// slot keeps alive; null if it has called none or others as well.
+    pub fn callee_proto(&self) -> *mut ProtoObj {
+        if self.kind != SlotKind::Call {
+            return std::ptr::null_mut();
+        }
+        // SAFETY: the kind says which part of the union is in use.
+        let c = unsafe { &self.data.call };
+        if c.tag == tag::CLOSURE && matches!(c.state, CallState::Same | CallState::SameProto) {
+            c.proto as *mut ProtoObj
+        } else {
+            std::ptr::null_mut()
+        }
     }
 }
 
 #[cold]
-fn record_call_slow(c: &mut CallCache, callee: Value) {
+fn record_call_slow(c: &mut CallCache, callee: Value) -> bool {
     let proto = match callee.tag {
         // SAFETY: the caller's callee is a live closure.
         tag::CLOSURE => unsafe { (*callee.as_closure()).proto as u64 },
+        // SAFETY: likewise, a live host function.
+        tag::NATIVE => unsafe { (*callee.as_native()).f as usize as u64 },
         _ => 0,
     };
+    let known = proto != 0 && c.proto == proto && c.tag == callee.tag;
     match c.state {
         CallState::Empty => {
             *c = CallCache {
@@ -421,11 +446,18 @@ fn record_call_slow(c: &mut CallCache, callee: Value) {
                 tag: callee.tag,
                 state: CallState::Same,
             };
+            return true;
         }
-        CallState::Same | CallState::SameProto if proto != 0 && c.proto == proto => {
+        // The first since the addresses were forgotten.
+        CallState::SameProto if known && c.callee == 0 => {
+            c.callee = callee.payload;
+            c.state = CallState::Same;
+        }
+        CallState::Same | CallState::SameProto if known => {
             c.state = CallState::SameProto;
             c.count = c.count.saturating_add(1);
         }
         _ => c.state = CallState::Mixed,
     }
+    false
 }

@@ -103,13 +103,21 @@ pub unsafe fn read_link(base: *mut Value) -> Link {
         let slot = base.sub(1).cast::<u64>();
         (*slot, *slot.add(1))
     };
-    Link {
-        kind: (w0 >> 8) as u8 & 7,
-        native: w0 & NATIVE_BIT != 0,
-        tail: w0 & TAIL_BIT != 0,
-        cont: (w0 >> 16) as u16,
-        delta: (w0 >> 32) as u32,
-        pc: w1 as *const Insn,
+    Link::decode(w0, w1 as *const Insn)
+}
+
+impl Link {
+    /// The link whose words are `word0` and `pc`.
+    #[inline(always)]
+    pub fn decode(word0: u64, pc: *const Insn) -> Link {
+        Link {
+            kind: (word0 >> 8) as u8 & 7,
+            native: word0 & NATIVE_BIT != 0,
+            tail: word0 & TAIL_BIT != 0,
+            cont: (word0 >> 16) as u16,
+            delta: (word0 >> 32) as u32,
+            pc,
+        }
     }
 }
 

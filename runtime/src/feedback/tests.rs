@@ -372,14 +372,25 @@ fn calls_are_summarised() {
         // SAFETY: the slot is of kind `Call`.
         unsafe { slot.data.call.state }
     };
-    let native = |n: u64| Value {
-        tag: tag::NATIVE,
-        payload: n,
-    };
-    slot.record_call(native(8));
-    slot.record_call(native(8));
+    fn one(cx: &mut Cx<'_>) -> crate::error::Result<Ret> {
+        cx.ret_int(1)
+    }
+    fn two(cx: &mut Cx<'_>) -> crate::error::Result<Ret> {
+        cx.ret_int(2)
+    }
+    let mut x = Fixture::new();
+    let mut native = |f| Value::native(x.vm.heap.new_native(f, "f", NativeKind::Plain, &[]));
+    let (first, twin, other) = (native(one), native(one), native(two));
+    assert!(slot.record_call(first));
+    assert!(!slot.record_call(first));
     assert_eq!(state(&slot), CallState::Same);
-    slot.record_call(native(16));
+    slot.record_call(twin);
+    assert_eq!(state(&slot), CallState::SameProto);
+    // SAFETY: the slot refers to no shape.
+    unsafe { slot.clear_dead(0, &mut |_| false) };
+    slot.record_call(twin);
+    assert_eq!(state(&slot), CallState::Same);
+    slot.record_call(other);
     assert_eq!(state(&slot), CallState::Mixed);
     slot.reset();
     assert_eq!(state(&slot), CallState::Empty);

@@ -132,7 +132,10 @@ impl Heap {
                     for &named in &(*p).refs {
                         self.mark_opt(named);
                     }
-                    256 + (*p).k_len as usize * 16
+                    for slot in &(*p).storage.slots {
+                        self.mark_opt(slot.callee_proto());
+                    }
+                    256 + ((*p).k_len + (*p).slot_len) as usize * 16
                 }
                 _ => 0,
             };

@@ -38,6 +38,37 @@ const FUNCTIONS: &[Entry] = &[
     ("ult", ult),
 ];
 
+/// A function of this library that compilers know how to do inline.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Intrinsic {
+    /// `math.abs`
+    Abs,
+    /// `math.ceil`
+    Ceil,
+    /// `math.floor`
+    Floor,
+    /// `math.max`
+    Max,
+    /// `math.min`
+    Min,
+    /// `math.sqrt`
+    Sqrt,
+}
+
+/// The intrinsic that the Rust function at `address` is, if it is one.
+pub fn intrinsic(address: usize) -> Option<Intrinsic> {
+    let known: [(crate::native::NativeFn, Intrinsic); 6] = [
+        (abs, Intrinsic::Abs),
+        (ceil, Intrinsic::Ceil),
+        (floor, Intrinsic::Floor),
+        (max, Intrinsic::Max),
+        (min, Intrinsic::Min),
+        (sqrt, Intrinsic::Sqrt),
+    ];
+    let mut found = known.iter().filter(|(f, _)| *f as usize == address);
+    found.next().map(|(_, which)| *which)
+}
+
 /// Opens the math library.
 ///
 /// # Errors

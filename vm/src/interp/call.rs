@@ -15,13 +15,13 @@ use strata_runtime::frame::{
 use strata_runtime::native::{Cx, Ret, cont, ret as request};
 use strata_runtime::object::NativeKind;
 use strata_runtime::ops::meta::{call_handler, type_op_error};
-use strata_runtime::proto::slots_of;
+use strata_runtime::proto::{proto_of, slots_of};
 use strata_runtime::thread::{MAX_CATCHERS, SLACK};
 use strata_runtime::value::{NIL, tag};
 
 /// First slot after the arguments of a call instruction.
 #[inline(always)]
-unsafe fn args_end(vm: *mut Vm, new: *mut Value, i: u64) -> *mut Value {
+pub(super) unsafe fn args_end(vm: *mut Vm, new: *mut Value, i: u64) -> *mut Value {
     let b = (i >> 16) as u8 as usize;
     // SAFETY: the verifier has checked the range; open arguments end at `top`.
     unsafe { if b != 0 { new.add(b - 1) } else { (*vm).top } }
@@ -29,7 +29,7 @@ unsafe fn args_end(vm: *mut Vm, new: *mut Value, i: u64) -> *mut Value {
 
 /// Word 0 of the link that a `call` instruction writes.
 #[inline(always)]
-fn call_link(i: u64) -> u64 {
+pub(super) fn call_link(i: u64) -> u64 {
     link_word(LUA, (i >> 24) as u8 as u16, (i >> 8) as u8 as u32 + 2)
 }
 
@@ -98,6 +98,17 @@ handler! {
     }
 }
 
+/// Records that the call instruction `i` calls `callee`.
+unsafe fn record(vm: *mut Vm, k: *const Value, i: u64, callee: Value) {
+    // SAFETY: as for handlers; the slot is one of the running prototype's.
+    unsafe {
+        let slot = slots_of(k).add((i >> 32) as u16 as usize);
+        if (*slot).record_call(callee) {
+            (*vm).heap.barrier(proto_of(k).cast());
+        }
+    }
+}
+
 slow_handler! {
     /// Calls of Lua functions that have to poll, to grow the stack or to
     /// record the callee, and of values with `__call`.
@@ -144,7 +155,7 @@ unsafe fn call_any(
             // A finalizer may have moved the stack.
             base = (*vm).base;
         }
-        (*slots_of(k).add((i >> 32) as u16 as usize)).record_call(*ra(base, i));
+        record(vm, k, i, *ra(base, i));
         let new = ra(base, i).add(2);
         write_link(new, call_link(i) | native, pc);
         save(vm, pc, base);
@@ -176,7 +187,7 @@ unsafe fn call_host_function(
         let end = args_end(vm, new, i);
         let slot = slots_of(k).add((i >> 32) as u16 as usize);
         if (*slot).data.call.callee != (*f).payload {
-            (*slot).record_call(*f);
+            record(vm, k, i, *f);
         }
         write_link(new, call_link(i) | flag, pc);
         save(vm, pc, base);
@@ -192,7 +203,7 @@ slow_handler! {
         let n = (end as usize - new as usize) / size_of::<Value>();
         let slot = slots_of(k).add((i >> 32) as u16 as usize);
         if (*slot).data.call.callee != (*f).payload {
-            (*slot).record_call(*f);
+            record(vm, k, i, *f);
         }
         save(vm, pc, base);
         let (mut base, mut f, mut new) = (base, f, new);
@@ -377,7 +388,7 @@ pub(super) unsafe fn native(vm: *mut Vm, mut fb: *mut Value, n: usize) -> usize 
 
 /// Runs a host function's Rust code; panics become errors.
 #[inline(always)]
-unsafe fn invoke(
+pub(super) unsafe fn invoke(
     vm: *mut Vm,
     f: *mut strata_runtime::object::Native,
     at: usize,

@@ -22,7 +22,9 @@
 use super::*;
 use crate::jit;
 use std::sync::atomic::Ordering;
-use strata_runtime::frame::{LUA, original_base, read_link};
+use strata_runtime::feedback::FeedbackSlot;
+use strata_runtime::frame::{LUA, Link, NATIVE_BIT, original_base, read_link};
+use strata_runtime::native::{Ret, ret as request};
 use strata_runtime::object::ProtoObj;
 use strata_runtime::proto::proto_of;
 
@@ -243,6 +245,60 @@ unsafe fn after(vm: *mut Vm, base: *mut Value, at: *const Insn, status: usize) -
             }
         }
         status
+    }
+}
+
+/// The call at `pc` of the frame at `base`, whose callee is a host function,
+/// for compiled code; `slot` is the call's feedback slot. Answers as a step.
+pub(crate) unsafe extern "C" fn call_host(
+    vm: *mut Vm,
+    base: *mut Value,
+    pc: usize,
+    slot: *mut FeedbackSlot,
+) -> usize {
+    // SAFETY: compiled code passes its frame, canonical, and has looked at the
+    // callee's tag. Nobody hooks calls while compiled code runs.
+    unsafe {
+        let at = (*proto_at(base)).code.add(pc);
+        let i = (*at).0;
+        let callee = *ra(base, i);
+        let new = ra(base, i).add(2);
+        let end = call::args_end(vm, new, i);
+        if end > (*vm).limit || (*slot).data.call.callee != callee.payload {
+            return call::call_compiled::step(vm, base, pc);
+        }
+        let epoch = (*vm).native_epoch;
+        let link = call::call_link(i) | NATIVE_BIT;
+        write_link(new, link, at.add(1));
+        save(vm, at.add(1), new);
+        (*vm).top = end;
+        let index = slot_index(&*vm, new);
+        let n = (end as usize - new as usize) / size_of::<Value>();
+        let status = match call::invoke(vm, callee.as_native(), index, n) {
+            // Not a request: results begin where they are wanted.
+            Ok(Ret(n)) if n < request::CALL.0 => {
+                let fb = (*vm).stack.add(index);
+                let to = fb.sub(2);
+                let (n, want) = (n as usize, usize::from((i >> 24) as u8));
+                if want == 0 {
+                    (*vm).top = to.add(n);
+                } else {
+                    for j in n..want - 1 {
+                        put(to.add(j), strata_runtime::value::NIL);
+                    }
+                }
+                save(vm, at.add(1), fb.sub((link >> 32) as usize));
+                RESUME
+            }
+            result => call::finish(vm, index, callee, Link::decode(link, at.add(1)), result),
+        };
+        if (*vm).base != base || (status != CONTINUE && status != RESUME) {
+            return status;
+        }
+        if (*vm).native_epoch != epoch {
+            return RESUME;
+        }
+        after(vm, base, at, status)
     }
 }
 

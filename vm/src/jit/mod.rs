@@ -70,6 +70,8 @@ pub(crate) enum Guard {
     Tag { reg: u8, tag: u8 },
     /// The element kind of a table in a register, and the index inside.
     Element { reg: u8, kind: u8 },
+    /// A host function in a register, and arguments that it does inline.
+    Callee { reg: u8 },
 }
 
 /// Compiled code of a function.

@@ -212,7 +212,7 @@ impl Lower<'_> {
     }
 
     /// `r` as a float, whichever number it is; anything else goes to `slow`.
-    fn any_float(&mut self, r: u8, slow: Block) -> Value {
+    pub(super) fn any_float(&mut self, r: u8, slow: Block) -> Value {
         match self.known(r) {
             tag::INT => return self.number(r, tag::INT),
             tag::FLOAT => return self.float(r),

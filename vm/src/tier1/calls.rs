@@ -7,65 +7,186 @@
 use super::helpers::{self, steps};
 use super::layout::*;
 use super::lower::{Lower, MEM};
-use super::state::UNKNOWN;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, types};
+use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use strata_runtime::feedback::CallState;
-use strata_runtime::frame::{LUA, NATIVE_BIT, link_word};
+use strata_runtime::frame::{LUA, NATIVE_BIT, TAIL_BIT, link_word};
+use strata_runtime::object::ProtoObj;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
+/// Most parameters that are filled with nil without a look at the stack's end.
+const FILLED: u8 = 24;
+const _: () = assert!(FILLED as usize + 8 < strata_runtime::thread::SLACK);
+
+/// What a call site has called so far.
+enum Callee {
+    /// Nothing.
+    Unknown,
+    /// Closures of this prototype, which the feedback slot keeps alive.
+    Closure(*mut ProtoObj),
+    /// Host functions whose Rust function is at this address.
+    Host(u64),
+    /// This and that.
+    Mixed,
+}
+
 impl Lower<'_> {
-    pub(super) fn call_op(&mut self, pc: u32, i: Insn) {
-        let (a, b, c) = (i.a(), i.b(), i.c());
+    fn callee(&self, i: Insn) -> Callee {
         // SAFETY: the verifier has checked the slot and its kind.
-        let seen = unsafe { (*(*self.p).slots.add(usize::from(i.slot()))).data.call };
+        let slot = unsafe { &*(*self.p).slots.add(usize::from(i.slot())) };
+        // SAFETY: as above.
+        let seen = unsafe { slot.data.call };
+        let proto = slot.callee_proto();
+        match seen.state {
+            CallState::Empty => Callee::Unknown,
+            _ if !proto.is_null() => Callee::Closure(proto),
+            CallState::Same | CallState::SameProto if seen.tag == tag::NATIVE => {
+                Callee::Host(seen.proto)
+            }
+            _ => Callee::Mixed,
+        }
+    }
+
+    pub(super) fn call_op(&mut self, pc: u32, i: Insn) {
+        let a = i.a();
         let next = self.b.create_block();
-        if seen.state == CallState::Empty
-            || (seen.state == CallState::Same && seen.tag != tag::CLOSURE)
-        {
-            self.step_to(steps::CALL, pc, next);
-            self.b.switch_to_block(next);
-            self.st.forget_from(a);
-            return self.after_call(pc + 1);
+        match self.callee(i) {
+            Callee::Unknown => self.step_to(steps::CALL, pc, next),
+            Callee::Host(f) => {
+                if self.intrinsic(pc, i, f) {
+                    return;
+                }
+                self.call_host(pc, i, next);
+            }
+            Callee::Closure(p) => self.call_closure(pc, i, Some(p), next),
+            Callee::Mixed => self.call_closure(pc, i, None, next),
+        }
+        self.b.switch_to_block(next);
+        self.st.forget_from(a);
+        self.after_call(pc + 1);
+    }
+
+    /// Calls a host function; anything else takes a step.
+    fn call_host(&mut self, pc: u32, i: Insn, next: Block) {
+        let slow = self.cold_block();
+        self.check(i.a(), tag::NATIVE, slow);
+        let slot = self.slot_address(i.slot());
+        let (n, slot) = (self.int(i64::from(pc)), self.int(slot));
+        let status = self.call(helpers::HOST_CALL as usize, &[self.vm, self.base, n, slot]);
+        let pass = self.pass;
+        self.b.ins().brif(status, pass, &[status.into()], next, &[]);
+        self.b.switch_to_block(slow);
+        self.step_to(steps::CALL, pc, next);
+    }
+
+    /// Jumps to `other` unless register `r` holds a host function whose Rust
+    /// function is `f`.
+    pub(super) fn check_host(&mut self, r: u8, f: u64, other: Block) {
+        self.check(r, tag::NATIVE, other);
+        let object = self.bits(r);
+        let code = self.load(types::I64, object, NATIVE_F);
+        let expected = self.int(f as i64);
+        let same = self.b.ins().icmp(IntCC::Equal, code, expected);
+        self.unless(same, other);
+    }
+
+    /// The prototype of the closure in register `r`: `expected`, if there is
+    /// such a thing. Anything else goes to `slow`.
+    fn check_closure(
+        &mut self,
+        r: u8,
+        expected: Option<*mut ProtoObj>,
+        slow: Block,
+    ) -> (Value, Value) {
+        self.check(r, tag::CLOSURE, slow);
+        let f = self.bits(r);
+        let proto = self.load(types::I64, f, CLOSURE_PROTO);
+        let Some(p) = expected else {
+            return (f, proto);
+        };
+        let known = self.name(p);
+        let same = self.b.ins().icmp(IntCC::Equal, proto, known);
+        self.unless(same, slow);
+        (f, known)
+    }
+
+    /// Sets `vm.top` to the end of the arguments, of which there are `n` from
+    /// `first` on (`None`: it is there already), and fills missing parameters
+    /// with nil.
+    fn arguments(
+        &mut self,
+        first: Value,
+        n: Option<u8>,
+        proto: Value,
+        expected: Option<*mut ProtoObj>,
+        slow: Block,
+    ) {
+        // SAFETY: the feedback slot keeps the prototype alive.
+        let params = expected.map(|p| unsafe { (*p).params });
+        match (n, params) {
+            (Some(n), Some(params)) => {
+                let top = self.b.ins().iadd_imm_s(first, i64::from(n) * i64::from(SLOT));
+                self.store(top, self.vm, VM_TOP);
+                if params > n {
+                    let nil = self.b.ins().iconst(types::I8, i64::from(tag::NIL));
+                    for j in n..params {
+                        self.store(nil, first, i32::from(j) * SLOT);
+                    }
+                }
+            }
+            (Some(n), None) => {
+                let params = self.b.ins().uload8(types::I64, MEM, proto, PROTO_PARAMS);
+                let top = self.b.ins().iadd_imm_s(first, i64::from(n) * i64::from(SLOT));
+                let missing = self
+                    .b
+                    .ins()
+                    .icmp_imm_s(IntCC::UnsignedGreaterThan, params, i64::from(n));
+                let (fill, go) = (self.cold_block(), self.b.create_block());
+                self.b.ins().brif(missing, fill, &[], go, &[]);
+                self.b.switch_to_block(fill);
+                let many = self
+                    .b
+                    .ins()
+                    .icmp_imm_s(IntCC::UnsignedGreaterThan, params, i64::from(FILLED));
+                self.branch_away(many, slow);
+                let n = self.b.ins().iadd_imm_s(params, -i64::from(n));
+                self.call(helpers::FILL as usize, &[top, n]);
+                self.b.ins().jump(go, &[]);
+                self.b.switch_to_block(go);
+                self.store(top, self.vm, VM_TOP);
+            }
+            (None, params) => {
+                let need = match params {
+                    Some(params) => self.int(i64::from(params) * i64::from(SLOT)),
+                    None => {
+                        let params = self.b.ins().uload8(types::I64, MEM, proto, PROTO_PARAMS);
+                        self.b.ins().ishl_imm_s(params, 4)
+                    }
+                };
+                let top = self.load(types::I64, self.vm, VM_TOP);
+                let given = self.b.ins().isub(top, first);
+                let missing = self.b.ins().icmp(IntCC::SignedGreaterThan, need, given);
+                self.branch_away(missing, slow);
+            }
+        }
+    }
+
+    /// Calls a closure, one of prototype `expected` if there is such a thing;
+    /// anything else takes a step.
+    fn call_closure(&mut self, pc: u32, i: Insn, expected: Option<*mut ProtoObj>, next: Block) {
+        let (a, b, c) = (i.a(), i.b(), i.c());
+        // SAFETY: the feedback slot keeps the prototype alive.
+        if expected.is_some_and(|p| unsafe { (*p).params } > FILLED) {
+            return self.step_to(steps::CALL, pc, next);
         }
         let slow = self.cold_block();
-        self.check(a, tag::CLOSURE, slow);
-        let f = self.bits(a);
-        if seen.state == CallState::Same {
-            let slot = self.int(self.slot_address(i.slot()));
-            let expected = self.load(types::I64, slot, CALL_CALLEE);
-            let same = self.b.ins().icmp(IntCC::Equal, f, expected);
-            self.unless(same, slow);
-        }
-        let proto = self.load(types::I64, f, CLOSURE_PROTO);
+        let (_, proto) = self.check_closure(a, expected, slow);
         let new = self
             .b
             .ins()
             .iadd_imm_s(self.base, (i64::from(a) + 2) * i64::from(SLOT));
-        let params = self.b.ins().uload8(types::I64, MEM, proto, PROTO_PARAMS);
-        if b != 0 {
-            let n = i64::from(b) - 1;
-            let top = self.b.ins().iadd_imm_s(new, n * i64::from(SLOT));
-            self.store(top, self.vm, VM_TOP);
-            let missing = self
-                .b
-                .ins()
-                .icmp_imm_s(IntCC::UnsignedGreaterThan, params, n);
-            let (fill, go) = (self.cold_block(), self.b.create_block());
-            self.b.ins().brif(missing, fill, &[], go, &[]);
-            self.b.switch_to_block(fill);
-            let n = self.b.ins().iadd_imm_s(params, -n);
-            self.call(helpers::FILL as usize, &[top, n]);
-            self.b.ins().jump(go, &[]);
-            self.b.switch_to_block(go);
-        } else {
-            let top = self.load(types::I64, self.vm, VM_TOP);
-            let given = self.b.ins().isub(top, new);
-            let need = self.b.ins().ishl_imm_s(params, 4);
-            let missing = self.b.ins().icmp(IntCC::SignedGreaterThan, need, given);
-            self.branch_away(missing, slow);
-        }
+        self.arguments(new, b.checked_sub(1), proto, expected, slow);
         let link = link_word(LUA, u16::from(c), u32::from(a) + 2) | NATIVE_BIT;
         let word = self.int(link as i64);
         self.store(word, new, LINK0);
@@ -85,9 +206,58 @@ impl Lower<'_> {
         self.b.ins().brif(status, pass, &[status.into()], next, &[]);
         self.b.switch_to_block(slow);
         self.step_to(steps::CALL, pc, next);
-        self.b.switch_to_block(next);
-        self.st.forget_from(a);
-        self.after_call(pc + 1);
+    }
+
+    /// `tailcall`: a closure takes the frame over, and its status is ours.
+    /// Its native frame lies above ours until it returns; when the native
+    /// stack is used up both are dropped.
+    pub(super) fn tail_call(&mut self, pc: u32, i: Insn) {
+        let (a, b) = (i.a(), i.b());
+        let expected = match self.callee(i) {
+            Callee::Closure(p) => Some(p),
+            Callee::Mixed => None,
+            Callee::Unknown | Callee::Host(_) => return self.tail_step(pc),
+        };
+        // SAFETY: the feedback slot keeps the prototype alive.
+        let many = expected.is_some_and(|p| unsafe { (*p).params } > FILLED);
+        let vararg = self.code[0].op() == Some(Op::VarargPrep);
+        if b == 0 || b > 9 || many || vararg || !self.captured.is_empty() {
+            return self.tail_step(pc);
+        }
+        let slow = self.cold_block();
+        let (f, proto) = self.check_closure(a, expected, slow);
+        if expected.is_none() {
+            // Nothing may be moved before all is known to be well.
+            let params = self.b.ins().uload8(types::I64, MEM, proto, PROTO_PARAMS);
+            let many = self
+                .b
+                .ins()
+                .icmp_imm_s(IntCC::UnsignedGreaterThan, params, i64::from(FILLED));
+            self.branch_away(many, slow);
+        }
+        for j in 0..b - 1 {
+            let r = a + 2 + j;
+            let (t, v) = (self.tag(r), self.bits(r));
+            self.store(t, self.base, i32::from(j) * SLOT);
+            self.store(v, self.base, i32::from(j) * SLOT + PAYLOAD);
+        }
+        self.store(f, self.base, FUNC_PAYLOAD);
+        let link = self.load(types::I64, self.base, LINK0);
+        let tail = self.int(TAIL_BIT as i64);
+        let link = self.b.ins().bor(link, tail);
+        self.store(link, self.base, LINK0);
+        self.arguments(self.base, Some(b - 1), proto, expected, slow);
+        let entry = self.load(types::I64, proto, PROTO_ENTRY);
+        let zero = self.int(0);
+        let status = self.call_value(entry, &[self.vm, self.base, zero]);
+        self.b.ins().return_(&[status]);
+        self.b.switch_to_block(slow);
+        self.tail_step(pc);
+    }
+
+    fn tail_step(&mut self, pc: u32) {
+        let status = self.step(steps::TAIL_CALL, pc);
+        self.leave(status);
     }
 
     /// After a call: an entry point for frames that were resumed.
@@ -109,62 +279,52 @@ impl Lower<'_> {
         if let Some(n) = n.filter(|n| *n <= 4) {
             let link = self.load(types::I32, self.base, LINK0);
             let kind_and_want = self.b.ins().band_imm_s(link, 0xffff_0700);
-            let want = |n: u8| (i64::from(n) + 1) << 16;
+            // As many as there are is what most calls ask for; with one, some
+            // ask for none. The third kind takes all there are.
+            let exact = u16::from(n.max(1)) + 1;
+            self.return_if(kind_and_want, exact, first, n, exact - 1);
             if n <= 1 {
-                // One result asked for is what most calls do.
-                let (yes, no) = (self.b.create_block(), self.b.create_block());
-                let one = self
-                    .b
-                    .ins()
-                    .icmp_imm_s(IntCC::Equal, kind_and_want, want(1));
-                self.b.ins().brif(one, yes, &[], no, &[]);
-                self.b.switch_to_block(yes);
-                if n == 1 {
-                    self.copy_result(first, 0);
-                } else {
-                    let nil = self.b.ins().iconst(types::I8, i64::from(tag::NIL));
-                    self.store(nil, self.base, -2 * SLOT);
-                }
-                let zero = self.int(0);
-                self.b.ins().return_(&[zero]);
-                self.b.switch_to_block(no);
-                let none = self
-                    .b
-                    .ins()
-                    .icmp_imm_s(IntCC::Equal, kind_and_want, want(0));
-                self.unless(none, slow);
-                let zero = self.int(0);
-                self.b.ins().return_(&[zero]);
-            } else {
-                let exact = self
-                    .b
-                    .ins()
-                    .icmp_imm_s(IntCC::Equal, kind_and_want, want(n));
-                self.unless(exact, slow);
-                for j in 0..n {
-                    self.copy_result(first + j, j);
-                }
-                let zero = self.int(0);
-                self.b.ins().return_(&[zero]);
+                self.return_if(kind_and_want, 1, first, n, 0);
             }
-        } else {
-            self.b.ins().jump(slow, &[]);
+            self.return_if(kind_and_want, 0, first, n, u16::from(n));
         }
+        self.b.ins().jump(slow, &[]);
         self.b.switch_to_block(slow);
         let n = self.int(i64::from(pc));
         let status = self.call(helpers::RETURN as usize, &[self.vm, self.base, n]);
         self.leave(status);
     }
 
+    /// Returns the first `take` of the `n` values from register `first` on,
+    /// padded with nil, if the link says that `want` (0: all) are wanted.
+    fn return_if(&mut self, link: Value, want: u16, first: u8, n: u8, take: u16) {
+        let (yes, no) = (self.b.create_block(), self.b.create_block());
+        let want_bits = i64::from(want) << 16;
+        let is = self.b.ins().icmp_imm_s(IntCC::Equal, link, want_bits);
+        self.b.ins().brif(is, yes, &[], no, &[]);
+        self.b.switch_to_block(yes);
+        let before = self.st.clone();
+        for j in 0..take.min(u16::from(n)) as u8 {
+            self.copy_result(first + j, j);
+        }
+        self.st = before;
+        if take > u16::from(n) {
+            let nil = self.b.ins().iconst(types::I8, i64::from(tag::NIL));
+            self.store(nil, self.base, -2 * SLOT);
+        }
+        if want == 0 {
+            let offset = (i64::from(n) - 2) * i64::from(SLOT);
+            let top = self.b.ins().iadd_imm_s(self.base, offset);
+            self.store(top, self.vm, VM_TOP);
+        }
+        let zero = self.int(0);
+        self.b.ins().return_(&[zero]);
+        self.b.switch_to_block(no);
+    }
+
     /// Copies register `r` to where result `j` goes.
     fn copy_result(&mut self, r: u8, j: u8) {
-        let before = self.st.clone();
-        let t = match self.known(r) {
-            UNKNOWN => self.load(types::I8, self.base, i32::from(r) * SLOT),
-            t => self.b.ins().iconst(types::I8, i64::from(t)),
-        };
-        let v = self.bits(r);
-        self.st = before;
+        let (t, v) = (self.tag(r), self.bits(r));
         let to = (i32::from(j) - 2) * SLOT;
         self.store(t, self.base, to);
         self.store(v, self.base, to + PAYLOAD);

@@ -25,24 +25,41 @@ pub(super) fn element_tag(bits: u8) -> Option<u8> {
 }
 
 impl Lower<'_> {
-    /// A table in register `r`: guarded, or else checked.
-    fn table(&mut self, r: u8, pc: u32, bits: u8, slow: Block) -> Value {
-        if self.known(r) == UNKNOWN && bits & seen::OTHER == 0 && self.may_speculate(pc) {
-            self.guard(r, tag::TABLE, pc);
-        } else {
-            self.check(r, tag::TABLE, slow);
+    /// Guards the operands of the instruction at `pc` as far as it speculates:
+    /// a table in register `r`, an integer in register `key`. What is known
+    /// afterwards holds on the slow path as well.
+    fn guard_operands(&mut self, r: u8, key: Option<u8>, pc: u32, bits: u8) {
+        if self.may_speculate(pc) {
+            if self.known(r) == UNKNOWN && bits & seen::OTHER == 0 {
+                self.guard(r, tag::TABLE, pc);
+            }
+            if let Some(key) = key
+                && self.known(key) == UNKNOWN
+                && bits & (seen::OTHER | seen::STRING) == 0
+            {
+                self.guard(key, tag::INT, pc);
+            }
         }
+        if self.known(r) == tag::TABLE {
+            self.bits(r);
+        }
+        if let Some(key) = key
+            && self.known(key) == tag::INT
+        {
+            self.bits(key);
+        }
+    }
+
+    /// The table in register `r`; anything else goes to `slow`.
+    fn table(&mut self, r: u8, slow: Block) -> Value {
+        self.check(r, tag::TABLE, slow);
         self.bits(r)
     }
 
-    /// The number of the element (from 0) for the integer key in register `r`.
-    fn index(&mut self, r: u8, pc: u32, bits: u8, slow: Block) -> Value {
-        let plain = bits & (seen::OTHER | seen::STRING) == 0;
-        if self.known(r) == UNKNOWN && plain && self.may_speculate(pc) {
-            self.guard(r, tag::INT, pc);
-        } else {
-            self.check(r, tag::INT, slow);
-        }
+    /// The number of the element (from 0) for the integer key in register
+    /// `r`; other keys go to `slow`.
+    fn index(&mut self, r: u8, slow: Block) -> Value {
+        self.check(r, tag::INT, slow);
         let v = self.bits(r);
         self.b.ins().iadd_imm_s(v, -1)
     }
@@ -55,22 +72,23 @@ impl Lower<'_> {
     pub(super) fn get_index(&mut self, pc: u32, i: Insn, op: Op) {
         let (a, b, c) = (i.a(), i.b(), i.c());
         let bits = i.feedback_bits();
-        let (slow, next) = (self.cold_block(), self.b.create_block());
+        let key = (op == Op::GetIndex).then_some(c);
         let known = self.known(b);
         if bits & KINDS == 0 || (known != UNKNOWN && known != tag::TABLE) {
             self.step_here(steps::GET_INDEX, pc);
             return self.st.forget(a);
         }
+        self.guard_operands(b, key, pc, bits);
         let typed = element_tag(bits).filter(|_| self.may_speculate(pc));
-        let out = match typed {
-            Some(kind) => self.exit(pc, Guard::Element { reg: b, kind }),
-            None => slow,
+        let (out, next) = match typed {
+            Some(kind) => (self.exit(pc, Guard::Element { reg: b, kind }), None),
+            None => (self.cold_block(), Some(self.b.create_block())),
         };
-        let t = self.table(b, pc, bits, out);
-        let n = if op == Op::GetIndexI {
-            self.int(i64::from(c) - 1)
-        } else {
-            self.index(c, pc, bits, out)
+        let before = self.st.clone();
+        let t = self.table(b, out);
+        let n = match key {
+            Some(key) => self.index(key, out),
+            None => self.int(i64::from(c) - 1),
         };
         let len = self.b.ins().uload32(super::lower::MEM, t, T_ARR_LEN);
         let inside = self.b.ins().icmp(IntCC::UnsignedLessThan, n, len);
@@ -88,13 +106,9 @@ impl Lower<'_> {
                 let v = self.load(types::F64, at, 0);
                 self.set_float(a, v);
             }
-            // Nothing was made a step of: `slow` and `next` stay empty.
-            self.b.ins().jump(next, &[]);
-            self.b.switch_to_block(slow);
-            self.b.ins().jump(next, &[]);
-            self.b.switch_to_block(next);
             return;
         }
+        let (slow, next) = (out, next.expect("made above"));
         let done = self.b.create_block();
         let v = self.load(types::I64, at, 0);
         let result = self.b.append_block_param(done, types::I8);
@@ -116,7 +130,6 @@ impl Lower<'_> {
         self.unless(element_tag, slow);
         self.b.ins().jump(done, &[element_tag.into()]);
         self.b.switch_to_block(done);
-        let before = self.st.clone();
         self.set_dynamic(a, result, v);
         self.b.ins().jump(next, &[]);
         self.b.switch_to_block(slow);
@@ -133,14 +146,16 @@ impl Lower<'_> {
         if bits & (KINDS | seen::APPEND) == 0 || (known != UNKNOWN && known != tag::TABLE) {
             return self.step_here(steps::SET_INDEX, pc);
         }
-        let (slow, next) = (self.cold_block(), self.b.create_block());
-        let t = self.table(a, pc, bits, slow);
-        let n = if op == Op::SetIndexI {
-            self.int(i64::from(b) - 1)
-        } else {
-            self.index(b, pc, bits, slow)
-        };
+        let key = (op == Op::SetIndex).then_some(b);
+        self.guard_operands(a, key, pc, bits);
         let (value_tag, value) = (self.tag(v), self.bits(v));
+        let (slow, next) = (self.cold_block(), self.b.create_block());
+        let before = self.st.clone();
+        let t = self.table(a, slow);
+        let n = match key {
+            Some(key) => self.index(key, slow),
+            None => self.int(i64::from(b) - 1),
+        };
         let len = self.b.ins().uload32(super::lower::MEM, t, T_ARR_LEN);
         let kind = self.load(types::I8, t, T_ARR_KIND);
         let inside = self.b.ins().icmp(IntCC::UnsignedLessThan, n, len);
@@ -214,6 +229,7 @@ impl Lower<'_> {
             self.barrier_stored(v, t, value_tag, value, next);
         }
         self.b.switch_to_block(slow);
+        self.st = before;
         self.step_to(steps::SET_INDEX, pc, next);
         self.b.switch_to_block(next);
     }

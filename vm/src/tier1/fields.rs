@@ -9,7 +9,7 @@
 use super::helpers::{self, steps};
 use super::layout::*;
 use super::lower::Lower;
-use super::state::UNKNOWN;
+use super::state::{State, UNKNOWN};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use strata_runtime::feedback::{CacheState, FieldCache, NIL_OK};
@@ -41,7 +41,7 @@ impl Lower<'_> {
     }
 
     /// The code names `object`.
-    fn name<T>(&mut self, object: *mut T) -> Value {
+    pub(super) fn name<T>(&mut self, object: *mut T) -> Value {
         self.refs.push(object.cast::<GcHeader>());
         self.int(object as i64)
     }
@@ -51,31 +51,46 @@ impl Lower<'_> {
         self.k(u32::from(i.high())).payload as i64
     }
 
+    /// The table in upvalue `n`; anything else goes to `slow`.
+    fn upvalue_table(&mut self, n: u8, slow: Block) -> Value {
+        let at = self.upval(n);
+        let t = self.load(types::I8, at, 0);
+        let table = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, t, i64::from(tag::TABLE));
+        self.unless(table, slow);
+        self.load(types::I64, at, PAYLOAD)
+    }
+
+    /// The table in register `r`: guarded, or else what is none goes to
+    /// `slow`. `before`: what is known on every path.
+    fn object(&mut self, r: u8, pc: u32, before: &mut State, slow: Block) -> Value {
+        if self.known(r) == UNKNOWN && self.may_speculate(pc) {
+            self.guard(r, tag::TABLE, pc);
+        }
+        if self.known(r) == tag::TABLE {
+            self.bits(r);
+        }
+        *before = self.st.clone();
+        self.check(r, tag::TABLE, slow);
+        self.bits(r)
+    }
+
     pub(super) fn get_field(&mut self, pc: u32, i: Insn, op: Op) {
         let (a, b) = (i.a(), i.b());
         let global = op == Op::GetTabUp;
         let caches = self.caches(i.slot());
         let slow = self.cold_block();
         let next = self.b.create_block();
+        let mut before = self.st.clone();
         if caches.is_empty() {
             self.b.ins().jump(slow, &[]);
         } else {
             let t = if global {
-                let at = self.upval(b);
-                let t = self.load(types::I8, at, 0);
-                let table = self
-                    .b
-                    .ins()
-                    .icmp_imm_s(IntCC::Equal, t, i64::from(tag::TABLE));
-                self.unless(table, slow);
-                self.load(types::I64, at, PAYLOAD)
+                self.upvalue_table(b, slow)
             } else {
-                if self.known(b) == UNKNOWN && self.may_speculate(pc) {
-                    self.guard(b, tag::TABLE, pc);
-                } else {
-                    self.check(b, tag::TABLE, slow);
-                }
-                self.bits(b)
+                self.object(b, pc, &mut before, slow)
             };
             let shape = self.load(types::I64, t, T_SHAPE);
             let n = caches.len();
@@ -96,6 +111,7 @@ impl Lower<'_> {
             }
         }
         self.b.switch_to_block(slow);
+        self.st = before;
         self.step_to(steps::GET_FIELD, pc, next);
         self.b.switch_to_block(next);
         self.st.forget(a);
@@ -221,25 +237,14 @@ impl Lower<'_> {
             })
             .filter(|c| matches!(c.state, CacheState::Own | CacheState::Add))
             .collect();
+        let mut before = self.st.clone();
         if caches.is_empty() {
             self.b.ins().jump(slow, &[]);
         } else {
             let t = if global {
-                let at = self.upval(a);
-                let t = self.load(types::I8, at, 0);
-                let table = self
-                    .b
-                    .ins()
-                    .icmp_imm_s(IntCC::Equal, t, i64::from(tag::TABLE));
-                self.unless(table, slow);
-                self.load(types::I64, at, PAYLOAD)
+                self.upvalue_table(a, slow)
             } else {
-                if self.known(a) == UNKNOWN && self.may_speculate(pc) {
-                    self.guard(a, tag::TABLE, pc);
-                } else {
-                    self.check(a, tag::TABLE, slow);
-                }
-                self.bits(a)
+                self.object(a, pc, &mut before, slow)
             };
             let (value_tag, value) = (self.tag(v), self.bits(v));
             let shape = self.load(types::I64, t, T_SHAPE);
@@ -287,6 +292,7 @@ impl Lower<'_> {
             }
         }
         self.b.switch_to_block(slow);
+        self.st = before;
         self.step_to(steps::SET_FIELD, pc, next);
         self.b.switch_to_block(next);
     }

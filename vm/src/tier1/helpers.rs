@@ -14,6 +14,14 @@ use strata_runtime::value::{NIL, Value};
 /// Runs an instruction of the frame at `base`.
 pub(super) type Step = unsafe extern "C" fn(vm: *mut Vm, base: *mut Value, pc: usize) -> usize;
 
+/// Runs a call of the frame at `base` whose callee is a host function.
+type HostCall = unsafe extern "C" fn(
+    vm: *mut Vm,
+    base: *mut Value,
+    pc: usize,
+    slot: *mut strata_runtime::feedback::FeedbackSlot,
+) -> usize;
+
 /// The steps by what they do.
 pub(super) use crate::interp::steps;
 
@@ -25,6 +33,7 @@ pub(super) const RETURN_CLOSE: Step = native::return_close;
 pub(super) const POLL: Step = native::poll_back;
 pub(super) const RECHECK: unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize) -> usize =
     native::recheck;
+pub(super) const HOST_CALL: HostCall = native::call_host;
 pub(super) const EXIT: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Exit) -> usize = exit;
 pub(super) const BARRIER: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize = barrier;
 pub(super) const BARRIER_STORED: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize =

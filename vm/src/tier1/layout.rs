@@ -2,10 +2,9 @@
 
 use std::mem::offset_of;
 use strata_runtime::Vm;
-use strata_runtime::feedback::{CallCache, FeedbackSlot};
 use strata_runtime::heap::Heap;
 use strata_runtime::object::{
-    Closure, GcHeader, HashEntry, HashPart, ProtoObj, Shape, Str, Table, Upval,
+    Closure, GcHeader, HashEntry, HashPart, Native, ProtoObj, Shape, Str, Table, Upval,
 };
 use strata_runtime::value::Value;
 
@@ -32,6 +31,7 @@ pub(super) const FLAGS: i32 = i(offset_of!(GcHeader, flags));
 
 pub(super) const CLOSURE_PROTO: i32 = i(offset_of!(Closure, proto));
 pub(super) const CLOSURE_UPVALS: i32 = i(offset_of!(Closure, upvals));
+pub(super) const NATIVE_F: i32 = i(offset_of!(Native, f));
 pub(super) const PROTO_ENTRY: i32 = i(offset_of!(ProtoObj, entry));
 pub(super) const PROTO_PARAMS: i32 = i(offset_of!(ProtoObj, params));
 pub(super) const UPVAL_V: i32 = i(offset_of!(Upval, v));
@@ -54,6 +54,3 @@ pub(super) const ENTRY: i32 = i(size_of::<HashEntry>());
 pub(super) const ENTRY_KEY: i32 = i(offset_of!(HashEntry, key));
 pub(super) const ENTRY_VAL: i32 = i(offset_of!(HashEntry, val));
 
-/// Of a feedback slot.
-pub(super) const FS: i32 = i(offset_of!(FeedbackSlot, data));
-pub(super) const CALL_CALLEE: i32 = FS + i(offset_of!(CallCache, callee));

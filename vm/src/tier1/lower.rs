@@ -708,10 +708,7 @@ impl Lower<'_> {
             }
             Op::TForLoop => self.tfor_loop(pc, i)?,
             Op::Call => self.call_op(pc, i),
-            Op::TailCall => {
-                let status = self.step(steps::TAIL_CALL, pc);
-                self.leave(status);
-            }
+            Op::TailCall => self.tail_call(pc, i),
             Op::Return | Op::Return0 | Op::Return1 => self.ret(pc, i, op),
             Op::ReturnClose => {
                 let n = self.int(i64::from(pc));

@@ -23,6 +23,7 @@
 //!
 //! - `lower`: blocks, entry points, exits, one instruction after the other
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
+//! - `intrinsics`: calls of host functions that are done inline
 //! - `helpers`: functions of ours that compiled code calls
 //! - `layout`: offsets
 
@@ -32,6 +33,7 @@ mod calls;
 mod elements;
 mod fields;
 mod helpers;
+mod intrinsics;
 mod layout;
 mod loops;
 mod lower;
