@@ -349,23 +349,7 @@ handler! {
 slow_handler! {
     /// Traversal by `next`, with the position in the closing-value slot.
     tfor_next(pc, base, vm, i, k) {
-        let a = ra(base, i);
-        let t = (*a.add(1)).as_table();
-        match table::next_at(t, (*a.add(3)).payload) {
-            Some((cursor, key, v)) => {
-                (*a.add(3)).payload = cursor;
-                put(a.add(4), key);
-                put(a.add(5), v);
-                for j in 2..(i >> 24) as u8 as usize {
-                    put(a.add(4 + j), NIL);
-                }
-            }
-            None => {
-                for j in 0..(i >> 24) as u8 as usize {
-                    put(a.add(4 + j), NIL);
-                }
-            }
-        }
+        tfor_builtin(base, i);
         next(vm, pc, base)
     }
 }
@@ -388,32 +372,58 @@ slow_handler! {
 }
 
 slow_handler! {
-    /// Any iterator, for compiled code.
+    /// Any iterator but the builtin ones, for compiled code.
     #[allow(dead_code, reason = "only compiled code runs it, as a step")]
     tfor_compiled(pc, base, vm, i, k) {
-        let a = ra(base, i);
-        if (*a).tag == tag::NATIVE && (*a.add(1)).tag == tag::TABLE {
-            let t = (*a.add(1)).as_table();
-            match (*(*a).as_native()).nkind {
-                NativeKind::Next if (*a.add(3)).tag == tag::NIL && (*a.add(3)).payload != NO_CURSOR => {
-                    return tfor_next::work(pc, base, vm, i, k);
-                }
-                NativeKind::IpairsIter if (*a.add(2)).tag == tag::INT => {
-                    let n = (*a.add(2)).as_int().wrapping_add(1);
-                    let at = (n as u64).wrapping_sub(1);
-                    if at < u64::from((*t).arr_len) {
-                        let v = table::element(t, at as usize);
-                        if v.tag != tag::NIL {
-                            put(a.add(4), Value::int(n));
-                            put(a.add(5), v);
-                            return tfor_pad::work(pc, base, vm, i, k);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
         call_iterator(pc, base, vm, i, NATIVE_BIT)
+    }
+}
+
+/// A step of a traversal by `next` or by the iterator of `ipairs`, if it is
+/// one that needs neither metamethods nor errors.
+#[inline(always)]
+pub(super) unsafe fn tfor_builtin(base: *mut Value, i: u64) -> bool {
+    // SAFETY: as for handlers.
+    unsafe {
+        let a = ra(base, i);
+        if (*a).tag != tag::NATIVE || (*a.add(1)).tag != tag::TABLE {
+            return false;
+        }
+        let t = (*a.add(1)).as_table();
+        let (key, v) = match (*(*a).as_native()).nkind {
+            NativeKind::Next if (*a.add(3)).tag == tag::NIL => {
+                let cursor = (*a.add(3)).payload;
+                if cursor == NO_CURSOR {
+                    return false;
+                }
+                match table::next_at(t, cursor) {
+                    Some((cursor, key, v)) => {
+                        (*a.add(3)).payload = cursor;
+                        (key, v)
+                    }
+                    None => (NIL, NIL),
+                }
+            }
+            NativeKind::IpairsIter if (*a.add(2)).tag == tag::INT => {
+                let n = (*a.add(2)).as_int().wrapping_add(1);
+                let at = (n as u64).wrapping_sub(1);
+                if at >= u64::from((*t).arr_len) {
+                    return false;
+                }
+                let v = table::element(t, at as usize);
+                if v.tag == tag::NIL {
+                    return false;
+                }
+                (Value::int(n), v)
+            }
+            _ => return false,
+        };
+        put(a.add(4), key);
+        put(a.add(5), v);
+        for j in 2..(i >> 24) as u8 as usize {
+            put(a.add(4 + j), NIL);
+        }
+        true
     }
 }
 

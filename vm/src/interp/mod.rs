@@ -48,6 +48,8 @@ mod loops;
 )]
 pub(crate) mod native;
 mod poll;
+#[cfg(feature = "cranelift")]
+pub(crate) mod probes;
 mod raise;
 mod ret;
 
@@ -331,7 +333,6 @@ pub(crate) mod steps {
     pub(crate) const FOR_PREP: Step = loops::for_prep_slow::step;
     pub(crate) const FOR_LOOP: Step = loops::for_loop_slow::step;
     pub(crate) const TFOR_PREP: Step = loops::tfor_prep::step;
-    pub(crate) const TFOR_CALL: Step = loops::tfor_compiled::step;
     pub(crate) const CALL: Step = call::call_compiled::step;
     pub(crate) const TAIL_CALL: Step = call::tail_call::step;
     pub(crate) const VARARG: Step = call::vararg::step;

@@ -31,6 +31,9 @@ use strata_runtime::proto::proto_of;
 /// Compiled code; see the module documentation.
 pub(crate) type Entry = unsafe extern "C" fn(vm: *mut Vm, base: *mut Value, at: usize) -> usize;
 
+/// Of a step: done, the frame goes on with the next instruction.
+pub(crate) const DID: usize = RETURNED;
+
 /// Of a step: the frame goes on at the instruction's jump target.
 pub(crate) const TAKEN: usize = 5;
 

@@ -72,6 +72,8 @@ pub(crate) enum Guard {
     Element { reg: u8, kind: u8 },
     /// A host function in a register, and arguments that it does inline.
     Callee { reg: u8 },
+    /// The step of a numeric loop, which is not 0.
+    Step { reg: u8 },
 }
 
 /// Compiled code of a function.

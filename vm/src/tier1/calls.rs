@@ -221,7 +221,7 @@ impl Lower<'_> {
         // SAFETY: the feedback slot keeps the prototype alive.
         let many = expected.is_some_and(|p| unsafe { (*p).params } > FILLED);
         let vararg = self.code[0].op() == Some(Op::VarargPrep);
-        if b == 0 || b > 9 || many || vararg || !self.captured.is_empty() {
+        if b > 9 || many || vararg || !self.captured.is_empty() {
             return self.tail_step(pc);
         }
         let slow = self.cold_block();
@@ -235,7 +235,17 @@ impl Lower<'_> {
                 .icmp_imm_s(IntCC::UnsignedGreaterThan, params, i64::from(FILLED));
             self.branch_away(many, slow);
         }
-        for j in 0..b - 1 {
+        if b == 0 {
+            let from = self
+                .b
+                .ins()
+                .iadd_imm_s(self.base, (i64::from(a) + 2) * i64::from(SLOT));
+            // Missing parameters are filled where they are now, which may
+            // take a step: nothing has been moved then.
+            self.arguments(from, None, proto, expected, slow);
+            self.call(helpers::TAIL_ARGS as usize, &[self.vm, self.base, from]);
+        }
+        for j in 0..b.saturating_sub(1) {
             let r = a + 2 + j;
             let (t, v) = (self.tag(r), self.bits(r));
             self.store(t, self.base, i32::from(j) * SLOT);
@@ -246,7 +256,9 @@ impl Lower<'_> {
         let tail = self.int(TAIL_BIT as i64);
         let link = self.b.ins().bor(link, tail);
         self.store(link, self.base, LINK0);
-        self.arguments(self.base, Some(b - 1), proto, expected, slow);
+        if b != 0 {
+            self.arguments(self.base, Some(b - 1), proto, expected, slow);
+        }
         let entry = self.load(types::I64, proto, PROTO_ENTRY);
         let zero = self.int(0);
         let status = self.call_value(entry, &[self.vm, self.base, zero]);

@@ -69,13 +69,33 @@ impl Lower<'_> {
         self.b.ins().iadd(arr, offset)
     }
 
+    /// The way for keys that are not in the array part.
+    fn get_probe(&mut self, pc: u32, op: Op, next: Block) {
+        if op == Op::GetIndexI {
+            self.step_to(steps::GET_INDEX, pc, next);
+        } else {
+            self.probe_to(helpers::probes::get_index, pc, next);
+        }
+    }
+
+    /// The same for stores.
+    fn set_probe(&mut self, pc: u32, op: Op, next: Block) {
+        if op == Op::SetIndexI {
+            self.step_to(steps::SET_INDEX, pc, next);
+        } else {
+            self.probe_to(helpers::probes::set_index, pc, next);
+        }
+    }
+
     pub(super) fn get_index(&mut self, pc: u32, i: Insn, op: Op) {
         let (a, b, c) = (i.a(), i.b(), i.c());
         let bits = i.feedback_bits();
         let key = (op == Op::GetIndex).then_some(c);
         let known = self.known(b);
         if bits & KINDS == 0 || (known != UNKNOWN && known != tag::TABLE) {
-            self.step_here(steps::GET_INDEX, pc);
+            let next = self.b.create_block();
+            self.get_probe(pc, op, next);
+            self.b.switch_to_block(next);
             return self.st.forget(a);
         }
         self.guard_operands(b, key, pc, bits);
@@ -134,7 +154,7 @@ impl Lower<'_> {
         self.b.ins().jump(next, &[]);
         self.b.switch_to_block(slow);
         self.st = before;
-        self.step_to(steps::GET_INDEX, pc, next);
+        self.get_probe(pc, op, next);
         self.b.switch_to_block(next);
         self.st.forget(a);
     }
@@ -144,7 +164,9 @@ impl Lower<'_> {
         let bits = i.feedback_bits();
         let known = self.known(a);
         if bits & (KINDS | seen::APPEND) == 0 || (known != UNKNOWN && known != tag::TABLE) {
-            return self.step_here(steps::SET_INDEX, pc);
+            let next = self.b.create_block();
+            self.set_probe(pc, op, next);
+            return self.b.switch_to_block(next);
         }
         let key = (op == Op::SetIndex).then_some(b);
         self.guard_operands(a, key, pc, bits);
@@ -230,7 +252,7 @@ impl Lower<'_> {
         }
         self.b.switch_to_block(slow);
         self.st = before;
-        self.step_to(steps::SET_INDEX, pc, next);
+        self.set_probe(pc, op, next);
         self.b.switch_to_block(next);
     }
 

@@ -112,7 +112,11 @@ impl Lower<'_> {
         }
         self.b.switch_to_block(slow);
         self.st = before;
-        self.step_to(steps::GET_FIELD, pc, next);
+        if global {
+            self.step_to(steps::GET_FIELD, pc, next);
+        } else {
+            self.probe_to(helpers::probes::get_field, pc, next);
+        }
         self.b.switch_to_block(next);
         self.st.forget(a);
         if op == Op::SelfField {
@@ -293,7 +297,11 @@ impl Lower<'_> {
         }
         self.b.switch_to_block(slow);
         self.st = before;
-        self.step_to(steps::SET_FIELD, pc, next);
+        if global {
+            self.step_to(steps::SET_FIELD, pc, next);
+        } else {
+            self.probe_to(helpers::probes::set_field, pc, next);
+        }
         self.b.switch_to_block(next);
     }
 

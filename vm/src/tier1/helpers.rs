@@ -22,6 +22,8 @@ type HostCall = unsafe extern "C" fn(
     slot: *mut strata_runtime::feedback::FeedbackSlot,
 ) -> usize;
 
+pub(super) use crate::interp::probes::{self, Probe};
+
 /// The steps by what they do.
 pub(super) use crate::interp::steps;
 
@@ -34,6 +36,8 @@ pub(super) const POLL: Step = native::poll_back;
 pub(super) const RECHECK: unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize) -> usize =
     native::recheck;
 pub(super) const HOST_CALL: HostCall = native::call_host;
+pub(super) const TAIL_ARGS: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Value) -> usize =
+    tail_args;
 pub(super) const EXIT: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Exit) -> usize = exit;
 pub(super) const BARRIER: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize = barrier;
 pub(super) const BARRIER_STORED: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize =
@@ -86,6 +90,21 @@ extern "C" fn pow(a: f64, b: f64) -> f64 {
 
 extern "C" fn shift(a: i64, b: i64) -> i64 {
     shift_left(a, b)
+}
+
+/// Moves the open arguments that begin at `from` to `base`; `vm.top` is where
+/// they end, before and after.
+unsafe extern "C" fn tail_args(vm: *mut Vm, base: *mut Value, from: *mut Value) -> usize {
+    // SAFETY: compiled code passes the arguments of a tail call, and its frame
+    // below.
+    unsafe {
+        let n = ((*vm).top as usize - from as usize) / size_of::<Value>();
+        for j in 0..n {
+            *base.add(j) = *from.add(j);
+        }
+        (*vm).top = base.add(n);
+    }
+    0
 }
 
 /// Fills `n` slots from `from` with nil.

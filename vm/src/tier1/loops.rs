@@ -15,6 +15,7 @@ use super::lower::Lower;
 use super::state::{Payload, Reg, State, UNKNOWN, is_number};
 use crate::interp::native::TAKEN;
 use crate::interp::seen;
+use crate::jit::Guard;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, InstructionData, Opcode, Type, Value, types};
 use std::collections::HashMap;
@@ -293,6 +294,11 @@ impl Lower<'_> {
         let fits = ints
             .iter()
             .all(|r| matches!(self.known(*r), UNKNOWN | tag::INT));
+        let known = ints.iter().all(|r| self.known(*r) == tag::INT);
+        let seen = matches!(i.feedback_bits(), 0 | seen::INT);
+        if !fits || !seen || !(known || self.may_speculate(pc)) {
+            return self.for_prep_step(pc, i);
+        }
         let step = match self.st.get(a + 2) {
             Reg {
                 tag: tag::INT,
@@ -300,44 +306,51 @@ impl Lower<'_> {
             } => self.constant_of(v),
             _ => None,
         };
-        let step = step.filter(|s| *s != 0 && *s != i64::MIN);
-        let next = self.b.create_block();
-        let ints_seen = matches!(i.feedback_bits(), 0 | seen::INT);
-        let (Some(step), true, true) = (step, fits, ints_seen) else {
-            self.forget_loop(a);
-            return self.step_taken(steps::FOR_PREP, pc, i, next);
-        };
-        if !self.may_speculate(pc) && ints.iter().any(|r| self.known(*r) != tag::INT) {
-            self.forget_loop(a);
-            return self.step_taken(steps::FOR_PREP, pc, i, next);
+        if matches!(step, Some(0 | i64::MIN)) || (step.is_none() && !self.may_speculate(pc)) {
+            return self.for_prep_step(pc, i);
         }
         for r in ints {
             self.guard(r, tag::INT, pc);
         }
         let (init, limit) = (self.bits(a), self.bits(a + 1));
-        let (empty, from, to) = if step > 0 {
-            (IntCC::SignedGreaterThan, init, limit)
-        } else {
-            (IntCC::SignedLessThan, limit, init)
+        let (low, high) = match step {
+            Some(step) if step > 0 => (init, limit),
+            Some(_) => (limit, init),
+            None => {
+                let exit = self.exit(pc, Guard::Step { reg: a + 2 });
+                let step = self.bits(a + 2);
+                self.unless(step, exit);
+                let up = self.b.ins().icmp_imm_s(IntCC::SignedGreaterThan, step, 0);
+                (
+                    self.b.ins().select(up, init, limit),
+                    self.b.ins().select(up, limit, init),
+                )
+            }
         };
-        let none = self.b.ins().icmp(empty, init, limit);
+        let none = self.b.ins().icmp(IntCC::SignedGreaterThan, low, high);
         let target = self.target(pc, i);
         // Where the loop is left nothing is known of its registers.
         let before = self.st.clone();
         self.forget_loop(a);
         let target = self.forward(target);
         self.st = before;
+        let next = self.b.create_block();
         self.b.ins().brif(none, target, &[], next, &[]);
         self.b.switch_to_block(next);
-        let distance = self.b.ins().isub(to, from);
-        let count = match step.unsigned_abs() {
-            1 => distance,
-            by if by.is_power_of_two() => self
+        let distance = self.b.ins().isub(high, low);
+        let count = match step.map(i64::unsigned_abs) {
+            Some(1) => distance,
+            Some(by) if by.is_power_of_two() => self
                 .b
                 .ins()
                 .ushr_imm_s(distance, i64::from(by.trailing_zeros())),
-            by => {
+            Some(by) => {
                 let by = self.int(by as i64);
+                self.b.ins().udiv(distance, by)
+            }
+            None => {
+                let step = self.bits(a + 2);
+                let by = self.b.ins().iabs(step);
                 self.b.ins().udiv(distance, by)
             }
         };
@@ -345,10 +358,40 @@ impl Lower<'_> {
         self.set_int(a + 3, init);
     }
 
+    /// `forprep` by a step: which numbers it leaves in the loop's registers
+    /// is known if it is known what the loop begins with.
+    fn for_prep_step(&mut self, pc: u32, i: Insn) {
+        let a = i.a();
+        let (init, step) = (self.known(a), self.known(a + 2));
+        let kind = match (init, step) {
+            (tag::INT, tag::INT) => tag::INT,
+            (tag::FLOAT, _) | (_, tag::FLOAT) => tag::FLOAT,
+            _ => UNKNOWN,
+        };
+        self.forget_loop(a);
+        let next = self.b.create_block();
+        self.step_taken(steps::FOR_PREP, pc, i, next);
+        if kind != UNKNOWN {
+            for r in a..=a + 3 {
+                self.learn(r, kind);
+            }
+        }
+    }
+
     fn forget_loop(&mut self, a: u8) {
         for r in a..=a.saturating_add(3) {
             self.st.forget(r);
         }
+    }
+
+    /// The next iteration of an integer loop, of which `count` are left.
+    fn count_down(&mut self, a: u8, count: Value) {
+        let (x, by) = (self.bits(a), self.bits(a + 2));
+        let x = self.b.ins().iadd(x, by);
+        let count = self.b.ins().iadd_imm_s(count, -1);
+        self.set_int(a, x);
+        self.set_int(a + 1, count);
+        self.set_int(a + 3, x);
     }
 
     pub(super) fn for_loop(&mut self, pc: u32, i: Insn) -> Result<(), String> {
@@ -364,12 +407,7 @@ impl Lower<'_> {
             let after = self.st.clone();
             self.b.ins().brif(count, again, &[], next, &[]);
             self.b.switch_to_block(again);
-            let (x, by) = (self.bits(a), self.bits(a + 2));
-            let x = self.b.ins().iadd(x, by);
-            let count = self.b.ins().iadd_imm_s(count, -1);
-            self.set_int(a, x);
-            self.set_int(a + 1, count);
-            self.set_int(a + 3, x);
+            self.count_down(a, count);
             self.back_to(target)?;
             self.b.switch_to_block(next);
             self.st = after;
@@ -394,8 +432,20 @@ impl Lower<'_> {
             self.b.switch_to_block(next);
             self.st = after;
         } else {
+            // Not known: integers are looked for, the rest is a step.
+            let slow = self.cold_block();
+            for r in [a, a + 1, a + 2] {
+                self.check(r, tag::INT, slow);
+            }
+            let count = self.bits(a + 1);
+            self.b.ins().brif(count, again, &[], next, &[]);
+            self.b.switch_to_block(again);
+            self.count_down(a, count);
+            self.back_to(target)?;
+            self.b.switch_to_block(slow);
+            self.st = after.clone();
             let status = self.step(steps::FOR_LOOP, pc);
-            let (other, go) = (self.b.create_block(), self.b.create_block());
+            let (other, go) = (self.cold_block(), self.cold_block());
             self.b.ins().brif(status, other, &[], next, &[]);
             self.b.switch_to_block(other);
             let taken = self.b.ins().icmp_imm_s(IntCC::Equal, status, TAKEN as i64);
@@ -404,9 +454,6 @@ impl Lower<'_> {
             self.b.switch_to_block(go);
             self.forget_loop(a);
             self.back_to(target)?;
-            self.b.switch_to_block(again);
-            let zero = self.int(0);
-            self.b.ins().return_(&[zero]);
             self.b.switch_to_block(next);
             self.st = after;
             self.forget_loop(a);

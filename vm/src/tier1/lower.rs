@@ -375,6 +375,17 @@ impl Lower<'_> {
         self.b.switch_to_block(next);
     }
 
+    /// Runs instruction `pc` by a probe, goes on at `next` (or leaves).
+    pub(super) fn probe_to(&mut self, probe: helpers::Probe, pc: u32, next: Block) {
+        // SAFETY: `p` is live; `pc` is one of its instructions.
+        let (at, k) = unsafe { ((*self.p).code.add(pc as usize), (*self.p).k) };
+        let (at, k) = (self.int(at as i64), self.int(k as i64));
+        let status = self.call(probe as usize, &[self.vm, self.base, at, k]);
+        self.b
+            .ins()
+            .brif(status, self.pass, &[status.into()], next, &[]);
+    }
+
     /// Leaves with `status`.
     pub(super) fn leave(&mut self, status: Value) {
         self.b.ins().return_(&[status]);
@@ -702,7 +713,9 @@ impl Lower<'_> {
                 self.step_taken(steps::TFOR_PREP, pc, i, next);
             }
             Op::TForCall => {
-                self.step_here(steps::TFOR_CALL, pc);
+                let next = self.b.create_block();
+                self.probe_to(helpers::probes::tfor_call, pc, next);
+                self.b.switch_to_block(next);
                 self.st.forget_from(a.saturating_add(4));
                 self.after_call(pc + 1);
             }

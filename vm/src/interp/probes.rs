@@ -1,0 +1,219 @@
+//! What compiled code tries before a step: the second level of field and
+//! element access, which the interpreter has in its handlers.
+//!
+//! A probe does an instruction that needs nothing but its operands: no
+//! metamethod, no error, no collection, nobody who looks at the frame. It
+//! gets the instruction and the constants as they are known when code is
+//! made, and does not touch `vm.pc`. What it can't do is a step. It answers
+//! as steps do.
+
+use super::*;
+use strata_runtime::feedback::{self, Probed};
+use strata_runtime::object::{Table, color};
+use strata_runtime::proto::{proto_of, slots_of};
+use strata_runtime::table;
+use strata_runtime::value::tag;
+use strata_spec::Op;
+
+/// A probe for the instruction at `at` of the frame at `base`, whose constants
+/// are at `k`.
+pub(crate) type Probe = unsafe extern "C" fn(
+    vm: *mut Vm,
+    base: *mut Value,
+    at: *const Insn,
+    k: *const Value,
+) -> usize;
+
+/// A step as compiled code calls it.
+type Step = unsafe extern "C" fn(vm: *mut Vm, base: *mut Value, pc: usize) -> usize;
+
+/// Runs the instruction by a step after all.
+#[cold]
+#[inline(never)]
+unsafe fn miss(
+    step: Step,
+    vm: *mut Vm,
+    base: *mut Value,
+    at: *const Insn,
+    k: *const Value,
+) -> usize {
+    // SAFETY: `at` is an instruction of the prototype that `k` belongs to.
+    unsafe { step(vm, base, at.offset_from((*proto_of(k)).code) as usize) }
+}
+
+/// Counts a probe that newer code might not need.
+#[inline(always)]
+unsafe fn hit(k: *const Value) -> usize {
+    // SAFETY: compiled code passes the constants of its prototype.
+    unsafe {
+        let p = proto_of(k);
+        (*p).slow_hits = (*p).slow_hits.wrapping_add(1);
+    }
+    native::DID
+}
+
+/// The write barrier after `v` was stored to `t`.
+#[inline(always)]
+unsafe fn barrier(vm: *mut Vm, t: *mut Table, v: *const Value) {
+    // SAFETY: both are live.
+    unsafe {
+        if (*t).hdr.mark == color::BLACK && (*v).is_gc() {
+            (*vm).heap.stored = (*v).as_gc();
+            (*vm).heap.barrier_stored(t.cast());
+        }
+    }
+}
+
+/// `getfield` and `self`.
+pub(crate) unsafe extern "C" fn get_field(
+    vm: *mut Vm,
+    base: *mut Value,
+    at: *const Insn,
+    k: *const Value,
+) -> usize {
+    // SAFETY: compiled code passes its frame, canonical, and its prototype's
+    // instruction and constants.
+    unsafe {
+        let i = (*at).0;
+        let b = rb(base, i);
+        let slot = slots_of(k).add((i >> 32) as u16 as usize);
+        let epoch = (*vm).meta_epoch;
+        let v = if (*b).tag == tag::TABLE {
+            let key = (*k.add((i >> 48) as usize)).as_str();
+            feedback::probe_field(&(*vm).shapes, slot, (*b).as_table(), key, epoch)
+        } else {
+            Some(feedback::probe_prim(slot, (*b).tag, epoch)).filter(|v| v.tag != tag::NIL)
+        };
+        let Some(v) = v else {
+            return miss(fields::get_miss::step, vm, base, at, k);
+        };
+        let a = ra(base, i);
+        if i as u8 == Op::SelfField as u8 {
+            copy(a.add(2), b);
+        }
+        put(a, v);
+        hit(k)
+    }
+}
+
+/// `setfield`.
+pub(crate) unsafe extern "C" fn set_field(
+    vm: *mut Vm,
+    base: *mut Value,
+    at: *const Insn,
+    k: *const Value,
+) -> usize {
+    // SAFETY: as for `get_field`.
+    unsafe {
+        let i = (*at).0;
+        let (a, v) = (ra(base, i), rb(base, i));
+        if (*a).tag == tag::TABLE {
+            let t: *mut Table = (*a).as_table();
+            let slot = slots_of(k).add((i >> 32) as u16 as usize);
+            let key = (*k.add((i >> 48) as usize)).as_str();
+            let epoch = (*vm).meta_epoch;
+            match feedback::probe_set_field(&(*vm).shapes, slot, t, key, v, epoch) {
+                Probed::Nothing => {}
+                Probed::Stored => {
+                    barrier(vm, t, v);
+                    return hit(k);
+                }
+                Probed::Added => {
+                    // The shape is new as well.
+                    if (*t).hdr.mark == color::BLACK {
+                        (*vm).heap.barrier(t.cast());
+                    }
+                    return hit(k);
+                }
+            }
+        }
+        miss(fields::set_miss::step, vm, base, at, k)
+    }
+}
+
+/// `getindex`.
+pub(crate) unsafe extern "C" fn get_index(
+    vm: *mut Vm,
+    base: *mut Value,
+    at: *const Insn,
+    k: *const Value,
+) -> usize {
+    // SAFETY: as for `get_field`.
+    unsafe {
+        let i = (*at).0;
+        let (b, c) = (rb(base, i), rc(base, i));
+        if (*b).tag == tag::TABLE {
+            let t = (*b).as_table();
+            let n = (*c).payload.wrapping_sub(1);
+            let v = match (*c).tag {
+                // Elements of the array part teach the instruction.
+                tag::INT if n >= u64::from((*t).arr_len) => {
+                    Some(table::probe_int(t, (*c).as_int()))
+                }
+                tag::STR => table::probe_str(&(*vm).shapes, t, (*c).as_str()),
+                _ => None,
+            };
+            if let Some(v) = v
+                && (v.tag != tag::NIL || (*(*t).shape).meta.is_null())
+            {
+                put(ra(base, i), v);
+                return native::DID;
+            }
+        }
+        miss(index::get_index_slow::step, vm, base, at, k)
+    }
+}
+
+/// `setindex`.
+pub(crate) unsafe extern "C" fn set_index(
+    vm: *mut Vm,
+    base: *mut Value,
+    at: *const Insn,
+    k: *const Value,
+) -> usize {
+    // SAFETY: as for `get_field`.
+    unsafe {
+        let i = (*at).0;
+        let (a, b, v) = (ra(base, i), rb(base, i), rc(base, i));
+        if (*a).tag == tag::TABLE {
+            let t: *mut Table = (*a).as_table();
+            match (*b).tag {
+                tag::INT => {
+                    let n = (*b).payload.wrapping_sub(1);
+                    let outside = n > u64::from((*t).arr_len);
+                    if outside && table::probe_set_int(t, (*b).as_int(), v) {
+                        barrier(vm, t, v);
+                        return native::DID;
+                    }
+                }
+                tag::STR => {
+                    let key = (*b).as_str();
+                    let place = table::probe_str_place(&(*vm).shapes, t, key, (*v).tag);
+                    if !place.is_null() {
+                        copy(place, v);
+                        barrier(vm, t, v);
+                        return native::DID;
+                    }
+                }
+                _ => {}
+            }
+        }
+        miss(index::set_index_slow::step, vm, base, at, k)
+    }
+}
+
+/// `tforcall` with `next` or the iterator of `ipairs`.
+pub(crate) unsafe extern "C" fn tfor_call(
+    vm: *mut Vm,
+    base: *mut Value,
+    at: *const Insn,
+    k: *const Value,
+) -> usize {
+    // SAFETY: as for `get_field`.
+    unsafe {
+        if loops::tfor_builtin(base, (*at).0) {
+            return native::DID;
+        }
+        miss(loops::tfor_compiled::step, vm, base, at, k)
+    }
+}
