@@ -50,6 +50,7 @@ pub(crate) mod native;
 mod poll;
 mod raise;
 mod ret;
+mod unwound;
 
 #[cfg(feature = "cranelift")]
 pub(crate) use arith::seen;
@@ -58,6 +59,8 @@ pub(crate) use coro::close_thread;
 pub(crate) use index::seen_element;
 pub(crate) use instrument::instrument;
 pub(crate) use poll::{FEW, finalize};
+#[cfg(feature = "cranelift")]
+pub(crate) use unwound::note_exit;
 
 use strata_runtime::Vm;
 use strata_runtime::error::{Error, Result};
