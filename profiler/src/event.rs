@@ -85,6 +85,8 @@ pub enum Event {
         func: FuncName,
         /// Why.
         reason: Reason,
+        /// What the compiler said, if it was asked.
+        detail: String,
     },
     /// The interpreter entered its code in the middle of a loop.
     OsrEntry {
@@ -191,7 +193,12 @@ impl fmt::Display for Event {
                 if *entries == 1 { "entry" } else { "entries" },
                 micros / 1000.0,
             ),
-            Event::NotCompiled { reason, .. } => write!(f, "{reason}"),
+            Event::NotCompiled { reason, detail, .. } if detail.is_empty() => {
+                write!(f, "{reason}")
+            }
+            Event::NotCompiled { reason, detail, .. } => {
+                write!(f, "{reason}: {}", OneLine(detail))
+            }
             Event::OsrEntry { line, pc, .. } => write!(f, "line {line}, pc {pc}"),
             Event::Exit {
                 line,
@@ -284,6 +291,7 @@ pub(crate) mod tests {
             Event::NotCompiled {
                 func: FuncName::new("function <big.lua:1>", "big.lua", 1),
                 reason: Reason::TooLong,
+                detail: String::new(),
             },
             Event::OsrEntry {
                 func: func.clone(),

@@ -47,7 +47,8 @@ pub struct Thresholds {
     /// Most compiles of a function.
     pub compiles: u8,
     /// Slow-path hits of a function's code before it is compiled again with
-    /// newer feedback. 0 counts as 1.
+    /// newer feedback; four times as many after each further compile. 0 counts
+    /// as 1.
     pub slow_hits: u32,
     /// Limit of code memory, in bytes.
     pub code_bytes: usize,
@@ -68,6 +69,48 @@ impl Default for Thresholds {
 }
 
 impl Thresholds {
+    /// The names by which [`set`](Thresholds::set) knows them.
+    pub const NAMES: [&'static str; 7] = [
+        "calls",
+        "back-edges",
+        "max-insns",
+        "exits",
+        "compiles",
+        "slow-hits",
+        "code-memory",
+    ];
+
+    /// Sets one of them by its name, for options.
+    ///
+    /// # Errors
+    /// There is no threshold of this name, or it can't be as great.
+    pub fn set(&mut self, name: &str, value: u64) -> Result<(), String> {
+        fn fit<T: TryFrom<u64>>(place: &mut T, name: &str, value: u64) -> Result<(), String> {
+            *place = T::try_from(value).map_err(|_| format!("{value} is too much for '{name}'"))?;
+            Ok(())
+        }
+        match name {
+            "calls" => fit(&mut self.calls, name, value),
+            "back-edges" => fit(&mut self.back_edges, name, value),
+            "max-insns" => fit(&mut self.max_insns, name, value),
+            "exits" => fit(&mut self.exits, name, value),
+            "compiles" => fit(&mut self.compiles, name, value),
+            "slow-hits" => fit(&mut self.slow_hits, name, value),
+            "code-memory" => fit(&mut self.code_bytes, name, value),
+            _ => Err(format!(
+                "no threshold is called '{name}'; there are {}",
+                Thresholds::NAMES.join(", ")
+            )),
+        }
+    }
+
+    /// Slow hits that a function compiled `compiles` times needs for another
+    /// compile.
+    fn enough_slow_hits(&self, compiles: u8) -> u32 {
+        let times = 1u32 << (2 * compiles.saturating_sub(1)).min(16);
+        self.slow_hits.max(1).saturating_mul(times)
+    }
+
     /// Those of stress runs: a function is compiled at its second call or its
     /// first back-edge.
     pub fn stress() -> Thresholds {
@@ -309,7 +352,7 @@ fn decide_compiled(facts: &Facts, t: &Thresholds) -> Decision {
             None => Decision::Recompile(Why::Exits),
         };
     }
-    if facts.slow_hits >= t.slow_hits.max(1) && obstacle.is_none() {
+    if facts.slow_hits >= t.enough_slow_hits(facts.compiles) && obstacle.is_none() {
         return Decision::Recompile(Why::Feedback);
     }
     Decision::Stay
@@ -369,6 +412,8 @@ mod tests {
             (Facts { exits: 3, slow_hits: 19, compiles: 1, ..f(Compiled) }, Stay),
             (Facts { exits: 4, compiles: 1, ..f(Compiled) }, Recompile(Why::Exits)),
             (Facts { slow_hits: 20, compiles: 1, ..f(Compiled) }, Recompile(Why::Feedback)),
+            (Facts { slow_hits: 79, compiles: 2, ..f(Compiled) }, Stay),
+            (Facts { slow_hits: 80, compiles: 2, ..f(Compiled) }, Recompile(Why::Feedback)),
             (Facts { exits: 4, slow_hits: 20, compiles: 1, ..f(Compiled) }, Recompile(Why::Exits)),
             (Facts { exits: 4, compiles: 3, ..f(Compiled) }, Disable(Reason::TooManyCompiles)),
             (Facts { exits: 4, code_bytes: 1000, ..f(Compiled) }, Disable(Reason::CodeMemory)),
@@ -384,6 +429,27 @@ mod tests {
         for (facts, decision) in rows {
             assert_eq!(decide(&facts, &T), decision, "{facts:?}");
         }
+    }
+
+    #[test]
+    fn thresholds_are_set_by_name() {
+        let mut t = T;
+        for (n, name) in (100..).zip(Thresholds::NAMES) {
+            assert_eq!(t.set(name, n), Ok(()), "{name}");
+        }
+        let expected = Thresholds {
+            calls: 100,
+            back_edges: 101,
+            max_insns: 102,
+            exits: 103,
+            compiles: 104,
+            slow_hits: 105,
+            code_bytes: 106,
+        };
+        assert_eq!(t, expected);
+        assert!(t.set("compiles", 256).is_err());
+        assert!(t.set("heat", 1).unwrap_err().contains("back-edges"));
+        assert_eq!(t, expected);
     }
 
     #[test]

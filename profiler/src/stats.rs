@@ -143,9 +143,10 @@ impl Stats {
                     f.time += time;
                 }
             }
-            Event::NotCompiled { reason, .. } => {
+            Event::NotCompiled { func, reason, .. } => {
                 self.not_compiled += 1;
                 add(&mut self.not_compiled_by_reason, reason.name(), 1);
+                self.without_code(func);
             }
             Event::OsrEntry { .. } => self.osr_entries += 1,
             Event::Exit { func, guard, .. } => {
@@ -157,10 +158,7 @@ impl Stats {
             }
             Event::Invalidated { func, .. } => {
                 self.invalidated += 1;
-                if let Some(f) = self.functions.get_mut(func) {
-                    f.tier = 0;
-                    f.bytes = 0;
-                }
+                self.without_code(func);
             }
             Event::Unwound { .. } => self.unwound += 1,
             Event::Freed { bytes } => {
@@ -247,6 +245,14 @@ impl Stats {
             t.rest(rows.len());
         }
         t.0
+    }
+
+    /// The code of `func` is out of use.
+    fn without_code(&mut self, func: &FuncName) {
+        if let Some(f) = self.functions.get_mut(func) {
+            f.tier = 0;
+            f.bytes = 0;
+        }
     }
 
     fn row(&mut self, func: &FuncName) -> Option<&mut FuncStats> {

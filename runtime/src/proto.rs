@@ -68,7 +68,7 @@ pub struct ProtoObj {
     /// Sum of the back-edge budgets granted so far.
     pub loops_granted: i64,
     /// Instructions that compiled code ran as steps although feedback might
-    /// have made them fast, since it was compiled.
+    /// have made them fast, since the executor last looked at one.
     pub slow_hits: u32,
     /// Objects that compiled code names: they stay alive with the prototype.
     pub refs: Vec<*mut GcHeader>,

@@ -108,6 +108,9 @@ pub struct Vm {
     pub native_limit: usize,
     /// Activations of compiled code under way; its memory is reused at 0 only.
     pub native_depth: u32,
+    /// The innermost activation of compiled code: `host_depth`, and the slot
+    /// of the frame with which it began.
+    pub native_entry: (u32, u32),
     /// First call and back-edge budgets of new prototypes.
     pub budgets: (i32, i32),
     /// Handlers by opcode; owned by the executor.
@@ -256,6 +259,7 @@ impl Vm {
             native_epoch: 0,
             native_limit: 0,
             native_depth: 0,
+            native_entry: (0, 0),
             budgets: (i32::MAX, i32::MAX),
             dispatch: [std::ptr::null(); 256],
             ctl: Ctl {

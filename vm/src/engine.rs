@@ -1,10 +1,12 @@
 //! Puts the parts together: a VM of the runtime with the front end and the
 //! interpreter plugged in, and what running a chunk takes.
 
+pub use crate::jit::{JitMode, JitOptions};
 use crate::{interp, jit};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use strata_lua::{CompileError, SyntaxError};
+use strata_profiler::{Sink, Stats};
 use strata_runtime::Vm;
 use strata_runtime::error::Result;
 use strata_runtime::heap::{self, poll};
@@ -74,11 +76,37 @@ pub fn new_vm(config: &VmConfig) -> std::io::Result<Box<Vm>> {
     Ok(vm)
 }
 
-/// Lets a new VM compile warm functions with the baseline compiler. `hot`:
-/// calls and back-edges after which a function is compiled; `None`: what the
-/// policy has by default. Without the feature `cranelift` nothing happens.
-pub fn compile_warm(vm: &mut Vm, hot: Option<u32>) {
-    jit::install(vm, jit::Mode::Baseline, hot);
+/// Sets up how a new VM, which has loaded nothing yet, compiles. Without the
+/// feature `cranelift` everything is interpreted.
+pub fn set_jit(vm: &mut Vm, options: &JitOptions) {
+    jit::install(vm, options);
+}
+
+/// Why the baseline compiler can't be used, if so.
+pub fn baseline() -> Option<&'static str> {
+    #[cfg(feature = "cranelift")]
+    if crate::tier1::supported() {
+        None
+    } else {
+        Some("missing: Cranelift does not know this machine")
+    }
+    #[cfg(not(feature = "cranelift"))]
+    Some("missing: not built in")
+}
+
+/// Sends what happens to compiled code to `sink`, from now on.
+pub fn trace_jit(vm: &mut Vm, sink: Box<dyn Sink>) {
+    interp::data(vm).jit.profiler.add_sink(sink);
+}
+
+/// Ends traces: their sinks get the final figures.
+pub fn finish_trace(vm: &mut Vm) {
+    jit::finish(vm);
+}
+
+/// The figures of compilation so far.
+pub fn jit_stats(vm: &mut Vm) -> Stats {
+    jit::stats(vm)
 }
 
 /// A function of a module's main prototype.

@@ -15,5 +15,6 @@ mod tier1;
 pub use api::*;
 
 pub use strata_lua as lua;
+pub use strata_profiler as profiler;
 pub use strata_runtime as runtime;
 pub use strata_spec as spec;

@@ -45,6 +45,7 @@ fn run() -> Stats {
         Event::NotCompiled {
             func: FuncName::new("big", "a.lua", 9),
             reason: Reason::TooLong,
+            detail: String::new(),
         },
     ] {
         s.record(&e);

@@ -13,6 +13,7 @@ use super::thread::Thread;
 use super::userdata::{AnyUserData, UserData};
 use super::value::Value;
 use crate::engine;
+use crate::jit::JitOptions;
 use parking_lot::ReentrantMutex;
 use std::any::TypeId;
 use std::cell::UnsafeCell;
@@ -20,6 +21,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use strata_profiler::{Sink, Stats};
 use strata_runtime::heap::{GcOp, GcOutcome, gc_control};
 use strata_runtime::limits::Interrupter;
 use strata_runtime::state::VmConfig;
@@ -49,6 +51,8 @@ pub struct LuaOptions {
     pub allow_bytecode: bool,
     /// Seeds string hashing and `math.random`; `None`: from the system.
     pub seed: Option<u64>,
+    /// How functions are compiled that run often.
+    pub jit: JitOptions,
 }
 
 /// One VM. Clones are handles to the same one.
@@ -130,6 +134,7 @@ impl Drop for Lua {
                 .is_ok()
         {
             self.with(engine::close);
+            self.with(engine::finish_trace);
             inner.phase.store(phase::CLOSED, Ordering::Release);
         }
     }
@@ -169,6 +174,7 @@ impl Lua {
             allow_bytecode: options.allow_bytecode,
         };
         let mut vm = engine::new_vm(&config).map_err(Error::external)?;
+        engine::set_jit(&mut vm, &options.jit);
         let opened = match options.stdlib {
             StdLib::All => strata_runtime::stdlib::open_all(&mut vm),
             StdLib::Safe => strata_runtime::stdlib::open_selected(&mut vm),
@@ -478,6 +484,20 @@ impl Lua {
     /// A handle by which another thread can stop what runs in this VM.
     pub fn interrupter(&self) -> Interrupter {
         self.with(|vm| vm.interrupter())
+    }
+
+    // ---- compilation
+
+    /// Sends what happens to compiled code to `sink`: functions found hot,
+    /// compiled, entered, left. The sink gets the final figures when the VM is
+    /// closed.
+    pub fn trace_jit(&self, sink: impl Sink + 'static) {
+        self.with(|vm| engine::trace_jit(vm, Box::new(sink)));
+    }
+
+    /// The figures of compilation so far.
+    pub fn jit_stats(&self) -> Stats {
+        self.with(engine::jit_stats)
     }
 
     // ---- memory

@@ -1,11 +1,12 @@
 //! What the command line looks like.
 
-use super::units;
+use super::{jit, units};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
+use strata::JitMode;
 
 /// Strata: a tiered virtual machine for Lua 5.4.
 #[derive(Parser, Debug)]
@@ -32,8 +33,9 @@ pub(crate) enum Command {
     Disasm(DisasmArgs),
     /// Read, run and print, interactively
     Repl(VmArgs),
-    /// Show version, tiers, limits and formats of this build
-    Info,
+    /// Show version, tiers, limits and formats of this build, or the figures
+    /// of a program's compilation
+    Info(InfoArgs),
 }
 
 /// How a VM is set up.
@@ -66,21 +68,88 @@ pub(crate) struct VmArgs {
     )]
     pub(crate) jit: Jit,
 
+    /// When to compile: calls, back-edges (of a hot function), max-insns (longest
+    /// function), exits (of a guard before it is left out), slow-hits (before newer
+    /// feedback is used), compiles (of a function), code-memory (64M)
+    #[arg(
+        long,
+        value_name = "NAME=N,...",
+        env = "STRATA_JIT_OPT",
+        value_delimiter = ',',
+        value_parser = jit::threshold
+    )]
+    pub(crate) jit_opt: Vec<jit::Threshold>,
+
+    /// Show what happens to compiled code, on standard error or in a file:
+    /// text, text:FILE, json, json:FILE
+    #[arg(
+        long,
+        value_name = "FORMAT[:FILE]",
+        env = "STRATA_TRACE_JIT",
+        num_args = 0..=1,
+        default_missing_value = "text",
+        require_equals = true,
+        value_parser = jit::trace
+    )]
+    pub(crate) trace_jit: Option<jit::Trace>,
+
     /// Turn warnings on (`warn`, errors in finalizers)
     #[arg(short = 'W', long)]
     pub(crate) warnings: bool,
 }
 
 /// How far compilation may go.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Jit {
     /// Interpret only
     Off,
     /// Up to the baseline compiler
     Baseline,
-    /// Up to the optimizing compiler
-    #[default]
+    /// As far as there are tiers
     Full,
+}
+
+impl Default for Jit {
+    fn default() -> Jit {
+        match JitMode::DEFAULT {
+            JitMode::Off => Jit::Off,
+            JitMode::Baseline => Jit::Baseline,
+            JitMode::Full => Jit::Full,
+        }
+    }
+}
+
+impl From<Jit> for JitMode {
+    fn from(jit: Jit) -> JitMode {
+        match jit {
+            Jit::Off => JitMode::Off,
+            Jit::Baseline => JitMode::Baseline,
+            Jit::Full => JitMode::Full,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+#[command(override_usage = "vm info\n       vm info --stats[=FORMAT] [OPTIONS] FILE|- [ARGS]...")]
+pub(crate) struct InfoArgs {
+    /// Run a program and show the figures of its compilation, on standard
+    /// error or in a file: text, text:FILE, json, json:FILE
+    #[arg(
+        long,
+        value_name = "FORMAT[:FILE]",
+        num_args = 0..=1,
+        default_missing_value = "text",
+        require_equals = true,
+        value_parser = jit::trace
+    )]
+    pub(crate) stats: Option<jit::Trace>,
+
+    #[command(flatten)]
+    pub(crate) vm: VmArgs,
+
+    /// The program (`-`: standard input), and its arguments: all that follows
+    #[arg(value_name = "FILE", trailing_var_arg = true, requires = "stats")]
+    pub(crate) words: Vec<OsString>,
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,10 @@
 //! `vm info`: what this build is and has.
 
-use super::{Outcome, SUCCESS, Status, put, stress};
+use super::args::InfoArgs;
+use super::jit::Trace;
+use super::session::Session;
+use super::{Outcome, SUCCESS, Status, put, run, stress};
+use strata::engine::{self, JitMode};
 use strata::runtime::state::MAX_HOST_DEPTH;
 use strata::runtime::thread::{MAX_CATCHERS, MAX_STACK};
 use strata::spec::container;
@@ -13,6 +17,8 @@ const VARIABLES: &[(&str, &str)] = &[
     ("STRATA_MEMORY_LIMIT", "--memory-limit"),
     ("STRATA_ALLOW_BYTECODE", "--allow-bytecode"),
     ("STRATA_JIT", "--jit"),
+    ("STRATA_JIT_OPT", "--jit-opt"),
+    ("STRATA_TRACE_JIT", "--trace-jit"),
     ("STRATA_STRESS", stress::MODES),
     (
         "STRATA_HISTORY",
@@ -20,8 +26,24 @@ const VARIABLES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Prints it.
-pub(crate) fn info() -> Outcome<Status> {
+/// Prints it, or the figures of a program.
+pub(crate) fn info(args: &InfoArgs) -> Outcome<Status> {
+    match &args.stats {
+        Some(stats) => figures(args, stats),
+        None => build(),
+    }
+}
+
+/// Runs a program and prints the figures of its compilation.
+fn figures(args: &InfoArgs, stats: &Trace) -> Outcome<Status> {
+    let session = Session::counting(&args.vm, true)?;
+    run::execute(session, &args.words, |session| {
+        stats.write(&engine::jit_stats(&mut session.vm))
+    })
+}
+
+/// Prints what this build has.
+fn build() -> Outcome<Status> {
     let mut text = String::new();
     let mut section = |title: &str, rows: &[(&str, String)]| {
         text.push_str(title);
@@ -46,8 +68,12 @@ pub(crate) fn info() -> Outcome<Status> {
         "tiers",
         &[
             ("0 interpreter", "present".into()),
-            ("1 baseline (Cranelift)", "missing: not built in".into()),
+            ("1 baseline (Cranelift)", baseline().into()),
             ("2 optimizing (LLVM)", "missing: not built in".into()),
+            (
+                "used unless told otherwise",
+                format!("--jit={}", JitMode::DEFAULT),
+            ),
         ],
     );
     section(
@@ -71,4 +97,12 @@ pub(crate) fn info() -> Outcome<Status> {
     section("environment", &variables);
     put(text.as_bytes())?;
     Ok(SUCCESS)
+}
+
+/// Whether tier 1 is there.
+fn baseline() -> &'static str {
+    match engine::baseline() {
+        None => "present",
+        Some(why) => why,
+    }
 }

@@ -21,6 +21,7 @@
 mod args;
 mod info;
 mod input;
+mod jit;
 mod modules;
 mod repl;
 mod report;
@@ -83,7 +84,7 @@ pub(crate) fn main() -> ! {
         Command::Asm(args) => modules::asm(&args),
         Command::Disasm(args) => modules::disasm(&args),
         Command::Repl(args) => repl::repl(&args),
-        Command::Info => info::info(),
+        Command::Info(args) => info::info(&args),
     };
     let status = outcome.unwrap_or_else(|problem| {
         report::problem(&problem.message);

@@ -23,7 +23,7 @@ const BLUE: &str = "\x1b[34m";
 const PLAIN: &str = "\x1b[0m";
 
 /// Whether standard error shows colours.
-fn coloured() -> bool {
+pub(crate) fn coloured() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|v| !v.is_empty());
     std::io::stderr().is_terminal()
         && !set("NO_COLOR")

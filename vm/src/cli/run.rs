@@ -4,29 +4,46 @@ use super::args::RunArgs;
 use super::input::Input;
 use super::session::{End, Session};
 use super::{Outcome, Problem, SUCCESS, Status};
+use std::ffi::OsString;
 use std::path::Path;
 
 /// Runs a program from beginning to end.
 pub(crate) fn run(args: &RunArgs) -> Outcome<Status> {
-    let Some((file, rest)) = args.words.split_first() else {
+    execute(Session::new(&args.vm)?, &args.words, |_| Ok(()))
+}
+
+/// Runs the program that the first of `words` names, with the others as its
+/// arguments: the last words of the command line. `report` has a look at the
+/// VM when all is over.
+pub(crate) fn execute(
+    mut session: Session,
+    words: &[OsString],
+    report: impl FnOnce(&mut Session) -> Outcome<()>,
+) -> Outcome<Status> {
+    let Some((file, rest)) = words.split_first() else {
         return Err(Problem::input("no program to run"));
     };
     let module = Input::read(Path::new(file))?.module()?;
-    let mut session = Session::new(&args.vm)?;
-    let words: Vec<_> = std::env::args_os().collect();
-    let program = words.len() - args.words.len();
-    session.set_arg(&words, program)?;
+    let all: Vec<_> = std::env::args_os().collect();
+    let program = all.len() - words.len();
+    session.set_arg(&all, program)?;
     let values = session.strings(rest)?;
     let main = session.load(module)?;
-    let outcome = match session.call(main, &values) {
-        Ok(End::Returned(_)) => Ok(SUCCESS),
-        Ok(End::Exit(status)) if session.closes_on_exit() => Ok(status),
-        // Open files are written out, but no finalizer is called.
-        Ok(End::Exit(status)) => return Ok(status),
+    let end = session.call(main, &values);
+    // `os.exit` writes open files out, but calls no finalizer.
+    let exit = matches!(end, Ok(End::Exit(_))) && !session.closes_on_exit();
+    if !exit {
+        session.close();
+    }
+    session.finish_trace();
+    let reported = report(&mut session);
+    if !exit {
+        // The system takes the memory back faster than we could.
+        std::mem::forget(session);
+    }
+    match end {
+        Ok(End::Returned(_)) => reported.map(|()| SUCCESS),
+        Ok(End::Exit(status)) => reported.map(|()| status),
         Err(failure) => Err(Problem::script(failure.message())),
-    };
-    session.close();
-    // The system takes the memory back faster than we could.
-    std::mem::forget(session);
-    outcome
+    }
 }

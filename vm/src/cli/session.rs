@@ -4,13 +4,14 @@
 //! Limits hold for each call of [`Session::call`] anew: for `vm run` that is
 //! the whole program, for the prompt one input.
 
-use super::args::{Jit, VmArgs};
+use super::args::VmArgs;
+use super::jit::Trace;
 use super::stress::{self, Stress};
 use super::{Outcome, Problem, Status, input};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
-use strata::engine;
+use strata::engine::{self, JitOptions};
 use strata::runtime::error::{Cause, Error, Limit};
 use strata::runtime::state::VmConfig;
 use strata::runtime::table::{self, SetError};
@@ -57,6 +58,11 @@ pub(crate) struct Session {
 impl Session {
     /// A VM with the whole library.
     pub(crate) fn new(args: &VmArgs) -> Outcome<Session> {
+        Session::counting(args, false)
+    }
+
+    /// As [`new`](Session::new); if `count`, executed instructions are counted.
+    pub(crate) fn counting(args: &VmArgs, count: bool) -> Outcome<Session> {
         let stress = stress::from_env()?;
         let config = VmConfig {
             seed: stress.seed,
@@ -69,6 +75,11 @@ impl Session {
                 input::reason(&e)
             ))
         })?;
+        engine::set_jit(&mut vm, &jit_options(args, &stress, count)?);
+        if let Some(sink) = args.trace_jit.as_ref().map(Trace::sink).transpose()? {
+            sink.into_iter()
+                .for_each(|sink| engine::trace_jit(&mut vm, sink));
+        }
         let opened = stdlib::open_all(&mut vm);
         if opened.is_err() || vm.heap.bytes > config.memory_limit {
             return Err(Problem::input(
@@ -77,9 +88,6 @@ impl Session {
         }
         vm.lib.set_warnings(args.warnings);
         vm.heap.set_stress(stress.gc);
-        if args.jit == Jit::Baseline {
-            engine::compile_warm(&mut vm, stress.threshold);
-        }
         Ok(Session {
             vm,
             instructions: args.instruction_limit,
@@ -194,10 +202,33 @@ impl Session {
         engine::close(&mut self.vm);
     }
 
+    /// Ends the trace of compiled code, if there is one.
+    pub(crate) fn finish_trace(&mut self) {
+        engine::finish_trace(&mut self.vm);
+    }
+
     /// Whether the `os.exit` that ended the script asked to close the state.
     pub(crate) fn closes_on_exit(&self) -> bool {
         self.vm.lib.close_on_exit
     }
+}
+
+/// How to compile.
+fn jit_options(args: &VmArgs, stress: &Stress, count: bool) -> Outcome<JitOptions> {
+    let mut options = JitOptions {
+        mode: args.jit.into(),
+        count,
+        ..JitOptions::default()
+    };
+    let thresholds = &mut options.thresholds;
+    for (name, value) in &args.jit_opt {
+        thresholds.set(name, *value).map_err(Problem::input)?;
+    }
+    if let Some(n) = stress.threshold {
+        thresholds.calls = n;
+        thresholds.back_edges = n;
+    }
+    Ok(options)
 }
 
 fn no_memory() -> Problem {

@@ -46,6 +46,7 @@ pub(super) unsafe fn resume(vm: *mut Vm, at: usize) -> usize {
             let v = Value::str((*vm).heap.str(refusal));
             return refuse(vm, fb, v, ctl.wrap);
         }
+        unwound::note(vm, fb, "resume");
         let from = (*vm).cur;
         let args = fb.add(ctl.at);
         let n = ctl.n;
@@ -168,6 +169,7 @@ pub(super) unsafe fn yield_from(vm: *mut Vm, at: usize) -> usize {
             let e = (*vm).error_at(1, msg);
             return raise::raise(vm, e);
         }
+        unwound::note(vm, fb, "yield");
         (*co).status = ThreadStatus::Suspended;
         let values = fb.add(ctl.at);
         (*vm).top = values.add(ctl.n);

@@ -1,6 +1,7 @@
-//! Hooks and exact instruction limits: while either is on, every entry of
-//! the dispatch table is [`instrumented`], which counts, calls hooks and then
-//! runs the opcode's own handler. While both are off they cost nothing.
+//! Hooks, exact instruction limits and counting for statistics: while one of
+//! them is on, every entry of the dispatch table is [`instrumented`], which
+//! counts, calls hooks and then runs the opcode's own handler. While all are
+//! off they cost nothing.
 
 use super::*;
 use strata_runtime::error::Limit;
@@ -29,7 +30,7 @@ pub(crate) fn instrument(vm: &mut Vm) {
     data(vm).last_hooked = (usize::MAX, 0);
     vm.interpret_only = mask != 0 || vm.limits.instructions.is_some();
     vm.native_epoch = vm.native_epoch.wrapping_add(1);
-    if vm.interpret_only {
+    if vm.interpret_only || data(vm).jit.counts.is_some() {
         vm.dispatch.fill(instrumented as *const ());
     } else {
         install(vm);
@@ -62,6 +63,9 @@ unsafe fn before(pc: *const Insn, base: *mut Value, vm: *mut Vm, i: u64, k: *con
     unsafe {
         save(vm, pc, base);
         let machine = &mut *vm;
+        if let Some(counts) = &mut data(machine).jit.counts {
+            counts.interpreted += 1;
+        }
         if let Some(left) = &mut machine.limits.instructions {
             if *left == 0 {
                 return raise::raise(vm, Error::limit(Limit::Instructions));

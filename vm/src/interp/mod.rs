@@ -52,6 +52,7 @@ mod poll;
 pub(crate) mod probes;
 mod raise;
 mod ret;
+mod unwound;
 
 #[cfg(feature = "cranelift")]
 pub(crate) use arith::seen;
@@ -60,6 +61,8 @@ pub(crate) use coro::close_thread;
 pub(crate) use index::seen_element;
 pub(crate) use instrument::instrument;
 pub(crate) use poll::{FEW, finalize};
+#[cfg(feature = "cranelift")]
+pub(crate) use unwound::note_exit;
 
 use strata_runtime::Vm;
 use strata_runtime::error::{Error, Result};

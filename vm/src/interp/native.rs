@@ -64,9 +64,14 @@ pub(crate) unsafe extern "C" fn interpret(vm: *mut Vm, base: *mut Value, _at: us
     // SAFETY: the caller has written the link and `vm.top`.
     unsafe {
         let link = read_link(base);
-        save(vm, link.pc, base.sub(link.delta as usize));
+        let below = base.sub(link.delta as usize);
+        save(vm, link.pc, below);
         let n = ((*vm).top as usize - base as usize) / size_of::<Value>();
-        call::enter(vm, base, n)
+        let status = call::enter(vm, base, n);
+        if status == CONTINUE && (*vm).base == base {
+            unwound::note(vm, below, "interpreted callee");
+        }
+        status
     }
 }
 
@@ -83,7 +88,7 @@ pub(super) unsafe fn ready(vm: *mut Vm, p: *mut ProtoObj) -> bool {
         if compiled(p) {
             return true;
         }
-        jit::call_hot(&mut *vm, p)
+        jit::hot(&mut *vm, p)
     }
 }
 
@@ -101,9 +106,12 @@ pub(super) unsafe fn run(vm: *mut Vm, entry: *const (), base: *mut Value, at: us
         let fb = original_base(base);
         let link = read_link(fb);
         let entry = std::mem::transmute::<*const (), Entry>(entry);
+        let outer = (*vm).native_entry;
+        (*vm).native_entry = ((*vm).host_depth, slot_index(&*vm, fb) as u32);
         (*vm).native_depth += 1;
         let status = entry(vm, base, at);
         (*vm).native_depth -= 1;
+        (*vm).native_entry = outer;
         if status != RETURNED {
             return status;
         }
@@ -163,13 +171,13 @@ pub(super) unsafe fn enter_loop(
             (*p).grant_loops(INTERPRETED_CALLS);
             return CONTINUE;
         }
-        if !compiled(p) && !jit::loop_hot(&mut *vm, p) {
+        if !compiled(p) && !jit::hot(&mut *vm, p) {
             return CONTINUE;
         }
         let at = pc.offset_from((*p).code) as u32;
         match jit::entry_point(&*p, at) {
             Some(at) => {
-                jit::entered_loop(&mut *vm, p, pc.offset_from((*p).code) as u32);
+                jit::entered_loop(&mut *vm, &mut *p, pc.offset_from((*p).code) as u32);
                 run(vm, (*p).entry, base, at)
             }
             None => {
@@ -217,9 +225,10 @@ pub(crate) unsafe fn step(vm: *mut Vm, base: *mut Value, pc: usize, work: Work) 
         let epoch = (*vm).native_epoch;
         if LEARNS[(i & 255) as usize] {
             let p = proto_of(k);
-            (*p).slow_hits = (*p).slow_hits.wrapping_add(1);
-            if (*p).slow_hits.is_multiple_of(jit::SLOW_HITS) {
-                jit::outdated(&mut *vm, p);
+            (*p).slow_hits += 1;
+            if (*p).slow_hits >= jit::SAMPLE {
+                (*p).slow_hits = 0;
+                jit::slow_step(&mut *vm, p, pc as u32);
             }
         }
         let status = work(at.add(1), base, vm, i, k);
@@ -227,6 +236,7 @@ pub(crate) unsafe fn step(vm: *mut Vm, base: *mut Value, pc: usize, work: Work) 
             return status;
         }
         if (*vm).native_epoch != epoch {
+            unwound::note(vm, base, "invalidation");
             return RESUME;
         }
         after(vm, base, at, status)
@@ -379,6 +389,7 @@ pub(crate) unsafe extern "C" fn prologue(vm: *mut Vm, base: *mut Value) -> usize
                 put(base.add(j), strata_runtime::value::NIL);
             }
             if (*vm).stack != stack {
+                unwound::note(vm, base, "stack growth");
                 save(vm, (*p).code, base);
                 return CONTINUE;
             }
@@ -394,12 +405,14 @@ pub(crate) unsafe extern "C" fn prologue(vm: *mut Vm, base: *mut Value) -> usize
                 return raise::raise(vm, e);
             }
             if (*vm).base != base || (*vm).native_epoch != epoch {
+                unwound::note(vm, (*vm).base, "invalidation");
                 return CONTINUE;
             }
             (*vm).top = base.add(n);
         }
         let here = 0u8;
         if (&raw const here as usize) < (*vm).native_limit {
+            unwound::note(vm, base, "native stack");
             return CONTINUE;
         }
         RETURNED
@@ -424,6 +437,7 @@ pub(crate) unsafe extern "C" fn poll_back(vm: *mut Vm, base: *mut Value, pc: usi
         if same && (*vm).native_epoch == epoch {
             RETURNED
         } else {
+            unwound::note(vm, (*vm).base, "invalidation");
             CONTINUE
         }
     }

@@ -86,6 +86,7 @@ pub(super) unsafe fn raise(vm: *mut Vm, e: Error) -> usize {
             Ok(v) => v,
             Err(e) => return fatal(vm, e),
         };
+        unwound::note(vm, (*vm).base, "error");
         let catcher = find((*vm).base);
         if catcher.kind == HOST && read_link(catcher.boundary).delta == 0 {
             // The embedder wants to know where; the frames are still there.

@@ -21,6 +21,9 @@ use std::sync::Arc;
 /// Bytes of a chunk, unless a function is bigger.
 const CHUNK: usize = 64 << 10;
 
+/// What sizes of chunks are multiples of: pages of the systems we know.
+const PAGE: usize = 16 << 10;
+
 /// A mapping in one of its two states.
 enum Pages {
     Writable(MmapMut),
@@ -102,7 +105,6 @@ impl CodeSpace {
     }
 
     /// Bytes of code in use.
-    #[cfg(test)]
     pub(crate) fn in_use(&self) -> usize {
         self.0.lock().in_use
     }
@@ -118,9 +120,14 @@ impl CodeSpace {
         })
     }
 
-    /// Frees what was retired. To be called when no native frame is left.
-    pub(crate) fn reclaim(&self) {
+    /// Frees what was retired: how many bytes. To be called when no native
+    /// frame is left.
+    pub(crate) fn reclaim(&self) -> usize {
         let mut state = self.0.lock();
+        if state.retired.is_empty() {
+            return 0;
+        }
+        let before = state.in_use;
         let retired = std::mem::take(&mut state.retired);
         for r in &retired {
             state.in_use -= r.size;
@@ -139,6 +146,7 @@ impl CodeSpace {
             keep
         });
         state.mapped = mapped;
+        before - state.in_use
     }
 
     fn allocate(&self, size: usize, align: usize) -> io::Result<*mut u8> {
@@ -151,8 +159,10 @@ impl CodeSpace {
         let n = match found {
             Some(n) => n,
             None => {
-                let bytes = size.next_multiple_of(CHUNK);
-                if state.mapped + bytes > state.limit {
+                // The last chunk may be a smaller one.
+                let left = state.limit.saturating_sub(state.mapped) / PAGE * PAGE;
+                let bytes = size.next_multiple_of(CHUNK).min(left);
+                if bytes < size {
                     return Err(io::Error::new(
                         io::ErrorKind::OutOfMemory,
                         "code memory is used up",
@@ -219,6 +229,16 @@ pub(crate) struct CodeRange {
 }
 
 impl CodeRange {
+    /// Bytes of code.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Where it begins.
+    pub(crate) fn start(&self) -> usize {
+        self.start
+    }
+
     /// Keeps `data`, which the code refers to, as long as the code.
     pub(crate) fn keep(&mut self, data: Box<dyn std::any::Any + Send>) {
         self.data = Some(data);
@@ -258,7 +278,7 @@ mod tests {
         assert_eq!(space.in_use(), 150);
         drop(first);
         assert_eq!(space.in_use(), 150, "retired, not freed");
-        space.reclaim();
+        assert_eq!(space.reclaim(), 100);
         assert_eq!((space.in_use(), space.0.lock().chunks.len()), (50, 1));
         drop(second);
         space.reclaim();

@@ -1,53 +1,62 @@
 //! Compiled code of one VM: which functions are compiled and why, and what
 //! the rest of the crate may ask of their code.
 //!
+//! ```text
+//!  interpreter ── budget used up ──▶ policy ──▶ tier 1 ──▶ code memory
+//!  compiled code ─ guard failed ───▶   │
+//!                └ slow step ──────▶   └──▶ events: statistics, trace
+//! ```
+//!
 //! The interpreter counts (runtime `proto`, budgets) and asks here when a
 //! budget is used up; the profiler's policy decides; a tier compiles. What
 //! belongs to a prototype ([`FuncState`]) lies in its `compiled` field, what
 //! belongs to the VM ([`Jit`]) with the executor's data.
+//!
+//! - [`policy`]: what happens to a function, and when
+//! - [`learned`]: what feedback knew when a function was compiled
+//! - [`events`]: what is told about it, [`names`]: by what name
+//! - [`options`]: what the host chooses
 
 #[cfg(feature = "cranelift")]
 mod code_memory;
+mod events;
+mod learned;
+mod names;
+mod options;
+mod policy;
 
 #[cfg(feature = "cranelift")]
 pub(crate) use code_memory::{CodeRange, CodeSpace};
+pub(crate) use events::{Counts, entered_loop, unwound};
+pub use options::{JitMode, JitOptions};
+#[cfg(feature = "cranelift")]
+pub(crate) use policy::exited;
+pub(crate) use policy::{SAMPLE, hot, slow_step};
 
 use crate::interp;
+use learned::Learned;
+use strata_profiler::{FuncName, Profiler, Stats, TierState, Why};
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
 
-/// How far compilation may go.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum Mode {
-    /// Interpret only.
-    #[default]
-    Off,
-    /// Up to the baseline compiler.
-    Baseline,
-}
-
-/// Thresholds.
-#[derive(Clone, Debug)]
-pub(crate) struct Thresholds {
-    pub calls: i32,
-    pub back_edges: i32,
-    pub max_insns: u32,
-    pub exits: u32,
-    pub compiles: u32,
-}
-
 /// What the VM keeps about compiled code.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Jit {
-    pub mode: Mode,
-    pub thresholds: Option<Thresholds>,
+    /// What the host chose.
+    pub options: JitOptions,
+    /// Takes the events.
+    pub profiler: Profiler,
+    /// Executed instructions, where they are counted.
+    pub counts: Option<Box<Counts>>,
+    /// The baseline compiler, once it was needed.
     #[cfg(feature = "cranelift")]
     pub tier1: Option<crate::tier1::Compiler>,
 }
 
-impl std::fmt::Debug for Jit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Jit({:?})", self.mode)
+impl Jit {
+    /// Whether functions are compiled at all.
+    fn is_on(&self) -> bool {
+        self.options.mode != JitMode::Off && cfg!(feature = "cranelift")
     }
 }
 
@@ -83,44 +92,100 @@ pub(crate) struct Code {
     pub _range: CodeRange,
     /// Entry points by pc; 0 is none.
     pub points: Box<[u16]>,
+    /// Addresses of its exits: older code may still run, and fail.
+    pub exits: Box<[usize]>,
+}
+
+/// Where code of a function may rely on guesses.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Speculation {
+    /// Nowhere.
+    off: bool,
+    /// Not at these instructions, ascending: their guards failed too often.
+    except: Vec<u32>,
+}
+
+impl Speculation {
+    /// Whether instruction `pc` may.
+    pub(crate) fn allowed_at(&self, pc: u32) -> bool {
+        !self.off && self.except.binary_search(&pc).is_err()
+    }
+
+    /// Not at `pc` any more.
+    fn forbid(&mut self, pc: u32) {
+        if let Err(at) = self.except.binary_search(&pc) {
+            self.except.insert(at, pc);
+        }
+    }
 }
 
 /// What is known of a prototype that was at least considered.
-#[derive(Default)]
 pub(crate) struct FuncState {
+    /// Its code, if it may be entered.
     #[cfg(feature = "cranelift")]
     pub code: Option<Code>,
-    pub compiles: u32,
-    pub disabled: bool,
-    /// Instructions whose guards failed too often: no speculation there.
-    pub no_spec: Vec<u32>,
+    /// Where it stands.
+    state: TierState,
+    /// Why it is to be compiled again, while it is queued for that.
+    again: Option<Why>,
+    /// How often it was compiled.
+    compiles: u8,
+    /// Slow steps of its code that newer feedback might have avoided.
+    slow_hits: u32,
+    /// Where it may speculate.
+    speculation: Speculation,
+    /// The feedback its code was made from.
+    learned: Learned,
+    /// Its name, once somebody asked.
+    name: Option<FuncName>,
 }
 
-/// Switches compiling on as `mode` says; for a new VM.
-pub(crate) fn install(vm: &mut Vm, mode: Mode, hot: Option<u32>) {
-    let mut thresholds = Thresholds::default();
-    if let Some(n) = hot {
-        thresholds.calls = i32::try_from(n).unwrap_or(i32::MAX);
-        thresholds.back_edges = thresholds.calls;
-    }
-    if mode != Mode::Off && cfg!(feature = "cranelift") {
-        vm.budgets = (thresholds.calls, thresholds.back_edges);
-    }
-    let jit = &mut interp::data(vm).jit;
-    jit.mode = mode;
-    jit.thresholds = Some(thresholds);
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Thresholds {
-            calls: 200,
-            back_edges: 800,
-            max_insns: 6000,
-            exits: 16,
-            compiles: 6,
+impl Default for FuncState {
+    fn default() -> FuncState {
+        FuncState {
+            #[cfg(feature = "cranelift")]
+            code: None,
+            state: TierState::Cold,
+            again: None,
+            compiles: 0,
+            slow_hits: 0,
+            speculation: Speculation::default(),
+            learned: Learned::default(),
+            name: None,
         }
     }
+}
+
+/// Sets compilation up for a new VM, which has loaded nothing yet.
+pub(crate) fn install(vm: &mut Vm, options: &JitOptions) {
+    let budget = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+    let jit = &mut interp::data(vm).jit;
+    jit.options = options.clone();
+    if options.count {
+        jit.counts.get_or_insert_default();
+    }
+    let budgets = if jit.is_on() {
+        let t = &options.thresholds;
+        (budget(t.calls), budget(t.back_edges))
+    } else {
+        (i32::MAX, i32::MAX)
+    };
+    vm.budgets = budgets;
+    interp::instrument(vm);
+}
+
+/// The figures so far.
+pub(crate) fn stats(vm: &mut Vm) -> Stats {
+    let jit = &mut interp::data(vm).jit;
+    events::fill_in(jit);
+    jit.profiler.stats.clone()
+}
+
+/// Ends the trace, if there is one: its sinks get the figures.
+pub(crate) fn finish(vm: &mut Vm) {
+    let jit = &mut interp::data(vm).jit;
+    events::fill_in(jit);
+    jit.profiler.finish();
 }
 
 /// The state of a prototype, if it was considered before.
@@ -147,121 +212,4 @@ pub(crate) fn entry_point(p: &ProtoObj, pc: u32) -> Option<usize> {
     }
     let _ = (p, pc);
     None
-}
-
-/// The call budget of `p` is used up: whether it has compiled code now.
-///
-/// # Safety
-/// `p` is live.
-pub(crate) unsafe fn call_hot(vm: &mut Vm, p: *mut ProtoObj) -> bool {
-    // SAFETY: as the caller says.
-    unsafe { consider(vm, p) }
-}
-
-/// The loop budget of `p` is used up: whether it has compiled code now.
-///
-/// # Safety
-/// `p` is live.
-pub(crate) unsafe fn loop_hot(vm: &mut Vm, p: *mut ProtoObj) -> bool {
-    // SAFETY: as the caller says.
-    unsafe { consider(vm, p) }
-}
-
-/// The loop header at `pc` was entered in the middle of its function.
-pub(crate) fn entered_loop(_vm: &mut Vm, _p: *mut ProtoObj, _pc: u32) {}
-
-/// Decides about a function that is not compiled.
-unsafe fn consider(vm: &mut Vm, p: *mut ProtoObj) -> bool {
-    // SAFETY: `p` is live.
-    let proto = unsafe { &mut *p };
-    let jit = &interp::data(vm).jit;
-    let t = jit.thresholds.clone().unwrap_or_default();
-    let off = jit.mode == Mode::Off;
-    let len = proto.code_len;
-    let s = state_mut(proto);
-    if off || s.disabled || s.compiles >= t.compiles || len > t.max_insns {
-        s.disabled = true;
-        proto.grant_calls(i32::MAX);
-        proto.grant_loops(i32::MAX);
-        return false;
-    }
-    s.compiles += 1;
-    #[cfg(feature = "cranelift")]
-    // SAFETY: `p` is live.
-    if unsafe { crate::tier1::compile(vm, p) } {
-        proto.grant_calls(0);
-        proto.grant_loops(0);
-        return true;
-    }
-    state_mut(proto).disabled = true;
-    proto.grant_calls(i32::MAX);
-    proto.grant_loops(i32::MAX);
-    false
-}
-
-/// Takes the compiled code of `p` out of use; native frames that run it are
-/// dropped. The function is considered again when it is next called or loops.
-///
-/// # Safety
-/// `p` is live.
-pub(crate) unsafe fn invalidate(vm: &mut Vm, p: *mut ProtoObj) {
-    // SAFETY: `p` is live.
-    let proto = unsafe { &mut *p };
-    proto.entry = vm.exec.entry;
-    #[cfg(feature = "cranelift")]
-    {
-        state_mut(proto).code = None;
-    }
-    proto.grant_calls(0);
-    proto.grant_loops(0);
-    vm.native_epoch = vm.native_epoch.wrapping_add(1);
-}
-
-/// Steps after which a function may be compiled again with what was learned.
-pub(crate) const SLOW_HITS: u32 = 2000;
-
-/// The code of `p` has run [`SLOW_HITS`] more steps that feedback might have
-/// made fast: with each compilation it takes four times as many to try again.
-///
-/// # Safety
-/// `p` is live.
-#[cold]
-pub(crate) unsafe fn outdated(vm: &mut Vm, p: *mut ProtoObj) {
-    let most = interp::data(vm)
-        .jit
-        .thresholds
-        .as_ref()
-        .map_or(0, |t| t.compiles);
-    // SAFETY: `p` is live.
-    unsafe {
-        let hits = (*p).slow_hits;
-        let compiles = state_mut(&mut *p).compiles;
-        let enough = SLOW_HITS << (2 * compiles.saturating_sub(1)).min(16);
-        if compiles < most && hits >= enough {
-            (*p).slow_hits = 0;
-            invalidate(vm, p);
-        }
-    }
-}
-
-/// A guard of the function at `vm.base` failed.
-///
-/// # Safety
-/// `p` is live.
-pub(crate) unsafe fn exited(vm: &mut Vm, p: *mut ProtoObj, pc: u32, hits: u32) {
-    let most = interp::data(vm)
-        .jit
-        .thresholds
-        .as_ref()
-        .map_or(16, |t| t.exits);
-    if hits >= most {
-        // SAFETY: `p` is live.
-        unsafe {
-            let s = state_mut(&mut *p);
-            if !s.no_spec.contains(&pc) {
-                s.no_spec.push(pc);
-            }
-            invalidate(vm, p);
-        }
-    }
 }

@@ -54,11 +54,10 @@ unsafe extern "C" fn exit(vm: *mut Vm, base: *mut Value, which: *mut Exit) -> us
     // live as long as native frames that run the code.
     unsafe {
         let p = interp::frame_proto(base);
-        (*which).hits += 1;
-        let (pc, hits) = ((*which).pc, (*which).hits);
+        (*which).hits = (*which).hits.saturating_add(1);
         (*vm).base = base;
-        (*vm).pc = (*p).code.add(pc as usize);
-        jit::exited(&mut *vm, p, pc, hits);
+        (*vm).pc = (*p).code.add((*which).pc as usize);
+        jit::exited(&mut *vm, p, base, which);
         CONTINUE
     }
 }

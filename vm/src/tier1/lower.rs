@@ -12,7 +12,7 @@ use super::helpers;
 use super::layout::*;
 use super::loops::{Loop, find_loops};
 use super::state::{Payload, Reg, State, UNKNOWN};
-use crate::jit::{Exit, Guard};
+use crate::jit::{Counts, Exit, Guard, Speculation};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     self, AbiParam, Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, SigRef, Signature,
@@ -76,7 +76,7 @@ pub(super) struct Lower<'a> {
     pub base: Value,
     pub st: State,
     pub captured: RegSet,
-    no_spec: &'a [u32],
+    speculation: &'a Speculation,
     labels: Vec<Option<Block>>,
     incoming: Vec<Option<State>>,
     pub loops: HashMap<u32, Loop>,
@@ -92,6 +92,8 @@ pub(super) struct Lower<'a> {
     pub epoch: u32,
     /// Returns its argument.
     pub pass: Block,
+    /// Where executed instructions are counted, if they are.
+    pub counts: Option<*mut Counts>,
     step_sig: SigRef,
     call_conv: cranelift_codegen::isa::CallConv,
 }
@@ -105,8 +107,9 @@ pub(super) unsafe fn lower(
     context: &mut FunctionBuilderContext,
     isa: &dyn TargetIsa,
     p: *mut ProtoObj,
-    no_spec: &[u32],
+    speculation: &Speculation,
     epoch: u32,
+    counts: Option<*mut Counts>,
 ) -> Result<Made, String> {
     // SAFETY: `p` is live; its code has `code_len` instructions.
     let (spec, code) = unsafe {
@@ -139,7 +142,7 @@ pub(super) unsafe fn lower(
         base,
         st: State::new(usize::from(spec.regs)),
         captured: spec.captured,
-        no_spec,
+        speculation,
         labels: vec![None; code.len() + 1],
         incoming: vec![None; code.len() + 1],
         loops: find_loops(spec, code),
@@ -152,6 +155,7 @@ pub(super) unsafe fn lower(
         refs: Vec::new(),
         epoch,
         pass,
+        counts,
         step_sig,
         call_conv: isa.default_call_conv(),
     };
@@ -231,6 +235,7 @@ impl Lower<'_> {
             .ins()
             .brif(is_status, self.pass, &[moved.into()], fine, &[]);
         self.b.switch_to_block(fine);
+        self.count_instruction();
         let body = self.b.create_block();
         let base = self.b.append_block_param(body, types::I64);
         let index = self.b.append_block_param(body, types::I64);
@@ -356,6 +361,7 @@ impl Lower<'_> {
 
     /// Runs instruction `pc` by a step: the status.
     pub(super) fn step(&mut self, step: helpers::Step, pc: u32) -> Value {
+        self.count_step(pc);
         let pc = self.int(i64::from(pc));
         self.call(step as usize, &[self.vm, self.base, pc])
     }
@@ -495,7 +501,7 @@ impl Lower<'_> {
 
     /// Whether instruction `pc` may speculate.
     pub(super) fn may_speculate(&self, pc: u32) -> bool {
-        !self.no_spec.contains(&pc)
+        self.speculation.allowed_at(pc)
     }
 
     /// The cold block that leaves to the interpreter at `pc`.
@@ -631,6 +637,7 @@ impl Lower<'_> {
         use helpers::steps;
         let i = self.code[pc as usize];
         let op = i.op().ok_or("unknown opcode")?;
+        self.count_instruction();
         let (a, b, c) = (i.a(), i.b(), i.c());
         match op {
             Op::Nop => {}

@@ -19,17 +19,19 @@
 //! (`state`), so that most are neither checked nor loaded. What an
 //! operand will be is *speculated* from feedback: a guard that fails leaves
 //! to the interpreter through an exit, and often failing guards lead to
-//! recompilation without them ([`crate::jit::exited`]).
+//! recompilation without them ([`crate::jit`]).
 //!
 //! - `lower`: blocks, entry points, exits, one instruction after the other
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
 //! - `intrinsics`: calls of host functions that are done inline
+//! - `counts`: counting executed instructions, where the host asks for it
 //! - `helpers`: functions of ours that compiled code calls
 //! - `layout`: offsets
 
 mod arith;
 mod branch;
 mod calls;
+mod counts;
 mod elements;
 mod fields;
 mod helpers;
@@ -40,13 +42,13 @@ mod lower;
 mod state;
 
 use crate::interp;
-use crate::jit::{self, Code, CodeSpace};
+use crate::jit::{self, Code, CodeSpace, Speculation};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, ir};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::Module;
+use cranelift_module::{Module, ModuleError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
@@ -57,6 +59,12 @@ pub(crate) struct Compiler {
     builder: FunctionBuilderContext,
     context: Context,
     space: CodeSpace,
+}
+
+impl std::fmt::Debug for Compiler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Compiler({:?})", self.space)
+    }
 }
 
 impl Compiler {
@@ -92,87 +100,150 @@ impl Compiler {
     }
 
     /// Makes code of the function in `self.context`.
-    fn emit(&mut self) -> Result<(jit::CodeRange, *const ()), String> {
+    fn emit(&mut self) -> Result<(jit::CodeRange, *const ()), Failure> {
         let mut builder =
             JITBuilder::with_isa(self.isa.clone(), cranelift_module::default_libcall_names());
         builder.memory_provider(Box::new(self.space.clone()));
         let mut module = JITModule::new(builder);
-        let id = module
-            .declare_anonymous_function(&self.context.func.signature)
-            .map_err(|e| e.to_string())?;
-        module
-            .define_function(id, &mut self.context)
-            .map_err(|e| e.to_string())?;
-        module.finalize_definitions().map_err(|e| e.to_string())?;
+        let id = module.declare_anonymous_function(&self.context.func.signature)?;
+        module.define_function(id, &mut self.context)?;
+        module.finalize_definitions()?;
         let entry = module.get_finalized_function(id).cast::<()>();
-        let range = self.space.take().ok_or("no code was made")?;
+        let range = self
+            .space
+            .take()
+            .ok_or_else(|| Failure::Unsupported("no code was made".into()))?;
         Ok((range, entry))
+    }
+
+    /// Code memory in use, in bytes.
+    pub(crate) fn code_bytes(&self) -> usize {
+        self.space.in_use()
+    }
+
+    /// Gives back the memory of code that is out of use: how many bytes. To be
+    /// called when no native frame is left.
+    pub(crate) fn reclaim(&self) -> usize {
+        self.space.reclaim()
     }
 }
 
-/// Most bytes of code memory.
-const CODE_LIMIT: usize = 64 << 20;
+/// What a compile made.
+pub(crate) struct Compiled {
+    /// Instructions of Cranelift's IR.
+    pub clif: u32,
+    /// Machine code.
+    pub bytes: u32,
+    /// Entry points, the function's beginning among them.
+    pub entries: u32,
+}
 
-/// Compiles `p`; its entry is that of the code afterwards. `false`: not
-/// possible, it stays in the interpreter.
+/// Why there is no code.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Code memory is used up.
+    CodeMemory,
+    /// The compiler can't do it.
+    Unsupported(String),
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Failure {
+        Failure::Unsupported(why)
+    }
+}
+
+impl From<ModuleError> for Failure {
+    fn from(e: ModuleError) -> Failure {
+        match e {
+            ModuleError::Allocation { .. } => Failure::CodeMemory,
+            e => Failure::Unsupported(e.to_string()),
+        }
+    }
+}
+
+/// Compiles `p`; its entry is that of the code afterwards.
+///
+/// # Errors
+/// It isn't possible: `p` is as before.
 ///
 /// # Safety
 /// `p` is live.
-pub(crate) unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj) -> bool {
-    let idle = vm.native_depth == 0;
-    let data = interp::data(vm);
-    let mut compiler = match data.jit.tier1.take() {
+pub(crate) unsafe fn compile(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    speculation: &Speculation,
+) -> Result<Compiled, Failure> {
+    let jit = &mut interp::data(vm).jit;
+    let mut compiler = match jit.tier1.take() {
         Some(c) => c,
-        None => match Compiler::new(CODE_LIMIT) {
-            Some(c) => c,
-            None => return false,
-        },
+        None => Compiler::new(jit.options.thresholds.code_bytes)
+            .ok_or_else(|| Failure::Unsupported("unknown machine".into()))?,
     };
-    if idle {
-        compiler.space.reclaim();
-    }
     // Whatever goes wrong in a compiler, the function stays interpreted.
     let result = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: `p` is live.
-        unsafe { compile_with(&mut compiler, vm, p) }
+        unsafe { compile_with(&mut compiler, vm, p, speculation) }
     }))
     .unwrap_or_else(|_| {
         compiler.context = Context::new();
-        Err("the compiler panicked".into())
+        Err(Failure::Unsupported("the compiler panicked".into()))
     });
     if result.is_err() {
-        // It still holds what was begun.
+        // It still holds what was begun, and perhaps memory.
         compiler.builder = FunctionBuilderContext::new();
+        while compiler.space.take().is_some() {}
     }
     compiler.context.clear();
     interp::data(vm).jit.tier1 = Some(compiler);
-    result.is_ok()
+    result
 }
 
-unsafe fn compile_with(c: &mut Compiler, vm: &mut Vm, p: *mut ProtoObj) -> Result<(), String> {
+unsafe fn compile_with(
+    c: &mut Compiler,
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    speculation: &Speculation,
+) -> Result<Compiled, Failure> {
     // SAFETY: `p` is live.
     unsafe {
+        let counts = interp::data(vm).jit.counts.as_deref_mut();
+        let counts = counts.map(|counts| &raw mut *counts);
         c.context.func.signature = lower::signature(&*c.isa);
         c.context.func.name = ir::UserFuncName::user(0, (*p).id.0);
-        let no_spec = jit::state_mut(&mut *p).no_spec.clone();
         let made = lower::lower(
             &mut c.context.func,
             &mut c.builder,
             &*c.isa,
             p,
-            &no_spec,
+            speculation,
             vm.meta_epoch,
+            counts,
         )?;
+        let clif = c.context.func.dfg.num_insts() as u32;
         let (mut range, entry) = c.emit()?;
+        let exits = made.exits.iter().map(|e| &raw const **e as usize).collect();
         range.keep(Box::new(made.exits));
         // What the code names stays alive with the prototype.
         (*p).refs = made.refs;
         vm.heap.barrier(p.cast());
         (*p).entry = entry;
+        let entries = made.points.iter().filter(|at| **at != 0).count() as u32 + 1;
+        let bytes = range.size() as u32;
         jit::state_mut(&mut *p).code = Some(Code {
             _range: range,
             points: made.points.into_boxed_slice(),
+            exits,
         });
-        Ok(())
+        Ok(Compiled {
+            clif,
+            bytes,
+            entries,
+        })
     }
+}
+
+/// Whether there is code for this machine.
+pub(crate) fn supported() -> bool {
+    Compiler::new(0).is_some()
 }

@@ -1,0 +1,156 @@
+//! What feedback knew when a function was compiled.
+//!
+//! Code is only as good as the feedback it was made from. Compiling again
+//! pays where an instruction keeps taking slow steps *and* feedback has
+//! something about it now that the code doesn't know: a kind of operand, a
+//! shape, a callee. A slow step that stays slow whatever is known of it
+//! (an array that must grow, a call of a host function) is no reason.
+//!
+//! [`Learned`] remembers, when code is made, what it is made from;
+//! [`Learned::change`] compares one instruction with what is known now.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot, FieldCache, NIL_OK};
+use strata_runtime::object::ProtoObj;
+use strata_runtime::value::tag;
+use strata_spec::SlotKind;
+use strata_spec::op::Ext;
+
+/// What the feedback of a function was.
+#[derive(Default, Debug)]
+pub(crate) struct Learned {
+    /// Feedback bits by instruction.
+    bits: Box<[u8]>,
+    /// What each feedback slot said.
+    slots: Box<[Slot]>,
+}
+
+/// What a feedback slot said.
+#[derive(Default, Debug, PartialEq, Eq)]
+enum Slot {
+    /// Nothing of use.
+    #[default]
+    Empty,
+    /// These inline caches held, as hashes.
+    Caches(Vec<u64>),
+    /// The callee was this well known.
+    Callee(CallState),
+}
+
+/// What is known now of an instruction that wasn't known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Change {
+    /// Its code was made without any feedback.
+    First,
+    /// More than before.
+    More,
+}
+
+impl Learned {
+    /// What is known now. `epoch`: the VM's metatable epoch.
+    pub(crate) fn now(p: &ProtoObj, epoch: u32) -> Learned {
+        let code = p.storage.code.iter();
+        let slots = p.storage.slots.iter();
+        Learned {
+            bits: code.map(bits_of).collect(),
+            slots: slots.map(|s| Slot::of(s, epoch)).collect(),
+        }
+    }
+
+    /// What is known of instruction `pc` that code made from this doesn't
+    /// know.
+    pub(crate) fn change(&self, p: &ProtoObj, pc: u32, epoch: u32) -> Option<Change> {
+        let i = p.storage.code.get(pc as usize)?;
+        let (before, bits) = (*self.bits.get(pc as usize)?, bits_of(i));
+        if bits & !before != 0 {
+            return Some(if before == 0 {
+                Change::First
+            } else {
+                Change::More
+            });
+        }
+        if !has_slot(i) {
+            return None;
+        }
+        let slot = usize::from(i.slot());
+        let now = Slot::of(p.storage.slots.get(slot)?, epoch);
+        match (self.slots.get(slot)?, now) {
+            (_, Slot::Empty) => None,
+            (Slot::Empty, _) => Some(Change::First),
+            (Slot::Caches(old), Slot::Caches(new)) => new
+                .iter()
+                .any(|hash| !old.contains(hash))
+                .then_some(Change::More),
+            (Slot::Callee(old), Slot::Callee(new)) => {
+                (new as u8 > *old as u8).then_some(Change::More)
+            }
+            (Slot::Caches(_), Slot::Callee(_)) | (Slot::Callee(_), Slot::Caches(_)) => None,
+        }
+    }
+}
+
+/// The feedback bits of an instruction, if it has room for them.
+fn bits_of(i: &strata_spec::Insn) -> u8 {
+    match i.op().map(|op| op.info().ext) {
+        Some(Ext::None | Ext::Jump | Ext::K) => i.feedback_bits(),
+        _ => 0,
+    }
+}
+
+/// Whether an instruction names a feedback slot.
+fn has_slot(i: &strata_spec::Insn) -> bool {
+    i.op()
+        .is_some_and(|op| matches!(op.info().ext, Ext::Key | Ext::Slot))
+}
+
+impl Slot {
+    fn of(slot: &FeedbackSlot, epoch: u32) -> Slot {
+        match slot.kind {
+            SlotKind::Field => {
+                let caches: Vec<u64> = slot
+                    .caches()
+                    .filter(|c| holds(c, epoch))
+                    .map(hash)
+                    .collect();
+                if caches.is_empty() {
+                    Slot::Empty
+                } else {
+                    Slot::Caches(caches)
+                }
+            }
+            SlotKind::Call => {
+                // SAFETY: the kind says that `call` is in use.
+                let call = unsafe { slot.data.call };
+                match call.state {
+                    CallState::Empty => Slot::Empty,
+                    // Calls of host functions are steps in any case.
+                    CallState::Same if call.tag != tag::CLOSURE => Slot::Empty,
+                    state => Slot::Callee(state),
+                }
+            }
+            SlotKind::Site => Slot::Empty,
+        }
+    }
+}
+
+/// Whether a cache is of use while the epoch stays as it is.
+fn holds(c: &FieldCache, epoch: u32) -> bool {
+    match c.state {
+        CacheState::Own | CacheState::Dict => true,
+        CacheState::Absent => c.flags & NIL_OK != 0 || c.epoch == epoch,
+        CacheState::Holder | CacheState::HolderDict | CacheState::Add => c.epoch == epoch,
+        CacheState::Empty | CacheState::Prim => false,
+    }
+}
+
+/// Tells caches apart. Addresses may be reused by another shape: a change is
+/// overlooked then, until the next one.
+fn hash(c: &FieldCache) -> u64 {
+    let mut h = DefaultHasher::new();
+    (c.shape as usize, c.slot, c.tags, c.state as u8).hash(&mut h);
+    if !matches!(c.state, CacheState::Own | CacheState::Dict) {
+        (c.epoch, c.flags).hash(&mut h);
+        (c.holder as usize, c.next_shape as usize).hash(&mut h);
+    }
+    h.finish()
+}

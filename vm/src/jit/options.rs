@@ -1,0 +1,53 @@
+//! What a host chooses about compilation.
+
+use std::fmt;
+use strata_profiler::Thresholds;
+
+/// How far compilation may go. Tiers that the build lacks are left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JitMode {
+    /// Interpret only; no executable memory is mapped.
+    Off,
+    /// Up to the baseline compiler.
+    Baseline,
+    /// As far as there are tiers.
+    Full,
+}
+
+impl JitMode {
+    /// What VMs do unless told otherwise.
+    pub const DEFAULT: JitMode = JitMode::Off;
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            JitMode::Off => "off",
+            JitMode::Baseline => "baseline",
+            JitMode::Full => "full",
+        }
+    }
+}
+
+impl Default for JitMode {
+    fn default() -> JitMode {
+        JitMode::DEFAULT
+    }
+}
+
+impl fmt::Display for JitMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How a VM compiles.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct JitOptions {
+    /// How far it may go.
+    pub mode: JitMode,
+    /// When it does.
+    pub thresholds: Thresholds,
+    /// Count executed instructions and slow steps, for the statistics.
+    /// Everything runs slower, and compiled code is larger.
+    pub count: bool,
+}

@@ -1,0 +1,298 @@
+//! What happens to a function, and when.
+//!
+//! The decisions are the profiler's (`policy::decide`, a pure function); here
+//! are the moments at which it is asked, the facts it gets, and what is done:
+//!
+//! | moment | asked by | facts |
+//! |---|---|---|
+//! | a budget is used up | the interpreter, [`hot`] | calls, back-edges |
+//! | a guard failed | compiled code, [`exited`] | failures of that guard |
+//! | a slow step, one of [`SAMPLE`] | compiled code, [`slow_step`] | slow steps that could be fast |
+//!
+//! Compiling again is put off until the function is next called or loops:
+//! until then it is *queued*, without code, and interpreted.
+//!
+//! Slow steps are sampled: what feedback knows of *that* instruction is
+//! compared with what the code was made from ([`super::learned`]). Only steps
+//! at instructions that could be fast by now count.
+
+use super::learned::{Change, Learned};
+use super::{Jit, events, state, state_mut};
+use crate::interp;
+use strata_profiler::{
+    Counters, Decision, Event, Facts, Heat, Reason, Thresholds, TierState, decide,
+};
+use strata_runtime::Vm;
+use strata_runtime::object::ProtoObj;
+
+/// Every so many slow steps of a function one is looked at. A prime, so that
+/// it isn't the same instruction of a loop each time.
+pub(crate) const SAMPLE: u32 = 61;
+
+/// How much more a step counts whose code was made without any feedback.
+const FIRST: u32 = 8;
+
+/// Calls and back-edges after which a function is considered again that
+/// isn't compiled for want of code memory.
+const WAIT: i32 = 4096;
+
+/// What the policy is told about `p`.
+fn facts(jit: &Jit, p: &ProtoObj) -> Facts {
+    let counters = Counters::of(p);
+    let s = state(p);
+    Facts {
+        state: s.map_or(TierState::Cold, |s| s.state),
+        calls: counters.calls,
+        back_edges: counters.back_edges,
+        insns: p.code_len,
+        compiles: s.map_or(0, |s| s.compiles),
+        exits: 0,
+        slow_hits: s.map_or(0, |s| s.slow_hits),
+        code_bytes: code_bytes(jit),
+    }
+}
+
+/// Code memory in use.
+fn code_bytes(jit: &Jit) -> usize {
+    #[cfg(feature = "cranelift")]
+    if let Some(compiler) = &jit.tier1 {
+        return compiler.code_bytes();
+    }
+    let _ = jit;
+    0
+}
+
+/// Gives back the memory of code that nobody can run any more, if no native
+/// frame is left.
+fn reclaim(vm: &mut Vm) {
+    #[cfg(feature = "cranelift")]
+    if vm.native_depth == 0 {
+        let jit = &mut interp::data(vm).jit;
+        let freed = jit.tier1.as_ref().map_or(0, |c| c.reclaim());
+        if freed > 0 {
+            let bytes = u32::try_from(freed).unwrap_or(u32::MAX);
+            jit.profiler.emit(Event::Freed { bytes });
+        }
+    }
+    let _ = vm;
+}
+
+/// A budget of `p`, which has no code, is used up: whether it has code now.
+///
+/// # Safety
+/// `p` is live.
+#[cold]
+pub(crate) unsafe fn hot(vm: &mut Vm, p: *mut ProtoObj) -> bool {
+    reclaim(vm);
+    let jit = &interp::data(vm).jit;
+    // SAFETY: the caller says that `p` is live.
+    let proto = unsafe { &mut *p };
+    if !jit.is_on() {
+        proto.grant_calls(i32::MAX);
+        proto.grant_loops(i32::MAX);
+        return false;
+    }
+    let thresholds = &jit.options.thresholds;
+    let facts = facts(jit, proto);
+    if let Some(why) = state(proto).and_then(|s| s.again) {
+        // SAFETY: `p` is live.
+        return unsafe { compile(vm, p, why.name()) };
+    }
+    let decision = decide(&facts, thresholds);
+    let heat = facts.heat(thresholds);
+    match decision {
+        Decision::Compile | Decision::Recompile(_) => {
+            if facts.state == TierState::Cold && facts.compiles == 0 {
+                events::warm(vm, proto, &facts);
+            }
+            // SAFETY: `p` is live.
+            unsafe { compile(vm, p, heat.unwrap_or(Heat::Calls).name()) }
+        }
+        Decision::Disable(reason) => {
+            // SAFETY: `p` is live.
+            unsafe { disable(vm, p, reason, String::new()) };
+            false
+        }
+        Decision::Stay => {
+            rest(proto, &facts, thresholds);
+            false
+        }
+    }
+}
+
+/// Grants `p` what it may run before it is considered again.
+fn rest(p: &mut ProtoObj, facts: &Facts, t: &Thresholds) {
+    let left = |limit: u32, done: u64| {
+        let left = u64::from(limit).saturating_sub(done);
+        i32::try_from(left).unwrap_or(i32::MAX)
+    };
+    let (calls, loops) = match facts.state {
+        TierState::Cold | TierState::Warm | TierState::Queued | TierState::Compiled => (
+            left(t.calls, facts.calls),
+            left(t.back_edges, facts.back_edges),
+        ),
+        TierState::Disabled(Reason::CodeMemory) => (WAIT, WAIT),
+        TierState::Disabled(_) => (i32::MAX, i32::MAX),
+    };
+    p.grant_calls(calls);
+    p.grant_loops(loops);
+}
+
+/// Compiles `p`: whether it has code now.
+#[cfg(feature = "cranelift")]
+unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, reason: &'static str) -> bool {
+    use crate::tier1::Failure;
+    // SAFETY: the caller says that `p` is live.
+    let proto = unsafe { &mut *p };
+    let jit = &interp::data(vm).jit;
+    let thresholds = &jit.options.thresholds;
+    let begun = jit.profiler.elapsed();
+    let speculate = thresholds.may_speculate(state(proto).map_or(0, |s| s.compiles));
+    let learned = Learned::now(proto, vm.meta_epoch);
+    let s = state_mut(proto);
+    s.state = TierState::Queued;
+    s.again = None;
+    s.speculation.off |= !speculate;
+    let speculation = s.speculation.clone();
+    // SAFETY: `p` is live.
+    let made = unsafe { crate::tier1::compile(vm, p, &speculation) };
+    let s = state_mut(proto);
+    match made {
+        Ok(made) => {
+            s.state = TierState::Compiled;
+            s.compiles = s.compiles.saturating_add(1);
+            s.slow_hits = 0;
+            s.learned = learned;
+            proto.slow_hits = 0;
+            proto.grant_calls(0);
+            proto.grant_loops(0);
+            events::compiled(vm, proto, reason, &made, begun);
+            true
+        }
+        Err(failure) => {
+            let (reason, detail) = match failure {
+                Failure::CodeMemory => (Reason::CodeMemory, String::new()),
+                Failure::Unsupported(why) => (Reason::Unsupported, why),
+            };
+            // SAFETY: `p` is live.
+            unsafe { disable(vm, p, reason, detail) };
+            false
+        }
+    }
+}
+
+/// Without a compiler nothing is compiled.
+#[cfg(not(feature = "cranelift"))]
+unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, _reason: &'static str) -> bool {
+    // SAFETY: as the caller says.
+    unsafe { disable(vm, p, Reason::Unsupported, String::new()) };
+    false
+}
+
+/// Has `p` interpreted from now on.
+unsafe fn disable(vm: &mut Vm, p: *mut ProtoObj, reason: Reason, detail: String) {
+    // SAFETY: the caller says that `p` is live.
+    let proto = unsafe { &mut *p };
+    state_mut(proto).state = TierState::Disabled(reason);
+    withdraw(vm, proto);
+    let jit = &interp::data(vm).jit;
+    rest(proto, &facts(jit, proto), &jit.options.thresholds);
+    events::not_compiled(vm, proto, reason, detail);
+}
+
+/// Takes the code of `p`, if it has some, out of use; native frames that run
+/// it are dropped when they can be.
+fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
+    #[cfg(feature = "cranelift")]
+    if state_mut(p).code.take().is_some() {
+        p.entry = vm.exec.entry;
+        p.grant_calls(0);
+        p.grant_loops(0);
+        vm.native_epoch = vm.native_epoch.wrapping_add(1);
+    }
+    let _ = (vm, p);
+}
+
+/// Acts on what the policy says about `p`, which has code.
+#[cfg(feature = "cranelift")]
+unsafe fn reconsider(vm: &mut Vm, p: *mut ProtoObj, facts: &Facts) {
+    let decision = decide(facts, &interp::data(vm).jit.options.thresholds);
+    match decision {
+        Decision::Stay | Decision::Compile => {}
+        Decision::Disable(reason) => {
+            // SAFETY: the caller says that `p` is live.
+            unsafe { disable(vm, p, reason, String::new()) }
+        }
+        Decision::Recompile(why) => {
+            // SAFETY: as above.
+            let proto = unsafe { &mut *p };
+            let s = state_mut(proto);
+            s.state = TierState::Queued;
+            s.again = Some(why);
+            withdraw(vm, proto);
+        }
+    }
+}
+
+/// A slow step ran instruction `pc` of `p`, whose feedback might have made it
+/// fast: one of [`SAMPLE`].
+///
+/// # Safety
+/// `p` is live.
+#[cold]
+pub(crate) unsafe fn slow_step(vm: &mut Vm, p: *mut ProtoObj, pc: u32) {
+    // SAFETY: the caller says that `p` is live.
+    let proto = unsafe { &mut *p };
+    let Some(s) = state(proto).filter(|s| s.state == TierState::Compiled) else {
+        return;
+    };
+    let weight = match s.learned.change(proto, pc, vm.meta_epoch) {
+        None => return,
+        Some(Change::First) => SAMPLE * FIRST,
+        Some(Change::More) => SAMPLE,
+    };
+    let s = state_mut(proto);
+    s.slow_hits = s.slow_hits.saturating_add(weight);
+    #[cfg(feature = "cranelift")]
+    // SAFETY: `p` is live.
+    unsafe {
+        let facts = facts(&interp::data(vm).jit, proto);
+        reconsider(vm, p, &facts);
+    }
+}
+
+/// A guard of the code that runs the frame at `base`, a function of `p`,
+/// failed.
+///
+/// # Safety
+/// `p` is live, `base` its frame in the running stack, `exit` one of its
+/// exits.
+#[cfg(feature = "cranelift")]
+pub(crate) unsafe fn exited(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    base: *mut strata_runtime::value::Value,
+    exit: *const super::Exit,
+) {
+    // SAFETY: as the caller says.
+    unsafe {
+        events::exited(vm, &mut *p, base, &*exit);
+        interp::note_exit(vm, base);
+        let jit = &interp::data(vm).jit;
+        if (*exit).hits < jit.options.thresholds.exits {
+            return;
+        }
+        let mut facts = facts(jit, &*p);
+        let s = state_mut(&mut *p);
+        // Older code that still runs says nothing about newer one.
+        let current = s
+            .code
+            .as_ref()
+            .is_some_and(|code| code.exits.contains(&(exit as usize)));
+        if current {
+            s.speculation.forbid((*exit).pc);
+            facts.exits = (*exit).hits;
+            reconsider(vm, p, &facts);
+        }
+    }
+}
