@@ -10,8 +10,9 @@
 //!                                    (standard input: examples/NAME.txt, if there)
 //! ```
 //!
-//! Each program runs twice: from its source, and from the bytecode that
-//! `vm compile` makes of it. The expected files come from the reference
+//! Each program runs three times: from its source, from the bytecode that
+//! `vm compile` makes of it, and with every function compiled as soon as it is
+//! called again or loops. The expected files come from the reference
 //! implementation (`.ci/bless-conformance.sh` rewrites them), so a difference is
 //! ours to explain.
 //!
@@ -36,6 +37,20 @@ const TIME_LIMIT: Duration = Duration::from_secs(120);
 enum Form {
     Source,
     Bytecode,
+    /// From source, compiled to machine code at the second call or the first
+    /// back-edge.
+    Compiled,
+}
+
+impl Form {
+    /// The form's own environment; the others interpret. What the caller set
+    /// (`make stress`) comes first.
+    fn environment(self) -> [(&'static str, &'static str); 2] {
+        match self {
+            Form::Source | Form::Bytecode => [("STRATA_JIT", "off"), ("STRATA_STRESS", "")],
+            Form::Compiled => [("STRATA_JIT", "baseline"), ("STRATA_STRESS", "threshold=1")],
+        }
+    }
 }
 
 /// What is expected of a program.
@@ -196,6 +211,11 @@ fn check(vm: &Path, case: &Case, form: Form, scratch: &Path) -> Result<(), Strin
         }
         argument = module.into_os_string();
     }
+    for (variable, value) in form.environment() {
+        if std::env::var_os(variable).is_none() {
+            command.env(variable, value);
+        }
+    }
     // Local time must be the same everywhere, too.
     command.env("TZ", "UTC").env("LC_ALL", "C");
     command.current_dir(folder).arg("run").arg(argument);
@@ -277,14 +297,14 @@ fn text(bytes: &[u8]) -> String {
     text
 }
 
-/// Runs all cases in both forms on all cores and panics with every difference.
+/// Runs all cases in all forms on all cores and panics with every difference.
 fn check_all(what: &str, cases: &[Case]) {
     let vm = vm();
     let scratch = std::env::temp_dir().join(format!("strata-{what}-{}", std::process::id()));
     fs::create_dir_all(&scratch).expect("a scratch folder");
     let jobs: Vec<(&Case, Form)> = cases
         .iter()
-        .flat_map(|c| [(c, Form::Source), (c, Form::Bytecode)])
+        .flat_map(|c| [Form::Source, Form::Bytecode, Form::Compiled].map(|form| (c, form)))
         .collect();
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
