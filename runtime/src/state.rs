@@ -106,6 +106,9 @@ pub struct Vm {
     /// Native frames below this address are one too many: compiled code
     /// leaves to the interpreter, which needs no native stack. 0: not set.
     pub native_limit: usize,
+    /// What a helper answered that compiled code called through its
+    /// trampoline, see the executor's tier 1.
+    pub native_answer: usize,
     /// Activations of compiled code under way; its memory is reused at 0 only.
     pub native_depth: u32,
     /// The innermost activation of compiled code: `host_depth`, and the slot
@@ -258,6 +261,7 @@ impl Vm {
             interpret_only: false,
             native_epoch: 0,
             native_limit: 0,
+            native_answer: 0,
             native_depth: 0,
             native_entry: (0, 0),
             budgets: (i32::MAX, i32::MAX),

@@ -200,6 +200,8 @@ impl super::Guard {
         match self {
             super::Guard::Tag { .. } => "tag",
             super::Guard::Element { .. } => "element",
+            super::Guard::Callee { .. } => "callee",
+            super::Guard::Step { .. } => "step",
         }
     }
 
@@ -210,6 +212,10 @@ impl super::Guard {
             super::Guard::Element { reg, kind } => {
                 format!("{} element of r{reg}", tag_name(kind))
             }
+            super::Guard::Callee { reg } => {
+                format!("the same host function in r{reg}, with numbers it does inline")
+            }
+            super::Guard::Step { reg } => format!("a step other than 0 in r{reg}"),
         }
     }
 
@@ -221,7 +227,10 @@ impl super::Guard {
         use strata_runtime::object::ArrKind;
         use strata_runtime::value::tag;
         let reg = match self {
-            super::Guard::Tag { reg, .. } | super::Guard::Element { reg, .. } => reg,
+            super::Guard::Tag { reg, .. }
+            | super::Guard::Element { reg, .. }
+            | super::Guard::Callee { reg }
+            | super::Guard::Step { reg } => reg,
         };
         // SAFETY: the guard names a register of the frame.
         let v = unsafe { *base.add(usize::from(reg)) };

@@ -56,7 +56,7 @@ impl Lower<'_> {
     pub(super) fn step_taken(&mut self, step: Step, pc: u32, i: Insn, next: Block) {
         let target = self.target(pc, i);
         let target = self.forward(target);
-        let status = self.step(step, pc);
+        let status = self.step_aside(step, pc);
         let other = self.cold_block();
         self.b.ins().brif(status, other, &[], next, &[]);
         self.b.switch_to_block(other);

@@ -52,7 +52,7 @@ impl Lower<'_> {
         let a = i.a();
         let next = self.b.create_block();
         match self.callee(i) {
-            Callee::Unknown => self.step_to(steps::CALL, pc, next),
+            Callee::Unknown => self.call_step(pc, next),
             Callee::Host(f) => {
                 if self.intrinsic(pc, i, f) {
                     return;
@@ -67,6 +67,13 @@ impl Lower<'_> {
         self.after_call(pc + 1);
     }
 
+    /// A call by a step. Nothing is in machine registers afterwards.
+    fn call_step(&mut self, pc: u32, next: Block) {
+        let status = self.step(steps::CALL, pc);
+        let pass = self.pass;
+        self.b.ins().brif(status, pass, &[status.into()], next, &[]);
+    }
+
     /// Calls a host function; anything else takes a step.
     fn call_host(&mut self, pc: u32, i: Insn, next: Block) {
         let slow = self.cold_block();
@@ -77,7 +84,7 @@ impl Lower<'_> {
         let pass = self.pass;
         self.b.ins().brif(status, pass, &[status.into()], next, &[]);
         self.b.switch_to_block(slow);
-        self.step_to(steps::CALL, pc, next);
+        self.call_step(pc, next);
     }
 
     /// Jumps to `other` unless register `r` holds a host function whose Rust
@@ -178,7 +185,7 @@ impl Lower<'_> {
         let (a, b, c) = (i.a(), i.b(), i.c());
         // SAFETY: the feedback slot keeps the prototype alive.
         if expected.is_some_and(|p| unsafe { (*p).params } > FILLED) {
-            return self.step_to(steps::CALL, pc, next);
+            return self.call_step(pc, next);
         }
         let slow = self.cold_block();
         let (_, proto) = self.check_closure(a, expected, slow);
@@ -205,7 +212,7 @@ impl Lower<'_> {
         let pass = self.pass;
         self.b.ins().brif(status, pass, &[status.into()], next, &[]);
         self.b.switch_to_block(slow);
-        self.step_to(steps::CALL, pc, next);
+        self.call_step(pc, next);
     }
 
     /// `tailcall`: a closure takes the frame over, and its status is ours.

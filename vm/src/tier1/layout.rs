@@ -24,6 +24,7 @@ pub(super) const VM_POLL: i32 = i(offset_of!(Vm, heap) + offset_of!(Heap, poll))
 pub(super) const VM_LIMIT: i32 = i(offset_of!(Vm, limit));
 pub(super) const VM_TOP: i32 = i(offset_of!(Vm, top));
 pub(super) const VM_EPOCH: i32 = i(offset_of!(Vm, meta_epoch));
+pub(super) const VM_NATIVE_ANSWER: i32 = i(offset_of!(Vm, native_answer));
 pub(super) const VM_NATIVE_LIMIT: i32 = i(offset_of!(Vm, native_limit));
 
 pub(super) const MARK: i32 = i(offset_of!(GcHeader, mark));

@@ -262,7 +262,7 @@ impl Lower<'_> {
         self.b.ins().brif(word, cold, &[], go, &[]);
         self.b.switch_to_block(cold);
         let n = self.int(i64::from(pc));
-        let status = self.call(helpers::POLL as usize, &[self.vm, self.base, n]);
+        let status = self.call_aside(helpers::POLL as usize, &[self.vm, self.base, n]);
         let pass = self.pass;
         self.b.ins().brif(status, pass, &[status.into()], go, &[]);
         self.b.switch_to_block(go);

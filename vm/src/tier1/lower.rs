@@ -38,6 +38,14 @@ pub(super) fn signature(isa: &dyn TargetIsa) -> Signature {
     s
 }
 
+/// What code depends on besides its function.
+pub(super) struct Surroundings {
+    /// The metatable epoch while compiling.
+    pub epoch: u32,
+    /// The address of the trampoline, see [`super::aside`].
+    pub trampoline: usize,
+}
+
 /// What lowering made besides CLIF.
 pub(super) struct Made {
     /// Entry points by pc, 0 is none.
@@ -95,6 +103,9 @@ pub(super) struct Lower<'a> {
     /// Where executed instructions are counted, if they are.
     pub counts: Option<*mut Counts>,
     step_sig: SigRef,
+    /// See [`super::aside`].
+    pub aside_sig: SigRef,
+    pub trampoline: usize,
     call_conv: cranelift_codegen::isa::CallConv,
 }
 
@@ -108,7 +119,7 @@ pub(super) unsafe fn lower(
     isa: &dyn TargetIsa,
     p: *mut ProtoObj,
     speculation: &Speculation,
-    epoch: u32,
+    around: Surroundings,
     counts: Option<*mut Counts>,
 ) -> Result<Made, String> {
     // SAFETY: `p` is live; its code has `code_len` instructions.
@@ -133,6 +144,7 @@ pub(super) unsafe fn lower(
     sig.params.extend([AbiParam::new(types::I64); 3]);
     sig.returns.push(AbiParam::new(types::I64));
     let step_sig = b.import_signature(sig);
+    let aside_sig = b.import_signature(super::aside::signature());
     let mut l = Lower {
         b,
         p,
@@ -153,10 +165,12 @@ pub(super) unsafe fn lower(
         entries: Vec::new(),
         points: vec![0; code.len()],
         refs: Vec::new(),
-        epoch,
+        epoch: around.epoch,
         pass,
         counts,
         step_sig,
+        aside_sig,
+        trampoline: around.trampoline,
         call_conv: isa.default_call_conv(),
     };
     for block in &spec.blocks {
@@ -366,9 +380,15 @@ impl Lower<'_> {
         self.call(step as usize, &[self.vm, self.base, pc])
     }
 
+    /// The same, in a cold block by the trampoline.
+    pub(super) fn step_aside(&mut self, step: helpers::Step, pc: u32) -> Value {
+        let pc = self.int(i64::from(pc));
+        self.call_aside(step as usize, &[self.vm, self.base, pc])
+    }
+
     /// Runs instruction `pc` by a step, goes on at `next` (or leaves).
     pub(super) fn step_to(&mut self, step: helpers::Step, pc: u32, next: Block) {
-        let status = self.step(step, pc);
+        let status = self.step_aside(step, pc);
         self.b
             .ins()
             .brif(status, self.pass, &[status.into()], next, &[]);
@@ -386,7 +406,7 @@ impl Lower<'_> {
         // SAFETY: `p` is live; `pc` is one of its instructions.
         let (at, k) = unsafe { ((*self.p).code.add(pc as usize), (*self.p).k) };
         let (at, k) = (self.int(at as i64), self.int(k as i64));
-        let status = self.call(probe as usize, &[self.vm, self.base, at, k]);
+        let status = self.call_aside(probe as usize, &[self.vm, self.base, at, k]);
         self.b
             .ins()
             .brif(status, self.pass, &[status.into()], next, &[]);
@@ -840,7 +860,7 @@ impl Lower<'_> {
             Some(v) => v,
             None => self.int(0),
         };
-        self.call(helper, &[self.vm, object, stored]);
+        self.call_aside(helper, &[self.vm, object, stored]);
         self.b.ins().jump(next, &[]);
         self.b.switch_to_block(next);
     }

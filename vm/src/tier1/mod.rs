@@ -25,10 +25,12 @@
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
 //! - `intrinsics`: calls of host functions that are done inline
 //! - `counts`: counting executed instructions, where the host asks for it
+//! - `aside`: calls off the hot path, which leave machine registers alone
 //! - `helpers`: functions of ours that compiled code calls
 //! - `layout`: offsets
 
 mod arith;
+mod aside;
 mod branch;
 mod calls;
 mod counts;
@@ -59,6 +61,8 @@ pub(crate) struct Compiler {
     builder: FunctionBuilderContext,
     context: Context,
     space: CodeSpace,
+    /// See [`aside`]: its memory and its address.
+    trampoline: Option<(jit::CodeRange, usize)>,
 }
 
 impl std::fmt::Debug for Compiler {
@@ -96,7 +100,19 @@ impl Compiler {
             builder: FunctionBuilderContext::new(),
             context: Context::new(),
             space: CodeSpace::new(limit),
+            trampoline: None,
         })
+    }
+
+    /// The address of the trampoline of [`aside`], made at the first call.
+    fn trampoline(&mut self) -> Result<usize, Failure> {
+        if self.trampoline.is_none() {
+            aside::build(&mut self.context.func, &mut self.builder, &*self.isa);
+            let made = self.emit()?;
+            self.context.clear();
+            self.trampoline = Some((made.0, made.1 as usize));
+        }
+        Ok(self.trampoline.as_ref().map_or(0, |(_, entry)| *entry))
     }
 
     /// Makes code of the function in `self.context`.
@@ -209,6 +225,7 @@ unsafe fn compile_with(
     unsafe {
         let counts = interp::data(vm).jit.counts.as_deref_mut();
         let counts = counts.map(|counts| &raw mut *counts);
+        let trampoline = c.trampoline()?;
         c.context.func.signature = lower::signature(&*c.isa);
         c.context.func.name = ir::UserFuncName::user(0, (*p).id.0);
         let made = lower::lower(
@@ -217,7 +234,10 @@ unsafe fn compile_with(
             &*c.isa,
             p,
             speculation,
-            vm.meta_epoch,
+            lower::Surroundings {
+                epoch: vm.meta_epoch,
+                trampoline,
+            },
             counts,
         )?;
         let clif = c.context.func.dfg.num_insts() as u32;

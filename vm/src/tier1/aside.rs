@@ -1,0 +1,72 @@
+//! Calls off the hot path that leave machine registers alone.
+//!
+//! Under the platform's convention a call may overwrite most registers, all
+//! that hold floats among them. A poll or a write barrier that is hardly ever
+//! made would have the values of a whole loop spilled for it. So cold blocks
+//! call helpers by way of a *trampoline* that saves every register: a function
+//! of Cranelift's convention `preserve_all`. That knows no results; the
+//! helper's answer comes back in `vm.native_answer`.
+
+use super::layout::VM_NATIVE_ANSWER;
+use super::lower::{Lower, MEM};
+use cranelift_codegen::ir::{self, AbiParam, InstBuilder, Signature, Value, types};
+use cranelift_codegen::isa::{CallConv, TargetIsa};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+
+/// Arguments of a helper, the VM first.
+pub(super) const ARGS: usize = 4;
+
+/// The trampoline's signature: the helper's arguments and the helper.
+pub(super) fn signature() -> Signature {
+    let mut s = Signature::new(CallConv::PreserveAll);
+    s.params.extend([AbiParam::new(types::I64); ARGS + 1]);
+    s
+}
+
+/// Builds the trampoline.
+pub(super) fn build(
+    func: &mut ir::Function,
+    context: &mut FunctionBuilderContext,
+    isa: &dyn TargetIsa,
+) {
+    func.signature = signature();
+    let mut b = FunctionBuilder::new(func, context);
+    let block = b.create_block();
+    b.append_block_params_for_function_params(block);
+    b.switch_to_block(block);
+    let params = b.block_params(block).to_vec();
+    let mut helper = Signature::new(isa.default_call_conv());
+    helper.params.extend([AbiParam::new(types::I64); ARGS]);
+    helper.returns.push(AbiParam::new(types::I64));
+    let helper = b.import_signature(helper);
+    let call = b
+        .ins()
+        .call_indirect(helper, params[ARGS], &params[..ARGS]);
+    let answer = b.inst_results(call)[0];
+    b.ins().store(MEM, answer, params[0], VM_NATIVE_ANSWER);
+    b.ins().return_(&[]);
+    b.seal_all_blocks();
+    b.finalize(isa.frontend_config());
+}
+
+impl Lower<'_> {
+    /// Calls a helper whose first argument is the VM: on the hot path as
+    /// usual, in a cold block by the trampoline.
+    pub(super) fn call_aside(&mut self, f: usize, args: &[Value]) -> Value {
+        let cold = self
+            .b
+            .current_block()
+            .is_some_and(|block| self.b.func.layout.is_cold(block));
+        if !cold || args.len() > ARGS || args.first() != Some(&self.vm) {
+            return self.call(f, args);
+        }
+        let mut all = [self.vm; ARGS + 1];
+        all[..args.len()].copy_from_slice(args);
+        all[ARGS] = self.int(f as i64);
+        let trampoline = self.int(self.trampoline as i64);
+        self.b
+            .ins()
+            .call_indirect(self.aside_sig, trampoline, &all);
+        self.load(types::I64, self.vm, VM_NATIVE_ANSWER)
+    }
+}
