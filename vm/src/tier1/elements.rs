@@ -102,7 +102,7 @@ impl Lower<'_> {
         let typed = element_tag(bits).filter(|_| self.may_speculate(pc));
         let (out, next) = match typed {
             Some(kind) => (self.exit(pc, Guard::Element { reg: b, kind }), None),
-            None => (self.cold_block(), Some(self.b.create_block())),
+            None => (self.cold_block(), Some(self.cold_block())),
         };
         let before = self.st.clone();
         let t = self.table(b, out);
@@ -151,12 +151,14 @@ impl Lower<'_> {
         self.b.ins().jump(done, &[element_tag.into()]);
         self.b.switch_to_block(done);
         self.set_dynamic(a, result, v);
-        self.b.ins().jump(next, &[]);
+        let met = self.meeting();
+        self.meet(a, met);
         self.b.switch_to_block(slow);
-        self.st = before;
+        self.st = before.clone();
         self.get_probe(pc, op, next);
-        self.b.switch_to_block(next);
-        self.st.forget(a);
+        self.rejoin(a, next, met);
+        self.st = before;
+        self.met(a, met);
     }
 
     pub(super) fn set_index(&mut self, pc: u32, i: Insn, op: Op) {

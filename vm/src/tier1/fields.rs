@@ -9,7 +9,7 @@
 use super::helpers::{self, steps};
 use super::layout::*;
 use super::lower::Lower;
-use super::state::{State, UNKNOWN};
+use super::state::{Payload, State, UNKNOWN};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use strata_runtime::feedback::{CacheState, FieldCache, NIL_OK};
@@ -81,8 +81,7 @@ impl Lower<'_> {
         let (a, b) = (i.a(), i.b());
         let global = op == Op::GetTabUp;
         let caches = self.caches(i.slot());
-        let slow = self.cold_block();
-        let next = self.b.create_block();
+        let (slow, next, met) = (self.cold_block(), self.cold_block(), self.meeting());
         let mut before = self.st.clone();
         if caches.is_empty() {
             self.b.ins().jump(slow, &[]);
@@ -103,31 +102,45 @@ impl Lower<'_> {
                 let s = self.name(c.shape);
                 let same = self.b.ins().icmp(IntCC::Equal, shape, s);
                 self.unless(same, miss);
-                self.get_cached(a, b, t, c, i, op, slow);
-                self.b.ins().jump(next, &[]);
+                self.get_cached(a, t, c, i, op, slow, met);
                 if j + 1 != n {
                     self.b.switch_to_block(miss);
                 }
             }
         }
         self.b.switch_to_block(slow);
-        self.st = before;
+        self.st = before.clone();
         if global {
             self.step_to(steps::GET_FIELD, pc, next);
         } else {
             self.probe_to(helpers::probes::get_field, pc, next);
         }
-        self.b.switch_to_block(next);
-        self.st.forget(a);
+        self.rejoin(a, next, met);
+        let object = before.get(b);
+        self.st = before;
+        self.met(a, met);
         if op == Op::SelfField {
             self.st.forget(a.saturating_add(1));
             self.st.forget(a.saturating_add(2));
+            if !self.captured.contains(a.saturating_add(2)) {
+                self.st.set(a.saturating_add(2), object);
+            }
         }
     }
 
-    /// Loads a field of `t`, whose shape is that of `c`, to register `a`.
+    /// Loads a field of `t`, whose shape is that of `c`, to register `a`, and
+    /// goes to the meeting.
     #[allow(clippy::too_many_arguments, reason = "an instruction, taken apart")]
-    fn get_cached(&mut self, a: u8, b: u8, t: Value, c: &FieldCache, i: Insn, op: Op, slow: Block) {
+    fn get_cached(
+        &mut self,
+        a: u8,
+        t: Value,
+        c: &FieldCache,
+        i: Insn,
+        op: Op,
+        slow: Block,
+        met: Block,
+    ) {
         let nil_ok = c.flags & NIL_OK != 0;
         let place = match c.state {
             CacheState::Own => {
@@ -162,16 +175,13 @@ impl Lower<'_> {
         if op == Op::SelfField {
             let object = a.saturating_add(2);
             let table = self.b.ins().iconst(types::I8, i64::from(tag::TABLE));
-            let _ = b;
             self.set_dynamic(object, table, t);
         }
         match value {
             Some((t, v)) => self.set_dynamic(a, t, v),
-            None => {
-                let nil = self.b.ins().iconst(types::I8, i64::from(tag::NIL));
-                self.store(nil, self.base, i32::from(a) * SLOT);
-            }
+            None => self.set(a, tag::NIL, Payload::Slot),
         }
+        self.meet(a, met);
         self.st = before;
     }
 

@@ -233,7 +233,7 @@ impl Lower<'_> {
                 Payload::Bits(v)
             };
             let tag = self.known(r);
-            self.st.set(r, Reg { tag, payload });
+            self.st.set(r, Reg::of(tag, payload));
         }
         self.entry(pc, header, carried.clone());
         let state = self.st.clone();
@@ -303,6 +303,7 @@ impl Lower<'_> {
             Reg {
                 tag: tag::INT,
                 payload: Payload::Bits(v),
+                ..
             } => self.constant_of(v),
             _ => None,
         };

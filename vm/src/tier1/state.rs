@@ -25,12 +25,27 @@ pub(super) enum Payload {
 /// What is known of one register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Reg {
+    /// The tag, or [`UNKNOWN`].
     pub tag: u8,
+    /// An unknown tag in a machine register.
+    pub dynamic: Option<Value>,
     pub payload: Payload,
+}
+
+impl Reg {
+    /// A register of this tag.
+    pub(super) fn of(tag: u8, payload: Payload) -> Reg {
+        Reg {
+            tag,
+            dynamic: None,
+            payload,
+        }
+    }
 }
 
 const NOTHING: Reg = Reg {
     tag: UNKNOWN,
+    dynamic: None,
     payload: Payload::Slot,
 };
 
@@ -76,6 +91,7 @@ impl State {
     pub(super) fn forget_payloads(&mut self) {
         for reg in &mut self.regs {
             reg.payload = Payload::Slot;
+            reg.dynamic = None;
         }
     }
 
@@ -84,8 +100,13 @@ impl State {
         for (mine, theirs) in self.regs.iter_mut().zip(&other.regs) {
             if mine.tag != theirs.tag {
                 *mine = NOTHING;
-            } else if mine.payload != theirs.payload {
-                mine.payload = Payload::Slot;
+            } else {
+                if mine.payload != theirs.payload {
+                    mine.payload = Payload::Slot;
+                }
+                if mine.dynamic != theirs.dynamic {
+                    mine.dynamic = None;
+                }
             }
         }
     }
