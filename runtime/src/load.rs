@@ -129,6 +129,7 @@ fn load_proto(
         entry: vm.exec.entry,
         calls_granted: i64::from(vm.budgets.0),
         loops_granted: i64::from(vm.budgets.1),
+        points: std::ptr::null(),
         slow_hits: 0,
         refs: Vec::new(),
         compiled: None,

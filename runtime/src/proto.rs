@@ -63,6 +63,9 @@ pub struct ProtoObj {
     /// What compiled callers call, with the frame laid out and `vm.top` at
     /// the end of the arguments; owned by the executor, never null.
     pub entry: *const (),
+    /// The numbers of compiled code's entry points, by pc; 0 is none. Null if
+    /// there is no code; owned by the executor.
+    pub points: *const u16,
     /// Sum of the call budgets granted so far.
     pub calls_granted: i64,
     /// Sum of the back-edge budgets granted so far.

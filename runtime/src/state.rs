@@ -128,6 +128,8 @@ pub struct Vm {
     pub shapes: ShapeTable,
     /// Allocation sites of tables; 0 is a dummy.
     pub sites: Vec<Site>,
+    /// Where `sites` lie, for compiled code.
+    pub site_data: *mut Site,
     /// Metatables of types without their own, by tag.
     pub type_meta: [*mut Table; 16],
     /// Names of metamethods, by [`Event`].
@@ -276,7 +278,8 @@ impl Vm {
             exec,
             limits: Limits::default(),
             shapes,
-            sites: vec![Site::default()],
+            sites: Vec::new(),
+            site_data: std::ptr::null_mut(),
             type_meta: [std::ptr::null_mut(); 16],
             event_names,
             main,

@@ -38,7 +38,7 @@ const FUNCTIONS: &[Entry] = &[
     ("ult", ult),
 ];
 
-/// A function of this library that compilers know how to do inline.
+/// A library function that compilers know how to do inline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Intrinsic {
     /// `math.abs`
@@ -53,17 +53,20 @@ pub enum Intrinsic {
     Min,
     /// `math.sqrt`
     Sqrt,
+    /// `string.byte`
+    Byte,
 }
 
 /// The intrinsic that the Rust function at `address` is, if it is one.
 pub fn intrinsic(address: usize) -> Option<Intrinsic> {
-    let known: [(crate::native::NativeFn, Intrinsic); 6] = [
+    let known: [(crate::native::NativeFn, Intrinsic); 7] = [
         (abs, Intrinsic::Abs),
         (ceil, Intrinsic::Ceil),
         (floor, Intrinsic::Floor),
         (max, Intrinsic::Max),
         (min, Intrinsic::Min),
         (sqrt, Intrinsic::Sqrt),
+        (super::string::byte, Intrinsic::Byte),
     ];
     let mut found = known.iter().filter(|(f, _)| *f as usize == address);
     found.next().map(|(_, which)| *which)

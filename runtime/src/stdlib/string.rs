@@ -154,7 +154,7 @@ fn new_string(
     Ok(s)
 }
 
-fn byte(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn byte(cx: &mut Cx<'_>) -> Result<Ret> {
     let s = bytes(cx, 0)?;
     let first = cx.arg(1);
     if cx.n <= 2 {

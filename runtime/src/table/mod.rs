@@ -26,7 +26,7 @@ mod next;
 mod path;
 mod probe;
 mod shape;
-mod site;
+pub mod site;
 
 pub use array::element;
 pub use fields::{free_fields, set_field, set_str};

@@ -15,7 +15,7 @@ pub const MAX_INLINE: u8 = 16;
 /// Most array elements that a site suggests.
 const MAX_ELEMENTS: u8 = 64;
 /// Larger arrays announced by a constructor are allocated with the table.
-const EAGER: usize = 64;
+pub const EAGER: usize = 64;
 
 /// An allocation site.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,6 +46,9 @@ pub(super) struct ArrayHint {
 }
 
 impl Site {
+    /// Where a site counts its tables, for compiled code.
+    pub const MADE: usize = std::mem::offset_of!(Site, made);
+
     /// Element kind that arrays of this site have had lately.
     pub fn kind(&self) -> Option<ArrKind> {
         if self.mixed {
@@ -132,9 +135,14 @@ const MAX_SITES: usize = 1 << 16;
 
 /// A site for a constructor.
 pub fn add_site(vm: &mut Vm) -> u32 {
+    if vm.sites.is_empty() {
+        // The dummy.
+        vm.sites.push(Site::default());
+    }
     let n = vm.sites.len();
     if n < MAX_SITES {
         vm.sites.push(Site::default());
+        vm.site_data = vm.sites.as_mut_ptr();
         return n as u32;
     }
     // The dummy counts what it is asked for.

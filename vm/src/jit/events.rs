@@ -202,6 +202,7 @@ impl super::Guard {
             super::Guard::Element { .. } => "element",
             super::Guard::Callee { .. } => "callee",
             super::Guard::Step { .. } => "step",
+            super::Guard::Entry => "entry",
         }
     }
 
@@ -215,6 +216,7 @@ impl super::Guard {
             super::Guard::Callee { reg } => {
                 format!("the same host function in r{reg}, with numbers it does inline")
             }
+            super::Guard::Entry => "the tags that the code takes for known here".into(),
             super::Guard::Step { reg } => format!("a step other than 0 in r{reg}"),
         }
     }
@@ -231,6 +233,7 @@ impl super::Guard {
             | super::Guard::Element { reg, .. }
             | super::Guard::Callee { reg }
             | super::Guard::Step { reg } => reg,
+            super::Guard::Entry => return "others".into(),
         };
         // SAFETY: the guard names a register of the frame.
         let v = unsafe { *base.add(usize::from(reg)) };

@@ -81,6 +81,8 @@ pub(crate) enum Guard {
     Element { reg: u8, kind: u8 },
     /// A host function in a register, and arguments that it does inline.
     Callee { reg: u8 },
+    /// All tags that an entry point takes for known.
+    Entry,
     /// The step of a numeric loop, which is not 0.
     Step { reg: u8 },
 }
@@ -90,8 +92,8 @@ pub(crate) enum Guard {
 pub(crate) struct Code {
     /// Its memory; keeps what the code refers to.
     pub _range: CodeRange,
-    /// Entry points by pc; 0 is none.
-    pub points: Box<[u16]>,
+    /// The entry points that the prototype points to.
+    pub _points: Box<[u16]>,
     /// Addresses of its exits: older code may still run, and fail.
     pub exits: Box<[usize]>,
 }
@@ -203,13 +205,11 @@ pub(crate) fn state_mut(p: &mut ProtoObj) -> &mut FuncState {
 
 /// The number of the entry point at `pc` of a function's code.
 pub(crate) fn entry_point(p: &ProtoObj, pc: u32) -> Option<usize> {
-    #[cfg(feature = "cranelift")]
-    if let Some(code) = state(p).and_then(|s| s.code.as_ref()) {
-        return match code.points.get(pc as usize) {
-            Some(&at) if at != 0 => Some(usize::from(at)),
-            _ => None,
-        };
+    if p.points.is_null() {
+        return None;
     }
-    let _ = (p, pc);
-    None
+    debug_assert!(pc < p.code_len);
+    // SAFETY: there is one number for each instruction.
+    let at = unsafe { *p.points.add(pc as usize) };
+    (at != 0).then_some(usize::from(at))
 }

@@ -63,7 +63,7 @@ impl Lower<'_> {
         let mut all = [self.vm; ARGS + 1];
         all[..args.len()].copy_from_slice(args);
         all[ARGS] = self.int(f as i64);
-        let trampoline = self.int(self.trampoline as i64);
+        let trampoline = self.int(self.around.trampoline as i64);
         self.b
             .ins()
             .call_indirect(self.aside_sig, trampoline, &all);

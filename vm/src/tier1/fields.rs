@@ -9,7 +9,7 @@
 use super::helpers::{self, steps};
 use super::layout::*;
 use super::lower::Lower;
-use super::state::{Payload, State, UNKNOWN};
+use super::state::{Payload, Reg, State, UNKNOWN};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use strata_runtime::feedback::{CacheState, FieldCache, NIL_OK};
@@ -28,7 +28,7 @@ impl Lower<'_> {
     fn caches(&self, n: u16) -> Vec<FieldCache> {
         // SAFETY: as above.
         let slot = unsafe { &*(*self.p).slots.add(usize::from(n)) };
-        let epoch = self.epoch;
+        let epoch = self.around.epoch;
         slot.caches()
             .filter(|c| match c.state {
                 CacheState::Own | CacheState::Dict => true,
@@ -80,6 +80,9 @@ impl Lower<'_> {
     pub(super) fn get_field(&mut self, pc: u32, i: Insn, op: Op) {
         let (a, b) = (i.a(), i.b());
         let global = op == Op::GetTabUp;
+        if let Some(c) = self.prim_cache(b, i, op) {
+            return self.get_method(pc, i, op, &c);
+        }
         let caches = self.caches(i.slot());
         let (slow, next, met) = (self.cold_block(), self.cold_block(), self.meeting());
         let mut before = self.st.clone();
@@ -120,11 +123,67 @@ impl Lower<'_> {
         self.st = before;
         self.met(a, met);
         if op == Op::SelfField {
-            self.st.forget(a.saturating_add(1));
-            self.st.forget(a.saturating_add(2));
-            if !self.captured.contains(a.saturating_add(2)) {
-                self.st.set(a.saturating_add(2), object);
-            }
+            self.received(a, object);
+        }
+    }
+
+    /// The cache of a method of strings (or another type with a metatable of
+    /// its own), if the site has seen nothing else and register `b` may hold
+    /// such a thing.
+    fn prim_cache(&self, b: u8, i: Insn, op: Op) -> Option<FieldCache> {
+        if op == Op::GetTabUp {
+            return None;
+        }
+        // SAFETY: the verifier has checked the number; `p` is live.
+        let slot = unsafe { &*(*self.p).slots.add(usize::from(i.slot())) };
+        let mut caches = slot.caches();
+        let c = *caches.next()?;
+        let fits = matches!(self.known(b), UNKNOWN) || self.known(b) == c.flags;
+        let only = caches.next().is_none();
+        (only && fits && c.state == CacheState::Prim && c.epoch == self.around.epoch).then_some(c)
+    }
+
+    /// A method of a type, whose cache is `c`.
+    fn get_method(&mut self, pc: u32, i: Insn, op: Op, c: &FieldCache) {
+        let (a, b) = (i.a(), i.b());
+        if self.may_speculate(pc) {
+            self.guard(b, c.flags, pc);
+            self.bits(b);
+        }
+        let (slow, next, met) = (self.cold_block(), self.cold_block(), self.meeting());
+        let before = self.st.clone();
+        let object = before.get(b);
+        self.check(b, c.flags, slow);
+        let receiver = self.bits(b);
+        let holder = self.holder(c, slow);
+        let fields = self.load(types::I64, holder, T_FIELDS);
+        let offset = c.slot as i32 * SLOT;
+        let t = self.load(types::I8, fields, offset);
+        self.unless(t, slow);
+        let v = self.load(types::I64, fields, offset + PAYLOAD);
+        if op == Op::SelfField {
+            let tag = self.b.ins().iconst(types::I8, i64::from(c.flags));
+            self.set_dynamic(a.saturating_add(2), tag, receiver);
+        }
+        self.set_dynamic(a, t, v);
+        self.meet(a, met);
+        self.b.switch_to_block(slow);
+        self.st = before.clone();
+        self.probe_to(helpers::probes::get_field, pc, next);
+        self.rejoin(a, next, met);
+        self.st = before;
+        self.met(a, met);
+        if op == Op::SelfField {
+            self.received(a, object);
+        }
+    }
+
+    /// After `self`: the object is in its place as well.
+    fn received(&mut self, a: u8, object: Reg) {
+        self.st.forget(a.saturating_add(1));
+        self.st.forget(a.saturating_add(2));
+        if !self.captured.contains(a.saturating_add(2)) {
+            self.st.set(a.saturating_add(2), object);
         }
     }
 

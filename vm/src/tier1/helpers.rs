@@ -3,6 +3,7 @@
 //! *Steps* run one instruction as the interpreter's slow handlers do
 //! ([`crate::interp::native::step`]); the others do a part of one.
 
+use super::lower::EntryTag;
 use crate::interp::native;
 use crate::interp::{self, CONTINUE};
 use crate::jit::{self, Exit};
@@ -38,6 +39,8 @@ pub(super) const RECHECK: unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize
 pub(super) const HOST_CALL: HostCall = native::call_host;
 pub(super) const TAIL_ARGS: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Value) -> usize =
     tail_args;
+pub(super) const CHECK_TAGS: unsafe extern "C" fn(*const Value, *const EntryTag, usize) -> usize =
+    check_tags;
 pub(super) const EXIT: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Exit) -> usize = exit;
 pub(super) const BARRIER: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize = barrier;
 pub(super) const BARRIER_STORED: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize =
@@ -104,6 +107,19 @@ unsafe extern "C" fn tail_args(vm: *mut Vm, base: *mut Value, from: *mut Value) 
         (*vm).top = base.add(n);
     }
     0
+}
+
+/// Whether registers of the frame at `base` have the `n` tags listed.
+unsafe extern "C" fn check_tags(base: *const Value, list: *const EntryTag, n: usize) -> usize {
+    // SAFETY: compiled code passes its frame and a list of registers of it,
+    // which lives as long as the code.
+    unsafe {
+        let list = std::slice::from_raw_parts(list, n);
+        usize::from(
+            list.iter()
+                .all(|e| (*base.add(usize::from(e.reg))).tag == e.tag),
+        )
+    }
 }
 
 /// Fills `n` slots from `from` with nil.

@@ -29,7 +29,7 @@ impl Lower<'_> {
         let (a, args) = (i.a(), i.b().wrapping_sub(1));
         let one_result = i.c() == 2;
         let wanted = match which {
-            Intrinsic::Max | Intrinsic::Min => 2,
+            Intrinsic::Max | Intrinsic::Min | Intrinsic::Byte => 2,
             _ => 1,
         };
         if !one_result || args != wanted || !self.may_speculate(pc) {
@@ -37,7 +37,12 @@ impl Lower<'_> {
         }
         let (x, y) = (a + 2, a + 3);
         let fits = |t: u8| t == UNKNOWN || is_number(t);
-        if !fits(self.known(x)) || (wanted == 2 && !fits(self.known(y))) {
+        if which == Intrinsic::Byte {
+            let (s, n) = (self.known(x), self.known(y));
+            if !matches!(s, UNKNOWN | tag::STR) || !matches!(n, UNKNOWN | tag::INT) {
+                return false;
+            }
+        } else if !fits(self.known(x)) || (wanted == 2 && !fits(self.known(y))) {
             return false;
         }
         let exit = self.exit(pc, Guard::Callee { reg: a });
@@ -50,6 +55,10 @@ impl Lower<'_> {
                 self.result(a, tag::FLOAT, Payload::Float(v));
             }
             Intrinsic::Abs => self.abs(a, x, exit),
+            Intrinsic::Byte => {
+                let v = self.byte_at(x, y, exit);
+                self.result(a, tag::INT, Payload::Bits(v));
+            }
             Intrinsic::Max | Intrinsic::Min => self.extreme(which, a, x, y, exit),
         }
         true

@@ -3,9 +3,11 @@
 use std::mem::offset_of;
 use strata_runtime::Vm;
 use strata_runtime::heap::Heap;
+use strata_runtime::heap::block::FreeCell;
 use strata_runtime::object::{
     Closure, GcHeader, HashEntry, HashPart, Native, ProtoObj, Shape, Str, Table, Upval,
 };
+use strata_runtime::table::site::Site;
 use strata_runtime::value::Value;
 
 const fn i(n: usize) -> i32 {
@@ -21,6 +23,14 @@ pub(super) const FUNC_PAYLOAD: i32 = -2 * SLOT + PAYLOAD;
 pub(super) const LINK0: i32 = -SLOT;
 
 pub(super) const VM_POLL: i32 = i(offset_of!(Vm, heap) + offset_of!(Heap, poll));
+pub(super) const VM_FREE: i32 = i(offset_of!(Vm, heap) + offset_of!(Heap, free));
+pub(super) const VM_BYTES: i32 = i(offset_of!(Vm, heap) + offset_of!(Heap, bytes));
+pub(super) const VM_DEBT: i32 = i(offset_of!(Vm, heap) + offset_of!(Heap, debt));
+pub(super) const VM_WHITE: i32 = i(offset_of!(Vm, heap) + offset_of!(Heap, white));
+pub(super) const VM_SITE_COUNTS: i32 = i(offset_of!(Vm, site_data));
+pub(super) const SITE_SIZE: i32 = i(size_of::<Site>());
+pub(super) const SITE_MADE: i32 = i(Site::MADE);
+pub(super) const CELL_NEXT: i32 = i(offset_of!(FreeCell, next));
 pub(super) const VM_LIMIT: i32 = i(offset_of!(Vm, limit));
 pub(super) const VM_TOP: i32 = i(offset_of!(Vm, top));
 pub(super) const VM_EPOCH: i32 = i(offset_of!(Vm, meta_epoch));
@@ -47,6 +57,7 @@ pub(super) const T_ARR_KIND: i32 = i(offset_of!(Table, arr_kind));
 pub(super) const T_FIELD_CAP: i32 = i(offset_of!(Table, field_cap));
 pub(super) const T_HASH: i32 = i(offset_of!(Table, hash));
 pub(super) const SHAPE_META: i32 = i(offset_of!(Shape, meta));
+pub(super) const STR_DATA: i32 = i(offset_of!(Str, data));
 pub(super) const STR_LEN: i32 = i(offset_of!(Str, len));
 
 pub(super) const HASH_ENTRIES: i32 = i(offset_of!(HashPart, entries));

@@ -44,6 +44,10 @@ pub(super) struct Surroundings {
     pub epoch: u32,
     /// The address of the trampoline, see [`super::aside`].
     pub trampoline: usize,
+    /// The shape of an empty table.
+    pub root: *mut strata_runtime::object::Shape,
+    /// Inline fields that allocation sites suggest.
+    pub site_fields: Vec<u8>,
 }
 
 /// What lowering made besides CLIF.
@@ -53,6 +57,8 @@ pub(super) struct Made {
     /// The exits the code refers to.
     #[allow(clippy::vec_box, reason = "the code holds their addresses")]
     pub exits: Vec<Box<Exit>>,
+    /// Tags that entry points check; the code holds their addresses.
+    pub lists: Vec<Box<[EntryTag]>>,
     /// Heap objects the code names.
     pub refs: Vec<*mut GcHeader>,
 }
@@ -71,6 +77,14 @@ struct PendingEntry {
     state: State,
     /// Payloads that the target takes as arguments.
     args: Vec<(u8, Type)>,
+}
+
+/// A register and the tag that it has to have where code is entered.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct EntryTag {
+    pub reg: u8,
+    pub tag: u8,
 }
 
 /// The function being lowered.
@@ -96,8 +110,7 @@ pub(super) struct Lower<'a> {
     entries: Vec<PendingEntry>,
     points: Vec<u16>,
     pub refs: Vec<*mut GcHeader>,
-    /// The metatable epoch while compiling.
-    pub epoch: u32,
+    lists: Vec<Box<[EntryTag]>>,
     /// Returns its argument.
     pub pass: Block,
     /// Where executed instructions are counted, if they are.
@@ -105,7 +118,7 @@ pub(super) struct Lower<'a> {
     step_sig: SigRef,
     /// See [`super::aside`].
     pub aside_sig: SigRef,
-    pub trampoline: usize,
+    pub around: Surroundings,
     call_conv: cranelift_codegen::isa::CallConv,
 }
 
@@ -165,12 +178,12 @@ pub(super) unsafe fn lower(
         entries: Vec::new(),
         points: vec![0; code.len()],
         refs: Vec::new(),
-        epoch: around.epoch,
+        lists: Vec::new(),
         pass,
         counts,
         step_sig,
         aside_sig,
-        trampoline: around.trampoline,
+        around,
         call_conv: isa.default_call_conv(),
     };
     for block in &spec.blocks {
@@ -193,6 +206,7 @@ pub(super) unsafe fn lower(
         b,
         points,
         exits,
+        lists,
         refs,
         ..
     } = l;
@@ -200,6 +214,7 @@ pub(super) unsafe fn lower(
     Ok(Made {
         points,
         exits,
+        lists,
         refs,
     })
 }
@@ -512,6 +527,11 @@ impl Lower<'_> {
             }
             Payload::Slot => {}
         }
+        self.wrote(r, t, payload);
+    }
+
+    /// `r` was written: tag `t`, payload.
+    pub(super) fn wrote(&mut self, r: u8, t: u8, payload: Payload) {
         if !self.captured.contains(r) {
             self.st.set(r, Reg::of(t, payload));
         }
@@ -651,6 +671,29 @@ impl Lower<'_> {
             .collect()
     }
 
+    /// Leaves at `pc` unless registers have the tags that `state` knows.
+    fn check_entry(&mut self, state: &State, pc: u32) {
+        let known: Vec<_> = state.known().map(|(r, reg)| (r, reg.tag)).collect();
+        if known.len() <= 2 {
+            for (r, t) in known {
+                self.guard(r, t, pc);
+            }
+            return;
+        }
+        let exit = self.exit(pc, Guard::Entry);
+        let list: Box<[EntryTag]> = known
+            .iter()
+            .map(|&(reg, tag)| EntryTag { reg, tag })
+            .collect();
+        let (at, n) = (self.int(list.as_ptr() as i64), self.int(list.len() as i64));
+        self.lists.push(list);
+        let same = self.call(helpers::CHECK_TAGS as usize, &[self.base, at, n]);
+        self.unless(same, exit);
+        for (r, t) in known {
+            self.learn(r, t);
+        }
+    }
+
     /// Emits what was put off: entry points, exits, the common ways out.
     fn finish(&mut self, dispatch: Block, index: Value) -> Result<(), String> {
         let entries = std::mem::take(&mut self.entries);
@@ -661,9 +704,7 @@ impl Lower<'_> {
             self.points[e.pc as usize] = stubs.len() as u16;
             self.b.switch_to_block(stub);
             self.st = State::new(usize::from(self.spec.regs));
-            for (r, reg) in e.state.known() {
-                self.guard(r, reg.tag, e.pc);
-            }
+            self.check_entry(&e.state, e.pc);
             let args = self.args(&e.args);
             self.b.ins().jump(e.target, &args);
         }
@@ -749,9 +790,7 @@ impl Lower<'_> {
             Op::GetIndex | Op::GetIndexI => self.get_index(pc, i, op),
             Op::SetIndex | Op::SetIndexI => self.set_index(pc, i, op),
             Op::NewTable => {
-                self.step_here(steps::NEW_TABLE, pc);
-                self.st.forget(a);
-                self.learn(a, tag::TABLE);
+                self.new_table(pc, i);
             }
             Op::SetList => self.step_here(steps::SET_LIST, pc),
             Op::Not => self.not(a, b),

@@ -23,12 +23,14 @@
 //!
 //! - `lower`: blocks, entry points, exits, one instruction after the other
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
+//! - `alloc`: tables
 //! - `intrinsics`: calls of host functions that are done inline
 //! - `counts`: counting executed instructions, where the host asks for it
 //! - `aside`: calls off the hot path, which leave machine registers alone
 //! - `helpers`: functions of ours that compiled code calls
 //! - `layout`: offsets
 
+mod alloc;
 mod arith;
 mod aside;
 mod branch;
@@ -237,22 +239,26 @@ unsafe fn compile_with(
             lower::Surroundings {
                 epoch: vm.meta_epoch,
                 trampoline,
+                root: vm.shapes.root(),
+                site_fields: vm.sites.iter().map(|s| s.inline_fields()).collect(),
             },
             counts,
         )?;
         let clif = c.context.func.dfg.num_insts() as u32;
         let (mut range, entry) = c.emit()?;
         let exits = made.exits.iter().map(|e| &raw const **e as usize).collect();
-        range.keep(Box::new(made.exits));
+        range.keep(Box::new((made.exits, made.lists)));
         // What the code names stays alive with the prototype.
         (*p).refs = made.refs;
         vm.heap.barrier(p.cast());
         (*p).entry = entry;
         let entries = made.points.iter().filter(|at| **at != 0).count() as u32 + 1;
         let bytes = range.size() as u32;
+        let points = made.points.into_boxed_slice();
+        (*p).points = points.as_ptr();
         jit::state_mut(&mut *p).code = Some(Code {
             _range: range,
-            points: made.points.into_boxed_slice(),
+            _points: points,
             exits,
         });
         Ok(Compiled {
