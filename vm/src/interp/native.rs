@@ -434,7 +434,7 @@ pub(crate) unsafe extern "C" fn poll_back(vm: *mut Vm, base: *mut Value, pc: usi
         }
         let same = (*vm).base == base;
         (*vm).pc = at;
-        if same && (*vm).native_epoch == epoch {
+        if same && (*vm).native_epoch == epoch && !data(&mut *vm).stress.modes.osr {
             RETURNED
         } else {
             unwound::note(vm, (*vm).base, "invalidation");

@@ -173,6 +173,7 @@ unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, reason: &'static str) -> bool {
             let (reason, detail) = match failure {
                 Failure::CodeMemory => (Reason::CodeMemory, String::new()),
                 Failure::Unsupported(why) => (Reason::Unsupported, why),
+                Failure::Bailout => (Reason::Bailout, String::new()),
             };
             // SAFETY: `p` is live.
             unsafe { disable(vm, p, reason, detail) };
@@ -211,6 +212,23 @@ fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
         vm.native_epoch = vm.native_epoch.wrapping_add(1);
     }
     let _ = (vm, p);
+}
+
+/// Stress: takes the code of `p` out of use although nothing is wrong with
+/// it. The compile to come is not one of those allowed.
+///
+/// # Safety
+/// `p` is live.
+pub(crate) unsafe fn invalidate_for_nothing(vm: &mut Vm, p: *mut ProtoObj) {
+    // SAFETY: the caller says that `p` is live.
+    let proto = unsafe { &mut *p };
+    if state(proto).is_some_and(|s| s.state == TierState::Compiled) {
+        let s = state_mut(proto);
+        s.state = TierState::Queued;
+        s.again = Some(strata_profiler::Why::Feedback);
+        s.compiles = s.compiles.saturating_sub(1);
+        withdraw(vm, proto);
+    }
 }
 
 /// Acts on what the policy says about `p`, which has code.

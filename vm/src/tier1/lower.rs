@@ -12,7 +12,9 @@ use super::helpers;
 use super::layout::*;
 use super::loops::{Loop, find_loops};
 use super::state::{Payload, Reg, State, UNKNOWN};
+use crate::deopt::{Site, SiteKind, check_sites};
 use crate::jit::{Counts, Exit, Guard, Speculation};
+use crate::stress::{Stress, StressModes};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     self, AbiParam, Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, SigRef, Signature,
@@ -55,6 +57,8 @@ pub(super) struct Made {
     pub exits: Vec<Box<Exit>>,
     /// Heap objects the code names.
     pub refs: Vec<*mut GcHeader>,
+    /// Where the code can be left or looked at.
+    pub sites: Vec<Site>,
 }
 
 /// An exit to be emitted at the end.
@@ -96,6 +100,9 @@ pub(super) struct Lower<'a> {
     entries: Vec<PendingEntry>,
     points: Vec<u16>,
     pub refs: Vec<*mut GcHeader>,
+    sites: Vec<Site>,
+    /// Which guards ask whether they are to fail.
+    stress: &'a Stress,
     /// The metatable epoch while compiling.
     pub epoch: u32,
     /// Returns its argument.
@@ -121,6 +128,7 @@ pub(super) unsafe fn lower(
     speculation: &Speculation,
     around: Surroundings,
     counts: Option<*mut Counts>,
+    stress: &Stress,
 ) -> Result<Made, String> {
     // SAFETY: `p` is live; its code has `code_len` instructions.
     let (spec, code) = unsafe {
@@ -165,6 +173,8 @@ pub(super) unsafe fn lower(
         entries: Vec::new(),
         points: vec![0; code.len()],
         refs: Vec::new(),
+        sites: Vec::new(),
+        stress,
         epoch: around.epoch,
         pass,
         counts,
@@ -194,13 +204,21 @@ pub(super) unsafe fn lower(
         points,
         exits,
         refs,
+        mut sites,
         ..
     } = l;
+    sites.sort_unstable();
+    sites.dedup();
+    // The checker's analysis is too slow to run always.
+    if cfg!(debug_assertions) || stress.modes != StressModes::default() {
+        check_sites(spec, &sites)?;
+    }
     b.finalize(isa.frontend_config());
     Ok(Made {
         points,
         exits,
         refs,
+        sites,
     })
 }
 
@@ -585,11 +603,27 @@ impl Lower<'_> {
         self.speculation.allowed_at(pc)
     }
 
-    /// The cold block that leaves to the interpreter at `pc`.
+    /// Records that the code can be left or looked at here.
+    pub(super) fn site(&mut self, pc: u32, kind: SiteKind) {
+        self.sites.push(Site::new(pc, kind));
+    }
+
+    /// The cold block that leaves to the interpreter at `pc`. To be asked for
+    /// right before what may lead there: nothing of `pc` has happened.
     pub(super) fn exit(&mut self, pc: u32, guard: Guard) -> Block {
-        if let Some(&block) = self.exit_of.get(&(pc, guard)) {
-            return block;
+        let number = self.exits.len();
+        let block = match self.exit_of.get(&(pc, guard)) {
+            Some(&block) => block,
+            None => self.new_exit(pc, guard),
+        };
+        if self.stress.asks(number) {
+            let fails = self.call(helpers::FORCE as usize, &[self.vm, self.base]);
+            self.branch_away(fails, block);
         }
+        block
+    }
+
+    fn new_exit(&mut self, pc: u32, guard: Guard) -> Block {
         let mut exit = Box::new(Exit { pc, hits: 0, guard });
         let block = self.cold_block();
         self.pending.push(PendingExit {
@@ -598,6 +632,7 @@ impl Lower<'_> {
         });
         self.exits.push(exit);
         self.exit_of.insert((pc, guard), block);
+        self.site(pc, SiteKind::Exit);
         block
     }
 
