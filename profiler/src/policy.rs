@@ -37,7 +37,9 @@ use std::fmt;
 pub struct Thresholds {
     /// Calls after which a function is hot: with 1, at the second call.
     pub calls: u32,
-    /// Back-edges after which a function is hot: with 1, at the first.
+    /// Back-edges after which a function is hot: with 1, at the first. Meant
+    /// for a loop as long as its function, see
+    /// [`enough_back_edges`](Thresholds::enough_back_edges).
     pub back_edges: u32,
     /// The longest function that is compiled, in instructions.
     pub max_insns: u32,
@@ -54,15 +56,18 @@ pub struct Thresholds {
     pub code_bytes: usize,
 }
 
+/// How much more often short loops go round, at most.
+const MAX_WEIGHT: u64 = 16;
+
 impl Default for Thresholds {
     fn default() -> Thresholds {
         Thresholds {
-            calls: 300,
-            back_edges: 1000,
+            calls: 8000,
+            back_edges: 8000,
             max_insns: 8000,
             exits: 16,
             compiles: 5,
-            slow_hits: 5000,
+            slow_hits: 20_000,
             code_bytes: 64 << 20,
         }
     }
@@ -102,6 +107,19 @@ impl Thresholds {
                 Thresholds::NAMES.join(", ")
             )),
         }
+    }
+
+    /// Back-edges after which a function of `insns` instructions is hot that is
+    /// in a loop of `loop_insns`. What a compile costs depends on the function,
+    /// what an interpreted iteration costs on the loop: so short loops of long
+    /// functions go round more often, though not more than 16 times as often.
+    pub fn enough_back_edges(&self, insns: u32, loop_insns: u32) -> u64 {
+        let more = u64::from(self.back_edges.saturating_sub(1));
+        let weighted = match u64::from(loop_insns) {
+            0 => more,
+            n => (more * u64::from(insns) / n).clamp(more, more * MAX_WEIGHT),
+        };
+        u64::from(self.back_edges.min(1)) + weighted
     }
 
     /// Slow hits that a function compiled `compiles` times needs for another
@@ -239,6 +257,9 @@ pub struct Facts {
     pub back_edges: u64,
     /// Its length in instructions.
     pub insns: u32,
+    /// The length of the loop it is in, if the question is asked at a
+    /// back-edge; else 0.
+    pub loop_insns: u32,
     /// How often it was compiled.
     pub compiles: u8,
     /// Exits of its worst guard since it was last compiled.
@@ -273,7 +294,7 @@ impl Facts {
     pub fn heat(&self, t: &Thresholds) -> Option<Heat> {
         if self.calls >= u64::from(t.calls) {
             Some(Heat::Calls)
-        } else if self.back_edges >= u64::from(t.back_edges) {
+        } else if self.back_edges >= t.enough_back_edges(self.insns, self.loop_insns) {
             Some(Heat::Loop)
         } else {
             None
@@ -381,6 +402,7 @@ mod tests {
             calls: 0,
             back_edges: 0,
             insns: 50,
+            loop_insns: 50,
             compiles: 0,
             exits: 0,
             slow_hits: 0,
@@ -398,6 +420,12 @@ mod tests {
             (Facts { back_edges: 100, ..f(Cold) }, Compile),
             (Facts { calls: u64::MAX, back_edges: u64::MAX, ..f(Cold) }, Compile),
             (f(Warm), Compile),
+            // Short loops of longer functions.
+            (Facts { back_edges: 298, loop_insns: 16, ..f(Cold) }, Stay),
+            (Facts { back_edges: 310, loop_insns: 16, ..f(Cold) }, Compile),
+            (Facts { back_edges: 1584, loop_insns: 1, ..f(Cold) }, Stay),
+            (Facts { back_edges: 1585, loop_insns: 1, ..f(Cold) }, Compile),
+            (Facts { back_edges: 100, loop_insns: 0, ..f(Cold) }, Compile),
             (Facts { calls: 10, compiles: 2, ..f(Cold) }, Compile),
             // Obstacles, of hot functions only.
             (Facts { calls: 9, insns: 51, ..f(Cold) }, Stay),

@@ -114,6 +114,9 @@ pub struct Vm {
     /// The innermost activation of compiled code: `host_depth`, and the slot
     /// of the frame with which it began.
     pub native_entry: (u32, u32),
+    /// Stress: slots by which a stack grows at a time, and always moves then;
+    /// 0: off.
+    pub stack_step: usize,
     /// First call and back-edge budgets of new prototypes.
     pub budgets: (i32, i32),
     /// Handlers by opcode; owned by the executor.
@@ -264,6 +267,7 @@ impl Vm {
             native_epoch: 0,
             native_limit: 0,
             native_answer: 0,
+            stack_step: 0,
             native_depth: 0,
             native_entry: (0, 0),
             budgets: (i32::MAX, i32::MAX),
@@ -328,13 +332,27 @@ impl Vm {
         if need > most {
             return Err(self.error_at(0, b"stack overflow"));
         }
-        let new_size = (size * 2).max(need + SLACK).min(most);
+        let new_size = match self.stack_step {
+            0 => (size * 2).max(need + SLACK).min(most),
+            // A part of its size, lest deep recursion take quadratic time.
+            step => (need + step + size / 16).min(most),
+        };
         if self.cur == self.main {
             self.limit = self.stack.wrapping_add(new_size);
             return Ok(());
         }
         self.move_stack(new_size)?;
         Ok(())
+    }
+
+    /// Stress: has stacks grow by no more than `slots` slots at a time, and
+    /// coroutines' move each time. To be called before anything runs.
+    pub fn stress_stack(&mut self, slots: usize) {
+        self.stack_step = slots.max(1);
+        let used = (self.top as usize - self.stack as usize) / size_of::<Value>();
+        if self.cur == self.main {
+            self.limit = self.stack.wrapping_add(used + SLACK);
+        }
     }
 
     fn move_stack(&mut self, new_size: usize) -> std::result::Result<(), OutOfMemory> {
@@ -347,14 +365,18 @@ impl Vm {
             let cap = new_size + SLACK;
             self.heap
                 .check((cap - (*thread).cap) * size_of::<Value>())?;
-            let new = self
-                .heap
-                .raw_realloc(
-                    old.cast(),
-                    (*thread).cap * size_of::<Value>(),
-                    cap * size_of::<Value>(),
-                )
-                .cast::<Value>();
+            let (had, has) = ((*thread).cap * size_of::<Value>(), cap * size_of::<Value>());
+            let new = if self.stack_step == 0 {
+                self.heap.raw_realloc(old.cast(), had, has)
+            } else {
+                // Under stress it really moves, and what was there is gone.
+                let new = self.heap.raw_alloc(has);
+                new.copy_from_nonoverlapping(old.cast(), had);
+                old.write_bytes(0xa5, (*thread).cap);
+                self.heap.raw_free(old.cast(), had);
+                new
+            }
+            .cast::<Value>();
             let moved = |p: *mut Value| new.byte_add(p as usize - old as usize);
             for i in (*thread).cap..cap {
                 *new.add(i) = NIL;

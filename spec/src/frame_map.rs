@@ -15,8 +15,8 @@
 //! - A **virtual frame** is a frame the interpreter would have: which function,
 //!   which pc, where its registers start relative to the physical frame, and a
 //!   [`Value`] for each live register. Frames are listed outermost first; all
-//!   but the last wait for a call they made, the last is about to execute its
-//!   pc.
+//!   but the last wait for a call they made. The last is about to execute its
+//!   pc, or (at a call that was not inlined) waits as well.
 //! - A **sunk object** is one that was never allocated; the map says how to
 //!   make it. Objects may refer to each other, in circles too.
 //! - Many exits share their outer frames, and many share everything: a
@@ -98,6 +98,9 @@ pub enum Value {
 pub struct VirtualFrame {
     /// Its function.
     pub func: FuncId,
+    /// Its closure; `None` for the outermost, whose closure lies below its
+    /// registers already.
+    pub closure: Option<Value>,
     /// The instruction it waits in, or for the last frame is about to execute.
     pub pc: u32,
     /// Where its registers start, relative to the physical frame's base.
@@ -123,17 +126,47 @@ pub enum SunkKind {
         /// Which of its children.
         child: u32,
     },
-    /// The extra arguments of the frame with this position in the map.
+    /// The extra arguments of the frame with this position in the map, from
+    /// part 0 on.
     Varargs {
         /// Position in [`FrameMap::frames`].
         frame: u16,
     },
+    /// An upvalue that is closed: part 0 is its value. Closures that share a
+    /// variable whose block has ended share one.
+    Cell,
+    /// The upvalue of a register of the frame with this position, which is
+    /// open as long as the frame is there. No parts.
+    Open {
+        /// Position in [`FrameMap::frames`].
+        frame: u16,
+        /// The register.
+        reg: u8,
+    },
+    /// An upvalue of the closure of the frame with this position. No parts.
+    Upval {
+        /// Position in [`FrameMap::frames`].
+        frame: u16,
+        /// Number of the upvalue.
+        upval: u8,
+    },
+}
+
+impl SunkKind {
+    /// Whether it stands for an upvalue, which only closures refer to.
+    pub fn is_upvalue(self) -> bool {
+        matches!(
+            self,
+            SunkKind::Cell | SunkKind::Open { .. } | SunkKind::Upval { .. }
+        )
+    }
 }
 
 /// Which part of an object a value is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Part {
-    /// Array element, upvalue or extra argument.
+    /// Array element, extra argument, or upvalue of a closure: a sunk object
+    /// that stands for one, or the value of one that nobody shares.
     Index(u32),
     /// The field named by this string constant of the creating function.
     Field(u32),
@@ -155,6 +188,8 @@ pub struct FrameMap {
     pub frames: Vec<VirtualFrame>,
     /// Objects that frames or other objects refer to by position.
     pub sunk: Vec<SunkObject>,
+    /// The last frame waits for a call, too.
+    pub waits: bool,
 }
 
 /// A map as stored: its frames by number.
@@ -162,6 +197,7 @@ pub struct FrameMap {
 struct Stored {
     frames: Vec<FrameId>,
     sunk: Vec<SunkObject>,
+    waits: bool,
 }
 
 /// All frame maps of a piece of code, each distinct frame and map once.
@@ -211,6 +247,7 @@ impl FrameMaps {
         let stored = Stored {
             frames: frames.map(|f| FrameId(self.frames.add(f))).collect(),
             sunk: map.sunk,
+            waits: map.waits,
         };
         FrameMapId(self.maps.add(stored))
     }
@@ -247,12 +284,21 @@ impl FrameMaps {
             .map_or(&[], |stored| &stored.sunk)
     }
 
+    /// Whether the last frame of a map waits for a call.
+    pub fn waits(&self, id: FrameMapId) -> bool {
+        self.maps
+            .items
+            .get(id.0 as usize)
+            .is_some_and(|stored| stored.waits)
+    }
+
     /// A copy of a map.
     pub fn get(&self, id: FrameMapId) -> Option<FrameMap> {
         self.maps.items.get(id.0 as usize)?;
         Some(FrameMap {
             frames: self.frames(id).cloned().collect(),
             sunk: self.sunk(id).to_vec(),
+            waits: self.waits(id),
         })
     }
 }
@@ -287,12 +333,14 @@ impl fmt::Display for Value {
 
 impl fmt::Display for FrameMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for frame in &self.frames {
-            write!(
-                f,
-                "frame f{} pc {} base {}",
-                frame.func.0, frame.pc, frame.base
-            )?;
+        for (n, frame) in self.frames.iter().enumerate() {
+            let waits = self.waits || n + 1 < self.frames.len();
+            let at = if waits { "in pc" } else { "pc" };
+            write!(f, "frame f{} {at} {}", frame.func.0, frame.pc)?;
+            write!(f, " base {}", frame.base)?;
+            if let Some(closure) = frame.closure {
+                write!(f, " closure {closure}")?;
+            }
             for (n, (reg, value)) in frame.regs.iter().enumerate() {
                 let comma = if n == 0 { ":" } else { "," };
                 write!(f, "{comma} r{reg} = {value}")?;
@@ -305,6 +353,15 @@ impl fmt::Display for FrameMap {
                 SunkKind::Table { func, slot } => write!(f, "table f{} s{slot}", func.0)?,
                 SunkKind::Closure { func, child } => write!(f, "closure f{} p{child}", func.0)?,
                 SunkKind::Varargs { frame } => write!(f, "varargs of frame {frame}")?,
+                SunkKind::Cell => f.write_str("cell")?,
+                SunkKind::Open { frame, reg } => {
+                    writeln!(f, "upvalue of r{reg} of frame {frame}")?;
+                    continue;
+                }
+                SunkKind::Upval { frame, upval } => {
+                    writeln!(f, "upvalue u{upval} of frame {frame}")?;
+                    continue;
+                }
             }
             f.write_str(" {")?;
             for (n, (part, value)) in object.parts.iter().enumerate() {
@@ -344,12 +401,14 @@ pub(crate) mod tests {
             frames: vec![
                 VirtualFrame {
                     func: FuncId(0),
+                    closure: None,
                     pc: 2,
                     base: 0,
                     regs: vec![(1, Value::At(Repr::Tagged, Loc::Slot(1)))],
                 },
                 VirtualFrame {
                     func: FuncId(1),
+                    closure: Some(Value::Sunk(1)),
                     pc: 0,
                     base: 4,
                     regs: vec![
@@ -375,9 +434,17 @@ pub(crate) mod tests {
                         func: FuncId(0),
                         child: 0,
                     },
-                    parts: vec![(Part::Index(0), Value::Sunk(0))],
+                    parts: vec![
+                        (Part::Index(0), Value::Sunk(0)),
+                        (Part::Index(1), Value::Sunk(2)),
+                    ],
+                },
+                SunkObject {
+                    kind: SunkKind::Open { frame: 0, reg: 1 },
+                    parts: vec![],
                 },
             ],
+            waits: false,
         }
     }
 
@@ -403,10 +470,11 @@ pub(crate) mod tests {
         assert_eq!(
             maps.to_string(),
             "map 0\n\
-             \x20 frame f0 pc 2 base 0: r1 = tagged [1]\n\
-             \x20 frame f1 pc 0 base 4: r0 = int w3, r1 = #0, r2 = 0.5\n\
+             \x20 frame f0 in pc 2 base 0: r1 = tagged [1]\n\
+             \x20 frame f1 pc 0 base 4 closure #1: r0 = int w3, r1 = #0, r2 = 0.5\n\
              \x20 #0 = table f1 s0 { [1] = -7, k0 = #1 }\n\
-             \x20 #1 = closure f0 p0 { [0] = #0 }\n"
+             \x20 #1 = closure f0 p0 { [0] = #0, [1] = #2 }\n\
+             \x20 #2 = upvalue of r1 of frame 0\n"
         );
     }
 }

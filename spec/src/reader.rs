@@ -234,6 +234,11 @@ impl<'b> Cursor<'b> {
     /// How many items follow, of at least `least` bytes each.
     pub(crate) fn count(&mut self, least: usize) -> Read<usize> {
         let count = self.number()?;
+        self.fitting(count, least)
+    }
+
+    /// `count` as a number of items of at least `least` bytes each that follow.
+    pub(crate) fn fitting(&self, count: u64, least: usize) -> Read<usize> {
         let room = self.rest.len() / least;
         match usize::try_from(count) {
             Ok(count) if count <= room => Ok(count),

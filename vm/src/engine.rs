@@ -2,6 +2,7 @@
 //! interpreter plugged in, and what running a chunk takes.
 
 pub use crate::jit::{JitMode, JitOptions};
+use crate::stress::{self, StressModes};
 use crate::{interp, jit};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -107,6 +108,11 @@ pub fn finish_trace(vm: &mut Vm) {
 /// The figures of compilation so far.
 pub fn jit_stats(vm: &mut Vm) -> Stats {
     jit::stats(vm)
+}
+
+/// Makes rare events frequent in a new VM.
+pub fn set_stress(vm: &mut Vm, modes: &StressModes) {
+    stress::install(vm, modes);
 }
 
 /// A function of a module's main prototype.

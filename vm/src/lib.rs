@@ -1,6 +1,8 @@
 //! Strata: a tiered adaptive virtual machine for Lua 5.4.
 
 pub mod api;
+#[cfg(feature = "cranelift")]
+mod deopt;
 #[doc(hidden)]
 pub mod engine;
 mod interp;
@@ -9,6 +11,12 @@ mod interp;
     allow(dead_code, reason = "what compiled code calls")
 )]
 mod jit;
+#[cfg_attr(
+    not(feature = "cranelift"),
+    allow(dead_code, reason = "what compiled code asks")
+)]
+#[doc(hidden)]
+pub mod stress;
 #[cfg(feature = "cranelift")]
 mod tier1;
 

@@ -69,6 +69,7 @@ pub unsafe fn safepoint(vm: &mut Vm) {
     vm.heap.settle();
     if vm.heap.poll.load(std::sync::atomic::Ordering::Relaxed) & poll::STRESS != 0
         && !vm.heap.stopped
+        && vm.heap.stress_is_due()
     {
         roots::sync(vm);
         complete(vm);

@@ -96,6 +96,8 @@ pub mod poll {
     pub const HOOK: u32 = 8;
     /// Collect at every poll.
     pub const STRESS: u32 = 16;
+    /// Have every poll taken, for no reason of the heap's.
+    pub const ALWAYS: u32 = 32;
 }
 
 /// Bits of [`GcHeader::heap`].
@@ -157,6 +159,12 @@ pub struct Heap {
     pub exhausted: bool,
     /// What was stored last: see [`barrier_stored`](Heap::barrier_stored).
     pub stored: *mut GcHeader,
+    /// Of the polls under [`poll::STRESS`] each so many-th collects.
+    pub(crate) stress_every: u32,
+    /// Polls left until then.
+    pub(crate) stress_left: u32,
+    /// Allocations that may fail until one does so for no reason; 0: none does.
+    pub(crate) failing: u64,
     /// Finalizers running, one inside the other: set by whoever calls them.
     /// [`gc_control`] refuses requests meanwhile, as in PUC Lua.
     pub finalizing: u32,
@@ -214,6 +222,9 @@ impl Heap {
             limit: usize::MAX,
             exhausted: false,
             stored: std::ptr::null_mut(),
+            stress_every: 1,
+            stress_left: 0,
+            failing: 0,
             finalizing: 0,
             phase: Phase::Pause,
             sticky: false,
@@ -377,6 +388,27 @@ impl Heap {
         } else {
             self.lower(poll::STRESS)
         }
+    }
+
+    /// Collect fully at every `n`th poll.
+    pub fn set_stress_every(&mut self, n: u32) {
+        self.stress_every = n;
+        self.set_stress(n > 0);
+    }
+
+    /// Whether this poll is one that collects.
+    pub(crate) fn stress_is_due(&mut self) -> bool {
+        self.stress_left = self.stress_left.saturating_sub(1);
+        if self.stress_left > 0 {
+            return false;
+        }
+        self.stress_left = self.stress_every;
+        true
+    }
+
+    /// Has the `k`th allocation that may fail do so, counted from 1.
+    pub fn set_failing(&mut self, k: u64) {
+        self.failing = k;
     }
 
     /// Bytes reserved from the system for small objects.

@@ -32,7 +32,21 @@ impl Heap {
             self.debt = self.debt.max(1);
             return Err(OutOfMemory);
         }
+        if self.failing != 0 {
+            return self.fail_in_turn();
+        }
         if bytes >= PROBE { probe(bytes) } else { Ok(()) }
+    }
+
+    /// Fails for no reason when it is the turn of this allocation.
+    #[cold]
+    fn fail_in_turn(&mut self) -> Result<(), OutOfMemory> {
+        self.failing -= 1;
+        if self.failing == 0 {
+            Err(OutOfMemory)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether `bytes` more would be within the limit. Does not ask the

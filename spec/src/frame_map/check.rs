@@ -9,6 +9,7 @@ use super::{FrameMap, FuncId, Part, Repr, SunkKind, Value, VirtualFrame};
 use crate::effects::{defined_before, defined_during};
 use crate::liveness::Liveness;
 use crate::module::{Const, Proto, SlotKind};
+use crate::op::Op;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -65,12 +66,24 @@ impl<'p> Checker<'p> {
                 return Err(at(format!("base {} below {base}", frame.base)));
             }
             base = frame.base;
-            self.frame(frame, n == last).map_err(at)?;
+            if frame.closure.is_some() != (n > 0) {
+                return Err(at(if n > 0 {
+                    "an inlined frame without its closure".into()
+                } else {
+                    "the outermost frame's closure is given".into()
+                }));
+            }
+            let waits = map.waits || n < last;
+            self.frame(frame, waits, n < last).map_err(at)?;
         }
         for object in &map.sunk {
-            self.object(object).map_err(whole)?;
+            self.object(object, map).map_err(whole)?;
         }
-        Ok(())
+        let values = map
+            .frames
+            .iter()
+            .flat_map(|f| f.closure.into_iter().chain(f.regs.iter().map(|r| r.1)));
+        upvalues_are_no_values(values, map).map_err(whole)
     }
 
     fn proto(&self, func: FuncId) -> Result<&'p Proto, String> {
@@ -80,24 +93,29 @@ impl<'p> Checker<'p> {
             .ok_or_else(|| format!("function {} of {}", func.0, self.funcs.len()))
     }
 
-    fn frame(&mut self, frame: &VirtualFrame, innermost: bool) -> Result<(), String> {
+    /// `waits`: for a call; `inlined`: which the map's next frame is.
+    fn frame(&mut self, frame: &VirtualFrame, waits: bool, inlined: bool) -> Result<(), String> {
         let proto = self.proto(frame.func)?;
         if frame.pc as usize >= proto.code.len() {
             return Err(format!("pc {} of {}", frame.pc, proto.code.len()));
+        }
+        let op = proto.code.get(frame.pc as usize).and_then(|i| i.op());
+        if inlined && !matches!(op, Some(Op::Call | Op::TForCall)) {
+            return Err(format!("pc {} calls nothing", frame.pc));
         }
         let liveness = self
             .liveness
             .entry(frame.func)
             .or_insert_with(|| Liveness::of(proto));
-        let (live, defined) = if innermost {
-            (
-                liveness.before(proto, frame.pc),
-                defined_before(proto, frame.pc),
-            )
-        } else {
+        let (live, defined) = if waits {
             (
                 liveness.during(proto, frame.pc),
                 defined_during(proto, frame.pc),
+            )
+        } else {
+            (
+                liveness.before(proto, frame.pc),
+                defined_before(proto, frame.pc),
             )
         };
         let given = frame.regs.iter().map(|r| r.0).collect();
@@ -107,10 +125,13 @@ impl<'p> Checker<'p> {
         if let Some(reg) = given.minus(&defined).first() {
             return Err(format!("register {reg} holds nothing at pc {}", frame.pc));
         }
-        frame.regs.iter().try_for_each(|r| value(proto, r.1))
+        let values = frame.regs.iter().map(|r| r.1);
+        values
+            .chain(frame.closure)
+            .try_for_each(|v| value(proto, v))
     }
 
-    fn object(&self, object: &super::SunkObject) -> Result<(), String> {
+    fn object(&self, object: &super::SunkObject, map: &FrameMap) -> Result<(), String> {
         let proto = match object.kind {
             SunkKind::Table { func, slot } => {
                 let proto = self.proto(func)?;
@@ -126,8 +147,48 @@ impl<'p> Checker<'p> {
                 }
                 proto
             }
-            SunkKind::Varargs { .. } => self.proto(FuncId(0))?,
+            SunkKind::Varargs { frame } => {
+                let at = usize::from(frame);
+                if at == 0 || !self.proto(map.frames[at].func)?.vararg {
+                    return Err(format!("extra arguments of frame {frame}"));
+                }
+                // Below its registers: arguments, a link, and the closure twice.
+                let proto = self.proto(map.frames[at].func)?;
+                let below = u32::from(proto.params) + object.parts.len() as u32 + 4;
+                if map.frames[at].base - map.frames[at - 1].base < below {
+                    return Err(format!("no room for the arguments of frame {frame}"));
+                }
+                self.proto(FuncId(0))?
+            }
+            SunkKind::Cell => {
+                if !matches!(object.parts[..], [(Part::Index(0), _)]) {
+                    return Err("a cell has part 0 and no other".into());
+                }
+                self.proto(FuncId(0))?
+            }
+            SunkKind::Open { frame, reg } => {
+                let proto = self.proto(map.frames[usize::from(frame)].func)?;
+                if !proto.captured.contains(reg) {
+                    return Err(format!("an upvalue of register {reg}, which none captures"));
+                }
+                proto
+            }
+            SunkKind::Upval { frame, upval } => {
+                let proto = self.proto(map.frames[usize::from(frame)].func)?;
+                if usize::from(upval) >= proto.upvals.len() {
+                    return Err(format!("upvalue {upval} of {}", proto.upvals.len()));
+                }
+                proto
+            }
         };
+        if matches!(object.kind, SunkKind::Open { .. } | SunkKind::Upval { .. })
+            && !object.parts.is_empty()
+        {
+            return Err("an upvalue with parts".into());
+        }
+        if !matches!(object.kind, SunkKind::Closure { .. }) {
+            upvalues_are_no_values(object.parts.iter().map(|p| p.1), map)?;
+        }
         let main = self.proto(FuncId(0))?;
         for &(part, v) in &object.parts {
             match (part, object.kind) {
@@ -142,6 +203,21 @@ impl<'p> Checker<'p> {
             value(main, v)?;
         }
         Ok(())
+    }
+}
+
+/// Only closures refer to upvalues.
+fn upvalues_are_no_values(
+    mut values: impl Iterator<Item = Value>,
+    map: &FrameMap,
+) -> Result<(), String> {
+    let found = values.find_map(|v| match v {
+        Value::Sunk(n) if map.sunk[usize::from(n)].kind.is_upvalue() => Some(n),
+        _ => None,
+    });
+    match found {
+        Some(n) => Err(format!("#{n} is an upvalue, no value")),
+        None => Ok(()),
     }
 }
 
@@ -166,8 +242,8 @@ mod tests {
     use crate::asm::assemble;
 
     fn funcs() -> Vec<Proto> {
-        let text = "strata 1\n.proto\n.params 2\n.regs 8\n.slot call\n.child 1\n.code\n\
-                    move r2 r0\nmove r4 r1\ncall r2 1 1 s0\nadd r0 r1 r2\nreturn1 r0\n.end\n\
+        let text = "strata 1\n.proto\n.params 2\n.regs 8\n.captured r1\n.slot call\n.child 1\n.code\n\
+                    move r2 r0\nmove r4 r1\ncall r2 1 1 s0\nadd r0 r1 r2\nreturnclose r0 1\n.end\n\
                     .proto\n.params 3\n.regs 4\n.slot site\n.const \"x\"\n.code\n\
                     add r3 r0 r2\nsetindex r1 r0 r3\nreturn1 r1\n.end\n";
         let module = assemble(text).unwrap_or_else(|e| panic!("{e}"));
@@ -217,7 +293,7 @@ mod tests {
             m.frames[1].base = 0;
         });
         fails("without frames", |m| m.frames.clear());
-        fails("sunk object 5 of 2", |m| {
+        fails("sunk object 5 of 3", |m| {
             m.frames[1].regs[1].1 = Value::Sunk(5);
         });
         fails("do not ascend", |m| m.frames[1].regs.swap(0, 1));
@@ -247,6 +323,30 @@ mod tests {
                 kind: SunkKind::Varargs { frame: 2 },
                 parts: vec![],
             });
+        });
+        fails("extra arguments of frame 1", |m| {
+            m.sunk.push(SunkObject {
+                kind: SunkKind::Varargs { frame: 1 },
+                parts: vec![],
+            });
+        });
+        fails("pc 1 calls nothing", |m| m.frames[0].pc = 1);
+        fails("without its closure", |m| m.frames[1].closure = None);
+        fails("closure is given", |m| {
+            m.frames[0].closure = Some(Value::Sunk(1));
+        });
+        fails("which none captures", |m| {
+            m.sunk[2].kind = SunkKind::Open { frame: 0, reg: 0 };
+        });
+        fails("upvalue 3 of 0", |m| {
+            m.sunk[2].kind = SunkKind::Upval { frame: 1, upval: 3 };
+        });
+        fails("a cell has part 0", |m| m.sunk[2].kind = SunkKind::Cell);
+        fails("#2 is an upvalue", |m| {
+            m.frames[1].regs[1].1 = Value::Sunk(2);
+        });
+        fails("an upvalue with parts", |m| {
+            m.sunk[2].parts.push((Part::Index(0), Value::Nil));
         });
         fails("of no table", |m| {
             m.sunk[1].parts[0].0 = Part::Field(0);

@@ -35,6 +35,8 @@ const INT: u8 = 19;
 const FLOAT: u8 = 20;
 const CONST: u8 = 21;
 const SUNK: u8 = 22;
+/// Of a frame's closure: there is none.
+const ABSENT: u8 = 23;
 
 /// The table as bytes; the same table always gives the same.
 pub fn encode(maps: &FrameMaps) -> Vec<u8> {
@@ -44,6 +46,10 @@ pub fn encode(maps: &FrameMaps) -> Vec<u8> {
         number(&mut out, frame.func.0.into());
         number(&mut out, frame.pc.into());
         number(&mut out, frame.base.into());
+        match frame.closure {
+            Some(closure) => put_value(&mut out, closure),
+            None => out.push(ABSENT),
+        }
         number(&mut out, frame.regs.len() as u64);
         for &(reg, value) in &frame.regs {
             out.push(reg);
@@ -52,7 +58,9 @@ pub fn encode(maps: &FrameMaps) -> Vec<u8> {
     }
     number(&mut out, maps.maps.items.len() as u64);
     for stored in &maps.maps.items {
-        number(&mut out, stored.frames.len() as u64);
+        // Lowest bit: the last frame waits.
+        let folded = (stored.frames.len() as u64) << 1 | u64::from(stored.waits);
+        number(&mut out, folded);
         for frame in &stored.frames {
             number(&mut out, frame.0.into());
         }
@@ -101,6 +109,9 @@ fn put_object(out: &mut Vec<u8>, object: &SunkObject) {
         SunkKind::Table { func, slot } => (0, func.0, u32::from(slot)),
         SunkKind::Closure { func, child } => (1, func.0, child),
         SunkKind::Varargs { frame } => (2, u32::from(frame), 0),
+        SunkKind::Cell => (3, 0, 0),
+        SunkKind::Open { frame, reg } => (4, u32::from(frame), u32::from(reg)),
+        SunkKind::Upval { frame, upval } => (5, u32::from(frame), u32::from(upval)),
     };
     out.push(kind);
     number(out, first.into());
@@ -129,14 +140,16 @@ pub fn decode(bytes: &[u8]) -> Result<FrameMaps, ReadError> {
         if !ascending(&frame) {
             return Err(c.error("registers that do not ascend".into()));
         }
-        needs.push(needed_objects(frame.regs.iter().map(|r| r.1)));
+        needs.push(needed_objects(values(&frame)));
         if maps.frames.add(frame) as usize != n {
             return Err(c.error("a frame that occurs twice".into()));
         }
     }
     let count = c.count(2)?;
     for n in 0..count {
-        let len = c.count(1)?;
+        let folded = c.number()?;
+        let waits = folded & 1 != 0;
+        let len = c.fitting(folded >> 1, 1)?;
         let list = c.list(len, |c, _| {
             let frame = c.small()?;
             if frame as usize >= frames {
@@ -150,7 +163,11 @@ pub fn decode(bytes: &[u8]) -> Result<FrameMaps, ReadError> {
         if let Some(fault) = dangling(list.len(), needed, &sunk) {
             return Err(c.error(fault));
         }
-        let stored = Stored { frames: list, sunk };
+        let stored = Stored {
+            frames: list,
+            sunk,
+            waits,
+        };
         if maps.maps.add(stored) as usize != n {
             return Err(c.error("a map that occurs twice".into()));
         }
@@ -162,6 +179,14 @@ pub fn decode(bytes: &[u8]) -> Result<FrameMaps, ReadError> {
 /// Whether a frame's registers ascend.
 fn ascending(frame: &VirtualFrame) -> bool {
     frame.regs.windows(2).all(|w| w[0].0 < w[1].0)
+}
+
+/// The values of a frame.
+fn values(frame: &VirtualFrame) -> impl Iterator<Item = Value> {
+    frame
+        .closure
+        .into_iter()
+        .chain(frame.regs.iter().map(|r| r.1))
 }
 
 /// How many sunk objects there must be for these values.
@@ -189,6 +214,11 @@ fn dangling(frames: usize, needed: usize, sunk: &[SunkObject]) -> Option<String>
         SunkKind::Varargs { frame } if frame as usize >= frames => {
             Some(format!("extra arguments of frame {frame} of {frames}"))
         }
+        SunkKind::Open { frame, .. } | SunkKind::Upval { frame, .. }
+            if frame as usize >= frames =>
+        {
+            Some(format!("an upvalue of frame {frame} of {frames}"))
+        }
         _ => None,
     })
 }
@@ -198,7 +228,7 @@ pub(super) fn fault(map: &FrameMap) -> Option<String> {
     if !map.frames.iter().all(ascending) {
         return Some("registers that do not ascend".into());
     }
-    let values = map.frames.iter().flat_map(|f| f.regs.iter().map(|r| r.1));
+    let values = map.frames.iter().flat_map(values);
     dangling(map.frames.len(), needed_objects(values), &map.sunk)
 }
 
@@ -207,8 +237,13 @@ fn take_frame(c: &mut Cursor<'_>) -> Read<VirtualFrame> {
         func: FuncId(c.small()?),
         pc: c.small()?,
         base: c.small()?,
+        closure: None,
         regs: Vec::new(),
     };
+    let byte = c.u8()?;
+    if byte != ABSENT {
+        frame.closure = Some(value_of(c, byte)?);
+    }
     let count = c.count(2)?;
     frame.regs = c.list(count, |c, _| Ok((c.u8()?, take_value(c)?)))?;
     Ok(frame)
@@ -216,6 +251,11 @@ fn take_frame(c: &mut Cursor<'_>) -> Read<VirtualFrame> {
 
 fn take_value(c: &mut Cursor<'_>) -> Read<Value> {
     let byte = c.u8()?;
+    value_of(c, byte)
+}
+
+/// The value that begins with `byte`.
+fn value_of(c: &mut Cursor<'_>, byte: u8) -> Read<Value> {
     if let Some(&repr) = REPRS.get((byte % SLOT) as usize)
         && byte < 2 * SLOT
     {
@@ -264,6 +304,17 @@ fn take_object(c: &mut Cursor<'_>) -> Read<SunkObject> {
         2 if second == 0 => SunkKind::Varargs {
             frame: narrow(c, first)?,
         },
+        3 if first == 0 && second == 0 => SunkKind::Cell,
+        4 | 5 => {
+            let frame = narrow(c, first)?;
+            let Ok(n) = u8::try_from(second) else {
+                return Err(c.error(format!("{second} is out of range")));
+            };
+            match byte {
+                4 => SunkKind::Open { frame, reg: n },
+                _ => SunkKind::Upval { frame, upval: n },
+            }
+        }
         _ => return Err(c.error(format!("unknown kind of object {byte}"))),
     };
     let count = c.count(2)?;
@@ -301,6 +352,15 @@ mod tests {
                 (Part::Index(1), Value::Const(3)),
             ],
         });
+        other.sunk.push(SunkObject {
+            kind: SunkKind::Cell,
+            parts: vec![(Part::Index(0), Value::Int(1))],
+        });
+        other.sunk.push(SunkObject {
+            kind: SunkKind::Upval { frame: 0, upval: 7 },
+            parts: vec![],
+        });
+        other.waits = true;
         maps.add(other);
         maps
     }
@@ -355,8 +415,9 @@ mod tests {
         ) {
             let mut maps = FrameMaps::new();
             let regs = values.into_iter().enumerate().map(|(n, v)| (n as u8, v)).collect();
-            let frame = VirtualFrame { func: FuncId(func), pc, base, regs };
-            maps.add(FrameMap { frames: vec![frame], sunk: vec![] });
+            let closure = pc.is_multiple_of(2).then_some(Value::Const(pc));
+            let frame = VirtualFrame { func: FuncId(func), closure, pc, base, regs };
+            maps.add(FrameMap { frames: vec![frame], sunk: vec![], waits: pc.is_multiple_of(3) });
             let back = decode(&encode(&maps)).map_err(|e| TestCaseError::fail(e.to_string()))?;
             prop_assert!(same(&maps, &back));
         }

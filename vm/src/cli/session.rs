@@ -87,7 +87,7 @@ impl Session {
             ));
         }
         vm.lib.set_warnings(args.warnings);
-        vm.heap.set_stress(stress.gc);
+        engine::set_stress(&mut vm, &stress.modes);
         Ok(Session {
             vm,
             instructions: args.instruction_limit,

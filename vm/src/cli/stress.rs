@@ -1,25 +1,28 @@
 //! `STRATA_STRESS`: makes rare events frequent, to find bugs.
 //!
-//! A list of `mode:argument` or `mode=argument`, separated by commas. Failing
-//! runs print the seed, which together with the list replays them.
+//! A list of `mode=argument` or `mode:argument`, separated by commas; the modes
+//! are described in `spec/tiers.md`. Failing runs print the seed, which together
+//! with the list replays them.
 
 use super::{Outcome, Problem};
+use strata::stress::{ForcedExits, StressModes};
 
-/// What to make frequent.
+/// What the variable asks for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Stress {
-    /// Collect all garbage at each poll.
-    pub(crate) gc: bool,
+    /// What to make frequent.
+    pub(crate) modes: StressModes,
     /// Calls and back-edges after which a function is compiled.
     pub(crate) threshold: Option<u32>,
-    /// Seed of hashing and `math.random`.
+    /// Seed of hashing, of `math.random`, and of what modes do at random.
     pub(crate) seed: Option<u64>,
     /// The list as it was given, empty if there is none.
     pub(crate) list: String,
 }
 
 /// What [`parse`] understands, for messages.
-pub(crate) const MODES: &str = "gc=safepoint, gc=alloc, threshold=N, seed=N";
+pub(crate) const MODES: &str = "bailout=N, deopt=every|N|guard:K, gc=alloc|safepoint|N, \
+     interrupt=every, invalidate=safepoint, oom=K, osr=every, poison, seed=N, stack=N, threshold=N";
 
 /// Reads the variable.
 pub(crate) fn from_env() -> Outcome<Stress> {
@@ -43,21 +46,52 @@ fn parse(list: &str) -> Result<Stress, String> {
         .filter(|item| !item.is_empty())
     {
         let (mode, argument) = item.split_once(['=', ':']).unwrap_or((item, ""));
-        match (mode, argument) {
-            // Collections happen at polls only, so that both mean the same.
-            ("gc", "safepoint" | "alloc") => stress.gc = true,
-            ("threshold", n) => {
-                stress.threshold =
-                    Some(n.parse().map_err(|_| format!("'{n}' is not a threshold"))?);
-            }
-            ("seed", n) => {
-                stress.seed = Some(n.parse().map_err(|_| format!("'{n}' is not a seed"))?);
-            }
-            ("gc", _) => return Err(format!("unknown argument in '{item}'")),
-            _ => return Err(format!("unknown mode '{mode}'")),
+        if !set(&mut stress, mode, argument)
+            .ok_or_else(|| format!("unknown argument in '{item}'"))?
+        {
+            return Err(format!("unknown mode '{mode}'"));
         }
     }
     Ok(stress)
+}
+
+/// Sets a mode: whether there is one of this name; `None` if its argument
+/// makes no sense.
+fn set(stress: &mut Stress, mode: &str, argument: &str) -> Option<bool> {
+    /// A number that isn't 0.
+    fn count<T: std::str::FromStr + Default + PartialEq>(argument: &str) -> Option<T> {
+        argument.parse().ok().filter(|n| *n != T::default())
+    }
+    let only = |word: &str| (argument == word).then_some(true);
+    let modes = &mut stress.modes;
+    match mode {
+        "bailout" => modes.bailout = count(argument)?,
+        "deopt" => {
+            modes.deopt = match argument.split_once([':', '=']) {
+                Some(("guard", k)) => ForcedExits::Guard(k.parse().ok()?),
+                Some(_) => return None,
+                None if argument == "every" => ForcedExits::Nth(1),
+                None => ForcedExits::Nth(count(argument)?),
+            }
+        }
+        "gc" => {
+            modes.gc = match argument {
+                // Collections happen at polls only, so that both mean the same.
+                "alloc" | "safepoint" => 1,
+                n => count(n)?,
+            }
+        }
+        "interrupt" => modes.interrupt = only("every")?,
+        "invalidate" => modes.invalidate = only("safepoint")?,
+        "oom" => modes.oom = count(argument)?,
+        "osr" => modes.osr = only("every")?,
+        "poison" => modes.poison = only("")?,
+        "seed" => stress.seed = Some(argument.parse().ok()?),
+        "stack" => modes.stack = Some(count(argument)?),
+        "threshold" => stress.threshold = Some(argument.parse().ok()?),
+        _ => return Some(false),
+    }
+    Some(true)
 }
 
 #[cfg(test)]
@@ -67,12 +101,59 @@ mod tests {
     #[test]
     fn lists() {
         assert_eq!(parse(""), Ok(Stress::default()));
-        let stress = parse("gc=safepoint,seed:42").unwrap();
-        assert!(stress.gc);
-        assert_eq!(stress.seed, Some(42));
-        assert!(parse("gc=alloc").unwrap().gc);
-        for bad in ["gc", "gc=1", "lie", "seed=x", "gc=alloc,what"] {
+        let stress = parse("gc=safepoint,seed:42, threshold=1").unwrap();
+        assert_eq!(stress.modes.gc, 1);
+        assert_eq!((stress.seed, stress.threshold), (Some(42), Some(1)));
+        assert_eq!(parse("gc=alloc").unwrap().modes.gc, 1);
+        assert_eq!(parse("gc:9").unwrap().modes.gc, 9);
+        assert_eq!(
+            parse("bailout=3,interrupt=every,invalidate=safepoint,oom=7,osr=every,poison,stack=2")
+                .unwrap()
+                .modes,
+            StressModes {
+                poison: true,
+                osr: true,
+                invalidate: true,
+                bailout: 3,
+                stack: Some(2),
+                interrupt: true,
+                oom: 7,
+                ..StressModes::default()
+            }
+        );
+        for (list, exits) in [
+            ("deopt=every", ForcedExits::Nth(1)),
+            ("deopt:5", ForcedExits::Nth(5)),
+            ("deopt=guard:0", ForcedExits::Guard(0)),
+        ] {
+            assert_eq!(parse(list).unwrap().modes.deopt, exits, "{list}");
+        }
+        for bad in [
+            "gc",
+            "gc=0",
+            "gc=x",
+            "lie",
+            "seed=x",
+            "gc=alloc,what",
+            "deopt",
+            "deopt=guard:x",
+            "deopt=some:1",
+            "osr",
+            "poison=yes",
+            "stack=0",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_mode_is_named_in_the_message() {
+        for item in MODES.split(", ") {
+            let mode = item.split('=').next().unwrap_or(item);
+            assert!(
+                set(&mut Stress::default(), mode, "\0") != Some(false),
+                "{mode}"
+            );
         }
     }
 }

@@ -8,7 +8,7 @@ use strata_runtime::thread::SLACK;
 use strata_runtime::value::NIL;
 
 /// The open upvalue for `slot` of the running thread, new if there is none.
-unsafe fn find_upval(vm: *mut Vm, slot: *mut Value) -> *mut Upval {
+pub(crate) unsafe fn find_upval(vm: *mut Vm, slot: *mut Value) -> *mut Upval {
     // SAFETY: the open list of a live thread holds live upvalues, highest
     // slot first.
     unsafe {

@@ -60,7 +60,18 @@ slow_handler! {
             Some(strata_spec::Op::TForLoop) => tfor_step(base, i),
             _ => true,
         };
-        next(vm, if taken { pc.offset(jump(i)) } else { pc }, base)
+        if !taken {
+            return next(vm, pc, base);
+        }
+        let target = pc.offset(jump(i));
+        let p = proto_of(k);
+        let left = (*p).loop_budget.wrapping_sub(1);
+        if left < 0 {
+            save(vm, target, base);
+            return native::enter_loop(vm, p, target, base);
+        }
+        (*p).loop_budget = left;
+        next(vm, target, base)
     }
 }
 

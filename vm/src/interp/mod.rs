@@ -56,6 +56,8 @@ mod unwound;
 
 #[cfg(feature = "cranelift")]
 pub(crate) use arith::seen;
+#[cfg(feature = "cranelift")]
+pub(crate) use close::find_upval;
 pub(crate) use coro::close_thread;
 #[cfg(feature = "cranelift")]
 pub(crate) use index::seen_element;
@@ -107,6 +109,8 @@ pub(crate) struct ExecData {
     pub last_hooked: (usize, u32),
     /// Compiled code.
     pub jit: crate::jit::Jit,
+    /// What is made frequent on purpose.
+    pub stress: crate::stress::Stress,
 }
 
 /// The interpreter's data of this VM.
@@ -471,6 +475,28 @@ unsafe fn call_host_as(
                 .take()
                 .expect("FAILED comes with a failure"))
         }
+    }
+}
+
+/// Goes on with the frames of the running stack, whose outermost one returns
+/// to the host: its results.
+///
+/// # Safety
+/// `vm.base` and `vm.pc` are the innermost frame's.
+#[cfg(all(test, feature = "cranelift"))]
+pub(crate) unsafe fn go_on(vm: &mut Vm, func: usize) -> Vec<Value> {
+    // SAFETY: as the caller says; results lie from the outermost frame's
+    // function slot to the top.
+    unsafe {
+        let thread = vm.cur;
+        vm.host_depth += 1;
+        (*thread).host_calls += 1;
+        let status = run(vm, CONTINUE);
+        (*thread).host_calls -= 1;
+        vm.host_depth -= 1;
+        assert_eq!(status, DONE);
+        let first = vm.stack.add(func);
+        std::slice::from_raw_parts(first, slot_index(vm, vm.top) - func).to_vec()
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) unsafe fn ready(vm: *mut Vm, p: *mut ProtoObj) -> bool {
         if compiled(p) {
             return true;
         }
-        jit::hot(&mut *vm, p)
+        jit::hot(&mut *vm, p, None)
     }
 }
 
@@ -171,10 +171,10 @@ pub(super) unsafe fn enter_loop(
             (*p).grant_loops(INTERPRETED_CALLS);
             return CONTINUE;
         }
-        if !compiled(p) && !jit::hot(&mut *vm, p) {
+        let at = pc.offset_from((*p).code) as u32;
+        if !compiled(p) && !jit::hot(&mut *vm, p, Some(at)) {
             return CONTINUE;
         }
-        let at = pc.offset_from((*p).code) as u32;
         match jit::entry_point(&*p, at) {
             Some(at) => {
                 jit::entered_loop(&mut *vm, &mut *p, pc.offset_from((*p).code) as u32);
@@ -434,7 +434,7 @@ pub(crate) unsafe extern "C" fn poll_back(vm: *mut Vm, base: *mut Value, pc: usi
         }
         let same = (*vm).base == base;
         (*vm).pc = at;
-        if same && (*vm).native_epoch == epoch {
+        if same && (*vm).native_epoch == epoch && !data(&mut *vm).stress.modes.osr {
             RETURNED
         } else {
             unwound::note(vm, (*vm).base, "invalidation");

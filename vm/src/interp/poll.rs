@@ -30,6 +30,9 @@ pub(super) fn safepoint(vm: &mut Vm) -> Result<()> {
         let base = slot_index(vm, vm.base);
         finalize(vm, base, FEW)?;
     }
+    if bits & poll::ALWAYS != 0 {
+        crate::stress::at_poll(vm);
+    }
     Ok(())
 }
 

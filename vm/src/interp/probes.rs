@@ -17,12 +17,8 @@ use strata_spec::Op;
 
 /// A probe for the instruction at `at` of the frame at `base`, whose constants
 /// are at `k`.
-pub(crate) type Probe = unsafe extern "C" fn(
-    vm: *mut Vm,
-    base: *mut Value,
-    at: *const Insn,
-    k: *const Value,
-) -> usize;
+pub(crate) type Probe =
+    unsafe extern "C" fn(vm: *mut Vm, base: *mut Value, at: *const Insn, k: *const Value) -> usize;
 
 /// A step as compiled code calls it.
 type Step = unsafe extern "C" fn(vm: *mut Vm, base: *mut Value, pc: usize) -> usize;

@@ -6,6 +6,8 @@
 //! put into words only if a trace is written.
 
 use super::{Jit, names, state_mut};
+#[cfg(feature = "cranelift")]
+use crate::deopt::{Site, SiteKind};
 use crate::interp;
 use std::time::Duration;
 use strata_profiler::{Event, Facts, FuncName, Reason};
@@ -170,27 +172,9 @@ pub(super) unsafe fn exited(
         *expected = exit.guard.expected();
         // SAFETY: as the caller says.
         *found = unsafe { exit.guard.found(base) };
-        *frame_map = map_of(p, exit).to_string();
+        *frame_map = Site::new(exit.pc, SiteKind::Exit).map_text(p);
     }
     interp::data(vm).jit.profiler.emit(event);
-}
-
-/// The frame map of an exit: all live registers are in their VM slots.
-#[cfg(feature = "cranelift")]
-fn map_of(p: &ProtoObj, exit: &super::Exit) -> strata_spec::frame_map::FrameMap {
-    use strata_spec::frame_map::{FrameMap, FuncId, Loc, Repr, Value, VirtualFrame};
-    let spec = p.spec();
-    let live = strata_spec::liveness::Liveness::of(spec).before(spec, exit.pc);
-    let in_slot = |r: u8| (r, Value::At(Repr::Tagged, Loc::Slot(u32::from(r))));
-    FrameMap {
-        frames: vec![VirtualFrame {
-            func: FuncId(0),
-            pc: exit.pc,
-            base: 0,
-            regs: live.iter().map(in_slot).collect(),
-        }],
-        sunk: Vec::new(),
-    }
 }
 
 #[cfg(feature = "cranelift")]

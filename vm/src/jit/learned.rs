@@ -10,9 +10,8 @@
 //! [`Learned::change`] compares one instruction with what is known now.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot, FieldCache, NIL_OK};
+use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot, FieldCache, NIL_OK, Summary};
 use strata_runtime::object::ProtoObj;
-use strata_runtime::value::tag;
 use strata_spec::SlotKind;
 use strata_spec::op::Ext;
 
@@ -28,13 +27,17 @@ pub(crate) struct Learned {
 /// What a feedback slot said.
 #[derive(Default, Debug, PartialEq, Eq)]
 enum Slot {
-    /// Nothing of use.
+    /// Nothing.
     #[default]
     Empty,
     /// These inline caches held, as hashes.
     Caches(Vec<u64>),
-    /// The callee was this well known.
-    Callee(CallState),
+    /// Too many shapes to tell apart.
+    Mega,
+    /// One function, or closures of one prototype.
+    OneCallee,
+    /// Several functions.
+    Callees,
 }
 
 /// What is known now of an instruction that wasn't known.
@@ -75,16 +78,15 @@ impl Learned {
         let slot = usize::from(i.slot());
         let now = Slot::of(p.storage.slots.get(slot)?, epoch);
         match (self.slots.get(slot)?, now) {
-            (_, Slot::Empty) => None,
+            (_, Slot::Empty | Slot::Mega) => None,
             (Slot::Empty, _) => Some(Change::First),
             (Slot::Caches(old), Slot::Caches(new)) => new
                 .iter()
                 .any(|hash| !old.contains(hash))
                 .then_some(Change::More),
-            (Slot::Callee(old), Slot::Callee(new)) => {
-                (new as u8 > *old as u8).then_some(Change::More)
-            }
-            (Slot::Caches(_), Slot::Callee(_)) | (Slot::Callee(_), Slot::Caches(_)) => None,
+            // A site that has started over.
+            (Slot::Mega, _) | (Slot::OneCallee, Slot::Callees) => Some(Change::More),
+            _ => None,
         }
     }
 }
@@ -106,6 +108,7 @@ fn has_slot(i: &strata_spec::Insn) -> bool {
 impl Slot {
     fn of(slot: &FeedbackSlot, epoch: u32) -> Slot {
         match slot.kind {
+            SlotKind::Field if slot.summary() == Summary::Mega => Slot::Mega,
             SlotKind::Field => {
                 let caches: Vec<u64> = slot
                     .caches()
@@ -123,9 +126,8 @@ impl Slot {
                 let call = unsafe { slot.data.call };
                 match call.state {
                     CallState::Empty => Slot::Empty,
-                    // Calls of host functions are steps in any case.
-                    CallState::Same if call.tag != tag::CLOSURE => Slot::Empty,
-                    state => Slot::Callee(state),
+                    CallState::Same | CallState::SameProto => Slot::OneCallee,
+                    CallState::Mixed => Slot::Callees,
                 }
             }
             SlotKind::Site => Slot::Empty,

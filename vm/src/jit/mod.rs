@@ -31,8 +31,10 @@ pub(crate) use events::{Counts, entered_loop, unwound};
 pub use options::{JitMode, JitOptions};
 #[cfg(feature = "cranelift")]
 pub(crate) use policy::exited;
-pub(crate) use policy::{SAMPLE, hot, slow_step};
+pub(crate) use policy::{SAMPLE, hot, invalidate_for_nothing, slow_step};
 
+#[cfg(feature = "cranelift")]
+use crate::deopt::Site;
 use crate::interp;
 use learned::Learned;
 use strata_profiler::{FuncName, Profiler, Stats, TierState, Why};
@@ -96,6 +98,9 @@ pub(crate) struct Code {
     pub _points: Box<[u16]>,
     /// Addresses of its exits: older code may still run, and fail.
     pub exits: Box<[usize]>,
+    /// Where it can be left or looked at, and how: see [`crate::deopt`].
+    #[allow(dead_code, reason = "what listings print")]
+    pub sites: Box<[Site]>,
 }
 
 /// Where code of a function may rely on guesses.

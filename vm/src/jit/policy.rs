@@ -24,6 +24,7 @@ use strata_profiler::{
 };
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
+use strata_spec::{Insn, Op};
 
 /// Every so many slow steps of a function one is looked at. A prime, so that
 /// it isn't the same instruction of a loop each time.
@@ -37,7 +38,7 @@ const FIRST: u32 = 8;
 const WAIT: i32 = 4096;
 
 /// What the policy is told about `p`.
-fn facts(jit: &Jit, p: &ProtoObj) -> Facts {
+fn facts(jit: &Jit, p: &ProtoObj, loop_insns: u32) -> Facts {
     let counters = Counters::of(p);
     let s = state(p);
     Facts {
@@ -45,6 +46,7 @@ fn facts(jit: &Jit, p: &ProtoObj) -> Facts {
         calls: counters.calls,
         back_edges: counters.back_edges,
         insns: p.code_len,
+        loop_insns,
         compiles: s.map_or(0, |s| s.compiles),
         exits: 0,
         slow_hits: s.map_or(0, |s| s.slow_hits),
@@ -77,12 +79,24 @@ fn reclaim(vm: &mut Vm) {
     let _ = vm;
 }
 
-/// A budget of `p`, which has no code, is used up: whether it has code now.
+/// The length of the loop of `p` that begins at `header`, in instructions.
+fn loop_length(p: &ProtoObj, header: u32) -> u32 {
+    let back = |(pc, i): &(u32, &Insn)| {
+        i.op().is_some_and(Op::is_back_edge)
+            && i64::from(*pc) + 1 + i64::from(i.jump()) == i64::from(header)
+    };
+    let code = (0u32..).zip(&p.storage.code);
+    let last = code.skip(header as usize).filter(back).last();
+    last.map_or(0, |(pc, _)| pc - header + 1)
+}
+
+/// A budget of `p`, which has no code, is used up, of back-edges if it is at
+/// the `header` of a loop: whether it has code now.
 ///
 /// # Safety
 /// `p` is live.
 #[cold]
-pub(crate) unsafe fn hot(vm: &mut Vm, p: *mut ProtoObj) -> bool {
+pub(crate) unsafe fn hot(vm: &mut Vm, p: *mut ProtoObj, header: Option<u32>) -> bool {
     reclaim(vm);
     let jit = &interp::data(vm).jit;
     // SAFETY: the caller says that `p` is live.
@@ -93,7 +107,8 @@ pub(crate) unsafe fn hot(vm: &mut Vm, p: *mut ProtoObj) -> bool {
         return false;
     }
     let thresholds = &jit.options.thresholds;
-    let facts = facts(jit, proto);
+    let loop_insns = header.map_or(0, |header| loop_length(proto, header));
+    let facts = facts(jit, proto, loop_insns);
     if let Some(why) = state(proto).and_then(|s| s.again) {
         // SAFETY: `p` is live.
         return unsafe { compile(vm, p, why.name()) };
@@ -122,14 +137,15 @@ pub(crate) unsafe fn hot(vm: &mut Vm, p: *mut ProtoObj) -> bool {
 
 /// Grants `p` what it may run before it is considered again.
 fn rest(p: &mut ProtoObj, facts: &Facts, t: &Thresholds) {
-    let left = |limit: u32, done: u64| {
-        let left = u64::from(limit).saturating_sub(done);
+    let left = |limit: u64, done: u64| {
+        let left = limit.saturating_sub(done);
         i32::try_from(left).unwrap_or(i32::MAX)
     };
+    let enough = t.enough_back_edges(facts.insns, facts.loop_insns);
     let (calls, loops) = match facts.state {
         TierState::Cold | TierState::Warm | TierState::Queued | TierState::Compiled => (
-            left(t.calls, facts.calls),
-            left(t.back_edges, facts.back_edges),
+            left(u64::from(t.calls), facts.calls),
+            left(enough, facts.back_edges),
         ),
         TierState::Disabled(Reason::CodeMemory) => (WAIT, WAIT),
         TierState::Disabled(_) => (i32::MAX, i32::MAX),
@@ -173,6 +189,7 @@ unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, reason: &'static str) -> bool {
             let (reason, detail) = match failure {
                 Failure::CodeMemory => (Reason::CodeMemory, String::new()),
                 Failure::Unsupported(why) => (Reason::Unsupported, why),
+                Failure::Bailout => (Reason::Bailout, String::new()),
             };
             // SAFETY: `p` is live.
             unsafe { disable(vm, p, reason, detail) };
@@ -196,7 +213,7 @@ unsafe fn disable(vm: &mut Vm, p: *mut ProtoObj, reason: Reason, detail: String)
     state_mut(proto).state = TierState::Disabled(reason);
     withdraw(vm, proto);
     let jit = &interp::data(vm).jit;
-    rest(proto, &facts(jit, proto), &jit.options.thresholds);
+    rest(proto, &facts(jit, proto, 0), &jit.options.thresholds);
     events::not_compiled(vm, proto, reason, detail);
 }
 
@@ -212,6 +229,23 @@ fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
         vm.native_epoch = vm.native_epoch.wrapping_add(1);
     }
     let _ = (vm, p);
+}
+
+/// Stress: takes the code of `p` out of use although nothing is wrong with
+/// it. The compile to come is not one of those allowed.
+///
+/// # Safety
+/// `p` is live.
+pub(crate) unsafe fn invalidate_for_nothing(vm: &mut Vm, p: *mut ProtoObj) {
+    // SAFETY: the caller says that `p` is live.
+    let proto = unsafe { &mut *p };
+    if state(proto).is_some_and(|s| s.state == TierState::Compiled) {
+        let s = state_mut(proto);
+        s.state = TierState::Queued;
+        s.again = Some(strata_profiler::Why::Feedback);
+        s.compiles = s.compiles.saturating_sub(1);
+        withdraw(vm, proto);
+    }
 }
 
 /// Acts on what the policy says about `p`, which has code.
@@ -257,7 +291,7 @@ pub(crate) unsafe fn slow_step(vm: &mut Vm, p: *mut ProtoObj, pc: u32) {
     #[cfg(feature = "cranelift")]
     // SAFETY: `p` is live.
     unsafe {
-        let facts = facts(&interp::data(vm).jit, proto);
+        let facts = facts(&interp::data(vm).jit, proto, 0);
         reconsider(vm, p, &facts);
     }
 }
@@ -283,7 +317,7 @@ pub(crate) unsafe fn exited(
         if (*exit).hits < jit.options.thresholds.exits {
             return;
         }
-        let mut facts = facts(jit, &*p);
+        let mut facts = facts(jit, &*p, 0);
         let s = state_mut(&mut *p);
         // Older code that still runs says nothing about newer one.
         let current = s

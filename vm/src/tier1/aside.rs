@@ -39,9 +39,7 @@ pub(super) fn build(
     helper.params.extend([AbiParam::new(types::I64); ARGS]);
     helper.returns.push(AbiParam::new(types::I64));
     let helper = b.import_signature(helper);
-    let call = b
-        .ins()
-        .call_indirect(helper, params[ARGS], &params[..ARGS]);
+    let call = b.ins().call_indirect(helper, params[ARGS], &params[..ARGS]);
     let answer = b.inst_results(call)[0];
     b.ins().store(MEM, answer, params[0], VM_NATIVE_ANSWER);
     b.ins().return_(&[]);

@@ -7,6 +7,7 @@
 use super::helpers::{self, steps};
 use super::layout::*;
 use super::lower::{Lower, MEM};
+use crate::deopt::SiteKind;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use strata_runtime::feedback::CallState;
@@ -78,6 +79,7 @@ impl Lower<'_> {
     fn call_host(&mut self, pc: u32, i: Insn, next: Block) {
         let slow = self.cold_block();
         self.check(i.a(), tag::NATIVE, slow);
+        self.site(pc, SiteKind::Call);
         let slot = self.slot_address(i.slot());
         let (n, slot) = (self.int(i64::from(pc)), self.int(slot));
         let status = self.call(helpers::HOST_CALL as usize, &[self.vm, self.base, n, slot]);
@@ -133,7 +135,10 @@ impl Lower<'_> {
         let params = expected.map(|p| unsafe { (*p).params });
         match (n, params) {
             (Some(n), Some(params)) => {
-                let top = self.b.ins().iadd_imm_s(first, i64::from(n) * i64::from(SLOT));
+                let top = self
+                    .b
+                    .ins()
+                    .iadd_imm_s(first, i64::from(n) * i64::from(SLOT));
                 self.store(top, self.vm, VM_TOP);
                 if params > n {
                     let nil = self.b.ins().iconst(types::I8, i64::from(tag::NIL));
@@ -144,18 +149,21 @@ impl Lower<'_> {
             }
             (Some(n), None) => {
                 let params = self.b.ins().uload8(types::I64, MEM, proto, PROTO_PARAMS);
-                let top = self.b.ins().iadd_imm_s(first, i64::from(n) * i64::from(SLOT));
-                let missing = self
+                let top = self
                     .b
                     .ins()
-                    .icmp_imm_s(IntCC::UnsignedGreaterThan, params, i64::from(n));
+                    .iadd_imm_s(first, i64::from(n) * i64::from(SLOT));
+                let missing =
+                    self.b
+                        .ins()
+                        .icmp_imm_s(IntCC::UnsignedGreaterThan, params, i64::from(n));
                 let (fill, go) = (self.cold_block(), self.b.create_block());
                 self.b.ins().brif(missing, fill, &[], go, &[]);
                 self.b.switch_to_block(fill);
-                let many = self
-                    .b
-                    .ins()
-                    .icmp_imm_s(IntCC::UnsignedGreaterThan, params, i64::from(FILLED));
+                let many =
+                    self.b
+                        .ins()
+                        .icmp_imm_s(IntCC::UnsignedGreaterThan, params, i64::from(FILLED));
                 self.branch_away(many, slow);
                 let n = self.b.ins().iadd_imm_s(params, -i64::from(n));
                 self.call(helpers::FILL as usize, &[top, n]);
@@ -201,6 +209,7 @@ impl Lower<'_> {
         let back = unsafe { (*self.p).code.add(pc as usize + 1) };
         let back = self.int(back as i64);
         self.store(back, new, LINK0 + 8);
+        self.site(pc, SiteKind::Call);
         let entry = self.load(types::I64, proto, PROTO_ENTRY);
         let zero = self.int(0);
         let status = self.call_value(entry, &[self.vm, new, zero]);
@@ -236,10 +245,10 @@ impl Lower<'_> {
         if expected.is_none() {
             // Nothing may be moved before all is known to be well.
             let params = self.b.ins().uload8(types::I64, MEM, proto, PROTO_PARAMS);
-            let many = self
-                .b
-                .ins()
-                .icmp_imm_s(IntCC::UnsignedGreaterThan, params, i64::from(FILLED));
+            let many =
+                self.b
+                    .ins()
+                    .icmp_imm_s(IntCC::UnsignedGreaterThan, params, i64::from(FILLED));
             self.branch_away(many, slow);
         }
         if b == 0 {

@@ -4,6 +4,7 @@
 //! ([`crate::interp::native::step`]); the others do a part of one.
 
 use super::lower::EntryTag;
+use crate::deopt::{Recorded, Site, SiteKind, restore};
 use crate::interp::native;
 use crate::interp::{self, CONTINUE};
 use crate::jit::{self, Exit};
@@ -42,6 +43,7 @@ pub(super) const TAIL_ARGS: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Value
 pub(super) const CHECK_TAGS: unsafe extern "C" fn(*const Value, *const EntryTag, usize) -> usize =
     check_tags;
 pub(super) const EXIT: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Exit) -> usize = exit;
+pub(super) const FORCE: unsafe extern "C" fn(*mut Vm, *mut Value) -> usize = force;
 pub(super) const BARRIER: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize = barrier;
 pub(super) const BARRIER_STORED: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize =
     barrier_stored;
@@ -58,11 +60,18 @@ unsafe extern "C" fn exit(vm: *mut Vm, base: *mut Value, which: *mut Exit) -> us
     unsafe {
         let p = interp::frame_proto(base);
         (*which).hits = (*which).hits.saturating_add(1);
-        (*vm).base = base;
-        (*vm).pc = (*p).code.add((*which).pc as usize);
+        let site = Site::new((*which).pc, SiteKind::Exit);
+        // In place: nothing is allocated that there could be no memory for.
+        let _ = restore(&mut *vm, base, Recorded::InPlace(site));
         jit::exited(&mut *vm, p, base, which);
         CONTINUE
     }
+}
+
+/// Stress: whether a guard that is reached fails whatever it finds.
+unsafe extern "C" fn force(vm: *mut Vm, _: *mut Value) -> usize {
+    // SAFETY: compiled code passes its VM.
+    usize::from(interp::data(unsafe { &mut *vm }).stress.fails())
 }
 
 unsafe extern "C" fn barrier(vm: *mut Vm, object: *mut GcHeader, _: u64) -> usize {

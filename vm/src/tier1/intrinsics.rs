@@ -135,9 +135,7 @@ impl Lower<'_> {
                     .ins()
                     .icmp_imm_s(IntCC::Equal, t, i64::from(tag::INT));
                 let positive = self.b.ins().iabs(v);
-                self.b
-                    .ins()
-                    .brif(int, done, &[positive.into()], other, &[]);
+                self.b.ins().brif(int, done, &[positive.into()], other, &[]);
                 self.b.switch_to_block(other);
                 let float = self
                     .b

@@ -65,4 +65,3 @@ pub(super) const HASH_LEN: i32 = i(offset_of!(HashPart, len));
 pub(super) const ENTRY: i32 = i(size_of::<HashEntry>());
 pub(super) const ENTRY_KEY: i32 = i(offset_of!(HashEntry, key));
 pub(super) const ENTRY_VAL: i32 = i(offset_of!(HashEntry, val));
-

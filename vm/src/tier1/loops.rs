@@ -13,6 +13,7 @@ use super::helpers::{self, steps};
 use super::layout::*;
 use super::lower::Lower;
 use super::state::{Payload, Reg, State, UNKNOWN, is_number};
+use crate::deopt::SiteKind;
 use crate::interp::native::TAKEN;
 use crate::interp::seen;
 use crate::jit::Guard;
@@ -257,6 +258,7 @@ impl Lower<'_> {
 
     /// Looks at the poll word.
     fn poll(&mut self, pc: u32) {
+        self.site(pc, SiteKind::Poll);
         let (cold, go) = (self.cold_block(), self.b.create_block());
         let word = self.load(types::I32, self.vm, VM_POLL);
         self.b.ins().brif(word, cold, &[], go, &[]);

@@ -12,7 +12,9 @@ use super::helpers;
 use super::layout::*;
 use super::loops::{Loop, find_loops};
 use super::state::{Payload, Reg, State, UNKNOWN};
+use crate::deopt::{Site, SiteKind, check_sites};
 use crate::jit::{Counts, Exit, Guard, Speculation};
+use crate::stress::{Stress, StressModes};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     self, AbiParam, Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, SigRef, Signature,
@@ -61,6 +63,8 @@ pub(super) struct Made {
     pub lists: Vec<Box<[EntryTag]>>,
     /// Heap objects the code names.
     pub refs: Vec<*mut GcHeader>,
+    /// Where the code can be left or looked at.
+    pub sites: Vec<Site>,
 }
 
 /// An exit to be emitted at the end.
@@ -111,6 +115,9 @@ pub(super) struct Lower<'a> {
     points: Vec<u16>,
     pub refs: Vec<*mut GcHeader>,
     lists: Vec<Box<[EntryTag]>>,
+    sites: Vec<Site>,
+    /// Which guards ask whether they are to fail.
+    stress: &'a Stress,
     /// Returns its argument.
     pub pass: Block,
     /// Where executed instructions are counted, if they are.
@@ -134,6 +141,7 @@ pub(super) unsafe fn lower(
     speculation: &Speculation,
     around: Surroundings,
     counts: Option<*mut Counts>,
+    stress: &Stress,
 ) -> Result<Made, String> {
     // SAFETY: `p` is live; its code has `code_len` instructions.
     let (spec, code) = unsafe {
@@ -179,6 +187,8 @@ pub(super) unsafe fn lower(
         points: vec![0; code.len()],
         refs: Vec::new(),
         lists: Vec::new(),
+        sites: Vec::new(),
+        stress,
         pass,
         counts,
         step_sig,
@@ -208,14 +218,22 @@ pub(super) unsafe fn lower(
         exits,
         lists,
         refs,
+        mut sites,
         ..
     } = l;
+    sites.sort_unstable();
+    sites.dedup();
+    // The checker's analysis is too slow to run always.
+    if cfg!(debug_assertions) || stress.modes != StressModes::default() {
+        check_sites(spec, &sites)?;
+    }
     b.finalize(isa.frontend_config());
     Ok(Made {
         points,
         exits,
         lists,
         refs,
+        sites,
     })
 }
 
@@ -605,11 +623,27 @@ impl Lower<'_> {
         self.speculation.allowed_at(pc)
     }
 
-    /// The cold block that leaves to the interpreter at `pc`.
+    /// Records that the code can be left or looked at here.
+    pub(super) fn site(&mut self, pc: u32, kind: SiteKind) {
+        self.sites.push(Site::new(pc, kind));
+    }
+
+    /// The cold block that leaves to the interpreter at `pc`. To be asked for
+    /// right before what may lead there: nothing of `pc` has happened.
     pub(super) fn exit(&mut self, pc: u32, guard: Guard) -> Block {
-        if let Some(&block) = self.exit_of.get(&(pc, guard)) {
-            return block;
+        let number = self.exits.len();
+        let block = match self.exit_of.get(&(pc, guard)) {
+            Some(&block) => block,
+            None => self.new_exit(pc, guard),
+        };
+        if self.stress.asks(number) {
+            let fails = self.call(helpers::FORCE as usize, &[self.vm, self.base]);
+            self.branch_away(fails, block);
         }
+        block
+    }
+
+    fn new_exit(&mut self, pc: u32, guard: Guard) -> Block {
         let mut exit = Box::new(Exit { pc, hits: 0, guard });
         let block = self.cold_block();
         self.pending.push(PendingExit {
@@ -618,6 +652,7 @@ impl Lower<'_> {
         });
         self.exits.push(exit);
         self.exit_of.insert((pc, guard), block);
+        self.site(pc, SiteKind::Exit);
         block
     }
 

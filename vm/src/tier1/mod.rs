@@ -163,6 +163,8 @@ pub(crate) enum Failure {
     CodeMemory,
     /// The compiler can't do it.
     Unsupported(String),
+    /// Stress: it is meant to fail.
+    Bailout,
 }
 
 impl From<String> for Failure {
@@ -192,7 +194,11 @@ pub(crate) unsafe fn compile(
     p: *mut ProtoObj,
     speculation: &Speculation,
 ) -> Result<Compiled, Failure> {
-    let jit = &mut interp::data(vm).jit;
+    let data = interp::data(vm);
+    if data.stress.bails_out() {
+        return Err(Failure::Bailout);
+    }
+    let jit = &mut data.jit;
     let mut compiler = match jit.tier1.take() {
         Some(c) => c,
         None => Compiler::new(jit.options.thresholds.code_bytes)
@@ -243,6 +249,7 @@ unsafe fn compile_with(
                 site_fields: vm.sites.iter().map(|s| s.inline_fields()).collect(),
             },
             counts,
+            &interp::data(vm).stress,
         )?;
         let clif = c.context.func.dfg.num_insts() as u32;
         let (mut range, entry) = c.emit()?;
@@ -260,6 +267,7 @@ unsafe fn compile_with(
             _range: range,
             _points: points,
             exits,
+            sites: made.sites.into_boxed_slice(),
         });
         Ok(Compiled {
             clif,

@@ -1,0 +1,149 @@
+//! Stress modes: rare events made frequent on purpose, to find bugs.
+//!
+//! What a host asks for are [`StressModes`]; what belongs to a VM under stress
+//! ([`Stress`]) lies with the executor's data. A mode that is off costs
+//! nothing: modes of compiled code are looked at while compiling or in helpers
+//! off the hot path, the others hang on a bit of the poll word or on a check
+//! that is made anyway.
+//!
+//! The modes, one by one, are described in `spec/tiers.md`.
+
+use crate::{interp, jit};
+use strata_runtime::Vm;
+use strata_runtime::heap::poll;
+
+/// Which guards fail although what they expect is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ForcedExits {
+    /// None.
+    #[default]
+    None,
+    /// Each `n`th guard that is reached; 1 is every.
+    Nth(u32),
+    /// Of each function the guard with this number.
+    Guard(u32),
+}
+
+/// What is made frequent.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StressModes {
+    /// Guards fail.
+    pub deopt: ForcedExits,
+    /// Registers outside the frame map are overwritten at an exit.
+    pub poison: bool,
+    /// All garbage is collected at each `n`th poll; 0: never.
+    pub gc: u32,
+    /// Compiled code is entered at each loop header, and left again at the
+    /// next back-edge.
+    pub osr: bool,
+    /// The code of functions on the stack is invalidated at polls.
+    pub invalidate: bool,
+    /// Each `n`th compile fails; 0: none.
+    pub bailout: u32,
+    /// Stacks grow by no more than these slots at a time, and always move.
+    pub stack: Option<u32>,
+    /// Every poll takes its slow path.
+    pub interrupt: bool,
+    /// The `n`th allocation that may fail does; 0: none.
+    pub oom: u64,
+}
+
+/// Stress of one VM.
+#[derive(Debug, Default)]
+pub(crate) struct Stress {
+    pub modes: StressModes,
+    /// Guards reached.
+    guards: u32,
+    /// Compiles asked for.
+    compiles: u32,
+    /// Polls taken.
+    polls: u32,
+    /// State of a generator of random numbers.
+    random: u64,
+}
+
+/// Switches `modes` on; for a new VM.
+pub(crate) fn install(vm: &mut Vm, modes: &StressModes) {
+    let random = vm.heap.seed() | 1;
+    interp::data(vm).stress = Stress {
+        modes: modes.clone(),
+        random,
+        ..Stress::default()
+    };
+    vm.heap.set_stress_every(modes.gc);
+    vm.heap.set_failing(modes.oom);
+    if modes.osr || modes.invalidate || modes.interrupt {
+        vm.heap.raise(poll::ALWAYS);
+    }
+    if let Some(slots) = modes.stack {
+        vm.stress_stack(slots as usize);
+    }
+}
+
+impl Stress {
+    /// Whether compiled code has to ask if the guard with this number of its
+    /// function fails.
+    pub(crate) fn asks(&self, guard: usize) -> bool {
+        match self.modes.deopt {
+            ForcedExits::None => false,
+            ForcedExits::Nth(_) => true,
+            ForcedExits::Guard(k) => k as usize == guard,
+        }
+    }
+
+    /// Whether the guard that is reached fails.
+    pub(crate) fn fails(&mut self) -> bool {
+        self.guards = self.guards.wrapping_add(1);
+        match self.modes.deopt {
+            ForcedExits::None => false,
+            ForcedExits::Nth(n) => self.guards.is_multiple_of(n),
+            ForcedExits::Guard(_) => true,
+        }
+    }
+
+    /// Whether this compile fails.
+    pub(crate) fn bails_out(&mut self) -> bool {
+        self.compiles = self.compiles.wrapping_add(1);
+        self.modes.bailout != 0 && self.compiles.is_multiple_of(self.modes.bailout)
+    }
+
+    /// A random number (xorshift).
+    fn random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+}
+
+/// Polls at which code is always invalidated; after them it is at one of
+/// [`RARELY`], since each time the functions are compiled again.
+const ALWAYS: u32 = 32;
+const RARELY: u64 = 4096;
+
+/// Innermost frames whose code is invalidated.
+const FRAMES: usize = 8;
+
+/// At a poll that was taken, with all frames canonical.
+#[cold]
+pub(crate) fn at_poll(vm: &mut Vm) {
+    let stress = &mut interp::data(vm).stress;
+    if !stress.modes.invalidate {
+        return;
+    }
+    stress.polls = stress.polls.saturating_add(1);
+    if stress.polls > ALWAYS && !stress.random().is_multiple_of(RARELY) {
+        return;
+    }
+    for level in 0..FRAMES {
+        let Some(frame) = vm.frame_at(level) else {
+            break;
+        };
+        let f = frame.func();
+        if f.tag == strata_runtime::value::tag::CLOSURE {
+            // SAFETY: the tag says that it is a closure; a frame's function
+            // and its prototype are live.
+            unsafe { jit::invalidate_for_nothing(vm, (*f.as_closure()).proto) };
+        }
+    }
+}
