@@ -1,6 +1,7 @@
 //! Puts the parts together: a VM of the runtime with the front end and the
 //! interpreter plugged in, and what running a chunk takes.
 
+pub use crate::jit::listing::Listing;
 pub use crate::jit::{JitMode, JitOptions};
 use crate::stress::{self, StressModes};
 use crate::{interp, jit};
@@ -15,7 +16,7 @@ use strata_runtime::limits::Allowance;
 use strata_runtime::load;
 use strata_runtime::metatable::{Event, metamethod};
 use strata_runtime::state::{Compiled, Exec, VmConfig};
-use strata_runtime::value::{NIL, Value};
+use strata_runtime::value::{NIL, Value, tag};
 use strata_spec::{Budget, Module, VerifyFault};
 
 /// What the runtime calls to execute and compile.
@@ -98,6 +99,44 @@ pub fn baseline() -> Option<&'static str> {
 /// Sends what happens to compiled code to `sink`, from now on.
 pub fn trace_jit(vm: &mut Vm, sink: Box<dyn Sink>) {
     interp::data(vm).jit.profiler.add_sink(sink);
+}
+
+/// Keeps the text of code that is made from now on, see [`listings`].
+pub fn list_code(vm: &mut Vm) {
+    interp::data(vm).jit.listings.get_or_insert_default();
+}
+
+/// The code that was made since this was last asked for.
+pub fn listings(vm: &mut Vm) -> Vec<Listing> {
+    let listings = interp::data(vm).jit.listings.as_mut();
+    listings.map(std::mem::take).unwrap_or_default()
+}
+
+/// Compiles the prototype of `f`, a Lua function, and those inside it, hot or
+/// not.
+pub fn compile_all(vm: &mut Vm, f: Value) {
+    if f.tag == tag::CLOSURE {
+        // SAFETY: the tag says that it is a closure; the caller's value is
+        // live, and so is its prototype.
+        unsafe {
+            let p = (*f.as_closure()).proto;
+            jit::compile_all(vm, p);
+        }
+    }
+}
+
+/// Has profilers and debuggers told of compiled code, from now on: a map for
+/// `perf` in `/tmp`, and the interface of GDB.
+///
+/// # Errors
+/// The map can't be written, or this system has neither.
+pub fn name_code(vm: &mut Vm) -> std::io::Result<()> {
+    #[cfg(feature = "cranelift")]
+    {
+        interp::data(vm).jit.perf = Some(jit::perf::Perf::new()?);
+    }
+    let _ = vm;
+    Ok(())
 }
 
 /// Ends traces: their sinks get the final figures.

@@ -29,7 +29,7 @@ pub(crate) enum Command {
     Compile(CompileArgs),
     /// Assemble text to a bytecode file
     Asm(AsmArgs),
-    /// Print bytecode as text that `vm asm` reads
+    /// Print bytecode as text that `vm asm` reads, or compiled code
     Disasm(DisasmArgs),
     /// Read, run and print, interactively
     Repl(VmArgs),
@@ -92,6 +92,10 @@ pub(crate) struct VmArgs {
         value_parser = jit::trace
     )]
     pub(crate) trace_jit: Option<jit::Trace>,
+
+    /// Name compiled functions for `perf` (in /tmp/perf-PID.map) and debuggers
+    #[arg(long, env = "STRATA_PERF", value_parser = FalseyValueParser::new())]
+    pub(crate) perf: bool,
 
     /// Turn warnings on (`warn`, errors in finalizers)
     #[arg(short = 'W', long)]
@@ -200,6 +204,35 @@ pub(crate) struct DisasmArgs {
     /// it was compiled from
     #[arg(long)]
     pub(crate) source: bool,
+
+    /// Instead of bytecode, show the baseline compiler's intermediate code
+    #[arg(long)]
+    pub(crate) clif: bool,
+
+    /// Instead of bytecode, show the baseline compiler's machine code
+    #[arg(long)]
+    pub(crate) asm: bool,
+
+    /// Instead of bytecode, show where compiled code can be left, and the frame
+    /// maps that say how
+    #[arg(long)]
+    pub(crate) frame_maps: bool,
+
+    /// Run the program first, and show the code that this made: of functions
+    /// that got warm, with what was learned about them [default: of all
+    /// functions, with nothing learned]
+    #[arg(long)]
+    pub(crate) warm: bool,
+
+    #[command(flatten)]
+    pub(crate) vm: VmArgs,
+}
+
+impl DisasmArgs {
+    /// Whether to show what bytecode is compiled to.
+    pub(crate) fn compiled(&self) -> bool {
+        self.clif || self.asm || self.frame_maps
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("STRATA_JIT", "--jit"),
     ("STRATA_JIT_OPT", "--jit-opt"),
     ("STRATA_TRACE_JIT", "--trace-jit"),
+    ("STRATA_PERF", "--perf"),
     ("STRATA_STRESS", stress::MODES),
     (
         "STRATA_HISTORY",
@@ -36,7 +37,7 @@ pub(crate) fn info(args: &InfoArgs) -> Outcome<Status> {
 
 /// Runs a program and prints the figures of its compilation.
 fn figures(args: &InfoArgs, stats: &Trace) -> Outcome<Status> {
-    let session = Session::counting(&args.vm, true)?;
+    let session = Session::counting(&args.vm)?;
     run::execute(session, &args.words, |session| {
         stats.write(&engine::jit_stats(&mut session.vm))
     })

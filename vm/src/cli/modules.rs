@@ -3,7 +3,9 @@
 
 use super::args::{AsmArgs, CompileArgs, DisasmArgs};
 use super::input::{self, Input};
-use super::{BAD_INPUT, Outcome, Problem, SUCCESS, Status, put, report};
+use super::session::Session;
+use super::{BAD_INPUT, Outcome, Problem, SUCCESS, Status, put, report, run};
+use strata::engine::{self, Listing};
 use strata::runtime::os;
 use strata::spec::disasm::Options;
 use strata::spec::{self, Module};
@@ -55,6 +57,14 @@ pub(crate) fn asm(args: &AsmArgs) -> Outcome<Status> {
 
 /// Bytecode, or what source compiles to, as text.
 pub(crate) fn disasm(args: &DisasmArgs) -> Outcome<Status> {
+    if args.compiled() {
+        return compiled(args);
+    }
+    if args.warm {
+        return Err(Problem::input(
+            "--warm goes with --clif, --asm or --frame-maps",
+        ));
+    }
     let file = Input::read(&args.file)?;
     let (module, unsafe_because) = if file.is_bytecode() {
         // Text about an unsafe module is safe, and helps to find the fault.
@@ -89,6 +99,60 @@ pub(crate) fn disasm(args: &DisasmArgs) -> Outcome<Status> {
             Ok(BAD_INPUT)
         }
     }
+}
+
+/// What functions are compiled to.
+fn compiled(args: &DisasmArgs) -> Outcome<Status> {
+    if let Some(why) = engine::baseline() {
+        return Err(Problem::input(format!("the baseline compiler is {why}")));
+    }
+    let mut session = Session::compiling(&args.vm)?;
+    engine::list_code(&mut session.vm);
+    let (listings, outcome) = if args.warm {
+        let mut listings = Vec::new();
+        let words = [args.file.clone().into_os_string()];
+        let outcome = run::execute(session, &words, |session| {
+            listings = engine::listings(&mut session.vm);
+            Ok(())
+        });
+        (listings, outcome)
+    } else {
+        let main = session.load(Input::read(&args.file)?.module()?)?;
+        engine::compile_all(&mut session.vm, main);
+        (engine::listings(&mut session.vm), Ok(SUCCESS))
+    };
+    let text = listing_text(args, &listings);
+    match &args.output {
+        Some(path) => input::write(path, text.as_bytes())?,
+        None => put(text.as_bytes())?,
+    }
+    outcome
+}
+
+/// The parts of code listings that were asked for; of functions compiled
+/// several times the last.
+fn listing_text(args: &DisasmArgs, listings: &[Listing]) -> String {
+    let mut text = String::new();
+    for (n, listing) in listings.iter().enumerate() {
+        if listings[n + 1..].iter().any(|l| l.func == listing.func) {
+            continue;
+        }
+        text.push_str(&format!("; {}\n", listing.func));
+        if let Some(why) = &listing.missing {
+            text.push_str(&format!("; not compiled: {why}\n\n"));
+            continue;
+        }
+        let parts = [
+            (true, "bytecode", &listing.bytecode),
+            (args.clif, "intermediate code", &listing.clif),
+            (args.asm, "machine code", &listing.asm),
+            (args.frame_maps, "frame maps", &listing.frame_maps),
+        ];
+        for (_, title, part) in parts.iter().filter(|part| part.0) {
+            text.push_str(&format!("; {title}\n{}\n\n", part.trim_end()));
+        }
+    }
+    text
 }
 
 /// The source text of a module: the file itself, or the file that the module

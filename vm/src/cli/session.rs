@@ -11,7 +11,7 @@ use super::{Outcome, Problem, Status, input};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
-use strata::engine::{self, JitOptions};
+use strata::engine::{self, JitMode, JitOptions};
 use strata::runtime::error::{Cause, Error, Limit};
 use strata::runtime::state::VmConfig;
 use strata::runtime::table::{self, SetError};
@@ -58,11 +58,28 @@ pub(crate) struct Session {
 impl Session {
     /// A VM with the whole library.
     pub(crate) fn new(args: &VmArgs) -> Outcome<Session> {
-        Session::counting(args, false)
+        Session::with(args, jit_options(args)?)
     }
 
-    /// As [`new`](Session::new); if `count`, executed instructions are counted.
-    pub(crate) fn counting(args: &VmArgs, count: bool) -> Outcome<Session> {
+    /// As [`new`](Session::new), and executed instructions are counted.
+    pub(crate) fn counting(args: &VmArgs) -> Outcome<Session> {
+        let options = JitOptions {
+            count: true,
+            ..jit_options(args)?
+        };
+        Session::with(args, options)
+    }
+
+    /// As [`new`](Session::new), but functions are compiled in any case.
+    pub(crate) fn compiling(args: &VmArgs) -> Outcome<Session> {
+        let options = JitOptions {
+            mode: JitMode::Full,
+            ..jit_options(args)?
+        };
+        Session::with(args, options)
+    }
+
+    fn with(args: &VmArgs, mut jit: JitOptions) -> Outcome<Session> {
         let stress = stress::from_env()?;
         let config = VmConfig {
             seed: stress.seed,
@@ -75,7 +92,17 @@ impl Session {
                 input::reason(&e)
             ))
         })?;
-        engine::set_jit(&mut vm, &jit_options(args, &stress, count)?);
+        if let Some(n) = stress.threshold {
+            jit.thresholds.calls = n;
+            jit.thresholds.back_edges = n;
+        }
+        engine::set_jit(&mut vm, &jit);
+        if args.perf {
+            engine::name_code(&mut vm).map_err(|e| {
+                let reason = input::reason(&e);
+                Problem::input(format!("no map for perf: {reason}"))
+            })?;
+        }
         if let Some(sink) = args.trace_jit.as_ref().map(Trace::sink).transpose()? {
             sink.into_iter()
                 .for_each(|sink| engine::trace_jit(&mut vm, sink));
@@ -214,19 +241,14 @@ impl Session {
 }
 
 /// How to compile.
-fn jit_options(args: &VmArgs, stress: &Stress, count: bool) -> Outcome<JitOptions> {
+fn jit_options(args: &VmArgs) -> Outcome<JitOptions> {
     let mut options = JitOptions {
         mode: args.jit.into(),
-        count,
         ..JitOptions::default()
     };
-    let thresholds = &mut options.thresholds;
     for (name, value) in &args.jit_opt {
-        thresholds.set(name, *value).map_err(Problem::input)?;
-    }
-    if let Some(n) = stress.threshold {
-        thresholds.calls = n;
-        thresholds.back_edges = n;
+        let set = options.thresholds.set(name, *value);
+        set.map_err(Problem::input)?;
     }
     Ok(options)
 }

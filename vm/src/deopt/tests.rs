@@ -166,14 +166,7 @@ fn values_are_boxed_by_their_representation() {
     ];
     let mut regs: Vec<(u8, Is)> = (0..7).map(|r| (r, Is::Nil)).collect();
     regs.extend((0..7).map(|n| (at + n, values[usize::from(n)])));
-    let words = [
-        7,
-        0.5f64.to_bits(),
-        1,
-        u64::from(tag::INT),
-        9,
-        text.payload,
-    ];
+    let words = [7, 0.5f64.to_bits(), 1, u64::from(tag::INT), 9, text.payload];
     let held: Vec<Value> = (0..7).map(Value::int).collect();
     let got = f.run(map(vec![frame(0, pc, 0, regs)], vec![]), &held, &words);
     let expected = [

@@ -5,6 +5,7 @@
 //! nothing to speak of; those that come often ([`entered_loop`], exits) are
 //! put into words only if a trace is written.
 
+use super::listing::Listing;
 use super::{Jit, names, state_mut};
 #[cfg(feature = "cranelift")]
 use crate::deopt::{Site, SiteKind};
@@ -63,6 +64,13 @@ pub(super) fn name(p: &mut ProtoObj) -> FuncName {
     state_mut(p).name.clone().expect("it was set above")
 }
 
+/// The name of `p` for profilers and debuggers, if they are told.
+#[cfg(feature = "cranelift")]
+pub(crate) fn symbol(vm: &mut Vm, p: &mut ProtoObj) -> Option<String> {
+    interp::data(vm).jit.perf.as_ref()?;
+    Some(format!("lua:{}", name(p)))
+}
+
 /// `p` was found hot.
 pub(super) fn warm(vm: &mut Vm, p: &mut ProtoObj, facts: &Facts) {
     let func = name(p);
@@ -83,15 +91,22 @@ pub(super) fn compiled(
     begun: Duration,
 ) {
     let func = name(p);
-    let profiler = &mut interp::data(vm).jit.profiler;
+    let jit = &mut interp::data(vm).jit;
+    let profiler = &mut jit.profiler;
     let took = profiler.elapsed().saturating_sub(begun);
+    if let (Some(listings), Some(listed)) = (&mut jit.listings, &made.listed) {
+        listings.push(Listing::new(&func, p.spec(), listed));
+    }
+    if let Some(perf) = &mut jit.perf {
+        perf.add(&format!("lua:{func}"), made.place);
+    }
     profiler.emit(Event::Compiled {
         func,
         tier: 1,
         reason,
         insns: p.code_len,
         clif: made.clif,
-        bytes: made.bytes,
+        bytes: made.place.1 as u32,
         micros: took.as_nanos() as f64 / 1e3,
         entries: made.entries,
     });
@@ -104,7 +119,11 @@ pub(super) fn not_compiled(vm: &mut Vm, p: &mut ProtoObj, reason: Reason, detail
         reason,
         detail,
     };
-    interp::data(vm).jit.profiler.emit(event);
+    let jit = &mut interp::data(vm).jit;
+    if let Some(listings) = &mut jit.listings {
+        listings.push(Listing::none(&name(p), event.to_string()));
+    }
+    jit.profiler.emit(event);
 }
 
 /// The interpreter enters compiled code at the loop header `pc` of `p`.

@@ -15,18 +15,24 @@
 //! - [`policy`]: what happens to a function, and when
 //! - [`learned`]: what feedback knew when a function was compiled
 //! - [`events`]: what is told about it, [`names`]: by what name
+//! - [`listing`]: code as text, `perf`: names for profilers and debuggers
 //! - [`options`]: what the host chooses
 
 #[cfg(feature = "cranelift")]
 mod code_memory;
 mod events;
 mod learned;
+pub(crate) mod listing;
 mod names;
 mod options;
+#[cfg(feature = "cranelift")]
+pub(crate) mod perf;
 mod policy;
 
 #[cfg(feature = "cranelift")]
 pub(crate) use code_memory::{CodeRange, CodeSpace};
+#[cfg(feature = "cranelift")]
+pub(crate) use events::symbol;
 pub(crate) use events::{Counts, entered_loop, unwound};
 pub use options::{JitMode, JitOptions};
 #[cfg(feature = "cranelift")]
@@ -50,6 +56,11 @@ pub(crate) struct Jit {
     pub profiler: Profiler,
     /// Executed instructions, where they are counted.
     pub counts: Option<Box<Counts>>,
+    /// Code as text, where it is asked for.
+    pub listings: Option<Vec<listing::Listing>>,
+    /// Tells profilers and debuggers about code.
+    #[cfg(feature = "cranelift")]
+    pub perf: Option<perf::Perf>,
     /// The baseline compiler, once it was needed.
     #[cfg(feature = "cranelift")]
     pub tier1: Option<crate::tier1::Compiler>,
@@ -179,6 +190,22 @@ pub(crate) fn install(vm: &mut Vm, options: &JitOptions) {
     };
     vm.budgets = budgets;
     interp::instrument(vm);
+}
+
+/// Compiles `p` and the functions inside it, hot or not: for listings.
+///
+/// # Safety
+/// `p` is live.
+pub(crate) unsafe fn compile_all(vm: &mut Vm, p: *mut ProtoObj) {
+    let mut left = vec![p];
+    while let Some(p) = left.pop() {
+        // SAFETY: prototypes keep their children alive, and nothing collects
+        // while compiling.
+        unsafe {
+            policy::compile(vm, p, "listing");
+            left.extend((*p).children.iter().rev());
+        }
+    }
 }
 
 /// The figures so far.

@@ -155,8 +155,11 @@ fn rest(p: &mut ProtoObj, facts: &Facts, t: &Thresholds) {
 }
 
 /// Compiles `p`: whether it has code now.
+///
+/// # Safety
+/// `p` is live.
 #[cfg(feature = "cranelift")]
-unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, reason: &'static str) -> bool {
+pub(super) unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, reason: &'static str) -> bool {
     use crate::tier1::Failure;
     // SAFETY: the caller says that `p` is live.
     let proto = unsafe { &mut *p };
@@ -199,8 +202,11 @@ unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, reason: &'static str) -> bool {
 }
 
 /// Without a compiler nothing is compiled.
+///
+/// # Safety
+/// `p` is live.
 #[cfg(not(feature = "cranelift"))]
-unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, _reason: &'static str) -> bool {
+pub(super) unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, _reason: &'static str) -> bool {
     // SAFETY: as the caller says.
     unsafe { disable(vm, p, Reason::Unsupported, String::new()) };
     false

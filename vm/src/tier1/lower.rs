@@ -795,6 +795,7 @@ impl Lower<'_> {
         let i = self.code[pc as usize];
         let op = i.op().ok_or("unknown opcode")?;
         self.count_instruction();
+        self.b.set_srcloc(ir::SourceLoc::new(pc));
         let (a, b, c) = (i.a(), i.b(), i.c());
         match op {
             Op::Nop => {}

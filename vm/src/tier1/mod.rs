@@ -45,6 +45,7 @@ mod loops;
 mod lower;
 mod state;
 
+use crate::deopt::Site;
 use crate::interp;
 use crate::jit::{self, Code, CodeSpace, Speculation};
 use cranelift_codegen::isa::OwnedTargetIsa;
@@ -52,7 +53,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, ir};
 use cranelift_frontend::FunctionBuilderContext;
 use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::{Module, ModuleError};
+use cranelift_module::{Linkage, Module, ModuleError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
@@ -110,20 +111,25 @@ impl Compiler {
     fn trampoline(&mut self) -> Result<usize, Failure> {
         if self.trampoline.is_none() {
             aside::build(&mut self.context.func, &mut self.builder, &*self.isa);
-            let made = self.emit()?;
+            let made = self.emit(None)?;
             self.context.clear();
             self.trampoline = Some((made.0, made.1 as usize));
         }
         Ok(self.trampoline.as_ref().map_or(0, |(_, entry)| *entry))
     }
 
-    /// Makes code of the function in `self.context`.
-    fn emit(&mut self) -> Result<(jit::CodeRange, *const ()), Failure> {
+    /// Makes code of the function in `self.context`. Under `perf record` the
+    /// module writes its name into the map of the process.
+    fn emit(&mut self, name: Option<&str>) -> Result<(jit::CodeRange, *const ()), Failure> {
         let mut builder =
             JITBuilder::with_isa(self.isa.clone(), cranelift_module::default_libcall_names());
         builder.memory_provider(Box::new(self.space.clone()));
         let mut module = JITModule::new(builder);
-        let id = module.declare_anonymous_function(&self.context.func.signature)?;
+        let signature = &self.context.func.signature;
+        let id = match name {
+            Some(name) => module.declare_function(name, Linkage::Local, signature)?,
+            None => module.declare_anonymous_function(signature)?,
+        };
         module.define_function(id, &mut self.context)?;
         module.finalize_definitions()?;
         let entry = module.get_finalized_function(id).cast::<()>();
@@ -150,10 +156,22 @@ impl Compiler {
 pub(crate) struct Compiled {
     /// Instructions of Cranelift's IR.
     pub clif: u32,
-    /// Machine code.
-    pub bytes: u32,
     /// Entry points, the function's beginning among them.
     pub entries: u32,
+    /// Where the machine code is, and its size.
+    pub place: (usize, usize),
+    /// Its text, if code is listed.
+    pub listed: Option<Listed>,
+}
+
+/// Code as text, and its sites.
+pub(crate) struct Listed {
+    /// Cranelift's IR.
+    pub clif: String,
+    /// Machine code, in Cranelift's notation.
+    pub asm: Option<String>,
+    /// Where it can be left.
+    pub sites: Vec<Site>,
 }
 
 /// Why there is no code.
@@ -252,15 +270,31 @@ unsafe fn compile_with(
             &interp::data(vm).stress,
         )?;
         let clif = c.context.func.dfg.num_insts() as u32;
-        let (mut range, entry) = c.emit()?;
+        let listing = interp::data(vm).jit.listings.is_some();
+        let mut listed = listing.then(|| c.context.func.display().to_string());
+        c.context.set_disasm(listing);
+        let name = jit::symbol(vm, &mut *p);
+        let (mut range, entry) = c.emit(name.as_deref())?;
+        let listed = listed.take().map(|clif| Listed {
+            clif,
+            asm: c
+                .context
+                .compiled_code()
+                .and_then(|code| code.vcode.clone()),
+            sites: made.sites.clone(),
+        });
         let exits = made.exits.iter().map(|e| &raw const **e as usize).collect();
         range.keep(Box::new((made.exits, made.lists)));
-        // What the code names stays alive with the prototype.
-        (*p).refs = made.refs;
+        // What the code names stays alive with the prototype; older code may
+        // still have native frames.
+        if vm.native_depth == 0 {
+            (*p).refs.clear();
+        }
+        (*p).refs.extend(made.refs);
         vm.heap.barrier(p.cast());
         (*p).entry = entry;
         let entries = made.points.iter().filter(|at| **at != 0).count() as u32 + 1;
-        let bytes = range.size() as u32;
+        let place = (range.start(), range.size());
         let points = made.points.into_boxed_slice();
         (*p).points = points.as_ptr();
         jit::state_mut(&mut *p).code = Some(Code {
@@ -271,8 +305,9 @@ unsafe fn compile_with(
         });
         Ok(Compiled {
             clif,
-            bytes,
             entries,
+            place,
+            listed,
         })
     }
 }
