@@ -113,12 +113,19 @@ pub(crate) struct ExecData {
     pub stress: crate::stress::Stress,
 }
 
+/// Made here, so that no other function has room for it on its native stack.
+#[cold]
+#[inline(never)]
+fn new_data() -> Box<dyn std::any::Any + Send> {
+    Box::new(ExecData::default())
+}
+
 /// The interpreter's data of this VM.
 #[inline]
 pub(crate) fn data(vm: &mut Vm) -> &mut ExecData {
     let any = match &mut vm.exec_data {
         Some(any) => any,
-        empty => empty.insert(Box::new(ExecData::default())),
+        empty => empty.insert(new_data()),
     };
     debug_assert!(any.is::<ExecData>());
     // SAFETY: only this function sets it. Asking for the type would take

@@ -8,6 +8,7 @@
 //! as steps do.
 
 use super::*;
+use crate::jit;
 use strata_runtime::feedback::{self, Probed};
 use strata_runtime::object::{Table, color};
 use strata_runtime::proto::{proto_of, slots_of};
@@ -37,15 +38,38 @@ unsafe fn miss(
     unsafe { step(vm, base, at.offset_from((*proto_of(k)).code) as usize) }
 }
 
-/// Counts a probe that newer code might not need.
+/// A probe has done the instruction at `at`. Counts it: newer code might not
+/// need it.
 #[inline(always)]
-unsafe fn hit(k: *const Value) -> usize {
+unsafe fn hit(vm: *mut Vm, base: *mut Value, at: *const Insn, k: *const Value) -> usize {
     // SAFETY: compiled code passes the constants of its prototype.
     unsafe {
         let p = proto_of(k);
-        (*p).slow_hits = (*p).slow_hits.wrapping_add(1);
+        (*p).slow_hits += 1;
+        if (*p).slow_hits >= jit::SAMPLE {
+            return sample(vm, base, at, k);
+        }
     }
     native::DID
+}
+
+/// Has one of many probes looked at.
+#[cold]
+#[inline(never)]
+unsafe fn sample(vm: *mut Vm, base: *mut Value, at: *const Insn, k: *const Value) -> usize {
+    // SAFETY: as for `hit`; `at` is an instruction of the prototype.
+    unsafe {
+        let p = proto_of(k);
+        let epoch = (*vm).native_epoch;
+        (*p).slow_hits = 0;
+        jit::slow_step(&mut *vm, p, at.offset_from((*p).code) as u32);
+        if (*vm).native_epoch == epoch {
+            return native::DID;
+        }
+        unwound::note(vm, base, "invalidation");
+        save(vm, at.add(1), base);
+        RESUME
+    }
 }
 
 /// The write barrier after `v` was stored to `t`.
@@ -88,7 +112,7 @@ pub(crate) unsafe extern "C" fn get_field(
             copy(a.add(2), b);
         }
         put(a, v);
-        hit(k)
+        hit(vm, base, at, k)
     }
 }
 
@@ -112,14 +136,14 @@ pub(crate) unsafe extern "C" fn set_field(
                 Probed::Nothing => {}
                 Probed::Stored => {
                     barrier(vm, t, v);
-                    return hit(k);
+                    return hit(vm, base, at, k);
                 }
                 Probed::Added => {
                     // The shape is new as well.
                     if (*t).hdr.mark == color::BLACK {
                         (*vm).heap.barrier(t.cast());
                     }
-                    return hit(k);
+                    return hit(vm, base, at, k);
                 }
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! A [`CodeSpace`] belongs to one VM. It maps *chunks* as code is compiled
 //! (none before, so that a VM that never compiles maps no executable memory)
-//! and packs functions into them. A chunk is writable while a function is
+//! and packs functions into them, first where others were freed. A chunk is writable while a function is
 //! written and executable otherwise, never both; only the VM's thread, which
 //! is also the only one to run the code, changes that.
 //!
@@ -35,7 +35,10 @@ enum Pages {
 struct Chunk {
     pages: Pages,
     size: usize,
+    /// Bytes that are in use or on the list of holes.
     used: usize,
+    /// Where functions were freed: offsets and sizes.
+    holes: Vec<(usize, usize)>,
     /// Functions in it that are not freed.
     live: usize,
 }
@@ -46,6 +49,53 @@ impl Chunk {
             Pages::Writable(m) => m.as_ptr() as usize,
             Pages::Executable(m) => m.as_ptr() as usize,
             Pages::None => 0,
+        }
+    }
+
+    /// Takes `size` bytes: their offset, if there is room.
+    fn take(&mut self, size: usize, align: usize) -> Option<usize> {
+        let fits = |&(at, hole): &(usize, usize)| {
+            let start = at.next_multiple_of(align);
+            (start + size <= at + hole).then_some(start)
+        };
+        if let Some((n, start)) = self
+            .holes
+            .iter()
+            .enumerate()
+            .find_map(|(n, hole)| Some((n, fits(hole)?)))
+        {
+            let (at, hole) = self.holes.swap_remove(n);
+            self.give(at, start - at);
+            self.give(start + size, at + hole - start - size);
+            return Some(start);
+        }
+        let start = self.used.next_multiple_of(align);
+        if start + size > self.size {
+            return None;
+        }
+        self.give(self.used, start - self.used);
+        self.used = start + size;
+        Some(start)
+    }
+
+    /// Puts a range that is not in use on the list of holes, joined with those
+    /// beside it.
+    fn give(&mut self, mut at: usize, mut size: usize) {
+        if size == 0 {
+            return;
+        }
+        self.holes.retain(|&(other, len)| {
+            let beside = other + len == at || at + size == other;
+            if beside {
+                at = at.min(other);
+                size += len;
+            }
+            !beside
+        });
+        if at + size == self.used {
+            self.used = at;
+        } else {
+            self.holes.push((at, size));
         }
     }
 
@@ -136,6 +186,8 @@ impl CodeSpace {
                 .iter_mut()
                 .find(|c| (c.start()..c.start() + c.size).contains(&r.start));
             if let Some(chunk) = chunk {
+                let at = r.start - chunk.start();
+                chunk.give(at, r.size);
                 chunk.live -= 1;
             }
         }
@@ -151,13 +203,14 @@ impl CodeSpace {
 
     fn allocate(&self, size: usize, align: usize) -> io::Result<*mut u8> {
         let mut state = self.0.lock();
-        let at = |chunk: &Chunk| chunk.used.next_multiple_of(align.max(16));
-        let found = state
-            .chunks
-            .iter()
-            .position(|c| at(c) + size <= c.size && !matches!(c.pages, Pages::None));
-        let n = match found {
-            Some(n) => n,
+        let align = align.max(16);
+        let room = |(n, chunk): (usize, &mut Chunk)| match chunk.pages {
+            Pages::None => None,
+            _ => Some((n, chunk.take(size, align)?)),
+        };
+        let found = state.chunks.iter_mut().enumerate().find_map(room);
+        let (n, offset) = match found {
+            Some(found) => found,
             None => {
                 // The last chunk may be a smaller one.
                 let left = state.limit.saturating_sub(state.mapped) / PAGE * PAGE;
@@ -171,18 +224,17 @@ impl CodeSpace {
                 state.chunks.push(Chunk {
                     pages: Pages::Writable(MmapMut::map_anon(bytes)?),
                     size: bytes,
-                    used: 0,
+                    used: size,
+                    holes: Vec::new(),
                     live: 0,
                 });
                 state.mapped += bytes;
-                state.chunks.len() - 1
+                (state.chunks.len() - 1, 0)
             }
         };
         let chunk = &mut state.chunks[n];
         chunk.make_writable()?;
-        let offset = at(chunk);
         let start = chunk.start() + offset;
-        chunk.used = offset + size;
         chunk.live += 1;
         state.in_use += size;
         state.fresh.push((start, size));
@@ -281,6 +333,27 @@ mod tests {
         assert_eq!(space.reclaim(), 100);
         assert_eq!((space.in_use(), space.0.lock().chunks.len()), (50, 1));
         drop(second);
+        space.reclaim();
+        assert_eq!((space.in_use(), space.0.lock().mapped), (0, 0));
+    }
+
+    #[test]
+    fn holes_are_filled() {
+        let space = CodeSpace::new(CHUNK);
+        let mut ranges: Vec<CodeRange> = (0..4)
+            .map(|_| {
+                space.allocate(CHUNK / 4, 16).unwrap();
+                space.take().unwrap()
+            })
+            .collect();
+        let second = ranges[1].start();
+        assert!(space.allocate(1, 16).is_err());
+        ranges.drain(1..3);
+        space.reclaim();
+        // Two neighbours make one hole.
+        assert_eq!(space.allocate(CHUNK / 2, 16).unwrap() as usize, second);
+        assert!(space.allocate(16, 16).is_err());
+        drop((ranges, space.take()));
         space.reclaim();
         assert_eq!((space.in_use(), space.0.lock().mapped), (0, 0));
     }

@@ -188,91 +188,9 @@ pub(super) unsafe fn exited(
             ..
         } = &mut event
     {
-        *expected = exit.guard.expected();
         // SAFETY: as the caller says.
-        *found = unsafe { exit.guard.found(base) };
+        (*expected, *found) = unsafe { exit.guard.in_words(base) };
         *frame_map = Site::new(exit.pc, SiteKind::Exit).map_text(p);
     }
     interp::data(vm).jit.profiler.emit(event);
-}
-
-#[cfg(feature = "cranelift")]
-impl super::Guard {
-    /// What kind of guard it is: the reason under which exits are counted.
-    fn kind(self) -> &'static str {
-        match self {
-            super::Guard::Tag { .. } => "tag",
-            super::Guard::Element { .. } => "element",
-            super::Guard::Callee { .. } => "callee",
-            super::Guard::Step { .. } => "step",
-            super::Guard::Entry => "entry",
-        }
-    }
-
-    /// What it expects.
-    fn expected(self) -> String {
-        match self {
-            super::Guard::Tag { reg, tag } => format!("{} in r{reg}", tag_name(tag)),
-            super::Guard::Element { reg, kind } => {
-                format!("{} element of r{reg}", tag_name(kind))
-            }
-            super::Guard::Callee { reg } => {
-                format!("the same host function in r{reg}, with numbers it does inline")
-            }
-            super::Guard::Entry => "the tags that the code takes for known here".into(),
-            super::Guard::Step { reg } => format!("a step other than 0 in r{reg}"),
-        }
-    }
-
-    /// What is there.
-    ///
-    /// # Safety
-    /// `base` is the frame in which it failed.
-    unsafe fn found(self, base: *const strata_runtime::value::Value) -> String {
-        use strata_runtime::object::ArrKind;
-        use strata_runtime::value::tag;
-        let reg = match self {
-            super::Guard::Tag { reg, .. }
-            | super::Guard::Element { reg, .. }
-            | super::Guard::Callee { reg }
-            | super::Guard::Step { reg } => reg,
-            super::Guard::Entry => return "others".into(),
-        };
-        // SAFETY: the guard names a register of the frame.
-        let v = unsafe { *base.add(usize::from(reg)) };
-        match self {
-            super::Guard::Element { .. } if v.tag == tag::TABLE => {
-                // SAFETY: the tag says that it is a table.
-                let (kind, len) = unsafe { ((*v.as_table()).arr_kind, (*v.as_table()).arr_len) };
-                let kind = match kind {
-                    _ if len == 0 => "no",
-                    ArrKind::Int => "integer",
-                    ArrKind::Float => "float",
-                    ArrKind::Mixed => "mixed",
-                };
-                format!("{kind} elements, {len} of them")
-            }
-            _ => tag_name(v.tag).to_string(),
-        }
-    }
-}
-
-/// A tag in words.
-#[cfg(feature = "cranelift")]
-fn tag_name(t: u8) -> &'static str {
-    use strata_runtime::value::tag;
-    match t {
-        tag::NIL => "nil",
-        tag::FALSE => "false",
-        tag::TRUE => "true",
-        tag::INT => "integer",
-        tag::FLOAT => "float",
-        tag::STR => "string",
-        tag::TABLE => "table",
-        tag::CLOSURE => "function",
-        tag::NATIVE => "host function",
-        tag::USERDATA | tag::LIGHT => "userdata",
-        tag::THREAD => "thread",
-        _ => "other value",
-    }
 }

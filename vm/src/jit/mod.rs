@@ -15,12 +15,15 @@
 //! - [`policy`]: what happens to a function, and when
 //! - [`learned`]: what feedback knew when a function was compiled
 //! - [`events`]: what is told about it, [`names`]: by what name
+//! - `guard`: what compiled code guards, and exits
 //! - [`listing`]: code as text, `perf`: names for profilers and debuggers
 //! - [`options`]: what the host chooses
 
 #[cfg(feature = "cranelift")]
 mod code_memory;
 mod events;
+#[cfg(feature = "cranelift")]
+mod guard;
 mod learned;
 pub(crate) mod listing;
 mod names;
@@ -34,6 +37,8 @@ pub(crate) use code_memory::{CodeRange, CodeSpace};
 #[cfg(feature = "cranelift")]
 pub(crate) use events::symbol;
 pub(crate) use events::{Counts, entered_loop, unwound};
+#[cfg(feature = "cranelift")]
+pub(crate) use guard::{EntryTag, Exit, Guard};
 pub use options::{JitMode, JitOptions};
 #[cfg(feature = "cranelift")]
 pub(crate) use policy::exited;
@@ -71,33 +76,6 @@ impl Jit {
     fn is_on(&self) -> bool {
         self.options.mode != JitMode::Off && cfg!(feature = "cranelift")
     }
-}
-
-/// A guard of compiled code and how often it failed.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Exit {
-    /// Instruction at which the interpreter goes on.
-    pub pc: u32,
-    /// Times taken.
-    pub hits: u32,
-    /// What was expected.
-    pub guard: Guard,
-}
-
-/// What a guard expects.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Guard {
-    /// A register's tag.
-    Tag { reg: u8, tag: u8 },
-    /// The element kind of a table in a register, and the index inside.
-    Element { reg: u8, kind: u8 },
-    /// A host function in a register, and arguments that it does inline.
-    Callee { reg: u8 },
-    /// All tags that an entry point takes for known.
-    Entry,
-    /// The step of a numeric loop, which is not 0.
-    Step { reg: u8 },
 }
 
 /// Compiled code of a function.

@@ -49,7 +49,10 @@ impl Lower<'_> {
         let made = self.b.ins().iadd_imm_s(made, 1);
         self.store(made, sites, site as i32 * SITE_SIZE + SITE_MADE);
         // The header: kind, colour, no flags, and the site.
-        let white = self.b.ins().uload8(types::I64, super::lower::MEM, self.vm, VM_WHITE);
+        let white = self
+            .b
+            .ins()
+            .uload8(types::I64, super::lower::MEM, self.vm, VM_WHITE);
         let white = self.b.ins().ishl_imm_s(white, 8);
         let word = i64::from(tag::TABLE) | i64::from(site) << 32;
         let header = self.b.ins().bor_imm_s(white, word);
@@ -62,9 +65,8 @@ impl Lower<'_> {
         self.store(zero, t, T_ARR);
         self.store(zero, t, T_ARR_TAGS);
         self.store(zero, t, T_ARR_LEN);
-        let kinds = i64::from(ArrKind::Mixed as u8)
-            | i64::from(fields) << 8
-            | i64::from(fields) << 16;
+        let kinds =
+            i64::from(ArrKind::Mixed as u8) | i64::from(fields) << 8 | i64::from(fields) << 16;
         let kinds = self.int(kinds);
         self.store(kinds, t, T_ARR_KIND);
         self.store(zero, t, T_HASH);
@@ -83,7 +85,12 @@ impl Lower<'_> {
     }
 
     /// `s:byte(i)`: the byte at a position inside a flat string.
-    pub(super) fn byte_at(&mut self, s: u8, i: u8, exit: cranelift_codegen::ir::Block) -> cranelift_codegen::ir::Value {
+    pub(super) fn byte_at(
+        &mut self,
+        s: u8,
+        i: u8,
+        exit: cranelift_codegen::ir::Block,
+    ) -> cranelift_codegen::ir::Value {
         self.check(s, tag::STR, exit);
         self.check(i, tag::INT, exit);
         let (s, i) = (self.bits(s), self.bits(i));

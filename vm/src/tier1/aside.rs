@@ -62,9 +62,7 @@ impl Lower<'_> {
         all[..args.len()].copy_from_slice(args);
         all[ARGS] = self.int(f as i64);
         let trampoline = self.int(self.around.trampoline as i64);
-        self.b
-            .ins()
-            .call_indirect(self.aside_sig, trampoline, &all);
+        self.b.ins().call_indirect(self.aside_sig, trampoline, &all);
         self.load(types::I64, self.vm, VM_NATIVE_ANSWER)
     }
 }

@@ -3,11 +3,10 @@
 //! *Steps* run one instruction as the interpreter's slow handlers do
 //! ([`crate::interp::native::step`]); the others do a part of one.
 
-use super::lower::EntryTag;
 use crate::deopt::{Recorded, Site, SiteKind, restore};
 use crate::interp::native;
 use crate::interp::{self, CONTINUE};
-use crate::jit::{self, Exit};
+use crate::jit::{self, EntryTag, Exit};
 use strata_runtime::Vm;
 use strata_runtime::object::GcHeader;
 use strata_runtime::ops::arith::{float_mod, float_pow, shift_left};

@@ -13,7 +13,7 @@ use super::layout::*;
 use super::loops::{Loop, find_loops};
 use super::state::{Payload, Reg, State, UNKNOWN};
 use crate::deopt::{Site, SiteKind, check_sites};
-use crate::jit::{Counts, Exit, Guard, Speculation};
+use crate::jit::{Counts, EntryTag, Exit, Guard, Speculation};
 use crate::stress::{Stress, StressModes};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -81,14 +81,6 @@ struct PendingEntry {
     state: State,
     /// Payloads that the target takes as arguments.
     args: Vec<(u8, Type)>,
-}
-
-/// A register and the tag that it has to have where code is entered.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(super) struct EntryTag {
-    pub reg: u8,
-    pub tag: u8,
 }
 
 /// The function being lowered.
@@ -415,6 +407,7 @@ impl Lower<'_> {
 
     /// The same, in a cold block by the trampoline.
     pub(super) fn step_aside(&mut self, step: helpers::Step, pc: u32) -> Value {
+        self.count_step(pc);
         let pc = self.int(i64::from(pc));
         self.call_aside(step as usize, &[self.vm, self.base, pc])
     }
@@ -439,6 +432,7 @@ impl Lower<'_> {
         // SAFETY: `p` is live; `pc` is one of its instructions.
         let (at, k) = unsafe { ((*self.p).code.add(pc as usize), (*self.p).k) };
         let (at, k) = (self.int(at as i64), self.int(k as i64));
+        self.count_step(pc);
         let status = self.call_aside(probe as usize, &[self.vm, self.base, at, k]);
         self.b
             .ins()
@@ -715,11 +709,12 @@ impl Lower<'_> {
             }
             return;
         }
-        let exit = self.exit(pc, Guard::Entry);
         let list: Box<[EntryTag]> = known
             .iter()
             .map(|&(reg, tag)| EntryTag { reg, tag })
             .collect();
+        let (tags, n) = (list.as_ptr() as usize, list.len() as u8);
+        let exit = self.exit(pc, Guard::Entry { tags, n });
         let (at, n) = (self.int(list.as_ptr() as i64), self.int(list.len() as i64));
         self.lists.push(list);
         let same = self.call(helpers::CHECK_TAGS as usize, &[self.base, at, n]);
