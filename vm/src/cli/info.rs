@@ -102,8 +102,5 @@ fn build() -> Outcome<Status> {
 
 /// Whether tier 1 is there.
 fn baseline() -> &'static str {
-    match engine::baseline() {
-        None => "present",
-        Some(why) => why,
-    }
+    engine::baseline().unwrap_or("present")
 }

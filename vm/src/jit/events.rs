@@ -10,7 +10,6 @@ use super::{Jit, names, state_mut};
 #[cfg(feature = "cranelift")]
 use crate::deopt::{Site, SiteKind};
 use crate::interp;
-use std::time::Duration;
 use strata_profiler::{Event, Facts, FuncName, Reason};
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
@@ -88,7 +87,7 @@ pub(super) fn compiled(
     p: &mut ProtoObj,
     reason: &'static str,
     made: &crate::tier1::Compiled,
-    begun: Duration,
+    begun: std::time::Duration,
 ) {
     let func = name(p);
     let jit = &mut interp::data(vm).jit;

@@ -16,12 +16,10 @@
 //! compared with what the code was made from ([`super::learned`]). Only steps
 //! at instructions that could be fast by now count.
 
-use super::learned::{Change, Learned};
+use super::learned::Change;
 use super::{Jit, events, state, state_mut};
 use crate::interp;
-use strata_profiler::{
-    Counters, Decision, Event, Facts, Heat, Reason, Thresholds, TierState, decide,
-};
+use strata_profiler::{Counters, Decision, Facts, Heat, Reason, Thresholds, TierState, decide};
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
 use strata_spec::{Insn, Op};
@@ -73,7 +71,7 @@ fn reclaim(vm: &mut Vm) {
         let freed = jit.tier1.as_ref().map_or(0, |c| c.reclaim());
         if freed > 0 {
             let bytes = u32::try_from(freed).unwrap_or(u32::MAX);
-            jit.profiler.emit(Event::Freed { bytes });
+            jit.profiler.emit(strata_profiler::Event::Freed { bytes });
         }
     }
     let _ = vm;
@@ -167,7 +165,7 @@ pub(super) unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, reason: &'static str
     let thresholds = &jit.options.thresholds;
     let begun = jit.profiler.elapsed();
     let speculate = thresholds.may_speculate(state(proto).map_or(0, |s| s.compiles));
-    let learned = Learned::now(proto, vm.meta_epoch);
+    let learned = super::learned::Learned::now(proto, vm.meta_epoch);
     let s = state_mut(proto);
     s.state = TierState::Queued;
     s.again = None;

@@ -23,7 +23,9 @@ impl Lower<'_> {
 
     /// Adds one to the word at `offset`.
     fn count(&mut self, offset: usize) {
-        let Some(counts) = self.counts else { return };
+        let Some(counts) = self.around.counts else {
+            return;
+        };
         let at = self.int(counts as i64);
         let offset = offset as i32;
         let n = self.load(types::I64, at, offset);

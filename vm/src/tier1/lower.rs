@@ -50,6 +50,8 @@ pub(super) struct Surroundings {
     pub root: *mut strata_runtime::object::Shape,
     /// Inline fields that allocation sites suggest.
     pub site_fields: Vec<u8>,
+    /// Where executed instructions are counted, if they are.
+    pub counts: Option<*mut Counts>,
 }
 
 /// What lowering made besides CLIF.
@@ -112,8 +114,6 @@ pub(super) struct Lower<'a> {
     stress: &'a Stress,
     /// Returns its argument.
     pub pass: Block,
-    /// Where executed instructions are counted, if they are.
-    pub counts: Option<*mut Counts>,
     step_sig: SigRef,
     /// See [`super::aside`].
     pub aside_sig: SigRef,
@@ -132,7 +132,6 @@ pub(super) unsafe fn lower(
     p: *mut ProtoObj,
     speculation: &Speculation,
     around: Surroundings,
-    counts: Option<*mut Counts>,
     stress: &Stress,
 ) -> Result<Made, String> {
     // SAFETY: `p` is live; its code has `code_len` instructions.
@@ -182,7 +181,6 @@ pub(super) unsafe fn lower(
         sites: Vec::new(),
         stress,
         pass,
-        counts,
         step_sig,
         aside_sig,
         around,

@@ -265,8 +265,8 @@ unsafe fn compile_with(
                 trampoline,
                 root: vm.shapes.root(),
                 site_fields: vm.sites.iter().map(|s| s.inline_fields()).collect(),
+                counts,
             },
-            counts,
             &interp::data(vm).stress,
         )?;
         let clif = c.context.func.dfg.num_insts() as u32;
