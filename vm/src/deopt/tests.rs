@@ -166,14 +166,7 @@ fn values_are_boxed_by_their_representation() {
     ];
     let mut regs: Vec<(u8, Is)> = (0..7).map(|r| (r, Is::Nil)).collect();
     regs.extend((0..7).map(|n| (at + n, values[usize::from(n)])));
-    let words = [
-        7,
-        0.5f64.to_bits(),
-        1,
-        u64::from(tag::INT),
-        9,
-        text.payload,
-    ];
+    let words = [7, 0.5f64.to_bits(), 1, u64::from(tag::INT), 9, text.payload];
     let held: Vec<Value> = (0..7).map(Value::int).collect();
     let got = f.run(map(vec![frame(0, pc, 0, regs)], vec![]), &held, &words);
     let expected = [
@@ -228,7 +221,7 @@ fn three_frames_with_links_and_a_sunk_table() {
     let base_h = base_g + f.callee(1, call_h);
     let (g, h) = (f.funcs[1].payload, f.funcs[2].payload);
     let (x, y, t) = (f.reg(1, "x"), f.reg(1, "y"), f.reg(1, "t"));
-    let add = f.pc(2, Op::AddI, 0).min(f.spec(2).code.len() as u32);
+    let add = f.pc(2, Op::AddI, 0);
     let site = 0;
     let slots = &f.spec(1).slots;
     let site = slots
