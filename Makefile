@@ -10,6 +10,8 @@ ARGS      ?=
 # `make fuzz`: how long, and the seed that replays a run (empty: a fresh one).
 FUZZ_SECONDS ?= 60
 FUZZ_SEED    ?=
+# `make stress`, and its slice in `make test`: the seed that replays a run.
+STRESS_SEED  ?=
 # `make bench`: more arguments for the harness, such as `--filter strings`.
 BENCH_ARGS ?=
 # `make install`: where to; bin/ is appended.
@@ -23,7 +25,7 @@ export PATH := $(abspath $(TARGET)/tools):$(PATH):$(HOME)/.cargo/bin
 export STRATA_VM := $(abspath $(VM))
 
 .PHONY: help setup build run test test-workspace test-conformance test-examples \
-        test-bc test-bench test-official check bench fuzz official install clean
+        test-bc test-bench test-stress check bench fuzz stress official install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -50,6 +52,7 @@ test: ## set up and run all tests (what .ci/run does)
 	@$(STAGE) "conformance programs" $(MAKE) --no-print-directory test-conformance
 	@$(STAGE) "examples" $(MAKE) --no-print-directory test-examples test-bc
 	@$(STAGE) "benchmark programs" $(MAKE) --no-print-directory test-bench
+	@$(STAGE) "stress modes" $(MAKE) --no-print-directory test-stress
 	@if [ -n "$(LUA_TESTES)" ]; then $(STAGE) "official suite" $(MAKE) --no-print-directory official; fi
 
 # The pieces of `make test`, to run alone. They use the vm program that
@@ -69,6 +72,9 @@ test-bc:
 test-bench:
 	$(CARGO) run --locked --profile test -p strata-benches -- --vm $(VM) --check --without luajit
 
+test-stress:
+	STRESS_SEED="$(STRESS_SEED)" .ci/stress.sh $(VM) slice
+
 check: ## formatting, lints and documentation, warnings forbidden
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
@@ -83,6 +89,10 @@ fuzz: ## random programs and damaged modules (FUZZ_SECONDS=60 FUZZ_SEED=)
 	@.ci/setup.sh test
 	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_SEED="$(FUZZ_SEED)" \
 	  $(CARGO) test --release --locked -p strata-tests --features long -- --nocapture fuzz
+
+stress: build ## everything under every stress mode (STRESS_SEED= LUA_TESTES=)
+	@.ci/setup.sh test
+	STRESS_SEED="$(STRESS_SEED)" .ci/stress.sh $(VM) all $(LUA_TESTES)
 
 official: build ## the official Lua test suite (LUA_TESTES=folder)
 	@if [ -z "$(LUA_TESTES)" ]; then \

@@ -9,7 +9,8 @@
 # string.dump and load, stripped where the suite's all.lua strips.
 #
 # The configuration is `_port=true` and `_soft=true`, with loading of bytecode
-# allowed. What a file skips by itself it reports in lines that start with
+# allowed. STRATA_JIT and STRATA_STRESS say how it is executed, as always.
+# What a file skips by itself it reports in lines that start with
 # ">>>"; the summary at the end lists them.
 set -uo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"

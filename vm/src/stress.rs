@@ -54,6 +54,8 @@ pub(crate) struct Stress {
     pub modes: StressModes,
     /// Guards reached.
     guards: u32,
+    /// The guard that fails now does so for nothing, and is to go on doing so.
+    in_vain: bool,
     /// Compiles asked for.
     compiles: u32,
     /// Polls taken.
@@ -94,11 +96,20 @@ impl Stress {
     /// Whether the guard that is reached fails.
     pub(crate) fn fails(&mut self) -> bool {
         self.guards = self.guards.wrapping_add(1);
-        match self.modes.deopt {
+        let fails = match self.modes.deopt {
             ForcedExits::None => false,
             ForcedExits::Nth(n) => self.guards.is_multiple_of(n),
             ForcedExits::Guard(_) => true,
-        }
+        };
+        // Where all guards fail, the next ones are reached when the first are
+        // given up.
+        self.in_vain = fails && self.modes.deopt != ForcedExits::Nth(1);
+        fails
+    }
+
+    /// Whether the exit that is taken says nothing about its guard.
+    pub(crate) fn was_in_vain(&mut self) -> bool {
+        std::mem::take(&mut self.in_vain)
     }
 
     /// Whether this compile fails.

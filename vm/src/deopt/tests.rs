@@ -221,7 +221,7 @@ fn three_frames_with_links_and_a_sunk_table() {
     let base_h = base_g + f.callee(1, call_h);
     let (g, h) = (f.funcs[1].payload, f.funcs[2].payload);
     let (x, y, t) = (f.reg(1, "x"), f.reg(1, "y"), f.reg(1, "t"));
-    let add = f.pc(2, Op::AddI, 0).min(f.spec(2).code.len() as u32);
+    let add = f.pc(2, Op::AddI, 0);
     let site = 0;
     let slots = &f.spec(1).slots;
     let site = slots

@@ -54,6 +54,14 @@ pub(super) fn fill_in(jit: &mut Jit) {
     }
 }
 
+/// The code of `p` was taken out of use: an assumption broke.
+pub(super) fn invalidated(vm: &mut Vm, p: &mut ProtoObj, reason: &str) {
+    let func = name(p);
+    let reason = reason.to_string();
+    let event = Event::Invalidated { func, reason };
+    interp::data(vm).jit.profiler.emit(event);
+}
+
 /// The name of `p`.
 pub(super) fn name(p: &mut ProtoObj) -> FuncName {
     if state_mut(p).name.is_none() {

@@ -249,6 +249,7 @@ pub(crate) unsafe fn invalidate_for_nothing(vm: &mut Vm, p: *mut ProtoObj) {
         s.again = Some(strata_profiler::Why::Feedback);
         s.compiles = s.compiles.saturating_sub(1);
         withdraw(vm, proto);
+        events::invalidated(vm, proto, "stress");
     }
 }
 

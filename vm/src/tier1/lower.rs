@@ -110,6 +110,8 @@ pub(super) struct Lower<'a> {
     pub refs: Vec<*mut GcHeader>,
     lists: Vec<Box<[EntryTag]>>,
     sites: Vec<Site>,
+    /// Guards so far.
+    guards: usize,
     /// Which guards ask whether they are to fail.
     stress: &'a Stress,
     /// Returns its argument.
@@ -179,6 +181,7 @@ pub(super) unsafe fn lower(
         refs: Vec::new(),
         lists: Vec::new(),
         sites: Vec::new(),
+        guards: 0,
         stress,
         pass,
         step_sig,
@@ -623,7 +626,8 @@ impl Lower<'_> {
     /// The cold block that leaves to the interpreter at `pc`. To be asked for
     /// right before what may lead there: nothing of `pc` has happened.
     pub(super) fn exit(&mut self, pc: u32, guard: Guard) -> Block {
-        let number = self.exits.len();
+        let number = self.guards;
+        self.guards += 1;
         let block = match self.exit_of.get(&(pc, guard)) {
             Some(&block) => block,
             None => self.new_exit(pc, guard),

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# .ci/stress.sh VM slice|all [TESTES]
+#
+# Runs programs under the stress modes of spec/tiers.md, compiled: the
+# conformance programs, and with `all` also the benchmark programs and, if its
+# folder is given, the official suite, each under every mode. STRESS_SEED
+# replays a run (empty: a fresh seed, which is printed); STRESS_MODES, a list
+# separated by spaces, replaces the modes.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+if [ $# -lt 2 ] || [ ! -x "$1" ]; then
+  echo "usage: .ci/stress.sh VM slice|all [TESTES]" >&2
+  exit 2
+fi
+case "$1" in /*) vm="$1" ;; *) vm="$PWD/$1" ;; esac
+what="$2"
+testes="${3:-}"
+seed="${STRESS_SEED:-$((SECONDS + $(date +%s) % 1000000))}"
+export STRATA_VM="$vm" STRATA_JIT=baseline
+
+slice="deopt=every,poison osr=every,poison invalidate=safepoint gc=101"
+all="$slice deopt=3,poison deopt=guard:0 deopt=guard:2 gc=safepoint gc=11,stack=1
+  interrupt=every bailout=2 stack=1 osr=every,invalidate=safepoint,stack=3
+  deopt=7,osr=every,poison,gc=151"
+case "$what" in
+  slice) modes="$slice" ;;
+  all) modes="$all" ;;
+  *) echo "stress: '$what' is neither slice nor all" >&2; exit 2 ;;
+esac
+modes="${STRESS_MODES:-$modes}"
+
+failed=()
+# `try NAME COMMAND...`: one kind of programs under the current modes.
+try() {
+  local name="$1" start=$SECONDS log
+  shift
+  log="$(mktemp)"
+  if "$@" >"$log" 2>&1; then
+    printf 'ok      %-16s %-50s %4d s\n' "$name" "$STRATA_STRESS" $((SECONDS - start))
+  else
+    printf 'FAILED  %-16s %-50s %4d s\n' "$name" "$STRATA_STRESS" $((SECONDS - start))
+    tail -n 40 "$log" | sed 's/^/        | /'
+    failed+=("$name: STRATA_JIT=$STRATA_JIT STRATA_STRESS=$STRATA_STRESS")
+  fi
+  rm -f "$log"
+}
+
+for mode in $modes; do
+  export STRATA_STRESS="threshold=1,$mode,seed=$seed"
+  # The same line as in `make test`: nothing is built twice.
+  try "conformance" cargo test --locked --workspace --features strata/cli --test conformance
+  [ "$what" = all ] || continue
+  # At every poll a collection: the benchmarks' heaps are too big for that.
+  case "$mode" in
+    gc=safepoint*) ;;
+    *) try "benchmarks" cargo run --locked --profile test -p strata-benches -- --vm "$vm" --check --without luajit ;;
+  esac
+  if [ -n "$testes" ]; then
+    try "official suite" .ci/official-suite.sh "$testes" "$vm"
+  fi
+done
+
+if [ ${#failed[@]} -gt 0 ]; then
+  printf '\nstress: failed:\n'
+  printf '  %s\n' "${failed[@]}"
+  exit 1
+fi
