@@ -227,7 +227,7 @@ slow_handler! {
         let to = original_base(base);
         // The callee's register may be among those the arguments land in.
         copy(to.sub(2), f);
-        std::ptr::copy(new, to, n);
+        copy_down(to, new, n);
         let link = to.sub(1).cast::<u64>();
         *link |= TAIL_BIT;
         // Errors while entering are the caller's: its frame is what is left.

@@ -68,14 +68,14 @@ pub(super) unsafe fn resume(vm: *mut Vm, at: usize) -> usize {
         }
         if starting {
             let new = (*vm).stack.add(2);
-            std::ptr::copy_nonoverlapping(args, new, n);
+            copy_down(new, args, n);
             write_link(new, link_word(CORO, 0, 0), std::ptr::null());
             save(vm, std::ptr::null(), new);
             return call::enter(vm, new, n);
         }
         let yielder = (*vm).base;
         let (f, link) = (*yielder.sub(2), read_link(yielder));
-        std::ptr::copy_nonoverlapping(args, yielder.sub(2), n);
+        copy_down(yielder.sub(2), args, n);
         if (*vm).hooked
             && let Err(e) = instrument::native_return_hook(&mut *vm, f, link, n)
         {
@@ -143,11 +143,11 @@ unsafe fn give(vm: *mut Vm, values: *const Value, n: usize, wrapped: bool) -> us
         let link = read_link(fb);
         let to = fb.sub(2);
         if wrapped {
-            std::ptr::copy_nonoverlapping(values, to, n);
+            copy_down(to, values, n);
             return ret::deliver(vm, fb, link, to, n);
         }
         put(to, Value::bool(true));
-        std::ptr::copy_nonoverlapping(values, to.add(1), n);
+        copy_down(to.add(1), values, n);
         ret::deliver(vm, fb, link, to, n + 1)
     }
 }

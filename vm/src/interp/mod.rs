@@ -276,6 +276,22 @@ unsafe fn copy(to: *mut Value, from: *const Value) {
     }
 }
 
+/// Copies `n` values to a place that is not above theirs in the same stack.
+/// Most often it is one or two: a call of `memmove` takes longer.
+#[inline(always)]
+unsafe fn copy_down(to: *mut Value, from: *const Value, n: usize) {
+    // SAFETY: the caller passes two ranges of slots.
+    unsafe {
+        if n > 8 {
+            std::ptr::copy(from, to, n);
+            return;
+        }
+        for j in 0..n {
+            copy(to.add(j), from.add(j));
+        }
+    }
+}
+
 /// Writes a slot as two scalars.
 #[inline(always)]
 unsafe fn put(to: *mut Value, v: Value) {

@@ -147,10 +147,10 @@ pub(super) unsafe fn deliver(
             LUA => {
                 let want = usize::from(link.cont);
                 if want == 0 {
-                    std::ptr::copy(first, to, n);
+                    copy_down(to, first, n);
                     (*vm).top = to.add(n);
                 } else {
-                    std::ptr::copy(first, to, n.min(want - 1));
+                    copy_down(to, first, n.min(want - 1));
                     for j in n..want - 1 {
                         put(to.add(j), NIL);
                     }
@@ -160,7 +160,7 @@ pub(super) unsafe fn deliver(
             }
             CONT => continue_below(vm, fb, link, first, n),
             HOST => {
-                std::ptr::copy(first, to, n);
+                copy_down(to, first, n);
                 (*vm).top = to.add(n);
                 DONE
             }
