@@ -18,6 +18,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use strata::engine;
+use strata::profiler::Thresholds;
+use strata::{JitMode, JitOptions};
 use strata_runtime::state::VmConfig;
 use strata_spec::container::{HEADER_LEN, SECTION_HEADER_LEN, repair_checksum};
 use strata_tests::corpus;
@@ -27,6 +30,10 @@ use strata_tests::session::{Library, Session};
 /// What a mutant may use.
 const INSTRUCTIONS: u64 = 20_000;
 const MEMORY: usize = 64 << 20;
+/// The same for mutants that run compiled.
+const TIME: Duration = Duration::from_millis(10);
+/// One mutant of so many runs compiled, which takes longer.
+const COMPILED: u64 = 8;
 /// A mutant that runs longer hangs: limits stop it within milliseconds.
 const HANG: Duration = Duration::from_secs(10);
 
@@ -100,14 +107,26 @@ fn try_bytes(bytes: &[u8], index: u64, counts: &mut Counts) {
     };
     let mut session = Session::new(&config, Library::Sealed);
     session.vm.heap.set_stress(index.is_multiple_of(16));
-    session.vm.set_instruction_limit(Some(INSTRUCTIONS));
+    if index % COMPILED == 1 {
+        // An instruction limit would have it interpreted.
+        let options = JitOptions {
+            mode: JitMode::Baseline,
+            thresholds: Thresholds::stress(),
+            ..JitOptions::default()
+        };
+        engine::set_jit(&mut session.vm, &options);
+        let deadline = Some(Instant::now() + TIME);
+        session.vm.set_deadline(deadline).expect("a watchdog");
+    } else {
+        session.vm.set_instruction_limit(Some(INSTRUCTIONS));
+    }
     let outcome = session.run_verified(Arc::new(module));
     drop(outcome);
     if index.is_multiple_of(32) {
         session.check_heap("after a mutant");
         session.vm.set_instruction_limit(Some(INSTRUCTIONS));
         session.vm.heap.set_stress(false);
-        let _ = strata::engine::collect(&mut session.vm);
+        let _ = engine::collect(&mut session.vm);
         session.check_heap("after a mutant and a collection");
     }
 }
