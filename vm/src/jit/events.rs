@@ -63,7 +63,7 @@ pub(super) fn invalidated(vm: &mut Vm, p: &mut ProtoObj, reason: &str) {
 }
 
 /// The name of `p`.
-pub(super) fn name(p: &mut ProtoObj) -> FuncName {
+pub(crate) fn name(p: &mut ProtoObj) -> FuncName {
     if state_mut(p).name.is_none() {
         let name = names::of(p);
         state_mut(p).name = Some(name);

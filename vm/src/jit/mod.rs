@@ -21,7 +21,7 @@
 
 #[cfg(feature = "cranelift")]
 mod code_memory;
-mod events;
+pub(crate) mod events;
 #[cfg(feature = "cranelift")]
 mod guard;
 mod learned;

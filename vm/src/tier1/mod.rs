@@ -47,6 +47,7 @@ mod state;
 
 use crate::deopt::Site;
 use crate::interp;
+use crate::stress::StressModes;
 use crate::jit::{self, Code, CodeSpace, Speculation};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
@@ -76,7 +77,8 @@ impl std::fmt::Debug for Compiler {
 
 impl Compiler {
     /// A compiler for this machine; `None` if Cranelift does not know it.
-    fn new(limit: usize) -> Option<Compiler> {
+    /// `checked`: what is compiled goes through Cranelift's verifier.
+    fn new(limit: usize, checked: bool) -> Option<Compiler> {
         let mut flags = settings::builder();
         flags.set("opt_level", "none").ok()?;
         flags.set("use_colocated_libcalls", "false").ok()?;
@@ -84,11 +86,7 @@ impl Compiler {
         flags
             .set(
                 "enable_verifier",
-                if cfg!(debug_assertions) {
-                    "true"
-                } else {
-                    "false"
-                },
+                if checked { "true" } else { "false" },
             )
             .ok()?;
         flags.set("unwind_info", "false").ok()?;
@@ -216,10 +214,12 @@ pub(crate) unsafe fn compile(
     if data.stress.bails_out() {
         return Err(Failure::Bailout);
     }
+    let checked = cfg!(debug_assertions) || data.stress.modes != StressModes::default();
     let jit = &mut data.jit;
+    let checked = checked || jit.options.thresholds.calls <= 1;
     let mut compiler = match jit.tier1.take() {
         Some(c) => c,
-        None => Compiler::new(jit.options.thresholds.code_bytes)
+        None => Compiler::new(jit.options.thresholds.code_bytes, checked)
             .ok_or_else(|| Failure::Unsupported("unknown machine".into()))?,
     };
     // Whatever goes wrong in a compiler, the function stays interpreted.
@@ -231,6 +231,11 @@ pub(crate) unsafe fn compile(
         compiler.context = Context::new();
         Err(Failure::Unsupported("the compiler panicked".into()))
     });
+    if checked && let Err(Failure::Unsupported(why)) = &result {
+        // SAFETY: `p` is live.
+        let name = unsafe { jit::events::name(&mut *p) };
+        panic!("tier 1 can't compile {name}: {why}");
+    }
     if result.is_err() {
         // It still holds what was begun, and perhaps memory.
         compiler.builder = FunctionBuilderContext::new();
@@ -314,5 +319,5 @@ unsafe fn compile_with(
 
 /// Whether there is code for this machine.
 pub(crate) fn supported() -> bool {
-    Compiler::new(0).is_some()
+    Compiler::new(0, false).is_some()
 }
