@@ -23,8 +23,8 @@ use super::*;
 use crate::jit;
 use std::sync::atomic::Ordering;
 use strata_runtime::feedback::FeedbackSlot;
-use strata_runtime::frame::{LUA, Link, NATIVE_BIT, original_base, read_link};
-use strata_runtime::native::{Ret, ret as request};
+use strata_runtime::frame::{CONT, LUA, Link, NATIVE_BIT, original_base, read_link};
+use strata_runtime::native::{Ret, cont, ret as request};
 use strata_runtime::object::ProtoObj;
 use strata_runtime::proto::proto_of;
 
@@ -312,6 +312,54 @@ pub(crate) unsafe extern "C" fn call_host(
             return RESUME;
         }
         after(vm, base, at, status)
+    }
+}
+
+/// The tail call at `pc` of the frame at `base`, whose callee is a host
+/// function, for compiled code; `slot` is the call's feedback slot. The status
+/// to leave with.
+pub(crate) unsafe extern "C" fn tail_call_host(
+    vm: *mut Vm,
+    base: *mut Value,
+    pc: usize,
+    slot: *mut FeedbackSlot,
+) -> usize {
+    // SAFETY: as for `call_host`.
+    unsafe {
+        let at = (*proto_at(base)).code.add(pc);
+        let i = (*at).0;
+        let callee = *ra(base, i);
+        let new = ra(base, i).add(2);
+        let end = call::args_end(vm, new, i);
+        let polls = (*vm).heap.poll.load(Ordering::Relaxed) != 0;
+        if end > (*vm).limit || polls || (*slot).data.call.callee != callee.payload {
+            return call::tail_call::step(vm, base, pc);
+        }
+        // Its variables end now, its frame when the callee has returned.
+        close::close_upvals(vm, base);
+        let epoch = (*vm).native_epoch;
+        let delta = (i >> 8) as u8 as u32 + 2;
+        let link = link_word(CONT, cont::TAIL, delta);
+        write_link(new, link, at.add(1));
+        save(vm, at.add(1), new);
+        (*vm).top = end;
+        let index = slot_index(&*vm, new);
+        let n = (end as usize - new as usize) / size_of::<Value>();
+        match call::invoke(vm, callee.as_native(), index, n) {
+            Ok(Ret(n)) if n < request::CALL.0 => {
+                let new = (*vm).stack.add(index);
+                let moved = new.sub(delta as usize);
+                let fb = original_base(moved);
+                let below = read_link(fb);
+                let status = ret::deliver(vm, fb, below, new.sub(2), n as usize);
+                if below.kind == LUA && moved == base && (*vm).native_epoch == epoch {
+                    RETURNED
+                } else {
+                    status
+                }
+            }
+            result => call::finish(vm, index, callee, Link::decode(link, at.add(1)), result),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::interp::native::TAKEN;
 use crate::interp::seen;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
+use strata_runtime::object::strflag;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
@@ -195,9 +196,52 @@ impl Lower<'_> {
             .b
             .ins()
             .icmp_imm_s(IntCC::Equal, tx, i64::from(tag::INT));
-        self.b.ins().brif(int, no, &[], slow, &[]);
+        let object = self.b.create_block();
+        self.b.ins().brif(int, no, &[], object, &[]);
+        self.b.switch_to_block(object);
+        self.different_objects(tx, px, py, no, slow);
         self.b.switch_to_block(slow);
         self.step_taken(steps::EQUAL, pc, i, next);
+    }
+
+    /// Goes to `no` if two different objects of one tag can't be equal:
+    /// interned strings, tables without metatables. Else to `slow`.
+    fn different_objects(&mut self, t: Value, x: Value, y: Value, no: Block, slow: Block) {
+        let (string, other, table) = (
+            self.b.create_block(),
+            self.b.create_block(),
+            self.b.create_block(),
+        );
+        let is = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, t, i64::from(tag::STR));
+        self.b.ins().brif(is, string, &[], other, &[]);
+        self.b.switch_to_block(string);
+        let (f, g) = (
+            self.load(types::I8, x, FLAGS),
+            self.load(types::I8, y, FLAGS),
+        );
+        let both = self.b.ins().band(f, g);
+        let interned = self.b.ins().band_imm_s(both, i64::from(strflag::INTERNED));
+        self.b.ins().brif(interned, no, &[], slow, &[]);
+        self.b.switch_to_block(other);
+        let is = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, t, i64::from(tag::TABLE));
+        self.b.ins().brif(is, table, &[], slow, &[]);
+        self.b.switch_to_block(table);
+        let (f, g) = (
+            self.load(types::I64, x, T_SHAPE),
+            self.load(types::I64, y, T_SHAPE),
+        );
+        let (f, g) = (
+            self.load(types::I64, f, SHAPE_META),
+            self.load(types::I64, g, SHAPE_META),
+        );
+        let some = self.b.ins().bor(f, g);
+        self.b.ins().brif(some, slow, &[], no, &[]);
     }
 
     fn equal_constant(&mut self, pc: u32, i: Insn, op: Op) {

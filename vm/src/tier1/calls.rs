@@ -232,7 +232,8 @@ impl Lower<'_> {
         let expected = match self.callee(i) {
             Callee::Closure(p) => Some(p),
             Callee::Mixed => None,
-            Callee::Unknown | Callee::Host(_) => return self.tail_step(pc),
+            Callee::Host(_) => return self.tail_call_host(pc, i),
+            Callee::Unknown => return self.tail_step(pc),
         };
         // SAFETY: the feedback slot keeps the prototype alive.
         let many = expected.is_some_and(|p| unsafe { (*p).params } > FILLED);
@@ -278,6 +279,21 @@ impl Lower<'_> {
         let entry = self.load(types::I64, proto, PROTO_ENTRY);
         let zero = self.int(0);
         let status = self.call_value(entry, &[self.vm, self.base, zero]);
+        self.b.ins().return_(&[status]);
+        self.b.switch_to_block(slow);
+        self.tail_step(pc);
+    }
+
+    /// `tailcall` of a host function; anything else takes a step.
+    fn tail_call_host(&mut self, pc: u32, i: Insn) {
+        let slow = self.cold_block();
+        self.check(i.a(), tag::NATIVE, slow);
+        let slot = self.slot_address(i.slot());
+        let (n, slot) = (self.int(i64::from(pc)), self.int(slot));
+        let status = self.call(
+            helpers::TAIL_HOST_CALL as usize,
+            &[self.vm, self.base, n, slot],
+        );
         self.b.ins().return_(&[status]);
         self.b.switch_to_block(slow);
         self.tail_step(pc);

@@ -37,6 +37,7 @@ pub(super) const POLL: Step = native::poll_back;
 pub(super) const RECHECK: unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize) -> usize =
     native::recheck;
 pub(super) const HOST_CALL: HostCall = native::call_host;
+pub(super) const TAIL_HOST_CALL: HostCall = native::tail_call_host;
 pub(super) const TAIL_ARGS: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Value) -> usize =
     tail_args;
 pub(super) const CHECK_TAGS: unsafe extern "C" fn(*const Value, *const EntryTag, usize) -> usize =
