@@ -252,10 +252,7 @@ unsafe fn prepare(vm: &mut Vm, a: *mut Value) -> Result<bool> {
             limit < init
         } else {
             init < limit
-        } || init.is_nan()
-            || limit.is_nan()
-            || step.is_nan()
-        {
+        } {
             return Ok(false);
         }
         put(a, Value::float(init));
@@ -284,14 +281,12 @@ fn int_limit(vm: &mut Vm, limit: Value, step: i64) -> Result<Option<i64>> {
             None => return Err(for_error(vm, limit, "limit")),
         },
     };
-    if f.is_nan() {
-        return Ok(None);
-    }
     let f = if step > 0 { f.floor() } else { f.ceil() };
     if let Some(l) = strata_runtime::value::float_to_int(f) {
         return Ok(Some(l));
     }
-    // Out of range: clip, unless the loop then can't run.
+    // Out of range: clip, unless the loop then can't run. What is not a number
+    // counts as low, as in PUC Lua.
     if f > 0.0 {
         if step < 0 {
             Ok(None)

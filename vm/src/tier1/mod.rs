@@ -47,8 +47,8 @@ mod state;
 
 use crate::deopt::Site;
 use crate::interp;
-use crate::stress::StressModes;
 use crate::jit::{self, Code, CodeSpace, Speculation};
+use crate::stress::StressModes;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{Context, ir};
@@ -84,10 +84,7 @@ impl Compiler {
         flags.set("use_colocated_libcalls", "false").ok()?;
         flags.set("is_pic", "false").ok()?;
         flags
-            .set(
-                "enable_verifier",
-                if checked { "true" } else { "false" },
-            )
+            .set("enable_verifier", if checked { "true" } else { "false" })
             .ok()?;
         flags.set("unwind_info", "false").ok()?;
         flags.set("preserve_frame_pointers", "false").ok()?;
