@@ -261,7 +261,9 @@ impl Lower<'_> {
         self.site(pc, SiteKind::Poll);
         let (cold, go) = (self.cold_block(), self.b.create_block());
         let word = self.load(types::I32, self.vm, VM_POLL);
-        self.b.ins().brif(word, cold, &[], go, &[]);
+        // A comparison, for that takes the word from memory.
+        let asked = self.b.ins().icmp_imm_s(IntCC::NotEqual, word, 0);
+        self.b.ins().brif(asked, cold, &[], go, &[]);
         self.b.switch_to_block(cold);
         let n = self.int(i64::from(pc));
         let status = self.call_aside(helpers::POLL as usize, &[self.vm, self.base, n]);
