@@ -198,6 +198,7 @@ fn lua(change: impl FnOnce(&mut JitOptions)) -> (Lua, Recording) {
     };
     jit.thresholds.calls = 2;
     jit.thresholds.back_edges = 2;
+    jit.thresholds.start_up = 1;
     change(&mut jit);
     let options = LuaOptions {
         jit,

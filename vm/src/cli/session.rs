@@ -95,6 +95,7 @@ impl Session {
         if let Some(n) = stress.threshold {
             jit.thresholds.calls = n;
             jit.thresholds.back_edges = n;
+            jit.thresholds.start_up = 1;
         }
         engine::set_jit(&mut vm, &jit);
         if args.perf {
