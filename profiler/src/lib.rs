@@ -196,6 +196,7 @@ mod tests {
         let Thresholds {
             calls,
             back_edges,
+            start_up,
             max_insns,
             exits,
             compiles,
@@ -208,16 +209,20 @@ mod tests {
                 "{name} is not in tiers.md"
             );
         }
-        for (name, value) in [
+        for ((name, value), option) in [
             ("calls", calls.to_string()),
             ("back_edges", back_edges.to_string()),
+            ("start_up", start_up.to_string()),
             ("max_insns", max_insns.to_string()),
             ("exits", exits.to_string()),
             ("compiles", compiles.to_string()),
             ("slow_hits", slow_hits.to_string()),
             ("code_bytes", format!("{} MiB", code_bytes >> 20)),
-        ] {
-            let row = format!("| `{name}` | {value} |");
+        ]
+        .iter()
+        .zip(Thresholds::NAMES)
+        {
+            let row = format!("| `{name}` | `{option}` | {value} |");
             assert!(text.contains(&row), "{row} is not in tiers.md");
         }
     }

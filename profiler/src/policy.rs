@@ -41,6 +41,10 @@ pub struct Thresholds {
     /// for a loop as long as its function, see
     /// [`enough_back_edges`](Thresholds::enough_back_edges).
     pub back_edges: u32,
+    /// How many times as hot a function must be while nothing was compiled yet:
+    /// to start the compiler takes time, too, which short programs don't have.
+    /// 0 counts as 1.
+    pub start_up: u32,
     /// The longest function that is compiled, in instructions.
     pub max_insns: u32,
     /// Exits of one guard before the function is compiled again without that
@@ -62,8 +66,9 @@ const MAX_WEIGHT: u64 = 16;
 impl Default for Thresholds {
     fn default() -> Thresholds {
         Thresholds {
-            calls: 8000,
-            back_edges: 8000,
+            calls: 2000,
+            back_edges: 1000,
+            start_up: 16,
             max_insns: 8000,
             exits: 16,
             compiles: 5,
@@ -75,9 +80,10 @@ impl Default for Thresholds {
 
 impl Thresholds {
     /// The names by which [`set`](Thresholds::set) knows them.
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: [&'static str; 8] = [
         "calls",
         "back-edges",
+        "start-up",
         "max-insns",
         "exits",
         "compiles",
@@ -85,7 +91,9 @@ impl Thresholds {
         "code-memory",
     ];
 
-    /// Sets one of them by its name, for options.
+    /// Sets one of them by its name, for options. Who gives `calls` or
+    /// `back-edges` wants just that: `start-up` is 1 then, unless it is set
+    /// afterwards.
     ///
     /// # Errors
     /// There is no threshold of this name, or it can't be as great.
@@ -94,7 +102,11 @@ impl Thresholds {
             *place = T::try_from(value).map_err(|_| format!("{value} is too much for '{name}'"))?;
             Ok(())
         }
+        if matches!(name, "calls" | "back-edges") {
+            self.start_up = 1;
+        }
         match name {
+            "start-up" => fit(&mut self.start_up, name, value),
             "calls" => fit(&mut self.calls, name, value),
             "back-edges" => fit(&mut self.back_edges, name, value),
             "max-insns" => fit(&mut self.max_insns, name, value),
@@ -109,17 +121,30 @@ impl Thresholds {
         }
     }
 
+    /// Calls after which a function is hot; `started`: something was compiled
+    /// before.
+    pub fn enough_calls(&self, started: bool) -> u64 {
+        self.times(self.calls, started)
+    }
+
+    /// `n`, or more at the start; what is 0 or 1 stays so.
+    fn times(&self, n: u32, started: bool) -> u64 {
+        let factor = if started { 1 } else { self.start_up.max(1) };
+        u64::from(n.min(1)) + u64::from(n.saturating_sub(1)) * u64::from(factor)
+    }
+
     /// Back-edges after which a function of `insns` instructions is hot that is
     /// in a loop of `loop_insns`. What a compile costs depends on the function,
     /// what an interpreted iteration costs on the loop: so short loops of long
     /// functions go round more often, though not more than 16 times as often.
-    pub fn enough_back_edges(&self, insns: u32, loop_insns: u32) -> u64 {
+    pub fn enough_back_edges(&self, insns: u32, loop_insns: u32, started: bool) -> u64 {
         let more = u64::from(self.back_edges.saturating_sub(1));
         let weighted = match u64::from(loop_insns) {
             0 => more,
             n => (more * u64::from(insns) / n).clamp(more, more * MAX_WEIGHT),
         };
-        u64::from(self.back_edges.min(1)) + weighted
+        let weighted = u64::from(self.back_edges.min(1)) + weighted;
+        weighted.max(self.times(self.back_edges, started))
     }
 
     /// Slow hits that a function compiled `compiles` times needs for another
@@ -135,6 +160,7 @@ impl Thresholds {
         Thresholds {
             calls: 1,
             back_edges: 1,
+            start_up: 1,
             ..Thresholds::default()
         }
     }
@@ -257,6 +283,8 @@ pub struct Facts {
     pub back_edges: u64,
     /// Its length in instructions.
     pub insns: u32,
+    /// Something was compiled before, whatever it was.
+    pub started: bool,
     /// The length of the loop it is in, if the question is asked at a
     /// back-edge; else 0.
     pub loop_insns: u32,
@@ -292,9 +320,10 @@ impl Heat {
 impl Facts {
     /// What makes the function hot, if it is; calls come first.
     pub fn heat(&self, t: &Thresholds) -> Option<Heat> {
-        if self.calls >= u64::from(t.calls) {
+        let back_edges = t.enough_back_edges(self.insns, self.loop_insns, self.started);
+        if self.calls >= t.enough_calls(self.started) {
             Some(Heat::Calls)
-        } else if self.back_edges >= t.enough_back_edges(self.insns, self.loop_insns) {
+        } else if self.back_edges >= back_edges {
             Some(Heat::Loop)
         } else {
             None
@@ -388,6 +417,7 @@ mod tests {
     const T: Thresholds = Thresholds {
         calls: 10,
         back_edges: 100,
+        start_up: 3,
         max_insns: 50,
         exits: 4,
         compiles: 3,
@@ -402,6 +432,7 @@ mod tests {
             calls: 0,
             back_edges: 0,
             insns: 50,
+            started: true,
             loop_insns: 50,
             compiles: 0,
             exits: 0,
@@ -420,6 +451,11 @@ mod tests {
             (Facts { back_edges: 100, ..f(Cold) }, Compile),
             (Facts { calls: u64::MAX, back_edges: u64::MAX, ..f(Cold) }, Compile),
             (f(Warm), Compile),
+            // At the start.
+            (Facts { calls: 27, started: false, ..f(Cold) }, Stay),
+            (Facts { calls: 28, started: false, ..f(Cold) }, Compile),
+            (Facts { back_edges: 297, started: false, ..f(Cold) }, Stay),
+            (Facts { back_edges: 298, started: false, ..f(Cold) }, Compile),
             // Short loops of longer functions.
             (Facts { back_edges: 298, loop_insns: 16, ..f(Cold) }, Stay),
             (Facts { back_edges: 310, loop_insns: 16, ..f(Cold) }, Compile),
@@ -468,13 +504,19 @@ mod tests {
         let expected = Thresholds {
             calls: 100,
             back_edges: 101,
-            max_insns: 102,
-            exits: 103,
-            compiles: 104,
-            slow_hits: 105,
-            code_bytes: 106,
+            start_up: 102,
+            max_insns: 103,
+            exits: 104,
+            compiles: 105,
+            slow_hits: 106,
+            code_bytes: 107,
         };
         assert_eq!(t, expected);
+        let Ok(()) = t.set("calls", 100) else {
+            panic!("refused")
+        };
+        assert_eq!(t.start_up, 1);
+        t.start_up = 102;
         assert!(t.set("compiles", 256).is_err());
         assert!(t.set("heat", 1).unwrap_err().contains("back-edges"));
         assert_eq!(t, expected);
@@ -486,12 +528,14 @@ mod tests {
         assert_eq!(decide(&f(Cold), &t), Stay);
         let facts = Facts {
             calls: 1,
+            started: false,
             ..f(Cold)
         };
         assert_eq!(decide(&facts, &t), Compile);
         assert_eq!(facts.heat(&t), Some(Heat::Calls));
         let facts = Facts {
             back_edges: 1,
+            started: false,
             ..f(Cold)
         };
         assert_eq!(decide(&facts, &t), Compile);

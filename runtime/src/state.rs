@@ -114,6 +114,10 @@ pub struct Vm {
     /// The innermost activation of compiled code: `host_depth`, and the slot
     /// of the frame with which it began.
     pub native_entry: (u32, u32),
+    /// Times that native frames were dropped, as far as nobody was told.
+    pub native_drops: u64,
+    /// Somebody wants to know which frames were dropped, and why.
+    pub trace_drops: bool,
     /// Stress: slots by which a stack grows at a time, and always moves then;
     /// 0: off.
     pub stack_step: usize,
@@ -270,6 +274,8 @@ impl Vm {
             stack_step: 0,
             native_depth: 0,
             native_entry: (0, 0),
+            native_drops: 0,
+            trace_drops: false,
             budgets: (i32::MAX, i32::MAX),
             dispatch: [std::ptr::null(); 256],
             ctl: Ctl {

@@ -98,7 +98,7 @@ pub fn baseline() -> Option<&'static str> {
 
 /// Sends what happens to compiled code to `sink`, from now on.
 pub fn trace_jit(vm: &mut Vm, sink: Box<dyn Sink>) {
-    interp::data(vm).jit.profiler.add_sink(sink);
+    jit::trace(vm, sink);
 }
 
 /// Keeps the text of code that is made from now on, see [`listings`].

@@ -594,6 +594,8 @@ fn info_names_what_there_is() {
         "bytecode format",
         "interpreter",
         "Cranelift",
+        "default",
+        "STRATA_TRACE_JIT",
         "LLVM",
         "1000000 slots",
     ] {

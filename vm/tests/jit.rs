@@ -85,6 +85,25 @@ fn a_trace_is_json_in_a_file_if_asked_for() {
 }
 
 #[test]
+fn a_trace_ends_however_the_program_does() {
+    for (end, status) in [
+        ("", 0),
+        ("os.exit(3)", 3),
+        ("os.exit(3, true)", 3),
+        ("error('x')", 1),
+    ] {
+        let output = script(&["--jit=full", "--trace-jit"], end);
+        assert!(err(&output).contains("instructions compiled"), "{end}");
+        assert_eq!(output.status.code(), Some(status), "{end}");
+    }
+    let mut command = vm();
+    command.args(["repl", "--jit=full", "--trace-jit"]);
+    let output = feed(command, "for i = 1, 100000 do end\n");
+    assert!(err(&output).contains("] osr entry"), "{}", err(&output));
+    assert!(err(&output).contains("instructions compiled"));
+}
+
+#[test]
 fn environment_mirrors_the_options() {
     let folder = Folder::new("environment");
     folder.file(
@@ -179,6 +198,7 @@ fn lua(change: impl FnOnce(&mut JitOptions)) -> (Lua, Recording) {
     };
     jit.thresholds.calls = 2;
     jit.thresholds.back_edges = 2;
+    jit.thresholds.start_up = 1;
     change(&mut jit);
     let options = LuaOptions {
         jit,

@@ -43,7 +43,8 @@ fn warm() -> How {
     How {
         thresholds: Some(Thresholds {
             calls: 20,
-            back_edges: 50,
+            back_edges: 8,
+            start_up: 1,
             ..Thresholds::default()
         }),
         ..compiled()
@@ -278,7 +279,7 @@ fn errors_have_the_same_message_and_traceback() {
 #[test]
 fn debuggers_see_and_change_compiled_frames() {
     for source in [
-        "local function names() local out = {} for i = 1, 4 do local n, v = debug.getlocal(2, i) out[#out + 1] = tostring(n) .. '=' .. tostring(v) end return table.concat(out, ',') end \
+        "local function names() local out = {} for i = 1, 4 do local n, v = debug.getlocal(2, i) out[#out + 1] = tostring(n) .. '=' .. (math.type(v) and tostring(v) or type(v)) end return table.concat(out, ',') end \
          local function f(a, b) local c = a * b return names() end local r for i = 1, 100 do r = f(i, 2.5) end return r",
         "local function poke(v) debug.setlocal(2, 1, v) end \
          local function f(a) local s = 0 for i = 1, 50 do if i == 40 then poke('x') end s = s .. tostring(a):sub(1, 1) end return s end \

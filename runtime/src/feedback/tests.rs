@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::metatable::{set_metatable, set_type_metatable};
-use crate::object::{Str, shapeflag};
+use crate::native::{Cx, Ret};
+use crate::object::{NativeKind, Str, shapeflag};
 use crate::state::Vm;
 use crate::table::{self, set_field, tests::vm};
 use crate::value::NIL;
@@ -378,8 +379,8 @@ fn calls_are_summarised() {
     fn two(cx: &mut Cx<'_>) -> crate::error::Result<Ret> {
         cx.ret_int(2)
     }
-    let mut x = Fixture::new();
-    let mut native = |f| Value::native(x.vm.heap.new_native(f, "f", NativeKind::Plain, &[]));
+    let mut vm = vm();
+    let mut native = |f| Value::native(vm.heap.new_native(f, "f", NativeKind::Plain, &[]));
     let (first, twin, other) = (native(one), native(one), native(two));
     assert!(slot.record_call(first));
     assert!(!slot.record_call(first));

@@ -68,9 +68,10 @@ pub(crate) struct VmArgs {
     )]
     pub(crate) jit: Jit,
 
-    /// When to compile: calls, back-edges (of a hot function), max-insns (longest
-    /// function), exits (of a guard before it is left out), slow-hits (before newer
-    /// feedback is used), compiles (of a function), code-memory (64M)
+    /// When to compile: calls, back-edges (of a hot function), start-up (times as
+    /// many until the first is compiled), max-insns (longest function), exits (of a
+    /// guard before it is left out), slow-hits (before newer feedback is used),
+    /// compiles (of a function), code-memory (64M)
     #[arg(
         long,
         value_name = "NAME=N,...",

@@ -5,6 +5,7 @@ use super::jit::Trace;
 use super::session::Session;
 use super::{Outcome, SUCCESS, Status, put, run, stress};
 use strata::engine::{self, JitMode};
+use strata::profiler::Thresholds;
 use strata::runtime::state::MAX_HOST_DEPTH;
 use strata::runtime::thread::{MAX_CATCHERS, MAX_STACK};
 use strata::spec::container;
@@ -71,10 +72,7 @@ fn build() -> Outcome<Status> {
             ("0 interpreter", "present".into()),
             ("1 baseline (Cranelift)", baseline().into()),
             ("2 optimizing (LLVM)", "missing: not built in".into()),
-            (
-                "used unless told otherwise",
-                format!("--jit={}", JitMode::DEFAULT),
-            ),
+            ("default", format!("--jit={}", JitMode::DEFAULT)),
         ],
     );
     section(
@@ -89,6 +87,10 @@ fn build() -> Outcome<Status> {
             ),
             ("instructions, time", "none unless set".into()),
             ("memory", "none unless set".into()),
+            (
+                "code memory",
+                format!("{} MiB unless set", Thresholds::default().code_bytes >> 20),
+            ),
         ],
     );
     let variables: Vec<(&str, String)> = VARIABLES

@@ -119,6 +119,7 @@ fn compiled(args: &DisasmArgs) -> Outcome<Status> {
     } else {
         let main = session.load(Input::read(&args.file)?.module()?)?;
         engine::compile_all(&mut session.vm, main);
+        session.finish_trace();
         (engine::listings(&mut session.vm), Ok(SUCCESS))
     };
     let text = listing_text(args, &listings);

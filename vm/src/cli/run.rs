@@ -32,10 +32,11 @@ pub(crate) fn execute(
     let end = session.call(main, &values);
     // `os.exit` writes open files out, but calls no finalizer.
     let exit = matches!(end, Ok(End::Exit(_))) && !session.closes_on_exit();
-    if !exit {
+    if exit {
+        session.finish_trace();
+    } else {
         session.close();
     }
-    session.finish_trace();
     let reported = report(&mut session);
     if !exit {
         // The system takes the memory back faster than we could.

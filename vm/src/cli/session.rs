@@ -95,6 +95,7 @@ impl Session {
         if let Some(n) = stress.threshold {
             jit.thresholds.calls = n;
             jit.thresholds.back_edges = n;
+            jit.thresholds.start_up = 1;
         }
         engine::set_jit(&mut vm, &jit);
         if args.perf {
@@ -224,12 +225,14 @@ impl Session {
     }
 
     /// Calls the finalizers that are left and writes out what files hold
-    /// back. Limits go on to hold.
+    /// back. Limits go on to hold. Ends the trace, if there is one.
     pub(crate) fn close(&mut self) {
         engine::close(&mut self.vm);
+        self.finish_trace();
     }
 
-    /// Ends the trace of compiled code, if there is one.
+    /// Ends the trace of compiled code, if there is one: what [`close`](Session::close)
+    /// does, without the rest.
     pub(crate) fn finish_trace(&mut self) {
         engine::finish_trace(&mut self.vm);
     }

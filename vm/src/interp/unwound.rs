@@ -13,12 +13,11 @@ use strata_runtime::value::tag;
 
 /// The native frames from the one at `base` down are about to be dropped, if
 /// there are any.
-#[cold]
+#[inline]
 pub(super) unsafe fn note(vm: *mut Vm, base: *mut Value, why: &'static str) {
     // SAFETY: `base` is a frame of the running stack, as links below it are.
     unsafe {
-        let (host, entry) = (*vm).native_entry;
-        if (*vm).native_depth == 0 || host != (*vm).host_depth {
+        if (*vm).native_depth == 0 || (*vm).native_entry.0 != (*vm).host_depth {
             return;
         }
         let mut b = base;
@@ -29,8 +28,23 @@ pub(super) unsafe fn note(vm: *mut Vm, base: *mut Value, why: &'static str) {
                 return;
             }
         }
+        if (*vm).trace_drops {
+            tell(vm, b, why);
+        } else {
+            (*vm).native_drops += 1;
+        }
+    }
+}
+
+/// Has the frames from the one at `b` down traced.
+#[cold]
+#[inline(never)]
+unsafe fn tell(vm: *mut Vm, b: *mut Value, why: &'static str) {
+    // SAFETY: as for `note`.
+    unsafe {
         let p = (*(*b.sub(2)).as_closure()).proto;
-        jit::unwound(&mut *vm, &mut *p, why, |vm| frames(vm, b, entry));
+        let n = frames(&*vm, b, (*vm).native_entry.1);
+        jit::unwound(&mut *vm, &mut *p, why, n);
     }
 }
 

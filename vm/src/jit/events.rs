@@ -6,7 +6,7 @@
 //! put into words only if a trace is written.
 
 use super::listing::Listing;
-use super::{Jit, names, state_mut};
+use super::{names, state_mut};
 #[cfg(feature = "cranelift")]
 use crate::deopt::{Site, SiteKind};
 use crate::interp;
@@ -39,7 +39,10 @@ impl Default for Counts {
 }
 
 /// Adds what was counted to the statistics.
-pub(super) fn fill_in(jit: &mut Jit) {
+pub(super) fn fill_in(vm: &mut Vm) {
+    let drops = std::mem::take(&mut vm.native_drops);
+    let jit = &mut interp::data(vm).jit;
+    jit.profiler.stats.unwound += drops;
     let Some(counts) = &jit.counts else { return };
     let stats = &mut jit.profiler.stats;
     stats.insns_interpreted = counts.interpreted;
@@ -145,21 +148,11 @@ pub(crate) fn entered_loop(vm: &mut Vm, p: &mut ProtoObj, pc: u32) {
     );
 }
 
-/// Native frames are dropped, the innermost a function of `p`; `frames` counts
-/// them.
-pub(crate) fn unwound(
-    vm: &mut Vm,
-    p: &mut ProtoObj,
-    why: &'static str,
-    frames: impl FnOnce(&Vm) -> u32,
-) {
-    if !interp::data(vm).jit.profiler.is_tracing() {
-        interp::data(vm).jit.profiler.stats.unwound += 1;
-        return;
-    }
+/// So many native frames are dropped, the innermost a function of `p`.
+pub(crate) fn unwound(vm: &mut Vm, p: &mut ProtoObj, why: &'static str, frames: u32) {
     let event = Event::Unwound {
         func: name(p),
-        frames: frames(vm),
+        frames,
         why,
     };
     interp::data(vm).jit.profiler.emit(event);

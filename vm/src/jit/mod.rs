@@ -48,7 +48,7 @@ pub(crate) use policy::{SAMPLE, hot, invalidate_for_nothing, slow_step};
 use crate::deopt::Site;
 use crate::interp;
 use learned::Learned;
-use strata_profiler::{FuncName, Profiler, Stats, TierState, Why};
+use strata_profiler::{FuncName, Profiler, Sink, Stats, TierState, Why};
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
 
@@ -186,18 +186,23 @@ pub(crate) unsafe fn compile_all(vm: &mut Vm, p: *mut ProtoObj) {
     }
 }
 
+/// Sends events to `sink`, from now on.
+pub(crate) fn trace(vm: &mut Vm, sink: Box<dyn Sink>) {
+    vm.trace_drops = true;
+    interp::data(vm).jit.profiler.add_sink(sink);
+}
+
 /// The figures so far.
 pub(crate) fn stats(vm: &mut Vm) -> Stats {
-    let jit = &mut interp::data(vm).jit;
-    events::fill_in(jit);
-    jit.profiler.stats.clone()
+    events::fill_in(vm);
+    interp::data(vm).jit.profiler.stats.clone()
 }
 
 /// Ends the trace, if there is one: its sinks get the figures.
 pub(crate) fn finish(vm: &mut Vm) {
-    let jit = &mut interp::data(vm).jit;
-    events::fill_in(jit);
-    jit.profiler.finish();
+    events::fill_in(vm);
+    vm.trace_drops = false;
+    interp::data(vm).jit.profiler.finish();
 }
 
 /// The state of a prototype, if it was considered before.

@@ -44,6 +44,7 @@ fn facts(jit: &Jit, p: &ProtoObj, loop_insns: u32) -> Facts {
         calls: counters.calls,
         back_edges: counters.back_edges,
         insns: p.code_len,
+        started: jit.profiler.stats.compiles > 0,
         loop_insns,
         compiles: s.map_or(0, |s| s.compiles),
         exits: 0,
@@ -139,11 +140,16 @@ fn rest(p: &mut ProtoObj, facts: &Facts, t: &Thresholds) {
         let left = limit.saturating_sub(done);
         i32::try_from(left).unwrap_or(i32::MAX)
     };
-    let enough = t.enough_back_edges(facts.insns, facts.loop_insns);
+    let enough_loops = t.enough_back_edges(facts.insns, facts.loop_insns, facts.started);
+    // At the start somebody else may be the first: so it is asked for again.
+    let soon = |n: i32, usual: u32| {
+        let usual = i32::try_from(usual.max(1)).unwrap_or(i32::MAX);
+        if facts.started { n } else { n.min(usual) }
+    };
     let (calls, loops) = match facts.state {
         TierState::Cold | TierState::Warm | TierState::Queued | TierState::Compiled => (
-            left(u64::from(t.calls), facts.calls),
-            left(enough, facts.back_edges),
+            soon(left(t.enough_calls(facts.started), facts.calls), t.calls),
+            soon(left(enough_loops, facts.back_edges), t.back_edges),
         ),
         TierState::Disabled(Reason::CodeMemory) => (WAIT, WAIT),
         TierState::Disabled(_) => (i32::MAX, i32::MAX),
