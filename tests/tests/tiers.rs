@@ -12,7 +12,6 @@
 )]
 
 use proptest::prelude::*;
-use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::time::{Duration, Instant};
 use strata::stress::{ForcedExits, StressModes};
