@@ -51,9 +51,10 @@ for mode in $modes; do
   # The same line as in `make test`: nothing is built twice.
   try "conformance" cargo test --locked --workspace --features strata/cli --test conformance
   [ "$what" = all ] || continue
-  # At every poll a collection: the benchmarks' heaps are too big for that.
+  # Collections every few polls take too long with the benchmarks' heaps, and
+  # asking at every guard with their loops.
   case "$mode" in
-    gc=safepoint*) ;;
+    *gc=*|deopt=[0-9]*|deopt=guard*) ;;
     *) try "benchmarks" cargo run --locked --profile test -p strata-benches -- --vm "$vm" --check --without luajit ;;
   esac
   if [ -n "$testes" ]; then

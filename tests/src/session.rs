@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use strata::engine;
+use strata::engine::{self, JitOptions};
 use strata_runtime::error::{Cause, Error, Limit};
 use strata_runtime::state::VmConfig;
 use strata_runtime::stdlib::io::stream::Stream;
@@ -81,6 +81,14 @@ pub struct Session {
     output: Arc<Mutex<Vec<u8>>>,
 }
 
+fn open_config() -> VmConfig {
+    VmConfig {
+        seed: Some(7),
+        allow_bytecode: true,
+        ..VmConfig::default()
+    }
+}
+
 impl Session {
     /// A VM with part of the library.
     ///
@@ -88,7 +96,21 @@ impl Session {
     /// No address space for the stack, or a memory limit too small for the
     /// library.
     pub fn new(config: &VmConfig, library: Library) -> Session {
-        let mut vm = engine::new_vm(config).expect("address space for a stack");
+        let vm = engine::new_vm(config).expect("address space for a stack");
+        Session::with(vm, library)
+    }
+
+    /// Like [`open`](Session::open), but compiles.
+    ///
+    /// # Panics
+    /// As for [`new`](Session::new).
+    pub fn compiling(options: &JitOptions) -> Session {
+        let mut vm = engine::new_vm(&open_config()).expect("address space for a stack");
+        engine::set_jit(&mut vm, options);
+        Session::with(vm, Library::All)
+    }
+
+    fn with(mut vm: Box<Vm>, library: Library) -> Session {
         match library {
             Library::All => stdlib::open_all(&mut vm),
             Library::Sealed => stdlib::open_selected(&mut vm),
@@ -107,14 +129,7 @@ impl Session {
 
     /// A VM with the whole library, no limits and a fixed seed.
     pub fn open() -> Session {
-        Session::new(
-            &VmConfig {
-                seed: Some(7),
-                allow_bytecode: true,
-                ..VmConfig::default()
-            },
-            Library::All,
-        )
+        Session::new(&open_config(), Library::All)
     }
 
     /// Compiles and runs source text.

@@ -129,8 +129,8 @@ impl Stress {
 
 /// Polls at which code is always invalidated; after them it is at one of
 /// [`RARELY`], since each time the functions are compiled again.
-const ALWAYS: u32 = 32;
-const RARELY: u64 = 4096;
+const ALWAYS: u32 = 64;
+const RARELY: u64 = 1 << 16;
 
 /// Innermost frames whose code is invalidated.
 const FRAMES: usize = 8;

@@ -191,6 +191,9 @@ unsafe fn set_mode(vm: &mut Vm, mode: GcMode) -> GcOutcome {
     GcOutcome::Mode(old)
 }
 
+/// Looks at the time without work in between after which a step ends.
+const IDLE: u32 = 100;
+
 /// # Safety
 /// As for [`safepoint`](super::safepoint).
 unsafe fn step(vm: &mut Vm, kb: i64) -> bool {
@@ -209,14 +212,17 @@ unsafe fn step(vm: &mut Vm, kb: i64) -> bool {
     };
     let work = bytes.saturating_mul(vm.heap.speed().max(1));
     let mut budget = Budget { work, until: None };
+    let mut idle = 0;
     loop {
         budget.until = Some(Instant::now() + cycle::LOOK);
         let before = budget.work;
         vm.advance(&mut budget);
+        // On a busy machine the time may pass before anything is done.
+        idle = if budget.work == before { idle + 1 } else { 0 };
         let time_is_up = Instant::now() >= budget.until.unwrap_or_else(Instant::now);
         if !vm.heap.in_cycle()
             || budget.work == 0
-            || budget.work == before
+            || idle == IDLE
             || !time_is_up
             || vm.is_out_of_time()
         {

@@ -207,7 +207,7 @@ impl Heap {
             if self.marker.work >= next_look {
                 if self.marker.work >= end || budget.until.is_some_and(|t| Instant::now() >= t) {
                     self.drain_ring();
-                    budget.work = 0;
+                    budget.work = end.saturating_sub(self.marker.work);
                     return self.marker.gray.is_empty();
                 }
                 next_look = self.marker.work + CLOCK_EVERY;

@@ -57,10 +57,8 @@ impl Fixture {
     fn reg(&self, n: usize, name: &str) -> u8 {
         // SAFETY: as for `spec`.
         let module = unsafe { &(*self.proto(n)).module };
-        let local = self.spec(n).locals.iter();
-        let found = local
-            .filter(|l| module.str(l.name) == name.as_bytes())
-            .next_back();
+        let mut locals = self.spec(n).locals.iter();
+        let found = locals.rfind(|l| module.str(l.name) == name.as_bytes());
         found.expect("the local").reg
     }
 

@@ -1,0 +1,169 @@
+//! Generated programs in every tier: what the interpreter prints, compiled
+//! code prints, under any mixture of stress modes.
+//!
+//! Each program is the body of a function that is called a few times, so that
+//! the first calls gather feedback and the later ones run code made from it.
+//! `make fuzz` runs the test of feature `long` with fresh seeds for
+//! `FUZZ_SECONDS`.
+
+#![cfg_attr(
+    not(feature = "long"),
+    allow(dead_code, unused_imports, reason = "what only the long tests use")
+)]
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use std::time::{Duration, Instant};
+use strata::stress::{ForcedExits, StressModes};
+use strata::{JitMode, JitOptions, engine};
+use strata_tests::generate::program;
+use strata_tests::session::{End, Session, lossy};
+
+/// How often a program's function is called.
+const CALLS: u32 = 4;
+
+fn repeated(program: &str) -> String {
+    format!(
+        "local function main(...)\n{program}\nend\nfor _ = 1, {CALLS} do print(pcall(main, 1)) end"
+    )
+}
+
+fn modes() -> impl Strategy<Value = StressModes> {
+    let deopt = prop_oneof![
+        Just(ForcedExits::None),
+        (1..6u32).prop_map(ForcedExits::Nth),
+        (0..20u32).prop_map(ForcedExits::Guard),
+    ];
+    let often = |n: u32| prop_oneof![3 => Just(0), 1 => 1..n];
+    (
+        deopt,
+        any::<bool>(),
+        often(40),
+        prop::bool::weighted(0.3),
+        prop::bool::weighted(0.3),
+        often(5),
+        prop::option::weighted(0.3, 1..20u32),
+        prop::bool::weighted(0.3),
+    )
+        .prop_map(
+            |(deopt, poison, gc, osr, invalidate, bailout, stack, interrupt)| StressModes {
+                deopt,
+                poison,
+                gc,
+                osr,
+                invalidate,
+                bailout,
+                stack,
+                interrupt,
+                oom: 0,
+            },
+        )
+}
+
+/// What a program prints, and how many compiles that took.
+fn run(
+    source: &str,
+    jit: &JitOptions,
+    modes: &StressModes,
+) -> Result<(Vec<u8>, u64), TestCaseError> {
+    let mut session = Session::compiling(jit);
+    engine::set_stress(&mut session.vm, modes);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    session
+        .vm
+        .set_deadline(Some(deadline))
+        .map_err(|e| TestCaseError::fail(e.to_string()))?;
+    let outcome = session.run(source, "=program");
+    match outcome.end {
+        End::Returned(_) => {
+            session.check_heap("after a generated program");
+            let compiles = engine::jit_stats(&mut session.vm).compiles;
+            Ok((outcome.output, compiles))
+        }
+        other => Err(TestCaseError::fail(format!("ended with: {other}"))),
+    }
+}
+
+/// How functions are compiled: after so many calls or back-edges.
+fn after(n: u32) -> JitOptions {
+    let mut options = JitOptions {
+        mode: JitMode::Baseline,
+        ..JitOptions::default()
+    };
+    options.thresholds.calls = n;
+    options.thresholds.back_edges = n;
+    options
+}
+
+fn check(program: &str, threshold: u32, modes: &StressModes) -> Result<(), TestCaseError> {
+    let source = repeated(program);
+    let off = JitOptions {
+        mode: JitMode::Off,
+        ..JitOptions::default()
+    };
+    let (expected, _) = run(&source, &off, &StressModes::default())?;
+    let (got, compiles) = run(&source, &after(threshold), modes)?;
+    if modes.bailout != 1 && threshold < CALLS {
+        prop_assert!(compiles > 0, "nothing was compiled");
+    }
+    if expected != got {
+        let (expected, got) = (lossy(&expected), lossy(&got));
+        let line = expected.lines().zip(got.lines()).position(|(a, b)| a != b);
+        let at = line.unwrap_or(0);
+        return Err(TestCaseError::fail(format!(
+            "line {}: interpreted {:?}, compiled {:?}",
+            at + 1,
+            expected.lines().nth(at),
+            got.lines().nth(at)
+        )));
+    }
+    Ok(())
+}
+
+fn config(cases: u32) -> Config {
+    Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 2000,
+        ..Config::default()
+    }
+}
+
+#[test]
+fn compiled_programs_print_what_interpreted_ones_do() {
+    let cases = if cfg!(debug_assertions) { 150 } else { 600 };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[23; 32]);
+    let mut runner = TestRunner::new_with_rng(config(cases), rng);
+    runner
+        .run(
+            &(program(), 1..4u32, modes()),
+            |(source, threshold, modes)| check(&source, threshold, &modes),
+        )
+        .unwrap_or_else(|e| panic!("{e}"));
+}
+
+#[test]
+#[cfg(feature = "long")]
+fn fuzz_tiers() {
+    let seconds = std::env::var("FUZZ_SECONDS").ok();
+    let seconds = seconds.and_then(|s| s.parse().ok()).unwrap_or(60);
+    let seed = std::env::var("FUZZ_SEED").ok().and_then(|s| s.parse().ok());
+    let mut seed: u64 = seed.unwrap_or_else(strata_runtime::os::random_seed);
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let mut programs = 0u64;
+    while Instant::now() < until {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let mut runner = TestRunner::new_with_rng(config(50), rng);
+        runner
+            .run(
+                &(program(), 1..4u32, modes()),
+                |(source, threshold, modes)| check(&source, threshold, &modes),
+            )
+            .unwrap_or_else(|e| panic!("FUZZ_SEED={seed}: {e}"));
+        programs += 50;
+        seed = seed.wrapping_add(1);
+    }
+    println!("{programs} programs in two tiers");
+}
