@@ -11,14 +11,13 @@ use super::arith::operator;
 use super::helpers;
 use super::layout::*;
 use super::loops::{Loop, find_loops};
-use super::state::{Payload, Reg, State, UNKNOWN};
-use crate::deopt::{Site, SiteKind, check_sites};
+use super::state::{Payload, State, UNKNOWN};
+use crate::deopt::{Site, check_sites};
 use crate::jit::{Counts, EntryTag, Exit, Guard, Speculation};
 use crate::stress::{Stress, StressModes};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    self, AbiParam, Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, SigRef, Signature,
-    Type, Value, types,
+    self, AbiParam, Block, InstBuilder, MemFlagsData, SigRef, Signature, Type, Value, types,
 };
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -70,57 +69,57 @@ pub(super) struct Made {
 }
 
 /// An exit to be emitted at the end.
-struct PendingExit {
-    block: Block,
-    exit: *mut Exit,
+pub(super) struct PendingExit {
+    pub(super) block: Block,
+    pub(super) exit: *mut Exit,
 }
 
 /// An entry point to be emitted at the end: checks what the code at its
 /// target takes for known, then goes there.
-struct PendingEntry {
-    pc: u32,
-    target: Block,
-    state: State,
+pub(super) struct PendingEntry {
+    pub(super) pc: u32,
+    pub(super) target: Block,
+    pub(super) state: State,
     /// Payloads that the target takes as arguments.
-    args: Vec<(u8, Type)>,
+    pub(super) args: Vec<(u8, Type)>,
 }
 
 /// The function being lowered.
 pub(super) struct Lower<'a> {
-    pub b: FunctionBuilder<'a>,
-    pub p: *mut ProtoObj,
-    pub spec: &'a Proto,
-    pub code: &'a [Insn],
+    pub(super) b: FunctionBuilder<'a>,
+    pub(super) p: *mut ProtoObj,
+    pub(super) spec: &'a Proto,
+    pub(super) code: &'a [Insn],
     /// The VM, and the frame's base.
-    pub vm: Value,
-    pub base: Value,
-    pub st: State,
-    pub captured: RegSet,
-    speculation: &'a Speculation,
-    labels: Vec<Option<Block>>,
-    incoming: Vec<Option<State>>,
-    pub loops: HashMap<u32, Loop>,
-    reachable: bool,
+    pub(super) vm: Value,
+    pub(super) base: Value,
+    pub(super) st: State,
+    pub(super) captured: RegSet,
+    pub(super) speculation: &'a Speculation,
+    pub(super) labels: Vec<Option<Block>>,
+    pub(super) incoming: Vec<Option<State>>,
+    pub(super) loops: HashMap<u32, Loop>,
+    pub(super) reachable: bool,
     #[allow(clippy::vec_box, reason = "the code holds their addresses")]
-    exits: Vec<Box<Exit>>,
-    pending: Vec<PendingExit>,
-    exit_of: HashMap<(u32, Guard), Block>,
-    entries: Vec<PendingEntry>,
-    points: Vec<u16>,
-    pub refs: Vec<*mut GcHeader>,
-    lists: Vec<Box<[EntryTag]>>,
-    sites: Vec<Site>,
+    pub(super) exits: Vec<Box<Exit>>,
+    pub(super) pending: Vec<PendingExit>,
+    pub(super) exit_of: HashMap<(u32, Guard), Block>,
+    pub(super) entries: Vec<PendingEntry>,
+    pub(super) points: Vec<u16>,
+    pub(super) refs: Vec<*mut GcHeader>,
+    pub(super) lists: Vec<Box<[EntryTag]>>,
+    pub(super) sites: Vec<Site>,
     /// Guards so far.
-    guards: usize,
+    pub(super) guards: usize,
     /// Which guards ask whether they are to fail.
-    stress: &'a Stress,
+    pub(super) stress: &'a Stress,
     /// Returns its argument.
-    pub pass: Block,
-    step_sig: SigRef,
+    pub(super) pass: Block,
+    pub(super) step_sig: SigRef,
     /// See [`super::aside`].
-    pub aside_sig: SigRef,
-    pub around: Surroundings,
-    call_conv: cranelift_codegen::isa::CallConv,
+    pub(super) aside_sig: SigRef,
+    pub(super) around: Surroundings,
+    pub(super) call_conv: cranelift_codegen::isa::CallConv,
 }
 
 /// Lowers `p` into `func`.
@@ -449,341 +448,6 @@ impl Lower<'_> {
     /// Nothing comes after this instruction but a jump's target.
     pub(super) fn ends(&mut self) {
         self.reachable = false;
-    }
-
-    // ---- registers
-
-    /// The tag that `r` is known to have, or `UNKNOWN`.
-    pub(super) fn known(&self, r: u8) -> u8 {
-        self.st.get(r).tag
-    }
-
-    /// The tag of `r` in a machine register.
-    pub(super) fn tag(&mut self, r: u8) -> Value {
-        match self.known(r) {
-            UNKNOWN => match self.st.get(r).dynamic {
-                Some(t) => t,
-                None => {
-                    let t = self.load(types::I8, self.base, i32::from(r) * SLOT);
-                    self.cache_tag(r, t);
-                    t
-                }
-            },
-            t => self.b.ins().iconst(types::I8, i64::from(t)),
-        }
-    }
-
-    /// The unknown tag of `r` is in a machine register.
-    fn cache_tag(&mut self, r: u8, t: Value) {
-        if !self.captured.contains(r) {
-            let mut reg = self.st.get(r);
-            reg.dynamic = Some(t);
-            self.st.set(r, reg);
-        }
-    }
-
-    /// The 64 bits of the payload of `r`.
-    pub(super) fn bits(&mut self, r: u8) -> Value {
-        match self.st.get(r).payload {
-            Payload::Bits(v) => v,
-            Payload::Float(_) => self.load(types::I64, self.base, i32::from(r) * SLOT + PAYLOAD),
-            Payload::Slot => {
-                let v = self.load(types::I64, self.base, i32::from(r) * SLOT + PAYLOAD);
-                self.cache(r, Payload::Bits(v));
-                v
-            }
-        }
-    }
-
-    /// The payload of `r` as a float; its tag says that it is one.
-    pub(super) fn float(&mut self, r: u8) -> Value {
-        match self.st.get(r).payload {
-            Payload::Float(v) => v,
-            Payload::Bits(v) => {
-                let v = self.b.ins().bitcast(types::F64, ir::MemFlagsData::new(), v);
-                self.cache(r, Payload::Float(v));
-                v
-            }
-            Payload::Slot => {
-                let v = self.load(types::F64, self.base, i32::from(r) * SLOT + PAYLOAD);
-                self.cache(r, Payload::Float(v));
-                v
-            }
-        }
-    }
-
-    fn cache(&mut self, r: u8, payload: Payload) {
-        if !self.captured.contains(r) {
-            let mut reg = self.st.get(r);
-            reg.payload = payload;
-            self.st.set(r, reg);
-        }
-    }
-
-    /// The tag of `r` turned out to be `t`.
-    pub(super) fn learn(&mut self, r: u8, t: u8) {
-        if !self.captured.contains(r) {
-            let payload = self.st.get(r).payload;
-            self.st.set(r, Reg::of(t, payload));
-        }
-    }
-
-    /// Writes `r`: tag `t`, payload.
-    pub(super) fn set(&mut self, r: u8, t: u8, payload: Payload) {
-        if self.known(r) != t {
-            let v = self.b.ins().iconst(types::I8, i64::from(t));
-            self.store(v, self.base, i32::from(r) * SLOT);
-        }
-        match payload {
-            Payload::Bits(v) | Payload::Float(v) => {
-                self.store(v, self.base, i32::from(r) * SLOT + PAYLOAD);
-            }
-            Payload::Slot => {}
-        }
-        self.wrote(r, t, payload);
-    }
-
-    /// `r` was written: tag `t`, payload.
-    pub(super) fn wrote(&mut self, r: u8, t: u8, payload: Payload) {
-        if !self.captured.contains(r) {
-            self.st.set(r, Reg::of(t, payload));
-        }
-    }
-
-    pub(super) fn set_int(&mut self, r: u8, v: Value) {
-        self.set(r, tag::INT, Payload::Bits(v));
-    }
-
-    pub(super) fn set_float(&mut self, r: u8, v: Value) {
-        self.set(r, tag::FLOAT, Payload::Float(v));
-    }
-
-    /// Writes `r`: tag and payload from machine registers.
-    pub(super) fn set_dynamic(&mut self, r: u8, t: Value, payload: Value) {
-        self.store(t, self.base, i32::from(r) * SLOT);
-        self.store(payload, self.base, i32::from(r) * SLOT + PAYLOAD);
-        self.hold(r, t, payload);
-    }
-
-    /// The tag and the payload of `r` are in machine registers.
-    fn hold(&mut self, r: u8, t: Value, payload: Value) {
-        self.st.forget(r);
-        self.cache(r, Payload::Bits(payload));
-        self.cache_tag(r, t);
-    }
-
-    /// A block where ways meet that have written `r`, to be left to by
-    /// [`meet`](Lower::meet) and begun by [`met`](Lower::met).
-    pub(super) fn meeting(&mut self) -> Block {
-        let block = self.b.create_block();
-        self.b.append_block_param(block, types::I8);
-        self.b.append_block_param(block, types::I64);
-        block
-    }
-
-    /// Goes to a [`meeting`](Lower::meeting) after `r` was written.
-    pub(super) fn meet(&mut self, r: u8, at: Block) {
-        let (t, v) = (self.tag(r), self.bits(r));
-        self.b.ins().jump(at, &[t.into(), v.into()]);
-    }
-
-    /// The slow way to a meeting, which has written `r` in the slot, arrives at
-    /// `block`.
-    pub(super) fn rejoin(&mut self, r: u8, block: Block, at: Block) {
-        self.b.switch_to_block(block);
-        self.st.forget(r);
-        self.meet(r, at);
-    }
-
-    /// Goes on at a meeting. What is known of other registers is for the
-    /// caller to say.
-    pub(super) fn met(&mut self, r: u8, at: Block) {
-        self.b.switch_to_block(at);
-        let params = self.b.block_params(at);
-        let (t, v) = (params[0], params[1]);
-        self.hold(r, t, v);
-    }
-
-    /// Copies a value in memory to `r`.
-    pub(super) fn set_from(&mut self, r: u8, from: Value, offset: i32) {
-        let t = self.load(types::I8, from, offset);
-        let v = self.load(types::I64, from, offset + PAYLOAD);
-        self.set_dynamic(r, t, v);
-    }
-
-    // ---- guards
-
-    /// Whether instruction `pc` may speculate.
-    pub(super) fn may_speculate(&self, pc: u32) -> bool {
-        self.speculation.allowed_at(pc)
-    }
-
-    /// Records that the code can be left or looked at here.
-    pub(super) fn site(&mut self, pc: u32, kind: SiteKind) {
-        self.sites.push(Site::new(pc, kind));
-    }
-
-    /// The cold block that leaves to the interpreter at `pc`. To be asked for
-    /// right before what may lead there: nothing of `pc` has happened.
-    pub(super) fn exit(&mut self, pc: u32, guard: Guard) -> Block {
-        let number = self.guards;
-        self.guards += 1;
-        let block = match self.exit_of.get(&(pc, guard)) {
-            Some(&block) => block,
-            None => self.new_exit(pc, guard),
-        };
-        if self.stress.asks(number) {
-            let fails = self.call(helpers::FORCE as usize, &[self.vm, self.base]);
-            self.branch_away(fails, block);
-        }
-        block
-    }
-
-    fn new_exit(&mut self, pc: u32, guard: Guard) -> Block {
-        let mut exit = Box::new(Exit { pc, hits: 0, guard });
-        let block = self.cold_block();
-        self.pending.push(PendingExit {
-            block,
-            exit: &raw mut *exit,
-        });
-        self.exits.push(exit);
-        self.exit_of.insert((pc, guard), block);
-        self.site(pc, SiteKind::Exit);
-        block
-    }
-
-    /// Leaves at `pc` unless `r` has tag `t`.
-    pub(super) fn guard(&mut self, r: u8, t: u8, pc: u32) {
-        if self.known(r) == t {
-            return;
-        }
-        let exit = self.exit(pc, Guard::Tag { reg: r, tag: t });
-        let v = self.tag(r);
-        let is = self.b.ins().icmp_imm_s(IntCC::Equal, v, i64::from(t));
-        self.unless(is, exit);
-        self.learn(r, t);
-    }
-
-    /// Jumps to `cold` unless `r` has tag `t`.
-    pub(super) fn check(&mut self, r: u8, t: u8, cold: Block) {
-        if self.known(r) == t {
-            return;
-        }
-        let v = self.tag(r);
-        let is = self.b.ins().icmp_imm_s(IntCC::Equal, v, i64::from(t));
-        self.unless(is, cold);
-    }
-
-    // ---- entries
-
-    /// Makes an entry point at `pc` that leads to `target`, where `self.st`
-    /// is taken for known.
-    pub(super) fn entry(&mut self, pc: u32, target: Block, args: Vec<(u8, Type)>) {
-        if self.entries.len() < usize::from(u16::MAX) - 1 && (pc as usize) < self.points.len() {
-            self.entries.push(PendingEntry {
-                pc,
-                target,
-                state: self.st.clone(),
-                args,
-            });
-        }
-    }
-
-    /// The payloads of these registers, as block arguments.
-    pub(super) fn args(&mut self, regs: &[(u8, Type)]) -> Vec<BlockArg> {
-        regs.iter()
-            .map(|&(r, ty)| {
-                BlockArg::Value(if ty == types::F64 {
-                    self.float(r)
-                } else {
-                    self.bits(r)
-                })
-            })
-            .collect()
-    }
-
-    /// Leaves at `pc` unless registers have the tags that `state` knows.
-    fn check_entry(&mut self, state: &State, pc: u32) {
-        let known: Vec<_> = state.known().map(|(r, reg)| (r, reg.tag)).collect();
-        if known.len() <= 2 {
-            for (r, t) in known {
-                self.guard(r, t, pc);
-            }
-            return;
-        }
-        let list: Box<[EntryTag]> = known
-            .iter()
-            .map(|&(reg, tag)| EntryTag { reg, tag })
-            .collect();
-        let (tags, n) = (list.as_ptr() as usize, list.len() as u8);
-        let exit = self.exit(pc, Guard::Entry { tags, n });
-        let (at, n) = (self.int(list.as_ptr() as i64), self.int(list.len() as i64));
-        self.lists.push(list);
-        let same = self.call(helpers::CHECK_TAGS as usize, &[self.base, at, n]);
-        self.unless(same, exit);
-        for (r, t) in known {
-            self.learn(r, t);
-        }
-    }
-
-    /// Emits what was put off: entry points, exits, the common ways out.
-    fn finish(&mut self, dispatch: Block, index: Value) -> Result<(), String> {
-        let entries = std::mem::take(&mut self.entries);
-        let mut stubs = Vec::new();
-        for e in &entries {
-            let stub = self.cold_block();
-            stubs.push(stub);
-            self.points[e.pc as usize] = stubs.len() as u16;
-            self.b.switch_to_block(stub);
-            self.st = State::new(usize::from(self.spec.regs));
-            self.check_entry(&e.state, e.pc);
-            let args = self.args(&e.args);
-            self.b.ins().jump(e.target, &args);
-        }
-        // The status of code that can't go on: the interpreter does.
-        let out = self.cold_block();
-        let exit = self.b.append_block_param(out, types::I64);
-        for p in std::mem::take(&mut self.pending) {
-            self.b.switch_to_block(p.block);
-            let which = self.int(p.exit as i64);
-            self.b.ins().jump(out, &[which.into()]);
-        }
-        self.b.switch_to_block(out);
-        let status = self.call(helpers::EXIT as usize, &[self.vm, self.base, exit]);
-        self.b.ins().return_(&[status]);
-        self.b.switch_to_block(self.pass);
-        let status = self.b.block_params(self.pass)[0];
-        self.b.ins().return_(&[status]);
-        self.b.switch_to_block(dispatch);
-        if stubs.is_empty() {
-            // Never asked for: there are no entry points.
-            let status = self.int(crate::interp::CONTINUE as i64);
-            self.b.ins().return_(&[status]);
-        } else {
-            let index = self.b.ins().iadd_imm_s(index, -1);
-            let index = self.b.ins().ireduce(types::I32, index);
-            let calls: Vec<_> = stubs
-                .iter()
-                .map(|&s| self.b.func.dfg.block_call(s, &[]))
-                .collect();
-            let data = JumpTableData::new(calls[0], &calls);
-            let table = self.b.create_jump_table(data);
-            self.b.ins().br_table(index, table);
-        }
-        // Blocks of unreachable code are never filled; Cranelift wants each
-        // block to end.
-        for label in self.labels.clone().into_iter().flatten() {
-            if self.b.func.layout.is_block_inserted(label) {
-                continue;
-            }
-            if self.b.func.dfg.block_params(label).is_empty() {
-                self.b.switch_to_block(label);
-                let status = self.int(crate::interp::CONTINUE as i64);
-                self.b.ins().return_(&[status]);
-            }
-        }
-        self.b.seal_all_blocks();
-        Ok(())
     }
 
     /// Lowers instruction `pc`.

@@ -21,7 +21,9 @@
 //! to the interpreter through an exit, and often failing guards lead to
 //! recompilation without them ([`crate::jit`]).
 //!
-//! - `lower`: blocks, entry points, exits, one instruction after the other
+//! - `lower`: blocks, one instruction after the other
+//! - `registers`: reading and writing registers, by what is known of them
+//! - `exits`: guards, exits, entry points
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
 //! - `alloc`: tables
 //! - `intrinsics`: calls of host functions that are done inline
@@ -37,12 +39,14 @@ mod branch;
 mod calls;
 mod counts;
 mod elements;
+mod exits;
 mod fields;
 mod helpers;
 mod intrinsics;
 mod layout;
 mod loops;
 mod lower;
+mod registers;
 mod state;
 
 use crate::deopt::Site;
