@@ -1,7 +1,7 @@
 //! Stress modes: rare events made frequent on purpose, to find bugs.
 //!
 //! What a host asks for are [`StressModes`]; what belongs to a VM under stress
-//! ([`Stress`]) lies with the executor's data. A mode that is off costs
+//! (`Stress`) lies with the executor's data. A mode that is off costs
 //! nothing: modes of compiled code are looked at while compiling or in helpers
 //! off the hot path, the others hang on a bit of the poll word or on a check
 //! that is made anyway.
