@@ -364,14 +364,19 @@ pub enum Why {
     Exits,
     /// It takes slow paths that newer feedback may avoid.
     Feedback,
+    /// Its code was taken out of use, for an assumption it made no longer
+    /// holds. Not a decision of the policy.
+    Assumption,
 }
 
 impl Why {
-    /// Its name as the reason of a compile: `exits` or `feedback`.
+    /// Its name as the reason of a compile: `exits`, `feedback` or
+    /// `assumption`.
     pub fn name(self) -> &'static str {
         match self {
             Why::Exits => "exits",
             Why::Feedback => "feedback",
+            Why::Assumption => "assumption",
         }
     }
 }

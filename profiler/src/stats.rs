@@ -31,7 +31,8 @@ pub struct Stats {
     pub warm: u64,
     /// Compiles that made code.
     pub compiles: u64,
-    /// Those for the sake of failed guards or newer feedback.
+    /// Those for the sake of failed guards, newer feedback or broken
+    /// assumptions.
     pub recompiles: u64,
     /// Decisions not to compile a function.
     pub not_compiled: u64,
@@ -126,7 +127,8 @@ impl Stats {
                 // Negative or not a number: a clock gone mad.
                 let time = Duration::try_from_secs_f64(micros / 1e6).unwrap_or_default();
                 self.compiles += 1;
-                self.recompiles += u64::from(matches!(*reason, "exits" | "feedback"));
+                self.recompiles +=
+                    u64::from(matches!(*reason, "exits" | "feedback" | "assumption"));
                 self.bytes_in_use += bytes;
                 self.bytes_peak = self.bytes_peak.max(self.bytes_in_use);
                 self.bytecodes_compiled += insns;

@@ -191,6 +191,7 @@ mod tests {
         close_thread: |_, _| Ok(()),
         finalize: |_, _| Ok(()),
         entry: std::ptr::null(),
+        epoch_changed: |_| {},
     };
 
     /// A main function with this many children, each with as many feedback

@@ -86,6 +86,10 @@ pub const EPOCH_EXHAUSTED: u32 = u32::MAX;
 #[inline]
 pub fn bump_epoch(vm: &mut Vm) {
     vm.meta_epoch = vm.meta_epoch.saturating_add(1);
+    if vm.epoch_assumed {
+        vm.epoch_assumed = false;
+        (vm.exec.epoch_changed)(vm);
+    }
 }
 
 /// The metatable of a value, or null.

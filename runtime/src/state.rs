@@ -52,6 +52,9 @@ pub struct Exec {
     pub finalize: fn(vm: &mut Vm, base: usize) -> Result<()>,
     /// What `ProtoObj::entry` of a new prototype is.
     pub entry: *const (),
+    /// Called when `Vm::meta_epoch` has changed while `Vm::epoch_assumed` was
+    /// set, which it no longer is.
+    pub epoch_changed: fn(vm: &mut Vm),
 }
 
 /// How to build a [`Vm`].
@@ -94,6 +97,8 @@ pub struct Vm {
     pub cur: *mut Thread,
     /// Changes when a fact about a metatable that inline caches use does.
     pub meta_epoch: u32,
+    /// Compiled code relies on `meta_epoch` as it is.
+    pub epoch_assumed: bool,
     /// Host calls under way.
     pub host_depth: u32,
     /// The running thread has a hook for calls or returns.
@@ -265,6 +270,7 @@ impl Vm {
             pc: std::ptr::null(),
             cur: main,
             meta_epoch: 1,
+            epoch_assumed: false,
             host_depth: 0,
             hooked: false,
             interpret_only: false,

@@ -27,6 +27,7 @@ const EXEC: Exec = Exec {
     close_thread: interp::close_thread,
     finalize: |vm, base| interp::finalize(vm, base, usize::MAX),
     entry: interp::native::interpret as *const (),
+    epoch_changed: jit::epoch_changed,
 };
 
 fn compile(vm: &mut Vm, source: &[u8], chunk_name: &[u8]) -> Result<Compiled> {

@@ -559,3 +559,49 @@ fn forced_exits_change_nothing() {
         }
     }
 }
+
+#[test]
+fn broken_assumptions_invalidate_code_on_the_stack() {
+    // The second look-up of each call comes after the change, in the frame
+    // that was running when it happened.
+    let changes = [
+        "Derived.get = function() return 100 end",
+        "rawset(Derived, 'get', function() return 100 end)",
+        "setmetatable(Derived, {__index = {get = function() return 100 end}})",
+        "Base.__index = {get = function() return 100 end}",
+        "getmetatable(o).__index = function() return function() return 100 end end",
+    ];
+    for change in changes {
+        let source = format!(
+            "local Base = {{get = function() return 1 end}} Base.__index = Base \
+             local Derived = setmetatable({{}}, Base) Derived.__index = Derived \
+             local o = setmetatable({{}}, Derived) \
+             local function change(i) if i == 70 then {change} end return 0 end \
+             local function f(o, i) local a = o:get() local c = change(i) return a + c + o:get() end \
+             local s, at = 0, {{}} for i = 1, 100 do at[i] = f(o, i) s = s + at[i] end \
+             return s, at[69], at[70], at[71]"
+        );
+        let run = same(&warm(), &source);
+        assert_eq!(
+            run.end.as_deref().map(|s| &s[s.len() - 9..]),
+            Ok("2 101 200"),
+            "{change}"
+        );
+        assert!(
+            run.stats.invalidated > 0,
+            "{change}: nothing was invalidated"
+        );
+        in_all_ways(&source);
+    }
+}
+
+#[test]
+fn methods_of_strings_can_be_changed() {
+    let source = "local function f(s, i) local a = s:len() if i == 60 then \
+          debug.setmetatable('', {__index = {len = function() return 1000 end}}) end return a + s:len() end \
+        local t = 0 for i = 1, 100 do t = t + f('abc', i) end return t";
+    let run = same(&warm(), source);
+    assert_eq!(run.end, Ok((59 * 6 + 1003 + 40 * 2000).to_string()));
+    assert!(run.stats.invalidated > 0);
+    in_all_ways(source);
+}

@@ -18,6 +18,7 @@ const EXEC: Exec = Exec {
     close_thread: |_, _| Ok(()),
     finalize: |_, _| Ok(()),
     entry: std::ptr::null(),
+    epoch_changed: |_| {},
 };
 
 unsafe fn no_call(_: &mut Vm, _: usize, _: usize, _: usize) -> Result<usize> {

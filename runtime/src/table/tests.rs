@@ -14,6 +14,7 @@ pub(crate) fn vm() -> Box<Vm> {
         close_thread: |_, _| Ok(()),
         finalize: |_, _| Ok(()),
         entry: std::ptr::null(),
+        epoch_changed: |_| {},
     };
     let config = VmConfig {
         seed: Some(42),

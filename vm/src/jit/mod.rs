@@ -13,12 +13,15 @@
 //! belongs to the VM ([`Jit`]) with the executor's data.
 //!
 //! - [`policy`]: what happens to a function, and when
+//! - `assumptions`: what code relies on without looking
 //! - [`learned`]: what feedback knew when a function was compiled
 //! - [`events`]: what is told about it, [`names`]: by what name
 //! - `guard`: what compiled code guards, and exits
 //! - [`listing`]: code as text, `perf`: names for profilers and debuggers
 //! - [`options`]: what the host chooses
 
+#[cfg(feature = "cranelift")]
+mod assumptions;
 #[cfg(feature = "cranelift")]
 mod code_memory;
 pub(crate) mod events;
@@ -32,6 +35,8 @@ mod options;
 pub(crate) mod perf;
 mod policy;
 
+#[cfg(feature = "cranelift")]
+pub(crate) use assumptions::{Assumption, Dependant};
 #[cfg(feature = "cranelift")]
 pub(crate) use code_memory::{CodeRange, CodeSpace};
 #[cfg(feature = "cranelift")]
@@ -66,6 +71,9 @@ pub(crate) struct Jit {
     /// Tells profilers and debuggers about code.
     #[cfg(feature = "cranelift")]
     pub perf: Option<perf::Perf>,
+    /// What code relies on without looking.
+    #[cfg(feature = "cranelift")]
+    pub assumptions: assumptions::Assumptions,
     /// The baseline compiler, once it was needed.
     #[cfg(feature = "cranelift")]
     pub tier1: Option<crate::tier1::Compiler>,
@@ -90,6 +98,8 @@ pub(crate) struct Code {
     /// Where it can be left or looked at, and how: see [`crate::deopt`].
     #[allow(dead_code, reason = "what listings print")]
     pub sites: Box<[Site]>,
+    /// Lists it as a dependant of its assumptions.
+    pub _assumes: Option<std::sync::Arc<Dependant>>,
 }
 
 /// Where code of a function may rely on guesses.
@@ -97,6 +107,8 @@ pub(crate) struct Code {
 pub(crate) struct Speculation {
     /// Nowhere.
     off: bool,
+    /// It makes no assumptions: one was broken.
+    no_assumptions: bool,
     /// Not at these instructions, ascending: their guards failed too often.
     except: Vec<u32>,
 }
@@ -105,6 +117,11 @@ impl Speculation {
     /// Whether instruction `pc` may.
     pub(crate) fn allowed_at(&self, pc: u32) -> bool {
         !self.off && self.except.binary_search(&pc).is_err()
+    }
+
+    /// Whether it may rely on what it does not look at.
+    pub(crate) fn may_assume(&self) -> bool {
+        !self.off && !self.no_assumptions
     }
 
     /// Not at `pc` any more.
@@ -196,6 +213,20 @@ pub(crate) fn trace(vm: &mut Vm, sink: Box<dyn Sink>) {
 pub(crate) fn stats(vm: &mut Vm) -> Stats {
     events::fill_in(vm);
     interp::data(vm).jit.profiler.stats.clone()
+}
+
+/// `Vm::meta_epoch` has changed, on which some code relied.
+pub(crate) fn epoch_changed(vm: &mut Vm) {
+    #[cfg(feature = "cranelift")]
+    {
+        let broken = Assumption::Metatables;
+        for p in interp::data(vm).jit.assumptions.take(broken) {
+            // SAFETY: dependants are listed as long as their code exists, and
+            // that belongs to the prototype.
+            unsafe { policy::broken(vm, p, broken) };
+        }
+    }
+    let _ = vm;
 }
 
 /// Ends the trace, if there is one: its sinks get the figures.

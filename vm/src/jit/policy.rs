@@ -259,6 +259,24 @@ pub(crate) unsafe fn invalidate_for_nothing(vm: &mut Vm, p: *mut ProtoObj) {
     }
 }
 
+/// An assumption that code of `p` makes does not hold any more.
+///
+/// # Safety
+/// `p` is live.
+#[cfg(feature = "cranelift")]
+pub(super) unsafe fn broken(vm: &mut Vm, p: *mut ProtoObj, what: super::Assumption) {
+    // SAFETY: the caller says that `p` is live.
+    let proto = unsafe { &mut *p };
+    let s = state_mut(proto);
+    s.speculation.no_assumptions = true;
+    if s.state == TierState::Compiled {
+        s.state = TierState::Queued;
+        s.again = Some(strata_profiler::Why::Assumption);
+    }
+    withdraw(vm, proto);
+    events::invalidated(vm, proto, what.broken());
+}
+
 /// Acts on what the policy says about `p`, which has code.
 #[cfg(feature = "cranelift")]
 unsafe fn reconsider(vm: &mut Vm, p: *mut ProtoObj, facts: &Facts) {

@@ -255,7 +255,13 @@ impl Lower<'_> {
         holder
     }
 
+    /// Metatables are as `c` knows them: assumed, or else what has changed
+    /// goes to `slow`.
     fn same_epoch(&mut self, c: &FieldCache, slow: Block) {
+        if self.speculation.may_assume() && c.epoch == self.around.epoch {
+            self.assumes = true;
+            return;
+        }
         let epoch = self.load(types::I32, self.vm, VM_EPOCH);
         let same = self
             .b

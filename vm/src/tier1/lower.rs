@@ -62,6 +62,8 @@ pub(super) struct Made {
     pub exits: Vec<Box<Exit>>,
     /// Tags that entry points check; the code holds their addresses.
     pub lists: Vec<Box<[EntryTag]>>,
+    /// The code relies on the metatable epoch.
+    pub assumes: bool,
     /// Heap objects the code names.
     pub refs: Vec<*mut GcHeader>,
     /// Where the code can be left or looked at.
@@ -108,6 +110,8 @@ pub(super) struct Lower<'a> {
     pub(super) points: Vec<u16>,
     pub(super) refs: Vec<*mut GcHeader>,
     pub(super) lists: Vec<Box<[EntryTag]>>,
+    /// It relies on the metatable epoch.
+    pub(super) assumes: bool,
     pub(super) sites: Vec<Site>,
     /// Guards so far.
     pub(super) guards: usize,
@@ -179,6 +183,7 @@ pub(super) unsafe fn lower(
         points: vec![0; code.len()],
         refs: Vec::new(),
         lists: Vec::new(),
+        assumes: false,
         sites: Vec::new(),
         guards: 0,
         stress,
@@ -209,6 +214,7 @@ pub(super) unsafe fn lower(
         points,
         exits,
         lists,
+        assumes,
         refs,
         mut sites,
         ..
@@ -224,6 +230,7 @@ pub(super) unsafe fn lower(
         points,
         exits,
         lists,
+        assumes,
         refs,
         sites,
     })

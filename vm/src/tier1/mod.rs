@@ -51,7 +51,7 @@ mod state;
 
 use crate::deopt::Site;
 use crate::interp;
-use crate::jit::{self, Code, CodeSpace, Speculation};
+use crate::jit::{self, Assumption, Code, CodeSpace, Speculation};
 use crate::stress::StressModes;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
@@ -303,8 +303,14 @@ unsafe fn compile_with(
         let place = (range.start(), range.size());
         let points = made.points.into_boxed_slice();
         (*p).points = points.as_ptr();
+        let jit = &mut interp::data(vm).jit;
+        let assumes = made
+            .assumes
+            .then(|| jit.assumptions.make(Assumption::Metatables, p));
+        vm.epoch_assumed |= made.assumes;
         jit::state_mut(&mut *p).code = Some(Code {
             _range: range,
+            _assumes: assumes,
             _points: points,
             exits,
             sites: made.sites.into_boxed_slice(),

@@ -21,6 +21,7 @@ fn vm_with(config: VmConfig) -> Box<Vm> {
         close_thread: |_, _| Ok(()),
         finalize: |_, _| Ok(()),
         entry: std::ptr::null(),
+        epoch_changed: |_| {},
     };
     let mut vm = Vm::new(&config, exec).expect("address space for a stack");
     open_all(&mut vm).expect("memory");
