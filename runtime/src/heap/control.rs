@@ -191,6 +191,9 @@ unsafe fn set_mode(vm: &mut Vm, mode: GcMode) -> GcOutcome {
     GcOutcome::Mode(old)
 }
 
+/// Strings that move to a new table at the end of a cycle completed by steps.
+const MIGRATED: usize = 1 << 18;
+
 /// Looks at the time without work in between after which a step ends.
 const IDLE: u32 = 100;
 
@@ -230,6 +233,11 @@ unsafe fn step(vm: &mut Vm, kb: i64) -> bool {
         }
     }
     let done = !vm.heap.in_cycle();
+    if done {
+        // Strings that died may have had the table of strings shrink: until
+        // the rest is in the new one, both are in memory.
+        vm.heap.with_interned(|strings| strings.migrate(MIGRATED));
+    }
     vm.heap.reset_pace();
     if !done {
         vm.heap.debt = vm.heap.debt.max(-(vm.heap.step() as isize));
