@@ -153,6 +153,7 @@ mod tests {
             close_thread: |_, _| unreachable!("nothing runs"),
             finalize: |_, _| unreachable!("nothing runs"),
             entry: std::ptr::null(),
+            epoch_changed: |_| {},
         };
         let mut vm = Vm::new(&VmConfig::default(), exec).expect("a stack");
         let proto = load_module(&mut vm, Arc::new(module)).expect("memory");
