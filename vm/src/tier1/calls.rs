@@ -121,11 +121,12 @@ impl Lower<'_> {
     }
 
     /// Sets `vm.top` to the end of the arguments, of which there are `n` from
-    /// `first` on (`None`: it is there already), and fills missing parameters
+    /// `first` on, which is register `at` (`None`: it is there already), and fills missing parameters
     /// with nil.
     fn arguments(
         &mut self,
         first: Value,
+        at: u8,
         n: Option<u8>,
         proto: Value,
         expected: Option<*mut ProtoObj>,
@@ -135,15 +136,13 @@ impl Lower<'_> {
         let params = expected.map(|p| unsafe { (*p).params });
         match (n, params) {
             (Some(n), Some(params)) => {
-                let top = self
-                    .b
-                    .ins()
-                    .iadd_imm_s(first, i64::from(n) * i64::from(SLOT));
+                let top = i32::from(at) + i32::from(n);
+                let top = self.b.ins().iadd_imm_s(self.base, i64::from(top * SLOT));
                 self.store(top, self.vm, VM_TOP);
                 if params > n {
                     let nil = self.b.ins().iconst(types::I8, i64::from(tag::NIL));
                     for j in n..params {
-                        self.store(nil, first, i32::from(j) * SLOT);
+                        self.store(nil, self.base, (i32::from(at) + i32::from(j)) * SLOT);
                     }
                 }
             }
@@ -201,14 +200,15 @@ impl Lower<'_> {
             .b
             .ins()
             .iadd_imm_s(self.base, (i64::from(a) + 2) * i64::from(SLOT));
-        self.arguments(new, b.checked_sub(1), proto, expected, slow);
+        self.arguments(new, a + 2, b.checked_sub(1), proto, expected, slow);
         let link = link_word(LUA, u16::from(c), u32::from(a) + 2) | NATIVE_BIT;
         let word = self.int(link as i64);
-        self.store(word, new, LINK0);
+        let link_at = (i32::from(a) + 2) * SLOT + LINK0;
+        self.store(word, self.base, link_at);
         // SAFETY: `p` is live; `pc` is an instruction of it.
         let back = unsafe { (*self.p).code.add(pc as usize + 1) };
         let back = self.int(back as i64);
-        self.store(back, new, LINK0 + 8);
+        self.store(back, self.base, link_at + 8);
         self.site(pc, SiteKind::Call);
         let entry = self.load(types::I64, proto, PROTO_ENTRY);
         let zero = self.int(0);
@@ -259,7 +259,7 @@ impl Lower<'_> {
                 .iadd_imm_s(self.base, (i64::from(a) + 2) * i64::from(SLOT));
             // Missing parameters are filled where they are now, which may
             // take a step: nothing has been moved then.
-            self.arguments(from, None, proto, expected, slow);
+            self.arguments(from, a + 2, None, proto, expected, slow);
             self.call(helpers::TAIL_ARGS as usize, &[self.vm, self.base, from]);
         }
         for j in 0..b.saturating_sub(1) {
@@ -274,7 +274,7 @@ impl Lower<'_> {
         let link = self.b.ins().bor(link, tail);
         self.store(link, self.base, LINK0);
         if b != 0 {
-            self.arguments(self.base, Some(b - 1), proto, expected, slow);
+            self.arguments(self.base, 0, Some(b - 1), proto, expected, slow);
         }
         let entry = self.load(types::I64, proto, PROTO_ENTRY);
         let zero = self.int(0);
@@ -342,6 +342,7 @@ impl Lower<'_> {
     /// Returns the first `take` of the `n` values from register `first` on,
     /// padded with nil, if the link says that `want` (0: all) are wanted.
     fn return_if(&mut self, link: Value, want: u16, first: u8, n: u8, take: u16) {
+        let exact = u16::from(n.max(1)) + 1;
         let (yes, no) = (self.b.create_block(), self.b.create_block());
         let want_bits = i64::from(want) << 16;
         let is = self.b.ins().icmp_imm_s(IntCC::Equal, link, want_bits);
@@ -361,8 +362,13 @@ impl Lower<'_> {
             let top = self.b.ins().iadd_imm_s(self.base, offset);
             self.store(top, self.vm, VM_TOP);
         }
-        let zero = self.int(0);
-        self.b.ins().return_(&[zero]);
+        if want == exact {
+            let zero = self.int(0);
+            self.b.ins().return_(&[zero]);
+        } else {
+            let done = self.done;
+            self.b.ins().jump(done, &[]);
+        }
         self.b.switch_to_block(no);
     }
 

@@ -149,6 +149,9 @@ impl Lower<'_> {
         self.b.switch_to_block(out);
         let status = self.call(helpers::EXIT as usize, &[self.vm, self.base, exit]);
         self.b.ins().return_(&[status]);
+        self.b.switch_to_block(self.done);
+        let zero = self.int(crate::interp::native::DID as i64);
+        self.b.ins().return_(&[zero]);
         self.b.switch_to_block(self.pass);
         let status = self.b.block_params(self.pass)[0];
         self.b.ins().return_(&[status]);

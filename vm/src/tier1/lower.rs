@@ -119,6 +119,8 @@ pub(super) struct Lower<'a> {
     pub(super) stress: &'a Stress,
     /// Returns its argument.
     pub(super) pass: Block,
+    /// Returns `RETURNED`.
+    pub(super) done: Block,
     pub(super) step_sig: SigRef,
     /// See [`super::aside`].
     pub(super) aside_sig: SigRef,
@@ -157,6 +159,7 @@ pub(super) unsafe fn lower(
     let pass = b.create_block();
     b.append_block_param(pass, types::I64);
     b.set_cold_block(pass);
+    let done = b.create_block();
     let mut sig = Signature::new(isa.default_call_conv());
     sig.params.extend([AbiParam::new(types::I64); 3]);
     sig.returns.push(AbiParam::new(types::I64));
@@ -188,6 +191,7 @@ pub(super) unsafe fn lower(
         guards: 0,
         stress,
         pass,
+        done,
         step_sig,
         aside_sig,
         around,
