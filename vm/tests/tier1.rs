@@ -605,3 +605,28 @@ fn methods_of_strings_can_be_changed() {
     assert!(run.stats.invalidated > 0);
     in_all_ways(source);
 }
+
+#[test]
+fn missing_parameters_are_nil_however_many() {
+    // Few are filled inline, many by a step; sites with one callee and with
+    // several, calls and tail calls, deep enough for stacks to end.
+    for many in [3, 20, 24, 25, 60, 190] {
+        let names: Vec<String> = (1..=many).map(|n| format!("p{n}")).collect();
+        let (list, last) = (names.join(","), &names[many - 1]);
+        let source = format!(
+            "local function f({list}) local x = {last} {last} = 7 if p1 > 0 then \
+               local r = f(p1 - 1) return r end return tostring(x) end \
+             local function g({list}) return tostring({last}) .. 'g' end \
+             local function t(n) return f(n) end \
+             local function any(h, n) local r = h(n) return r end \
+             local function tail(h, n) return h(n) end \
+             local s = {{}} for i = 1, 60 do s[#s + 1] = f(i) .. t(i) .. any(f, i) .. any(g, i) .. tail(f, i) .. tail(g, i) \
+               s[#s + 1] = coroutine.wrap(function() return any(f, i) .. tail(g, i) end)() end \
+             return table.concat(s, ' ')"
+        );
+        let run = same(&warm(), &source);
+        let words = run.end.expect("no error");
+        assert!(words.starts_with("nilnilnilnilgnilnilg nilnilg"), "{words}");
+        in_all_ways(&source);
+    }
+}

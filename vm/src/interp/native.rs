@@ -232,6 +232,24 @@ pub(crate) unsafe fn step(vm: *mut Vm, base: *mut Value, pc: usize, work: Work) 
             }
         }
         let status = work(at.add(1), base, vm, i, k);
+        settle(vm, base, at, epoch, status)
+    }
+}
+
+/// The answer to compiled code whose frame at `base` has run its instruction
+/// at `at` by other means, with this status; `epoch` is the native epoch
+/// before.
+#[inline(always)]
+unsafe fn settle(
+    vm: *mut Vm,
+    base: *mut Value,
+    at: *const Insn,
+    epoch: u32,
+    status: usize,
+) -> usize {
+    // SAFETY: `at` is an instruction of the frame's prototype, if the frame
+    // is still there.
+    unsafe {
         if (*vm).base != base || (status != CONTINUE && status != RESUME) {
             return status;
         }
@@ -239,25 +257,24 @@ pub(crate) unsafe fn step(vm: *mut Vm, base: *mut Value, pc: usize, work: Work) 
             unwound::note(vm, base, "invalidation");
             return RESUME;
         }
-        after(vm, base, at, status)
+        after(vm, at, status)
     }
 }
 
-/// How the frame at `base` goes on after its instruction at `at`, if it does.
+/// How the innermost frame goes on after its instruction at `at`; `status` if
+/// elsewhere than compiled code can.
 #[inline(always)]
-unsafe fn after(vm: *mut Vm, base: *mut Value, at: *const Insn, status: usize) -> usize {
+unsafe fn after(vm: *mut Vm, at: *const Insn, status: usize) -> usize {
     // SAFETY: `at` is an instruction of the frame's prototype.
     unsafe {
         let pc = (*vm).pc;
-        if (*vm).base == base && (status == CONTINUE || status == RESUME) {
-            if pc == at.add(1) {
-                return RETURNED;
-            }
-            if pc == at.add(1).offset(jump((*at).0)) {
-                return TAKEN;
-            }
+        if pc == at.add(1) {
+            RETURNED
+        } else if pc == at.add(1).offset(jump((*at).0)) {
+            TAKEN
+        } else {
+            status
         }
-        status
     }
 }
 
@@ -305,13 +322,7 @@ pub(crate) unsafe extern "C" fn call_host(
             }
             result => call::finish(vm, index, callee, Link::decode(link, at.add(1)), result),
         };
-        if (*vm).base != base || (status != CONTINUE && status != RESUME) {
-            return status;
-        }
-        if (*vm).native_epoch != epoch {
-            return RESUME;
-        }
-        after(vm, base, at, status)
+        settle(vm, base, at, epoch, status)
     }
 }
 
@@ -379,7 +390,7 @@ pub(crate) unsafe extern "C" fn recheck(
             return status;
         }
         let at = (*proto_of(constants(base))).code.add(pc);
-        after(vm, base, at, status)
+        after(vm, at, status)
     }
 }
 

@@ -150,7 +150,7 @@ impl Lower<'_> {
             if let Right::Reg(c) = right {
                 self.guard(c, r, pc);
             }
-            let slow = self.arith_fast(pc, a, b, right, kind, l, r);
+            let slow = self.arith_fast(a, b, right, kind, l, r);
             if let Some(slow) = slow {
                 // The rare case (division by zero, …) has no known result.
                 let next = self.b.create_block();
@@ -180,7 +180,7 @@ impl Lower<'_> {
                 self.unless(never, other);
             }
             if self.right_tag(right) == tag::INT || matches!(right, Right::Reg(_)) {
-                let rare = self.arith_fast(pc, a, b, right, kind, tag::INT, tag::INT);
+                let rare = self.arith_fast(a, b, right, kind, tag::INT, tag::INT);
                 self.b.ins().jump(next, &[]);
                 if let Some(rare) = rare {
                     self.b.switch_to_block(rare);
@@ -253,7 +253,6 @@ impl Lower<'_> {
     #[allow(clippy::too_many_arguments, reason = "an instruction, taken apart")]
     fn arith_fast(
         &mut self,
-        pc: u32,
         a: u8,
         b: u8,
         right: Right,
@@ -261,7 +260,6 @@ impl Lower<'_> {
         lt: u8,
         rt: u8,
     ) -> Option<Block> {
-        let _ = pc;
         let ints = lt == tag::INT && rt == tag::INT;
         if !ints || matches!(kind, ArithOp::Div | ArithOp::Pow) {
             if kind.is_bitwise() {

@@ -31,13 +31,34 @@ fn comparison(op: Op) -> (IntCC, bool) {
 }
 
 impl Lower<'_> {
+    /// Where the jump at `pc`, taken if its condition is `want`, leads if the
+    /// condition holds and if it does not; `next` is the block after it.
+    fn arms(&mut self, want: bool, pc: u32, i: Insn, next: Block) -> (Block, Block) {
+        let target = self.target(pc, i);
+        let target = self.forward(target);
+        if want { (target, next) } else { (next, target) }
+    }
+
+    /// The kind of number that the comparison at `pc` of registers with these
+    /// known tags has to do with, if there is one that is known or may be
+    /// guarded.
+    fn one_kind(&self, bits: u8, x: u8, y: u8, pc: u32) -> Option<u8> {
+        let t = match bits {
+            _ if x == y && is_number(x) => x,
+            seen::INT => tag::INT,
+            seen::FLOAT => tag::FLOAT,
+            _ => return None,
+        };
+        let fits = |known: u8| known == UNKNOWN || known == t;
+        let known = x == t && y == t;
+        (fits(x) && fits(y) && (known || self.may_speculate(pc))).then_some(t)
+    }
+
     /// Jumps to the target of instruction `pc` if `cond` is `want`, else goes
     /// on after it.
     fn jump_if(&mut self, cond: Value, want: bool, pc: u32, i: Insn) {
-        let target = self.target(pc, i);
-        let target = self.forward(target);
         let next = self.b.create_block();
-        let (yes, no) = if want { (target, next) } else { (next, target) };
+        let (yes, no) = self.arms(want, pc, i, next);
         self.b.ins().brif(cond, yes, &[], no, &[]);
         self.b.switch_to_block(next);
     }
@@ -135,17 +156,7 @@ impl Lower<'_> {
         let (_, want) = comparison(op);
         let bits = i.feedback_bits();
         let (x, y) = (self.known(a), self.known(b));
-        let one = match bits {
-            seen::INT => Some(tag::INT),
-            seen::FLOAT => Some(tag::FLOAT),
-            _ => None,
-        };
-        let one = if x == y && is_number(x) { Some(x) } else { one };
-        if let Some(t) = one
-            && (x == UNKNOWN || x == t)
-            && (y == UNKNOWN || y == t)
-            && ((x == t && y == t) || self.may_speculate(pc))
-        {
+        if let Some(t) = self.one_kind(bits, x, y, pc) {
             self.guard(a, t, pc);
             self.guard(b, t, pc);
             let eq = self.compare(IntCC::Equal, t, a, b);
@@ -167,9 +178,7 @@ impl Lower<'_> {
             .icmp_imm_s(IntCC::Equal, sum, i64::from(tag::INT | tag::FLOAT));
         let unequal = self.b.create_block();
         self.b.ins().brif(numbers, slow, &[], unequal, &[]);
-        let target = self.target(pc, i);
-        let target = self.forward(target);
-        let (yes, no) = if want { (target, next) } else { (next, target) };
+        let (yes, no) = self.arms(want, pc, i, next);
         self.b.switch_to_block(unequal);
         self.b.ins().jump(no, &[]);
         self.b.switch_to_block(same);
@@ -270,10 +279,8 @@ impl Lower<'_> {
         }
         // An interned string: equal ones are the same object. The tag is
         // looked at as well, for a float may have any bits.
-        let target = self.target(pc, i);
-        let target = self.forward(target);
         let next = self.b.create_block();
-        let (yes, no) = if want { (target, next) } else { (next, target) };
+        let (yes, no) = self.arms(want, pc, i, next);
         if t == UNKNOWN {
             let (t, same) = (self.tag(a), self.b.create_block());
             let is = self.b.ins().icmp_imm_s(IntCC::Equal, t, i64::from(k.tag));
@@ -308,10 +315,8 @@ impl Lower<'_> {
             UNKNOWN => {}
             _ => return self.jump_known(!want, pc, i),
         }
-        let target = self.target(pc, i);
-        let target = self.forward(target);
         let next = self.b.create_block();
-        let (yes, no) = if want { (target, next) } else { (next, target) };
+        let (yes, no) = self.arms(want, pc, i, next);
         let (int, other, float) = (
             self.b.create_block(),
             self.b.create_block(),
@@ -359,17 +364,7 @@ impl Lower<'_> {
         let bits = i.feedback_bits();
         let x = self.known(a);
         let y = if immediate { x } else { self.known(b) };
-        let one = match bits {
-            seen::INT => Some(tag::INT),
-            seen::FLOAT => Some(tag::FLOAT),
-            _ => None,
-        };
-        let one = if x == y && is_number(x) { Some(x) } else { one };
-        if let Some(t) = one
-            && (x == UNKNOWN || x == t)
-            && (y == UNKNOWN || y == t)
-            && ((x == t && y == t) || self.may_speculate(pc))
-        {
+        if let Some(t) = self.one_kind(bits, x, y, pc) {
             self.guard(a, t, pc);
             let cond = if immediate {
                 self.compare_immediate(cc, t, a, i.d())
@@ -384,9 +379,7 @@ impl Lower<'_> {
             return self.step_taken(steps::ORDER, pc, i, next);
         }
         // Numbers of both kinds.
-        let target = self.target(pc, i);
-        let target = self.forward(target);
-        let (yes, no) = if want { (target, next) } else { (next, target) };
+        let (yes, no) = self.arms(want, pc, i, next);
         let slow = self.cold_block();
         let before = self.st.clone();
         for t in [tag::INT, tag::FLOAT] {
