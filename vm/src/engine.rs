@@ -97,6 +97,17 @@ pub fn baseline() -> Option<&'static str> {
     Some("missing: not built in")
 }
 
+/// The optimizing compiler's version and the CPU it compiles for.
+///
+/// # Errors
+/// Why it can't be used.
+pub fn optimizing() -> std::result::Result<String, String> {
+    #[cfg(feature = "llvm")]
+    return crate::tier2::llvm::describe().map_err(|e| format!("missing: {e}"));
+    #[cfg(not(feature = "llvm"))]
+    Err("missing: not built in".into())
+}
+
 /// Sends what happens to compiled code to `sink`, from now on.
 pub fn trace_jit(vm: &mut Vm, sink: Box<dyn Sink>) {
     jit::trace(vm, sink);

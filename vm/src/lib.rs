@@ -19,6 +19,8 @@ mod jit;
 pub mod stress;
 #[cfg(feature = "cranelift")]
 mod tier1;
+#[cfg(feature = "llvm")]
+mod tier2;
 
 pub use api::*;
 

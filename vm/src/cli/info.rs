@@ -71,7 +71,10 @@ fn build() -> Outcome<Status> {
         &[
             ("0 interpreter", "present".into()),
             ("1 baseline (Cranelift)", baseline().into()),
-            ("2 optimizing (LLVM)", "missing: not built in".into()),
+            (
+                "2 optimizing (LLVM)",
+                engine::optimizing().unwrap_or_else(|e| e),
+            ),
             ("default", format!("--jit={}", JitMode::DEFAULT)),
         ],
     );

@@ -201,6 +201,30 @@ impl CodeSpace {
         before - state.in_use
     }
 
+    /// Makes code of `size` bytes: `write` gets the memory and the address at
+    /// which it is going to be executed.
+    ///
+    /// # Errors
+    /// Code memory is used up, or `write` failed.
+    pub(crate) fn place<E: From<io::Error>>(
+        &self,
+        size: usize,
+        align: usize,
+        write: impl FnOnce(&mut [u8], usize) -> Result<(), E>,
+    ) -> Result<CodeRange, E> {
+        let memory = self.allocate(size, align)?;
+        let range = self.take().ok_or(io::ErrorKind::OutOfMemory.into())?;
+        // SAFETY: these bytes were just allocated, and are writable until
+        // `seal`. Traps until they are written.
+        let bytes = unsafe {
+            memory.write_bytes(0xcc, size);
+            std::slice::from_raw_parts_mut(memory, size)
+        };
+        let written = write(bytes, range.start);
+        self.seal()?;
+        written.map(|()| range)
+    }
+
     fn allocate(&self, size: usize, align: usize) -> io::Result<*mut u8> {
         let mut state = self.0.lock();
         let align = align.max(16);
@@ -273,6 +297,7 @@ impl JITMemoryProvider for CodeSpace {
 }
 
 /// The memory of one compiled function. Dropped, it is retired.
+#[derive(Debug)]
 pub(crate) struct CodeRange {
     space: CodeSpace,
     start: usize,

@@ -1,0 +1,272 @@
+//! Modules to objects: the part that runs on a compile thread.
+
+use inkwell::OptimizationLevel;
+use inkwell::llvm_sys::LLVMDiagnosticSeverity;
+use inkwell::llvm_sys::core::{
+    LLVMContextSetDiagnosticHandler, LLVMDisposeMessage, LLVMGetDiagInfoDescription,
+    LLVMGetDiagInfoSeverity,
+};
+use inkwell::llvm_sys::prelude::{LLVMContextRef, LLVMDiagnosticInfoRef};
+use inkwell::module::Module;
+use inkwell::passes::PassBuilderOptions;
+use inkwell::support::error_handling::install_fatal_error_handler;
+use inkwell::targets::{
+    CodeModel, FileType, InitializationConfig, RelocMode, Target, TargetMachine,
+    TargetMachineOptions, TargetTriple,
+};
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, c_char, c_void};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Machine code of a module, before it is linked: an ELF file in memory.
+pub(crate) struct Object {
+    /// The file.
+    pub bytes: Box<[u8]>,
+    /// Time the passes took.
+    pub passes: Duration,
+    /// Time code generation took.
+    pub codegen: Duration,
+}
+
+/// Why LLVM made no code.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// It has no code generator for this machine.
+    #[error("LLVM can't compile for this machine: {0}")]
+    Machine(String),
+    /// The module breaks LLVM's rules: a bug of ours.
+    #[error("LLVM found the module invalid: {0}")]
+    Invalid(String),
+    /// The list of passes has errors: a bug of ours.
+    #[error("LLVM didn't run the passes: {0}")]
+    Passes(String),
+    /// Code generation failed.
+    #[error("LLVM made no code: {0}")]
+    Codegen(String),
+}
+
+/// Sets LLVM up for this process, when it is first used.
+fn initialize() -> Result<(), Refusal> {
+    static DONE: OnceLock<Result<(), String>> = OnceLock::new();
+    DONE.get_or_init(|| {
+        let parts = InitializationConfig {
+            asm_parser: false,
+            asm_printer: true,
+            base: true,
+            disassembler: false,
+            info: true,
+            machine_code: true,
+        };
+        Target::initialize_native(&parts)?;
+        // SAFETY: the handler has the type LLVM wants, and doesn't unwind.
+        unsafe { install_fatal_error_handler(say_what_was_compiled) };
+        Ok(())
+    })
+    .clone()
+    .map_err(Refusal::Machine)
+}
+
+thread_local! {
+    /// The module that this thread has given to LLVM, for the message below:
+    /// LLVM's handler is one for the process and says nothing about modules.
+    static COMPILING: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// LLVM is about to end the process: it ran out of memory, or there is a bug.
+extern "C" fn say_what_was_compiled(reason: *const c_char) {
+    // SAFETY: LLVM gives a C string.
+    let reason = unsafe { CStr::from_ptr(reason) }.to_string_lossy();
+    let module =
+        COMPILING.try_with(|name| name.try_borrow().map(|n| n.clone()).unwrap_or_default());
+    let module = module.unwrap_or_default();
+    eprintln!("strata: LLVM can't go on while it compiles '{module}': {reason}");
+}
+
+/// What makes code for the CPU it runs on. It belongs to one thread.
+pub(crate) struct Machine {
+    target: TargetMachine,
+    /// Modules are verified first.
+    checked: bool,
+}
+
+impl Machine {
+    /// A machine that optimizes as much as it can; `checked`: it verifies the
+    /// modules it gets.
+    ///
+    /// # Errors
+    /// LLVM doesn't know this machine.
+    pub(crate) fn new(checked: bool) -> Result<Machine, Refusal> {
+        initialize()?;
+        let triple = triple();
+        let target = Target::from_triple(&triple).map_err(|e| Refusal::Machine(e.to_string()))?;
+        let options = TargetMachineOptions::new()
+            .set_cpu(&TargetMachine::get_host_cpu_name().to_string())
+            .set_features(&TargetMachine::get_host_cpu_features().to_string())
+            .set_level(OptimizationLevel::Aggressive)
+            // Everything relative to the instruction, within 2 GiB: an object
+            // is one small range.
+            .set_reloc_mode(RelocMode::PIC)
+            .set_code_model(CodeModel::Small);
+        let target = target
+            .create_target_machine_from_options(&triple, options)
+            .ok_or_else(|| Refusal::Machine(triple.to_string()))?;
+        Ok(Machine { target, checked })
+    }
+
+    /// The CPU that code is made for.
+    pub(crate) fn cpu(&self) -> String {
+        self.target.get_cpu().to_string()
+    }
+
+    /// Prepares a new module for this machine: before anything in it depends
+    /// on the sizes of types.
+    pub(crate) fn prepare(&self, module: &Module<'_>) {
+        module.set_triple(&self.target.get_triple());
+        module.set_data_layout(&self.target.get_target_data().get_data_layout());
+    }
+
+    /// Runs `passes` (such as `default<O3>`) over a module and makes code of
+    /// what comes out. Afterwards the module is of no more use.
+    ///
+    /// # Errors
+    /// LLVM refused it.
+    pub(crate) fn compile(&self, module: &Module<'_>, passes: &str) -> Result<Object, Refusal> {
+        let took = self.optimize(module, passes)?;
+        let mut object = self.emit(module)?;
+        object.passes = took;
+        Ok(object)
+    }
+
+    /// The first half of [`compile`](Self::compile): how long it took.
+    ///
+    /// # Errors
+    /// LLVM refused it.
+    pub(crate) fn optimize(&self, module: &Module<'_>, passes: &str) -> Result<Duration, Refusal> {
+        if self.checked {
+            self.verify(module)?;
+        }
+        let start = Instant::now();
+        let watch = Watch::new(module);
+        let done = module.run_passes(passes, &self.target, PassBuilderOptions::create());
+        watch.finish(done.err(), Refusal::Passes)?;
+        Ok(start.elapsed())
+    }
+
+    /// The second half of [`compile`](Self::compile).
+    ///
+    /// # Errors
+    /// LLVM refused it.
+    pub(crate) fn emit(&self, module: &Module<'_>) -> Result<Object, Refusal> {
+        let start = Instant::now();
+        Ok(Object {
+            bytes: self.write(module, FileType::Object)?.into(),
+            passes: Duration::ZERO,
+            codegen: start.elapsed(),
+        })
+    }
+
+    /// The assembly text of an optimized module, which stays as it is.
+    ///
+    /// # Errors
+    /// LLVM refused it.
+    pub(crate) fn assembly(&self, module: &Module<'_>) -> Result<String, Refusal> {
+        // Code generation changes the module.
+        let text = self.write(&module.clone(), FileType::Assembly)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    fn write(&self, module: &Module<'_>, kind: FileType) -> Result<Vec<u8>, Refusal> {
+        let watch = Watch::new(module);
+        let made = self.target.write_to_memory_buffer(module, kind);
+        match made {
+            Ok(buffer) => {
+                watch.finish(None::<String>, Refusal::Codegen)?;
+                Ok(buffer.as_slice().to_vec())
+            }
+            Err(e) => watch.finish(Some(e), Refusal::Codegen).map(|()| Vec::new()),
+        }
+    }
+
+    /// Whether the module keeps LLVM's rules.
+    ///
+    /// # Errors
+    /// It doesn't: what is wrong.
+    pub(crate) fn verify(&self, module: &Module<'_>) -> Result<(), Refusal> {
+        module.verify().map_err(|e| Refusal::Invalid(e.to_string()))
+    }
+}
+
+/// The host's triple, with ELF as its object format on every system: that is
+/// what the linker reads, and calling conventions stay the system's.
+fn triple() -> TargetTriple {
+    let host = TargetMachine::get_default_triple();
+    if cfg!(any(windows, target_vendor = "apple")) {
+        let name = host.as_str().to_string_lossy();
+        return TargetTriple::create(&format!("{name}-elf"));
+    }
+    host
+}
+
+/// While it exists, LLVM reports errors about a module here. Left alone LLVM
+/// prints them and ends the process.
+struct Watch {
+    context: LLVMContextRef,
+    /// Boxed, since LLVM keeps its address.
+    error: Box<Cell<Option<String>>>,
+}
+
+impl Watch {
+    fn new(module: &Module<'_>) -> Watch {
+        let watch = Watch {
+            context: module.get_context().raw(),
+            error: Box::default(),
+        };
+        let error = (&raw const *watch.error).cast_mut().cast::<c_void>();
+        // SAFETY: the context lives as long as its module, and the handler is
+        // taken off before the box goes.
+        unsafe { LLVMContextSetDiagnosticHandler(watch.context, Some(note_error), error) };
+        COMPILING.with(|name| {
+            *name.borrow_mut() = module.get_name().to_string_lossy().into_owned();
+        });
+        watch
+    }
+
+    /// What came of it: `error` is what LLVM returned, if it failed.
+    fn finish(
+        self,
+        error: Option<impl ToString>,
+        refusal: impl FnOnce(String) -> Refusal,
+    ) -> Result<(), Refusal> {
+        let noted = self.error.take();
+        match noted.or_else(|| error.map(|e| e.to_string())) {
+            Some(what) => Err(refusal(what)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // SAFETY: see `new`.
+        unsafe { LLVMContextSetDiagnosticHandler(self.context, None, std::ptr::null_mut()) };
+        COMPILING.with(|name| name.borrow_mut().clear());
+    }
+}
+
+/// Keeps the first error; remarks and warnings are dropped.
+extern "C" fn note_error(info: LLVMDiagnosticInfoRef, error: *mut c_void) {
+    // SAFETY: LLVM calls this with a diagnostic and with what was set in `new`,
+    // a cell that only this thread uses.
+    unsafe {
+        if LLVMGetDiagInfoSeverity(info) != LLVMDiagnosticSeverity::LLVMDSError {
+            return;
+        }
+        let error = &*error.cast::<Cell<Option<String>>>();
+        let text = LLVMGetDiagInfoDescription(info);
+        let what = CStr::from_ptr(text).to_string_lossy().into_owned();
+        LLVMDisposeMessage(text);
+        let first = error.take().unwrap_or(what);
+        error.set(Some(first));
+    }
+}
