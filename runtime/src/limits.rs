@@ -26,8 +26,12 @@ use std::time::Instant;
 /// What is left of each budget.
 #[derive(Debug, Default)]
 pub struct Limits {
-    /// Instructions left; `None`: no limit.
-    pub instructions: Option<u64>,
+    /// Instructions left, if they are [`limited`](Self::limited); below 0 if
+    /// compiled code ran a few too many. Compiled code of a VM that ever had
+    /// a limit counts down always.
+    pub instructions: i64,
+    /// Instructions are limited.
+    pub limited: bool,
     /// When time is up.
     pub deadline: Option<Instant>,
     /// Asked to stop by [`Interrupter::interrupt`].
@@ -174,6 +178,29 @@ impl strata_spec::Budget for Allowance<'_> {
     }
 }
 
+impl Limits {
+    /// Instructions left; `None`: no limit.
+    pub fn instructions_left(&self) -> Option<u64> {
+        self.limited
+            .then(|| u64::try_from(self.instructions).unwrap_or(0))
+    }
+
+    /// Charges `n` instructions: whether there were as many.
+    #[inline]
+    pub fn charge_instructions(&mut self, n: u64) -> bool {
+        if !self.limited {
+            return true;
+        }
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        if self.instructions < n {
+            self.instructions = 0;
+            return false;
+        }
+        self.instructions -= n;
+        true
+    }
+}
+
 impl Vm {
     /// Lets scripts run until `deadline`; `None` lifts the limit.
     ///
@@ -198,8 +225,13 @@ impl Vm {
     }
 
     /// Lets scripts run `n` more instructions; `None` lifts the limit.
+    ///
+    /// The interpreter counts exactly. Compiled code counts exactly as well,
+    /// but looks at the count at back-edges, at the beginning and at the end
+    /// of functions only: what lies between two looks may be too many.
     pub fn set_instruction_limit(&mut self, n: Option<u64>) {
-        self.limits.instructions = n;
+        self.limits.limited = n.is_some();
+        self.limits.instructions = n.map_or(i64::MAX, |n| i64::try_from(n).unwrap_or(i64::MAX));
         (self.exec.instrument)(self);
     }
 
@@ -371,14 +403,9 @@ impl Vm {
     #[cold]
     fn tick_slow(&mut self) -> Result<()> {
         let steps = std::mem::take(&mut self.limits.steps);
-        if let Some(left) = &mut self.limits.instructions {
-            // An instruction takes a few nanoseconds.
-            let cost = steps / 4;
-            if *left < cost {
-                *left = 0;
-                return Err(Error::limit(Limit::Instructions));
-            }
-            *left -= cost;
+        // An instruction takes a few nanoseconds.
+        if !self.limits.charge_instructions(steps / 4) {
+            return Err(Error::limit(Limit::Instructions));
         }
         if self.heap.poll.load(Ordering::Relaxed) & poll::INTERRUPT != 0 {
             self.check_interrupt()?;

@@ -95,6 +95,9 @@ pub struct Vm {
     pub pc: *const Insn,
     /// The running thread.
     pub cur: *mut Thread,
+    /// Compiled code charges the instructions it executes: there was an
+    /// instruction limit.
+    pub charges: bool,
     /// Changes when a fact about a metatable that inline caches use does.
     pub meta_epoch: u32,
     /// Compiled code relies on `meta_epoch` as it is.
@@ -103,7 +106,7 @@ pub struct Vm {
     pub host_depth: u32,
     /// The running thread has a hook for calls or returns.
     pub hooked: bool,
-    /// Code may only be interpreted: hooks or an instruction budget are on.
+    /// Code may only be interpreted: hooks are on.
     pub interpret_only: bool,
     /// Changes when native frames must not go on: somebody wrote to their
     /// VM frames, their code was invalidated, `interpret_only` was set.
@@ -273,6 +276,7 @@ impl Vm {
             epoch_assumed: false,
             host_depth: 0,
             hooked: false,
+            charges: false,
             interpret_only: false,
             native_epoch: 0,
             native_limit: 0,

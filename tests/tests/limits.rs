@@ -45,7 +45,7 @@ fn instructions(source: &str) -> u64 {
         let mut session = Session::open();
         session.vm.set_instruction_limit(Some(budget));
         let outcome = session.run(source, "=budget");
-        (outcome.end, session.vm.limits.instructions)
+        (outcome.end, session.vm.limits.instructions_left())
     };
     let (end, left) = used(1 << 40);
     assert!(matches!(end, End::Returned(_)), "{source}: {end}");
@@ -82,14 +82,14 @@ fn instruction_budgets_are_exact() {
                     "{source} with {budget} of {n}: {}",
                     outcome.end
                 );
-                assert_eq!(session.vm.limits.instructions, Some(budget - n));
+                assert_eq!(session.vm.limits.instructions_left(), Some(budget - n));
             } else {
                 assert_eq!(
                     outcome.end,
                     End::Limit(Limit::Instructions),
                     "{source} with {budget} of {n}"
                 );
-                assert_eq!(session.vm.limits.instructions, Some(0));
+                assert_eq!(session.vm.limits.instructions_left(), Some(0));
             }
             still_works(&mut session, source);
         }

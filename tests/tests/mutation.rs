@@ -108,7 +108,7 @@ fn try_bytes(bytes: &[u8], index: u64, counts: &mut Counts) {
     let mut session = Session::new(&config, Library::Sealed);
     session.vm.heap.set_stress(index.is_multiple_of(16));
     if index % COMPILED == 1 {
-        // An instruction limit would have it interpreted.
+        // No instruction limit: code that does not charge instructions.
         let options = JitOptions {
             mode: JitMode::Baseline,
             thresholds: Thresholds::stress(),

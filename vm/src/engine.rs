@@ -234,7 +234,7 @@ fn poll_slow(vm: &mut Vm) -> Result<()> {
         unsafe { heap::safepoint(vm) };
     }
     if vm.heap.poll.load(Ordering::Relaxed) & poll::FINALIZERS != 0
-        && vm.limits.instructions != Some(0)
+        && vm.limits.instructions_left() != Some(0)
     {
         let base = base_slot(vm);
         interp::finalize(vm, base, interp::FEW)?;

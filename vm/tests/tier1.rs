@@ -8,11 +8,11 @@ use strata::engine::{self, JitMode, JitOptions};
 use strata::runtime::error::{Cause, Limit};
 use strata::runtime::state::VmConfig;
 use strata::runtime::{Vm, stdlib};
-use strata::stress::StressModes;
+use strata::stress::{ForcedExits, StressModes};
 use strata_profiler::{Stats, Thresholds};
 
 /// How a program is run.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Debug)]
 struct How {
     mode: Option<JitMode>,
     thresholds: Option<Thresholds>,
@@ -420,6 +420,111 @@ fn limits_stop_compiled_loops_in_time() {
             );
         }
     }
+}
+
+/// Programs that leave and enter compiled code in all sorts of ways.
+const COUNTED: [&str; 8] = [
+    "local s = 0 for i = 1, 500 do s = s + i if i % 3 == 0 then s = s * 2 % 1000 end end return s",
+    "local function f(n) if n < 2 then return n end return f(n - 1) + f(n - 2) end return f(15)",
+    "local function f(n, ...) if n == 0 then return select('#', ...) end return f(n - 1, n, ...) end return f(100)",
+    "local t = setmetatable({}, {__index = function(_, k) return k end, __lt = function() return true end}) \
+     local s = 0 for i = 1, 300 do s = s + t[i] if t < {} then s = s + #tostring(i) end end return s",
+    "local s = 0 for i = 1, 300 do local x = i if i > 200 then x = i + 0.5 end s = s + x * x end return s",
+    "local co = coroutine.wrap(function(...) for i = 1, 300 do coroutine.yield(i, ...) end return 'end' end) \
+     local s = 0 while true do local x = co(2) if x == 'end' then return s end s = s + x end",
+    "local t = {} for i = 1, 200 do t[i] = i * 7919 % 201 end table.sort(t, function(a, b) return a < b end) \
+     local s = 0 for k, v in pairs(t) do s = s + k * v end \
+     return s .. ('abc'):rep(50):gsub('b', function(c) return c .. c end)",
+    "local n = 0 for i = 1, 300 do \
+     local ok, e = pcall(function() local c <close> = setmetatable({}, {__close = function() n = n + 1 end}) \
+     if i % 2 == 0 then error(i) end return i end) n = n + (ok and e or 1) end return n",
+];
+
+/// How a program ends under an instruction limit, what is left of it, and
+/// how many functions were compiled.
+fn limited(how: &How, source: &str, limit: u64) -> (Result<String, String>, u64, u64) {
+    let mut vm = vm(how);
+    vm.set_instruction_limit(Some(limit));
+    let end = eval(&mut vm, source);
+    let left = vm.limits.instructions_left().unwrap();
+    vm.set_instruction_limit(None);
+    assert_eq!(eval(&mut vm, "return 1 + 1"), Ok("2".into()));
+    (end, left, engine::jit_stats(&mut vm).compiles)
+}
+
+#[test]
+fn compiled_code_counts_instructions_as_the_interpreter_does() {
+    let osr = StressModes {
+        osr: true,
+        poison: true,
+        ..StressModes::default()
+    };
+    let exits = StressModes {
+        deopt: ForcedExits::Nth(5),
+        interrupt: true,
+        ..StressModes::default()
+    };
+    let stressed = |stress| How { stress, ..warm() };
+    for source in COUNTED {
+        let (expected, left, compiles) = limited(&interpreted(), source, 1 << 40);
+        assert_eq!(compiles, 0);
+        for how in [
+            compiled(),
+            warm(),
+            stressed(osr.clone()),
+            stressed(exits.clone()),
+        ] {
+            let (end, got, compiles) = limited(&how, source, 1 << 40);
+            assert_eq!(end, expected, "{source}");
+            assert_eq!(got, left, "{how:?}: {source}");
+            assert!(compiles > 0, "{source}");
+        }
+    }
+}
+
+#[test]
+fn compiled_code_overshoots_an_instruction_limit_by_little() {
+    for source in COUNTED {
+        let (expected, left, _) = limited(&interpreted(), source, 1 << 40);
+        let needed = (1 << 40) - left;
+        for how in [compiled(), warm()] {
+            // Enough, to the instruction.
+            assert_eq!(limited(&how, source, needed).0, expected, "{source}");
+            // The longest stretch between two looks at the count is shorter.
+            for limit in [needed / 3, needed / 2, needed - 100] {
+                let (end, left, _) = limited(&how, source, limit);
+                let stopped = Err(format!("limit: {}", Limit::Instructions));
+                assert_eq!(end, stopped, "{source} with {limit} of {needed}");
+                assert_eq!(left, 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_first_instruction_limit_invalidates_code_that_does_not_charge() {
+    let mut vm = vm(&compiled());
+    let run = |vm: &mut Vm| {
+        eval(
+            vm,
+            "function f(n) local s = 0 for i = 1, n do s = s + i end return s end f(9) return f(100)",
+        )
+    };
+    assert_eq!(run(&mut vm), Ok("5050".into()));
+    let endless = "for i = 1, 100 do f(1e15) end";
+    let stopped = || Err(format!("limit: {}", Limit::Instructions));
+    vm.set_instruction_limit(Some(1_000_000));
+    assert!(engine::jit_stats(&mut vm).invalidated > 0);
+    assert_eq!(eval(&mut vm, endless), stopped());
+    // Code that charges does for both.
+    vm.set_instruction_limit(None);
+    assert_eq!(eval(&mut vm, "return f(200)"), Ok("20100".into()));
+    assert_eq!(vm.limits.instructions_left(), None);
+    let before = engine::jit_stats(&mut vm).invalidated;
+    vm.set_instruction_limit(Some(1_000_000));
+    assert_eq!(eval(&mut vm, "return f(300)"), Ok("45150".into()));
+    assert_eq!(engine::jit_stats(&mut vm).invalidated, before);
+    assert_eq!(eval(&mut vm, endless), stopped());
 }
 
 #[test]

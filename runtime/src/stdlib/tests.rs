@@ -458,7 +458,7 @@ fn sort_by_value() {
 fn limits_hold_inside_functions() {
     let mut vm = vm();
     let t = ints(&mut vm, (0..400_000).rev());
-    vm.limits.instructions = Some(1000);
+    vm.set_instruction_limit(Some(1000));
     let e = call(&mut vm, "table.sort", &[t]).unwrap_err();
     assert!(e.contains("Instructions"), "{e}");
     let e = call(&mut vm, "table.concat", &[t]).unwrap_err();

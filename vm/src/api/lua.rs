@@ -469,7 +469,7 @@ impl Lua {
 
     /// Instructions left of the limit, if there is one.
     pub fn instructions_left(&self) -> Option<u64> {
-        self.with(|vm| vm.limits.instructions)
+        self.with(|vm| vm.limits.instructions_left())
     }
 
     /// Lets scripts run for `time` from now on; `None` lifts the limit.

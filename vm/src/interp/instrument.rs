@@ -1,4 +1,4 @@
-//! Hooks, exact instruction limits and counting for statistics: while one of
+//! Hooks, instruction limits and counting for statistics: while one of
 //! them is on, every entry of the dispatch table is [`instrumented`], which
 //! counts, calls hooks and then runs the opcode's own handler. While all are
 //! off they cost nothing.
@@ -28,9 +28,13 @@ pub(crate) fn instrument(vm: &mut Vm) {
     let mask = unsafe { (*vm.cur).hook.mask };
     vm.hooked = mask & (event::CALL | event::RETURN) != 0;
     data(vm).last_hooked = (usize::MAX, 0);
-    vm.interpret_only = mask != 0 || vm.limits.instructions.is_some();
+    vm.interpret_only = mask != 0;
+    if vm.limits.limited && !vm.charges {
+        vm.charges = true;
+        crate::jit::charging(vm);
+    }
     vm.native_epoch = vm.native_epoch.wrapping_add(1);
-    if vm.interpret_only || data(vm).jit.counts.is_some() {
+    if vm.interpret_only || vm.limits.limited || data(vm).jit.counts.is_some() {
         vm.dispatch.fill(instrumented as *const ());
     } else {
         install(vm);
@@ -66,11 +70,8 @@ unsafe fn before(pc: *const Insn, base: *mut Value, vm: *mut Vm, i: u64, k: *con
         if let Some(counts) = &mut data(machine).jit.counts {
             counts.interpreted += 1;
         }
-        if let Some(left) = &mut machine.limits.instructions {
-            if *left == 0 {
-                return raise::raise(vm, Error::limit(Limit::Instructions));
-            }
-            *left -= 1;
+        if !machine.limits.charge_instructions(1) {
+            return raise::raise(vm, Error::limit(Limit::Instructions));
         }
         let hook = &mut (*machine.cur).hook;
         if hook.mask == 0 || hook.inside {

@@ -423,7 +423,7 @@ pub(crate) unsafe extern "C" fn return_close(vm: *mut Vm, base: *mut Value, pc: 
 }
 
 /// A compiled function can't begin: the VM stack has to grow, somebody polls,
-/// or the native stack is used up. `vm.top` is the end of its arguments.
+/// the native stack or the instruction limit is used up. `vm.top` is the end of its arguments.
 /// [`RETURNED`]: it can after all.
 pub(crate) unsafe extern "C" fn prologue(vm: *mut Vm, base: *mut Value) -> usize {
     // SAFETY: the frame at `base` is laid out.
@@ -454,6 +454,10 @@ pub(crate) unsafe extern "C" fn prologue(vm: *mut Vm, base: *mut Value) -> usize
             }
         }
         save(vm, (*p).code, base);
+        if (*vm).limits.instructions < 0 {
+            unwound::note(vm, base, "instruction limit");
+            return CONTINUE;
+        }
         if (*vm).heap.poll.load(Ordering::Relaxed) != 0 {
             let epoch = (*vm).native_epoch;
             let n = ((*vm).top as usize - base as usize) / size_of::<Value>();
@@ -475,6 +479,17 @@ pub(crate) unsafe extern "C" fn prologue(vm: *mut Vm, base: *mut Value) -> usize
             return CONTINUE;
         }
         RETURNED
+    }
+}
+
+/// Too many instructions were executed before instruction `pc` of the frame at
+/// `base`: the interpreter goes on, which raises the error.
+pub(crate) unsafe extern "C" fn used_up(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
+    // SAFETY: compiled code passes its frame, canonical.
+    unsafe {
+        unwound::note(vm, base, "instruction limit");
+        save(vm, (*proto_at(base)).code.add(pc), base);
+        CONTINUE
     }
 }
 

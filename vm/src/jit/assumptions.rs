@@ -5,8 +5,8 @@
 //! assumption is broken, all of them are invalidated: their code is taken out
 //! of use, the VM's native epoch changes, and so every native frame is dropped
 //! when control next comes back to it from a step or a call, before it relies
-//! on anything again. What is compiled next makes no such assumption, but
-//! looks: a program that breaks one will break it again.
+//! on anything again. What is compiled next makes no such assumption: a program
+//! that breaks one will break it again.
 //!
 //! Dependants are held weakly: they go with their code.
 
@@ -20,6 +20,8 @@ pub(crate) enum Assumption {
     /// What inline caches know of metatables and of the tables behind them is
     /// true: `Vm::meta_epoch` stays as it is.
     Metatables,
+    /// There never was an instruction limit: nothing needs to be charged.
+    Unlimited,
 }
 
 impl Assumption {
@@ -27,6 +29,7 @@ impl Assumption {
     pub(super) fn broken(self) -> &'static str {
         match self {
             Assumption::Metatables => "a metatable, or a table behind one, was changed",
+            Assumption::Unlimited => "instructions are limited",
         }
     }
 }

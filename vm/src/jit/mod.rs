@@ -98,8 +98,8 @@ pub(crate) struct Code {
     /// Where it can be left or looked at, and how: see [`crate::deopt`].
     #[allow(dead_code, reason = "what listings print")]
     pub sites: Box<[Site]>,
-    /// Lists it as a dependant of its assumptions.
-    pub _assumes: Option<std::sync::Arc<Dependant>>,
+    /// List it as a dependant of its assumptions.
+    pub _assumes: Vec<std::sync::Arc<Dependant>>,
 }
 
 /// Where code of a function may rely on guesses.
@@ -218,15 +218,25 @@ pub(crate) fn stats(vm: &mut Vm) -> Stats {
 /// `Vm::meta_epoch` has changed, on which some code relied.
 pub(crate) fn epoch_changed(vm: &mut Vm) {
     #[cfg(feature = "cranelift")]
-    {
-        let broken = Assumption::Metatables;
-        for p in interp::data(vm).jit.assumptions.take(broken) {
-            // SAFETY: dependants are listed as long as their code exists, and
-            // that belongs to the prototype.
-            unsafe { policy::broken(vm, p, broken) };
-        }
-    }
+    invalidate(vm, Assumption::Metatables);
     let _ = vm;
+}
+
+/// `Vm::charges` was set: code that does not charge is out of use.
+pub(crate) fn charging(vm: &mut Vm) {
+    #[cfg(feature = "cranelift")]
+    invalidate(vm, Assumption::Unlimited);
+    let _ = vm;
+}
+
+/// Takes code out of use that makes an assumption.
+#[cfg(feature = "cranelift")]
+fn invalidate(vm: &mut Vm, broken: Assumption) {
+    for p in interp::data(vm).jit.assumptions.take(broken) {
+        // SAFETY: dependants are listed as long as their code exists, and
+        // that belongs to the prototype.
+        unsafe { policy::broken(vm, p, broken) };
+    }
 }
 
 /// Ends the trace, if there is one: its sinks get the figures.

@@ -268,7 +268,7 @@ pub(super) unsafe fn broken(vm: &mut Vm, p: *mut ProtoObj, what: super::Assumpti
     // SAFETY: the caller says that `p` is live.
     let proto = unsafe { &mut *p };
     let s = state_mut(proto);
-    s.speculation.no_assumptions = true;
+    s.speculation.no_assumptions |= what == super::Assumption::Metatables;
     if s.state == TierState::Compiled {
         s.state = TierState::Queued;
         s.again = Some(strata_profiler::Why::Assumption);

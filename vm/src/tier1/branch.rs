@@ -83,10 +83,8 @@ impl Lower<'_> {
         self.b.ins().brif(status, other, &[], next, &[]);
         self.b.switch_to_block(other);
         let taken = self.b.ins().icmp_imm_s(IntCC::Equal, status, TAKEN as i64);
-        let pass = self.pass;
-        self.b
-            .ins()
-            .brif(taken, target, &[], pass, &[status.into()]);
+        let out = self.out();
+        self.b.ins().brif(taken, target, &[], out, &[status.into()]);
         self.b.switch_to_block(next);
     }
 

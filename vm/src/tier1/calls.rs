@@ -71,8 +71,7 @@ impl Lower<'_> {
     /// A call by a step. Nothing is in machine registers afterwards.
     fn call_step(&mut self, pc: u32, next: Block) {
         let status = self.step(steps::CALL, pc);
-        let pass = self.pass;
-        self.b.ins().brif(status, pass, &[status.into()], next, &[]);
+        self.go_on(status, next);
     }
 
     /// Calls a host function; anything else takes a step.
@@ -83,8 +82,7 @@ impl Lower<'_> {
         let slot = self.slot_address(i.slot());
         let (n, slot) = (self.int(i64::from(pc)), self.int(slot));
         let status = self.call(helpers::HOST_CALL as usize, &[self.vm, self.base, n, slot]);
-        let pass = self.pass;
-        self.b.ins().brif(status, pass, &[status.into()], next, &[]);
+        self.go_on(status, next);
         self.b.switch_to_block(slow);
         self.call_step(pc, next);
     }
@@ -218,8 +216,7 @@ impl Lower<'_> {
         self.b.switch_to_block(odd);
         let n = self.int(i64::from(pc));
         let status = self.call(helpers::RECHECK as usize, &[self.vm, self.base, n, status]);
-        let pass = self.pass;
-        self.b.ins().brif(status, pass, &[status.into()], next, &[]);
+        self.go_on(status, next);
         self.b.switch_to_block(slow);
         self.call_step(pc, next);
     }

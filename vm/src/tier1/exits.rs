@@ -28,7 +28,7 @@ impl Lower<'_> {
     pub(super) fn exit(&mut self, pc: u32, guard: Guard) -> Block {
         let number = self.guards;
         self.guards += 1;
-        let block = match self.exit_of.get(&(pc, guard)) {
+        let block = match self.exit_of.get(&(pc, guard, self.owed_at(pc))) {
             Some(&block) => block,
             None => self.new_exit(pc, guard),
         };
@@ -45,9 +45,10 @@ impl Lower<'_> {
         self.pending.push(PendingExit {
             block,
             exit: &raw mut *exit,
+            owed: self.owed_at(pc),
         });
         self.exits.push(exit);
-        self.exit_of.insert((pc, guard), block);
+        self.exit_of.insert((pc, guard, self.owed_at(pc)), block);
         self.site(pc, SiteKind::Exit);
         block
     }
@@ -126,6 +127,7 @@ impl Lower<'_> {
 
     /// Emits what was put off: entry points, exits, the common ways out.
     pub(super) fn finish(&mut self, dispatch: Block, index: Value) -> Result<(), String> {
+        (self.current, self.uncharged) = (None, 0);
         let entries = std::mem::take(&mut self.entries);
         let mut stubs = Vec::new();
         for e in &entries {
@@ -143,6 +145,7 @@ impl Lower<'_> {
         let exit = self.b.append_block_param(out, types::I64);
         for p in std::mem::take(&mut self.pending) {
             self.b.switch_to_block(p.block);
+            self.charge_exit(p.owed);
             let which = self.int(p.exit as i64);
             self.b.ins().jump(out, &[which.into()]);
         }

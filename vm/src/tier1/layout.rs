@@ -4,6 +4,7 @@ use std::mem::offset_of;
 use strata_runtime::Vm;
 use strata_runtime::heap::Heap;
 use strata_runtime::heap::block::FreeCell;
+use strata_runtime::limits::Limits;
 use strata_runtime::object::{
     Closure, GcHeader, HashEntry, HashPart, Native, ProtoObj, Shape, Str, Table, Upval,
 };
@@ -31,6 +32,8 @@ pub(super) const VM_SITE_COUNTS: i32 = i(offset_of!(Vm, site_data));
 pub(super) const SITE_SIZE: i32 = i(size_of::<Site>());
 pub(super) const SITE_MADE: i32 = i(Site::MADE);
 pub(super) const CELL_NEXT: i32 = i(offset_of!(FreeCell, next));
+pub(super) const VM_INSTRUCTIONS: i32 =
+    i(offset_of!(Vm, limits) + offset_of!(Limits, instructions));
 pub(super) const VM_LIMIT: i32 = i(offset_of!(Vm, limit));
 pub(super) const VM_TOP: i32 = i(offset_of!(Vm, top));
 pub(super) const VM_EPOCH: i32 = i(offset_of!(Vm, meta_epoch));

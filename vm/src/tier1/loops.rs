@@ -267,8 +267,8 @@ impl Lower<'_> {
         self.b.switch_to_block(cold);
         let n = self.int(i64::from(pc));
         let status = self.call_aside(helpers::POLL as usize, &[self.vm, self.base, n]);
-        let pass = self.pass;
-        self.b.ins().brif(status, pass, &[status.into()], go, &[]);
+        let out = self.out_before(pc);
+        self.b.ins().brif(status, out, &[status.into()], go, &[]);
         self.b.switch_to_block(go);
     }
 
@@ -454,8 +454,8 @@ impl Lower<'_> {
             self.b.ins().brif(status, other, &[], next, &[]);
             self.b.switch_to_block(other);
             let taken = self.b.ins().icmp_imm_s(IntCC::Equal, status, TAKEN as i64);
-            let pass = self.pass;
-            self.b.ins().brif(taken, go, &[], pass, &[status.into()]);
+            let out = self.out();
+            self.b.ins().brif(taken, go, &[], out, &[status.into()]);
             self.b.switch_to_block(go);
             self.forget_loop(a);
             self.back_to(target)?;

@@ -51,6 +51,8 @@ pub(super) struct Surroundings {
     pub site_fields: Vec<u8>,
     /// Where executed instructions are counted, if they are.
     pub counts: Option<*mut Counts>,
+    /// Executed instructions are charged, see [`super::charge`].
+    pub charges: bool,
 }
 
 /// What lowering made besides CLIF.
@@ -74,6 +76,8 @@ pub(super) struct Made {
 pub(super) struct PendingExit {
     pub(super) block: Block,
     pub(super) exit: *mut Exit,
+    /// Executed instructions that were not charged before.
+    pub(super) owed: i32,
 }
 
 /// An entry point to be emitted at the end: checks what the code at its
@@ -105,7 +109,7 @@ pub(super) struct Lower<'a> {
     #[allow(clippy::vec_box, reason = "the code holds their addresses")]
     pub(super) exits: Vec<Box<Exit>>,
     pub(super) pending: Vec<PendingExit>,
-    pub(super) exit_of: HashMap<(u32, Guard), Block>,
+    pub(super) exit_of: HashMap<(u32, Guard, i32), Block>,
     pub(super) entries: Vec<PendingEntry>,
     pub(super) points: Vec<u16>,
     pub(super) refs: Vec<*mut GcHeader>,
@@ -115,6 +119,10 @@ pub(super) struct Lower<'a> {
     pub(super) sites: Vec<Site>,
     /// Guards so far.
     pub(super) guards: usize,
+    /// The instruction being lowered; how many were lowered, this among them,
+    /// that are not charged yet. See [`super::charge`].
+    pub(super) current: Option<u32>,
+    pub(super) uncharged: i32,
     /// Which guards ask whether they are to fail.
     pub(super) stress: &'a Stress,
     /// Returns its argument.
@@ -189,6 +197,8 @@ pub(super) unsafe fn lower(
         assumes: false,
         sites: Vec::new(),
         guards: 0,
+        current: None,
+        uncharged: 0,
         stress,
         pass,
         done,
@@ -257,6 +267,7 @@ impl Lower<'_> {
         self.branch_away(over, slow);
         let poll = self.load(types::I32, self.vm, VM_POLL);
         self.branch_away(poll, slow);
+        self.look_at_charge(slow);
         let calls = self
             .code
             .iter()
@@ -281,10 +292,13 @@ impl Lower<'_> {
         let moved = self.call(helpers::VARARG_ENTER as usize, &[self.vm, self.base]);
         let fine = self.b.create_block();
         let is_status = self.b.ins().icmp_imm_s(IntCC::UnsignedLessThan, moved, 16);
+        self.charge_instruction(0, Op::VarargPrep);
+        let out = self.out();
         self.b
             .ins()
-            .brif(is_status, self.pass, &[moved.into()], fine, &[]);
+            .brif(is_status, out, &[moved.into()], fine, &[]);
         self.b.switch_to_block(fine);
+        self.charge();
         self.count_instruction();
         let body = self.b.create_block();
         let base = self.b.append_block_param(body, types::I64);
@@ -307,9 +321,11 @@ impl Lower<'_> {
             return;
         };
         if self.reachable {
+            self.charge();
             self.flow_to(pc);
             self.b.ins().jump(label, &[]);
         }
+        (self.current, self.uncharged) = (None, 0);
         let header = self.loops.contains_key(&pc);
         let state = match self.incoming[pc as usize].take() {
             Some(state) => state,
@@ -426,9 +442,14 @@ impl Lower<'_> {
     /// Runs instruction `pc` by a step, goes on at `next` (or leaves).
     pub(super) fn step_to(&mut self, step: helpers::Step, pc: u32, next: Block) {
         let status = self.step_aside(step, pc);
-        self.b
-            .ins()
-            .brif(status, self.pass, &[status.into()], next, &[]);
+        self.go_on(status, next);
+    }
+
+    /// Goes on at `next` if an instruction that was executed by other means
+    /// says so by its `status`, else leaves with it.
+    pub(super) fn go_on(&mut self, status: Value, next: Block) {
+        let out = self.out();
+        self.b.ins().brif(status, out, &[status.into()], next, &[]);
     }
 
     /// Runs instruction `pc` by a step and goes on after it (or leaves).
@@ -445,9 +466,7 @@ impl Lower<'_> {
         let (at, k) = (self.int(at as i64), self.int(k as i64));
         self.count_step(pc);
         let status = self.call_aside(probe as usize, &[self.vm, self.base, at, k]);
-        self.b
-            .ins()
-            .brif(status, self.pass, &[status.into()], next, &[]);
+        self.go_on(status, next);
     }
 
     /// Leaves with `status`.
@@ -467,6 +486,7 @@ impl Lower<'_> {
         let i = self.code[pc as usize];
         let op = i.op().ok_or("unknown opcode")?;
         self.count_instruction();
+        self.charge_instruction(pc, op);
         self.b.set_srcloc(ir::SourceLoc::new(pc));
         let (a, b, c) = (i.a(), i.b(), i.c());
         match op {

@@ -28,6 +28,7 @@
 //! - `alloc`: tables
 //! - `intrinsics`: calls of host functions that are done inline
 //! - `counts`: counting executed instructions, where the host asks for it
+//! - `charge`: charging them, where they are limited
 //! - `aside`: calls off the hot path, which leave machine registers alone
 //! - `helpers`: functions of ours that compiled code calls
 //! - `layout`: offsets
@@ -37,6 +38,7 @@ mod arith;
 mod aside;
 mod branch;
 mod calls;
+mod charge;
 mod counts;
 mod elements;
 mod exits;
@@ -272,6 +274,7 @@ unsafe fn compile_with(
                 root: vm.shapes.root(),
                 site_fields: vm.sites.iter().map(|s| s.inline_fields()).collect(),
                 counts,
+                charges: vm.charges,
             },
             &interp::data(vm).stress,
         )?;
@@ -303,10 +306,17 @@ unsafe fn compile_with(
         let place = (range.start(), range.size());
         let points = made.points.into_boxed_slice();
         (*p).points = points.as_ptr();
+        let charges = vm.charges;
         let jit = &mut interp::data(vm).jit;
-        let assumes = made
-            .assumes
-            .then(|| jit.assumptions.make(Assumption::Metatables, p));
+        let made_of = [
+            (made.assumes, Assumption::Metatables),
+            (!charges, Assumption::Unlimited),
+        ];
+        let assumes = made_of
+            .into_iter()
+            .filter(|(makes, _)| *makes)
+            .map(|(_, assumption)| jit.assumptions.make(assumption, p))
+            .collect();
         vm.epoch_assumed |= made.assumes;
         jit::state_mut(&mut *p).code = Some(Code {
             _range: range,
