@@ -6,6 +6,9 @@ mod deopt;
 #[doc(hidden)]
 pub mod engine;
 mod interp;
+#[cfg(any(test, feature = "llvm"))]
+#[allow(dead_code, reason = "the compiler that uses all of it follows")]
+mod ir;
 #[cfg_attr(
     not(feature = "cranelift"),
     allow(dead_code, reason = "what compiled code calls")

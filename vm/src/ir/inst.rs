@@ -224,15 +224,27 @@ pub(crate) struct Info {
 }
 
 macro_rules! arg {
-    (Typed) => { Arg::Typed };
-    (Each) => { Arg::Each };
-    (Obj) => { Arg::Obj };
-    ($ty:ident) => { Arg::Is(Ty::$ty) };
+    (Typed) => {
+        Arg::Typed
+    };
+    (Each) => {
+        Arg::Each
+    };
+    (Obj) => {
+        Arg::Obj
+    };
+    ($ty:ident) => {
+        Arg::Is(Ty::$ty)
+    };
 }
 
 macro_rules! res {
-    (Given) => { Res::Given };
-    ($ty:ident) => { Res::Is(Ty::$ty) };
+    (Given) => {
+        Res::Given
+    };
+    ($ty:ident) => {
+        Res::Is(Ty::$ty)
+    };
 }
 
 macro_rules! define {

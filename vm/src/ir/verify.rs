@@ -86,7 +86,7 @@ impl Verifier<'_, '_> {
             .frames
             .get(id.n())
             .ok_or_else(|| format!("there is no frame state {}", id.0))?;
-        let mut bad = Ok(());
+        let mut bad: Result<(), String> = Ok(());
         frame.uses(&mut |v| {
             if bad.is_ok() {
                 bad = self.usable(v, b, at).and_then(|()| {
@@ -144,7 +144,7 @@ impl Verifier<'_, '_> {
             Res::Given if i.ty == Ty::Void => return Err("it needs a type".into()),
             _ => {}
         }
-        match i.op {
+        let more: Result<(), String> = match i.op {
             Op::GuardIs if Ty::of_tag(i.imm as u8) != Some(i.ty) => {
                 Err("its type is not that of the tag".into())
             }
@@ -153,12 +153,13 @@ impl Verifier<'_, '_> {
             }
             Op::Param => Err("it belongs to a block's head".into()),
             _ => Ok(()),
-        }?;
+        };
+        more?;
         match i.frame {
             Some(frame) if i.op.has_frame() => self.frame(frame, b, at),
             None if !i.op.has_frame() => Ok(()),
-            Some(_) => Err("it has no frame state".into()),
-            None => Err("it needs a frame state".into()),
+            Some(_) => Err("it takes no frame state".to_string()),
+            None => Err("it needs a frame state".to_string()),
         }
     }
 
@@ -167,7 +168,7 @@ impl Verifier<'_, '_> {
         if matches!(term, Term::Open) {
             return Err("the block isn't finished".into());
         }
-        let mut bad = Ok(());
+        let mut bad: Result<(), String> = Ok(());
         term.uses(&mut |v| {
             if bad.is_ok() {
                 bad = self.usable(v, b, at);
@@ -186,9 +187,8 @@ impl Verifier<'_, '_> {
             let Some(to) = self.f.blocks.get(t.block.n()) else {
                 return Err(format!("there is no {}", t.block));
             };
-            let types = |vs: &mut dyn Iterator<Item = V>| -> Vec<Ty> {
-                vs.map(|v| self.f.ty(v)).collect()
-            };
+            let types =
+                |vs: &mut dyn Iterator<Item = V>| -> Vec<Ty> { vs.map(|v| self.f.ty(v)).collect() };
             let given = types(&mut t.args.iter().copied());
             let wanted = types(&mut to.params.iter().copied());
             if given != wanted {
