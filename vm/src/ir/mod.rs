@@ -303,6 +303,10 @@ pub(crate) struct Block<'a> {
     pub term: Term,
     /// Seldom reached.
     pub cold: bool,
+    /// Of a loop header: the state of the interpreter's frames where the block
+    /// begins, in terms of its parameters. What is hoisted out of the loop
+    /// goes on there if it fails.
+    pub entry: Option<FrameId>,
 }
 
 /// What is compiled as one piece.
@@ -337,6 +341,7 @@ impl<'a> Func<'a> {
             insts: BVec::new_in(self.arena),
             term: Term::Open,
             cold: false,
+            entry: None,
         });
         id
     }

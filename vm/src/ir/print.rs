@@ -8,7 +8,7 @@
 //!   v4: table = guard_is v2 9 @0
 //!   step 7 @1
 //!   branch v5 b1(v3) b2() likely
-//! b1(v6: int) cold:
+//! b1(v6: int) @0 cold:
 //!   exit shape @0
 //! ```
 //!
@@ -140,6 +140,7 @@ impl Func<'_> {
             for &v in &block.insts {
                 mark(self.insts[v.n()].frame);
             }
+            mark(block.entry);
             mark(block.term.frame());
         }
         used
@@ -162,7 +163,11 @@ impl fmt::Display for Func<'_> {
                 let comma = if n == 0 { "" } else { ", " };
                 write!(f, "{comma}{p}: {}", self.ty(p).name())?;
             }
-            writeln!(f, "){}:", if block.cold { " cold" } else { "" })?;
+            f.write_str(")")?;
+            if let Some(entry) = block.entry {
+                write!(f, " @{}", entry.0)?;
+            }
+            writeln!(f, "{}:", if block.cold { " cold" } else { "" })?;
             for &v in &block.insts {
                 writeln!(f, "  {}", self.inst_text(v))?;
             }

@@ -52,6 +52,9 @@ impl Verifier<'_, '_> {
                 return Err(format!("{p} is a parameter and something else"));
             }
         }
+        if let Some(entry) = block.entry {
+            self.frame(entry, b, block.params.len())?;
+        }
         for (n, &v) in block.insts.iter().enumerate() {
             let at = block.params.len() + n;
             self.inst(v, b, at)
