@@ -119,6 +119,18 @@ impl FieldCache {
         flags: 0,
     };
 
+    /// Whether it knows something that is true while the epoch is `epoch`.
+    pub fn holds(&self, epoch: u32) -> bool {
+        match self.state {
+            CacheState::Empty => false,
+            CacheState::Own | CacheState::Dict => true,
+            CacheState::Absent => self.flags & NIL_OK != 0 || self.epoch == epoch,
+            CacheState::Holder | CacheState::HolderDict | CacheState::Add | CacheState::Prim => {
+                self.epoch == epoch
+            }
+        }
+    }
+
     /// Whether it holds only as long as the epoch stays.
     fn needs_epoch(&self) -> bool {
         match self.state {

@@ -38,17 +38,28 @@ pub(crate) struct Loop {
     pub blocks: Vec<BlockId>,
 }
 
-/// The blocks that can be reached, in reverse postorder.
+/// Where control can go from a block.
+pub(crate) type Successors = SmallVec<[BlockId; 2]>;
+
+/// The blocks of `f` that can be reached, in reverse postorder.
 pub(crate) fn reachable(f: &Func<'_>) -> Vec<BlockId> {
-    let mut seen = vec![false; f.blocks.len()];
-    let mut order = Vec::with_capacity(f.blocks.len());
+    reverse_postorder(f.blocks.len(), &|b| successors(f, b))
+}
+
+fn successors(f: &Func<'_>, b: BlockId) -> Successors {
+    f.targets(b).iter().map(|t| t.block).collect()
+}
+
+fn reverse_postorder(n: usize, next: &dyn Fn(BlockId) -> Successors) -> Vec<BlockId> {
+    let mut seen = vec![false; n];
+    let mut order = Vec::with_capacity(n);
     // A block and how many of its successors have been looked at.
     let mut stack = vec![(BlockId::ENTRY, 0)];
     seen[0] = true;
     while let Some((b, n)) = stack.pop() {
-        let targets = f.targets(b);
+        let targets = next(b);
         // Backwards, so that the likely way comes first in the result.
-        let Some(t) = targets.len().checked_sub(n + 1).map(|k| targets[k].block) else {
+        let Some(t) = targets.len().checked_sub(n + 1).map(|k| targets[k]) else {
             order.push(b);
             continue;
         };
@@ -64,16 +75,20 @@ pub(crate) fn reachable(f: &Func<'_>) -> Vec<BlockId> {
 impl Cfg {
     /// The control flow of `f`; `None` if a loop can be entered at two places.
     pub(crate) fn of(f: &Func<'_>) -> Option<Cfg> {
-        let order = reachable(f);
-        let n = f.blocks.len();
+        Cfg::of_graph(f.blocks.len(), &|b| successors(f, b))
+    }
+
+    /// The same of any graph of `n` blocks.
+    pub(crate) fn of_graph(n: usize, next: &dyn Fn(BlockId) -> Successors) -> Option<Cfg> {
+        let order = reverse_postorder(n, next);
         let mut position = vec![u32::MAX; n];
         for (at, b) in order.iter().enumerate() {
             position[b.n()] = at as u32;
         }
         let mut preds = vec![SmallVec::new(); n];
         for &b in &order {
-            for t in f.targets(b) {
-                preds[t.block.n()].push(b);
+            for t in next(b) {
+                preds[t.n()].push(b);
             }
         }
         let idom = dominators(&order, &position, &preds);

@@ -1,0 +1,221 @@
+//! Arithmetic, bitwise operators and `#`.
+
+use super::{Builder, Refused};
+use crate::interp::seen;
+use crate::ir::{Op as Ir, Reason, Ty, V};
+use crate::tier2::flow::number_type;
+use strata_runtime::ops::arith::ArithOp;
+use strata_runtime::value::tag;
+use strata_spec::{Insn, Op};
+
+fn is_number(ty: Ty) -> bool {
+    matches!(ty, Ty::Int | Ty::Float)
+}
+
+/// 2^53: up to here all integers are floats.
+pub(super) const EXACT: i64 = 1 << 53;
+
+impl Builder<'_, '_> {
+    pub(super) fn arith(
+        &mut self,
+        pc: u32,
+        i: Insn,
+        kind: ArithOp,
+        constant: bool,
+    ) -> Result<(), Refused> {
+        let l = self.val(i.b());
+        let r = match i.op() {
+            Some(Op::AddI) => self.int(i64::from(i.c() as i8)),
+            Some(Op::Unm | Op::BNot) => l,
+            _ if constant => self.constant(i.k()),
+            _ => self.val(i.c()),
+        };
+        let bits = i.feedback_bits();
+        let (lt, rt) = (self.f.ty(l), self.f.ty(r));
+        let known = is_number(lt) && is_number(rt);
+        let other = |ty: Ty| ty != Ty::Any && !is_number(ty);
+        if bits == 0 && !known {
+            return self.leave(pc, Reason::Unreached);
+        }
+        if other(lt) || other(rt) || (bits & seen::OTHER != 0 && !known) {
+            return self.step(pc);
+        }
+        let want = |ty: Ty, seen: Option<Ty>| if ty == Ty::Any { seen } else { Some(ty) };
+        let expected = match bits {
+            seen::MIXED if lt == Ty::Int || rt == Ty::Int => Some(Ty::Float),
+            seen::MIXED if lt == Ty::Float || rt == Ty::Float => Some(Ty::Int),
+            _ => number_type(bits),
+        };
+        let speculates = known || self.may_speculate(pc);
+        let v = match (want(lt, expected), want(rt, expected)) {
+            (Some(lt), Some(rt)) if speculates => {
+                let same = l == r;
+                let l = self.expect(l, lt, pc)?;
+                let r = if same { l } else { self.expect(r, rt, pc)? };
+                self.typed_op(pc, kind, l, r)?
+            }
+            _ if !speculates => None,
+            _ => self.any_op(pc, kind, l, r, bits)?,
+        };
+        match v {
+            Some(v) => self.set(i.a(), v),
+            None => self.step(pc)?,
+        }
+        Ok(())
+    }
+
+    /// The operation on numbers of known kinds; `None`: it takes a step.
+    fn typed_op(
+        &mut self,
+        pc: u32,
+        kind: ArithOp,
+        l: V,
+        r: V,
+    ) -> Result<Option<V>, Refused> {
+        let ints = self.f.ty(l) == Ty::Int && self.f.ty(r) == Ty::Int;
+        if ints && !matches!(kind, ArithOp::Div | ArithOp::Pow) {
+            return self.int_op(pc, kind, l, r).map(Some);
+        }
+        if kind.is_bitwise() {
+            // Floats with integer values: rare.
+            return Ok(None);
+        }
+        let x = self.any_float(l, pc)?;
+        let y = if l == r { x } else { self.any_float(r, pc)? };
+        Ok(Some(self.float_op(kind, x, y)))
+    }
+
+    fn int_op(&mut self, pc: u32, kind: ArithOp, l: V, r: V) -> Result<V, Refused> {
+        let op = match kind {
+            ArithOp::Add => Ir::IAdd,
+            ArithOp::Sub => Ir::ISub,
+            ArithOp::Mul => Ir::IMul,
+            ArithOp::BAnd => Ir::IAnd,
+            ArithOp::BOr => Ir::IOr,
+            ArithOp::BXor => Ir::IXor,
+            ArithOp::Unm => return Ok(self.put(Ir::INeg, &[l])),
+            ArithOp::BNot => return Ok(self.put(Ir::INot, &[l])),
+            ArithOp::Shl => Ir::IShl,
+            ArithOp::Shr => {
+                let by = match self.f.int_const(r) {
+                    Some(n) => self.int(n.wrapping_neg()),
+                    None => self.put(Ir::INeg, &[r]),
+                };
+                return Ok(self.put(Ir::IShl, &[l, by]));
+            }
+            ArithOp::IDiv | ArithOp::Mod => {
+                if self.f.int_const(r).is_none_or(|k| k == 0) {
+                    let zero = self.int(0);
+                    let is = self.put(Ir::IEq, &[r, zero]);
+                    self.guard_not(is, Reason::Number, pc)?;
+                }
+                if kind == ArithOp::Mod {
+                    Ir::IMod
+                } else {
+                    Ir::IDiv
+                }
+            }
+            ArithOp::Div | ArithOp::Pow => return Err("division of integers".into()),
+        };
+        Ok(self.put(op, &[l, r]))
+    }
+
+    fn float_op(&mut self, kind: ArithOp, x: V, y: V) -> V {
+        let op = match kind {
+            ArithOp::Add => Ir::FAdd,
+            ArithOp::Sub => Ir::FSub,
+            ArithOp::Mul => Ir::FMul,
+            ArithOp::Div => Ir::FDiv,
+            ArithOp::Mod => Ir::FMod,
+            ArithOp::Unm => return self.put(Ir::FNeg, &[x]),
+            ArithOp::IDiv => {
+                let q = self.put(Ir::FDiv, &[x, y]);
+                return self.put(Ir::FFloor, &[q]);
+            }
+            _ => Ir::FPow,
+        };
+        self.put(op, &[x, y])
+    }
+
+    /// The operation on numbers of whichever kinds: `None` if that takes a
+    /// step.
+    fn any_op(
+        &mut self,
+        pc: u32,
+        kind: ArithOp,
+        l: V,
+        r: V,
+        bits: u8,
+    ) -> Result<Option<V>, Refused> {
+        if kind.is_bitwise() {
+            return Ok(None);
+        }
+        let floats = matches!(kind, ArithOp::Div | ArithOp::Pow) || bits & seen::INT == 0;
+        if floats && (bits & seen::INT == 0 || matches!(kind, ArithOp::Div | ArithOp::Pow)) {
+            if matches!(kind, ArithOp::Div | ArithOp::Pow) {
+                let x = self.any_float(l, pc)?;
+                let y = if l == r { x } else { self.any_float(r, pc)? };
+                return Ok(Some(self.float_op(kind, x, y)));
+            }
+            // Never two integers so far: that is guarded.
+            let (li, ri) = (self.is(l, tag::INT), self.is(r, tag::INT));
+            let both = self.put(Ir::And, &[li, ri]);
+            self.guard_not(both, Reason::Tag, pc)?;
+            let x = self.any_float(l, pc)?;
+            let y = if l == r { x } else { self.any_float(r, pc)? };
+            return Ok(Some(self.float_op(kind, x, y)));
+        }
+        let (li, ri) = (self.is(l, tag::INT), self.is(r, tag::INT));
+        let both = self.put(Ir::And, &[li, ri]);
+        let other = self.split(both, None);
+        let (x, y) = (self.unboxed_int(l), self.unboxed_int(r));
+        let v = self.int_op(pc, kind, x, y)?;
+        let int = self.boxed(v);
+        let int_end = self.at;
+        self.go_on(other);
+        let x = self.any_float(l, pc)?;
+        let y = if l == r { x } else { self.any_float(r, pc)? };
+        let v = self.float_op(kind, x, y);
+        let float = self.boxed(v);
+        let float_end = self.at;
+        Ok(Some(self.meet(
+            &[(int_end, int), (float_end, float)],
+            Ty::Any,
+        )))
+    }
+
+    /// A value that was found to be an integer by a branch.
+    pub(super) fn unboxed_int(&mut self, v: V) -> V {
+        if self.f.ty(v) == Ty::Int {
+            return v;
+        }
+        let v = self.boxed(v);
+        self.emit(Ir::Unbox, Ty::Int, &[v], 0)
+    }
+
+    pub(super) fn len(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
+        let (a, b) = (i.a(), i.b());
+        let v = self.val(b);
+        let bits = i.feedback_bits();
+        let ty = match self.f.ty(v) {
+            Ty::Any if self.may_speculate(pc) && bits & seen::OTHER == 0 => Ty::Table,
+            ty => ty,
+        };
+        match ty {
+            Ty::Str => {
+                let n = self.put(Ir::StrLen, &[v]);
+                self.set(a, n);
+            }
+            Ty::Table if self.may_speculate(pc) => {
+                let t = self.expect(v, Ty::Table, pc)?;
+                let meta = self.put(Ir::Meta, &[t]);
+                let none = self.put(Ir::IsNull, &[meta]);
+                self.guard(none, Reason::Meta, pc)?;
+                let n = self.put(Ir::ArrLen, &[t]);
+                self.set(a, n);
+            }
+            _ => self.step(pc)?,
+        }
+        Ok(())
+    }
+}

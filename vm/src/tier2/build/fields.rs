@@ -1,0 +1,276 @@
+//! Field access through the shapes that inline caches have seen.
+
+use super::{Builder, Refused};
+use crate::ir::{BlockId, Op as Ir, Reason, Target, Term, Ty, V};
+use crate::tier2::flow::mask_allows;
+use crate::tier2::snapshot::{Cache, Const, Slot};
+use strata_runtime::feedback::{CacheState, NIL_OK};
+use strata_runtime::object::tabflag;
+use strata_runtime::value::tag;
+use strata_spec::{Insn, Op};
+
+impl Builder<'_, '_> {
+    fn caches(&self, slot: u16) -> (&[Cache], bool) {
+        match self.func().slots.get(usize::from(slot)) {
+            Some(Slot::Field { caches, used }) => (caches, *used),
+            _ => (&[], true),
+        }
+    }
+
+    /// The table in which a global is.
+    fn globals(&mut self, up: u8, pc: u32) -> Result<V, Refused> {
+        let at = self.upval(up);
+        let v = self.put(Ir::UpvalGet, &[at]);
+        self.expect(v, Ty::Table, pc)
+    }
+
+    /// The key of a field instruction.
+    fn key(&mut self, i: Insn) -> Result<V, Refused> {
+        match self.func().consts[usize::from(i.high())] {
+            Const::Str { at, .. } => Ok(self.object(at, Ty::Str)),
+            _ => Err("a field's name is no string".into()),
+        }
+    }
+
+    pub(super) fn get_field(&mut self, pc: u32, i: Insn, op: Op) -> Result<(), Refused> {
+        let (a, b) = (i.a(), i.b());
+        let (caches, used) = self.caches(i.slot());
+        let caches = caches.to_vec();
+        if !used {
+            return self.leave(pc, Reason::Unreached);
+        }
+        if caches.is_empty() || !self.may_speculate(pc) {
+            return self.step(pc);
+        }
+        let global = op == Op::GetTabUp;
+        if let [c] = caches[..]
+            && c.state == CacheState::Prim
+        {
+            return self.get_method(pc, i, op, c);
+        }
+        if caches.iter().any(|c| c.state == CacheState::Prim) {
+            return self.step(pc);
+        }
+        let t = if global {
+            self.globals(b, pc)?
+        } else {
+            let v = self.val(b);
+            if !matches!(self.f.ty(v), Ty::Any | Ty::Table) {
+                return self.step(pc);
+            }
+            self.expect(v, Ty::Table, pc)?
+        };
+        let v = self.by_shape(t, &caches, pc, |b, t, c| {
+            b.get_cached(t, c, i, pc)
+        })?;
+        if op == Op::SelfField {
+            // Its tag is known from here on.
+            let object = if global { t } else { self.val(b) };
+            self.set(a.saturating_add(2), object);
+            self.st.set(a.saturating_add(1), super::Reg::Undefined);
+        }
+        self.set(a, v);
+        Ok(())
+    }
+
+    /// What `work` makes of the table `t` with the shape of a cache, whichever
+    /// of these it is; if none, the code is left at `pc`.
+    fn by_shape(
+        &mut self,
+        t: V,
+        caches: &[Cache],
+        pc: u32,
+        work: impl Fn(&mut Self, V, Cache) -> Result<V, Refused>,
+    ) -> Result<V, Refused> {
+        let mut ways: Vec<(BlockId, V)> = Vec::new();
+        let (last, others) = caches.split_last().ok_or("no shapes")?;
+        if !others.is_empty() {
+            let shape = self.put(Ir::Shape, &[t]);
+            for &c in others {
+                let expected = self.object(c.shape, Ty::Ptr);
+                let same = self.put(Ir::Same, &[shape, expected]);
+                let next = self.split(same, None);
+                let v = work(self, t, c)?;
+                let v = self.boxed(v);
+                ways.push((self.at, v));
+                self.go_on(next);
+            }
+        }
+        let frame = self.frame(pc, false)?;
+        let expected = self.object(last.shape, Ty::Ptr);
+        let t = self.emit_at(Ir::GuardShape, Ty::Table, &[t, expected], 0, frame);
+        let v = work(self, t, *last)?;
+        if ways.is_empty() {
+            return Ok(v);
+        }
+        let v = self.boxed(v);
+        ways.push((self.at, v));
+        Ok(self.meet(&ways, Ty::Any))
+    }
+
+    /// The field that cache `c` knows of `t`, a table of its shape.
+    fn get_cached(&mut self, t: V, c: Cache, i: Insn, pc: u32) -> Result<V, Refused> {
+        let nil_ok = c.flags & NIL_OK != 0;
+        let v = match c.state {
+            CacheState::Own => self.put_imm(Ir::Field, &[t], u64::from(c.slot)),
+            CacheState::Holder => {
+                let holder = self.holder(c, pc)?;
+                self.put_imm(Ir::Field, &[holder], u64::from(c.slot))
+            }
+            CacheState::Dict => self.entry(t, c, i, pc)?,
+            CacheState::HolderDict => {
+                let holder = self.holder(c, pc)?;
+                self.entry(holder, c, i, pc)?
+            }
+            _ => {
+                self.assumes |= !nil_ok;
+                return Ok(self.nil());
+            }
+        };
+        if !(nil_ok && c.state == CacheState::Own) {
+            let nil = self.is(v, tag::NIL);
+            self.guard_not(nil, Reason::Absent, pc)?;
+        }
+        Ok(v)
+    }
+
+    /// The value of the dictionary entry that `c` knows.
+    fn entry(&mut self, t: V, c: Cache, i: Insn, pc: u32) -> Result<V, Refused> {
+        let key = self.key(i)?;
+        let frame = self.frame(pc, false)?;
+        let at = self.emit_at(
+            Ir::GuardEntry,
+            Ty::Ptr,
+            &[t, key],
+            u64::from(c.slot),
+            frame,
+        );
+        Ok(self.put(Ir::Entry, &[at]))
+    }
+
+    /// The holder of a cache, as it was.
+    fn holder(&mut self, c: Cache, pc: u32) -> Result<V, Refused> {
+        self.assumes = true;
+        let holder = self.object(c.holder, Ty::Table);
+        let expected = self.object(c.holder_shape, Ty::Ptr);
+        let frame = self.frame(pc, false)?;
+        Ok(self.emit_at(Ir::GuardShape, Ty::Table, &[holder, expected], 0, frame))
+    }
+
+    /// A method of a type, whose cache is `c`.
+    fn get_method(&mut self, pc: u32, i: Insn, op: Op, c: Cache) -> Result<(), Refused> {
+        let (a, b) = (i.a(), i.b());
+        let Some(ty) = Ty::of_tag(c.flags).filter(|_| op != Op::GetTabUp) else {
+            return self.step(pc);
+        };
+        let v = self.val(b);
+        if self.f.ty(v) != Ty::Any && self.f.ty(v) != ty {
+            return self.step(pc);
+        }
+        let object = self.expect(v, ty, pc)?;
+        let holder = self.holder(c, pc)?;
+        let v = self.put_imm(Ir::Field, &[holder], u64::from(c.slot));
+        let nil = self.is(v, tag::NIL);
+        self.guard_not(nil, Reason::Absent, pc)?;
+        if op == Op::SelfField {
+            self.set(a.saturating_add(2), object);
+            self.st.set(a.saturating_add(1), super::Reg::Undefined);
+        }
+        self.set(a, v);
+        Ok(())
+    }
+
+    pub(super) fn set_field(&mut self, pc: u32, i: Insn, op: Op) -> Result<(), Refused> {
+        let (a, b) = (i.a(), i.b());
+        let (caches, used) = self.caches(i.slot());
+        let caches = caches.to_vec();
+        if !used {
+            return self.leave(pc, Reason::Unreached);
+        }
+        let global = op == Op::SetTabUp;
+        let v = self.val(b);
+        let ty = self.f.ty(v);
+        // One shape at a time: stores through several are steps.
+        let [c] = caches[..] else {
+            return self.step(pc);
+        };
+        let plain = matches!(c.state, CacheState::Own | CacheState::Add);
+        if !plain || !self.may_speculate(pc) {
+            return self.step(pc);
+        }
+        let v = match mask_allows(c.tags, ty) {
+            Some(true) => v,
+            Some(false) => return self.step(pc),
+            None => {
+                // One type so far: guarded.
+                let one = c.tags.count_ones() == 1;
+                let only = Ty::of_tag(c.tags.trailing_zeros() as u8).filter(|_| one);
+                match only {
+                    Some(ty) => self.expect(v, ty, pc)?,
+                    None => return self.step(pc),
+                }
+            }
+        };
+        let t = if global {
+            self.globals(a, pc)?
+        } else {
+            let t = self.val(a);
+            if !matches!(self.f.ty(t), Ty::Any | Ty::Table) {
+                return self.step(pc);
+            }
+            self.expect(t, Ty::Table, pc)?
+        };
+        let frame = self.frame(pc, false)?;
+        let expected = self.object(c.shape, Ty::Ptr);
+        let t = self.emit_at(Ir::GuardShape, Ty::Table, &[t, expected], 0, frame);
+        let slot = u64::from(c.slot);
+        if c.state == CacheState::Own {
+            let old = self.put_imm(Ir::Field, &[t], slot);
+            let nil = self.is(old, tag::NIL);
+            self.guard_not(nil, Reason::Absent, pc)?;
+            self.put_imm(Ir::SetField, &[t, v], slot);
+            self.barrier(t, v);
+            return Ok(());
+        }
+        self.assumes = true;
+        let room = self.put(Ir::FieldRoom, &[t]);
+        let n = self.int(i64::from(c.slot));
+        let fits = self.put(Ir::ILt, &[n, room]);
+        self.guard(fits, Reason::Shape, pc)?;
+        let flags = self.put(Ir::Flags, &[t]);
+        let chain = self.int(i64::from(tabflag::CHAIN));
+        let chain = self.put(Ir::IAnd, &[flags, chain]);
+        let zero = self.int(0);
+        let free = self.put(Ir::IEq, &[chain, zero]);
+        self.guard(free, Reason::Shape, pc)?;
+        let nil = self.is(v, tag::NIL);
+        self.guard_not(nil, Reason::Absent, pc)?;
+        self.put_imm(Ir::SetField, &[t, v], slot);
+        let to = self.object(c.next_shape, Ty::Ptr);
+        self.put(Ir::SetShape, &[t, to]);
+        // The new shape is an object as well.
+        self.put(Ir::Barrier, &[t, v]);
+        Ok(())
+    }
+
+    /// A new table.
+    pub(super) fn new_table(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
+        let known = match self.func().slots.get(usize::from(i.slot())) {
+            Some(Slot::Site { site, .. }) => *site != 0,
+            _ => false,
+        };
+        let eager = usize::from(i.high()) > strata_runtime::table::site::EAGER;
+        if !known || eager {
+            return self.step(pc);
+        }
+        let frame = self.frame(pc, false)?;
+        let t = self.emit_at(Ir::NewTable, Ty::Table, &[], u64::from(pc), frame);
+        self.set(i.a(), t);
+        Ok(())
+    }
+
+    /// Ends the block with a jump to `to`.
+    pub(super) fn join(&mut self, to: BlockId) {
+        self.end(Term::Jump(Target::to(to)));
+    }
+}

@@ -1,0 +1,209 @@
+//! Loops of bytecode: numeric and generic `for`.
+//!
+//! An integer loop has an index and a count of the iterations that are left,
+//! both parameters of the loop header; its last block is
+//! `branch (count == 0)`, then index + step and count - 1. Passes know that
+//! form (`crate::ir`).
+
+use super::{Builder, Refused};
+use crate::interp::seen;
+use crate::ir::{Op as Ir, Reason, Term, Ty};
+use crate::tier2::build::state::Reg;
+use crate::tier2::flow::target;
+use strata_runtime::value::tag;
+use strata_spec::Insn;
+
+impl Builder<'_, '_> {
+    pub(super) fn for_prep(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
+        let a = i.a();
+        let regs = [a, a + 1, a + 2];
+        let values = regs.map(|r| self.val(r));
+        let types = values.map(|v| self.f.ty(v));
+        let fits = types.iter().all(|t| matches!(t, Ty::Any | Ty::Int));
+        let known = types.iter().all(|t| *t == Ty::Int);
+        let seen_ints = matches!(i.feedback_bits(), 0 | seen::INT);
+        let step = self.f.int_const(values[2]);
+        let usable = !matches!(step, None | Some(0 | i64::MIN));
+        if !fits || !seen_ints || !usable || !(known || self.may_speculate(pc)) {
+            return self.for_prep_step(pc, i);
+        }
+        let step = step.unwrap_or(1);
+        let init = self.expect(values[0], Ty::Int, pc)?;
+        let limit = if values[1] == values[0] {
+            init
+        } else {
+            self.expect(values[1], Ty::Int, pc)?
+        };
+        let (low, high) = if step > 0 {
+            (init, limit)
+        } else {
+            (limit, init)
+        };
+        let none = self.put(Ir::ILt, &[high, low]);
+        let mut skipped = self.st.clone();
+        for r in a..=a + 3 {
+            skipped.set(r, Reg::Undefined);
+        }
+        let skip = self.edge_with(target(pc, i), skipped)?;
+        let body = self.f.block();
+        self.end(Term::Branch {
+            cond: none,
+            yes: skip,
+            no: crate::ir::Target::to(body),
+            likely: None,
+        });
+        self.go_on(body);
+        let distance = self.put(Ir::ISub, &[high, low]);
+        let count = match step.unsigned_abs() {
+            1 => distance,
+            by => {
+                let by = self.int(by as i64);
+                self.put(Ir::UDiv, &[distance, by])
+            }
+        };
+        self.set(a, init);
+        self.set(a + 1, count);
+        self.set(a + 3, init);
+        Ok(())
+    }
+
+    /// `forprep` by a step: which numbers it leaves is known if it is known
+    /// what the loop begins with.
+    fn for_prep_step(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
+        let a = i.a();
+        let types = [a, a + 2].map(|r| {
+            let v = self.val(r);
+            self.f.ty(v)
+        });
+        let kind = match types {
+            [Ty::Int, Ty::Int] => Some(Ty::Int),
+            [Ty::Float, _] | [_, Ty::Float] => Some(Ty::Float),
+            _ => None,
+        };
+        let taken = self.step_test(pc)?;
+        let mut skipped = self.st.clone();
+        for r in a..=a.saturating_add(3) {
+            skipped.set(r, Reg::Undefined);
+        }
+        let skip = self.edge_with(target(pc, i), skipped)?;
+        let body = self.f.block();
+        self.end(Term::Branch {
+            cond: taken,
+            yes: skip,
+            no: crate::ir::Target::to(body),
+            likely: Some(false),
+        });
+        self.go_on(body);
+        for r in a..=a.saturating_add(3) {
+            self.st.set(r, Reg::Slot);
+        }
+        self.frame_cache = None;
+        if let Some(ty) = kind {
+            for r in a..=a.saturating_add(3) {
+                let v = self.val(r);
+                let v = self.emit(Ir::Unbox, ty, &[v], 0);
+                self.st.set(r, Reg::Val { v, clean: true });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn for_loop(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
+        let a = i.a();
+        self.poll(pc)?;
+        let values = [a, a + 1, a + 2].map(|r| self.val(r));
+        let types = values.map(|v| self.f.ty(v));
+        let all = |ty: Ty| types.iter().all(|t| *t == ty);
+        let [x, limit, by] = values;
+        if all(Ty::Int) {
+            let zero = self.int(0);
+            let last = self.put(Ir::IEq, &[limit, zero]);
+            let mut left = self.st.clone();
+            for r in a..=a + 3 {
+                left.set(r, Reg::Undefined);
+            }
+            let out = self.edge_with(pc + 1, left)?;
+            let again = self.f.block();
+            self.end(Term::Branch {
+                cond: last,
+                yes: out,
+                no: crate::ir::Target::to(again),
+                likely: Some(false),
+            });
+            self.go_on(again);
+            let one = self.int(1);
+            let x = self.put(Ir::IAdd, &[x, by]);
+            let count = self.put(Ir::ISub, &[limit, one]);
+            self.set(a, x);
+            self.set(a + 1, count);
+            self.set(a + 3, x);
+            return self.flow_to(target(pc, i));
+        }
+        if all(Ty::Float) {
+            let x = self.put(Ir::FAdd, &[x, by]);
+            let zero = self.float(0.0);
+            let up = self.put(Ir::FLt, &[zero, by]);
+            let below = self.put(Ir::FLe, &[x, limit]);
+            let above = self.put(Ir::FLe, &[limit, x]);
+            let goes = self.emit(Ir::Select, Ty::Bool, &[up, below, above], 0);
+            let mut left = self.st.clone();
+            for r in a..=a + 3 {
+                left.set(r, Reg::Undefined);
+            }
+            let out = self.edge_with(pc + 1, left)?;
+            let again = self.f.block();
+            self.end(Term::Branch {
+                cond: goes,
+                yes: crate::ir::Target::to(again),
+                no: out,
+                likely: Some(true),
+            });
+            self.go_on(again);
+            self.set(a, x);
+            self.set(a + 3, x);
+            return self.flow_to(target(pc, i));
+        }
+        let taken = self.step_test(pc)?;
+        let mut left = self.st.clone();
+        for r in a..=a.saturating_add(3) {
+            left.set(r, Reg::Undefined);
+        }
+        let out = self.edge_with(pc + 1, left)?;
+        let again = self.f.block();
+        self.end(Term::Branch {
+            cond: taken,
+            yes: crate::ir::Target::to(again),
+            no: out,
+            likely: Some(true),
+        });
+        self.go_on(again);
+        for r in a..=a.saturating_add(3) {
+            self.st.set(r, Reg::Slot);
+        }
+        self.frame_cache = None;
+        self.flow_to(target(pc, i))
+    }
+
+    pub(super) fn tfor_loop(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
+        let a = i.a();
+        self.poll(pc)?;
+        let v = self.val(a + 4);
+        let nil = self.is(v, tag::NIL);
+        let out = self.edge(pc + 1)?;
+        let again = self.f.block();
+        self.end(Term::Branch {
+            cond: nil,
+            yes: out,
+            no: crate::ir::Target::to(again),
+            likely: Some(false),
+        });
+        self.go_on(again);
+        self.set(a + 2, v);
+        self.flow_to(target(pc, i))
+    }
+
+    /// Leaves where an instruction was never reached before.
+    pub(super) fn unreached(&mut self, pc: u32) -> Result<(), Refused> {
+        self.leave(pc, Reason::Unreached)
+    }
+}

@@ -1,0 +1,210 @@
+//! Functions of ours that code of tier 2 calls, by their place in its table
+//! of constants.
+
+use super::code::ExitTable;
+use crate::interp::native::{self, DID};
+use crate::interp::probes;
+use crate::interp::{self, CONTINUE, steps};
+use strata_runtime::Vm;
+use strata_runtime::object::GcHeader;
+use strata_runtime::ops::arith::{float_mod, float_pow};
+use strata_runtime::value::{NIL, Value};
+use strata_spec::Op;
+
+macro_rules! helpers {
+    ($($name:ident = $f:expr;)*) => {
+        /// A helper: its place behind the objects in the table of constants.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(usize)]
+        pub(crate) enum Helper { $(#[allow(missing_docs)] $name,)* }
+
+        impl Helper {
+            /// How many there are.
+            pub(crate) const COUNT: usize = [$(Helper::$name),*].len();
+        }
+
+        /// Their addresses. `exits`: that of the code's table of exits.
+        pub(crate) fn addresses(exits: usize) -> [usize; Helper::COUNT] {
+            let mut all = [$($f as usize),*];
+            all[Helper::Exits as usize] = exits;
+            all
+        }
+    };
+}
+
+helpers! {
+    Exits = 0usize;
+    Exit = exit as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable, usize, *const u64) -> usize;
+    Force = force as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
+    Prologue = prologue as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    Poll = poll as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    Recheck = native::recheck as unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize) -> usize;
+    Return = native::return_slow as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    ReturnClose = native::return_close as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    CallHost = native::call_host as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
+    FillUp = fill_up as unsafe extern "C" fn(*mut Value, *mut Value, usize) -> usize;
+    Barrier = barrier as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
+    BarrierStored = barrier_stored as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
+    FloatMod = fmod as extern "C" fn(f64, f64) -> f64;
+    FloatPow = pow as extern "C" fn(f64, f64) -> f64;
+    GetField = probes::get_field as probes::Probe;
+    SetField = probes::set_field as probes::Probe;
+    GetIndex = probes::get_index as probes::Probe;
+    SetIndex = probes::set_index as probes::Probe;
+    TForCall = probes::tfor_call as probes::Probe;
+    GetGlobal = steps::GET_FIELD;
+    SetGlobal = steps::SET_FIELD;
+    GetIndexI = steps::GET_INDEX;
+    SetIndexI = steps::SET_INDEX;
+    NewTable = steps::NEW_TABLE;
+    SetList = steps::SET_LIST;
+    Arith = steps::ARITH;
+    Len = steps::LEN;
+    Concat = steps::CONCAT;
+    Equal = steps::EQUAL;
+    EqualK = steps::EQUAL_K;
+    Order = steps::ORDER;
+    ForPrep = steps::FOR_PREP;
+    ForLoop = steps::FOR_LOOP;
+    TForPrep = steps::TFOR_PREP;
+    Call = steps::CALL;
+    TailCall = steps::TAIL_CALL;
+    Vararg = steps::VARARG;
+    Closure = steps::CLOSURE;
+    Close = steps::CLOSE;
+    Tbc = steps::TBC;
+}
+
+/// The probe that runs instructions of this opcode, if one does.
+pub(crate) fn probe_of(op: Op) -> Option<Helper> {
+    Some(match op {
+        Op::GetField | Op::SelfField => Helper::GetField,
+        Op::SetField => Helper::SetField,
+        Op::GetIndex => Helper::GetIndex,
+        Op::SetIndex => Helper::SetIndex,
+        Op::TForCall => Helper::TForCall,
+        _ => return None,
+    })
+}
+
+/// The step that runs instructions of this opcode.
+pub(crate) fn step_of(op: Op) -> Option<Helper> {
+    Some(match op {
+        Op::GetTabUp => Helper::GetGlobal,
+        Op::SetTabUp => Helper::SetGlobal,
+        Op::GetIndexI => Helper::GetIndexI,
+        Op::SetIndexI => Helper::SetIndexI,
+        Op::NewTable => Helper::NewTable,
+        Op::SetList => Helper::SetList,
+        Op::Len => Helper::Len,
+        Op::Concat => Helper::Concat,
+        Op::JEq | Op::JNe => Helper::Equal,
+        Op::JEqK | Op::JNeK => Helper::EqualK,
+        Op::JLt | Op::JNotLt | Op::JLe | Op::JNotLe | Op::JLtI | Op::JNotLtI | Op::JLeI
+        | Op::JNotLeI | Op::JGtI | Op::JNotGtI | Op::JGeI | Op::JNotGeI => Helper::Order,
+        Op::ForPrep => Helper::ForPrep,
+        Op::ForLoop => Helper::ForLoop,
+        Op::TForPrep => Helper::TForPrep,
+        Op::Call => Helper::Call,
+        Op::Vararg => Helper::Vararg,
+        Op::Closure => Helper::Closure,
+        Op::Close => Helper::Close,
+        Op::Tbc => Helper::Tbc,
+        op if crate::tier1::operator(op).is_some() => Helper::Arith,
+        _ => return None,
+    })
+}
+
+/// A guard failed, or the code ends here: the interpreter goes on.
+unsafe extern "C" fn exit(
+    vm: *mut Vm,
+    base: *mut Value,
+    table: *const ExitTable,
+    n: usize,
+    words: *const u64,
+) -> usize {
+    // SAFETY: code passes its frame and its own table, which live as long as
+    // native frames run it.
+    unsafe { (*table).take(&mut *vm, base, n, words) }
+}
+
+/// Stress: whether a guard that is reached fails whatever it finds.
+unsafe extern "C" fn force(vm: *mut Vm, _: *mut Value) -> usize {
+    // SAFETY: code passes its VM.
+    usize::from(interp::data(unsafe { &mut *vm }).stress.fails())
+}
+
+/// A function can't begin at once: see [`native::prologue`]. `slots`: what its
+/// frame and those of inlined functions take.
+unsafe extern "C" fn prologue(vm: *mut Vm, base: *mut Value, slots: usize) -> usize {
+    // SAFETY: the frame at `base` is laid out.
+    unsafe {
+        let status = native::prologue(vm, base);
+        if status != DID || base.add(slots) <= (*vm).limit {
+            return status;
+        }
+        let stack = (*vm).stack;
+        let at = base.offset_from(stack) as usize;
+        let grown = (*vm).grow_stack(slots + strata_runtime::thread::SLACK);
+        let base = (*vm).stack.add(at);
+        if grown.is_ok() && (*vm).stack == stack && base.add(slots) <= (*vm).limit {
+            return DID;
+        }
+        // The interpreter needs less of it.
+        native::begin_interpreted(vm, base);
+        CONTINUE
+    }
+}
+
+/// Looks at the poll word for the loop instruction `pc`: see
+/// [`native::poll_back`]. Code keeps what it has read from the heap, so it is
+/// left if anything was changed.
+unsafe extern "C" fn poll(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
+    // SAFETY: code passes its frame, canonical.
+    unsafe {
+        let before = native::changes(&mut *vm);
+        let status = native::poll_back(vm, base, pc);
+        if status == DID && native::changes(&mut *vm) != before {
+            return CONTINUE;
+        }
+        status
+    }
+}
+
+/// Fills the slots from `top` up to parameter `params` with nil.
+unsafe extern "C" fn fill_up(first: *mut Value, top: *mut Value, params: usize) -> usize {
+    // SAFETY: code passes the parameters of a frame it is laying out; the
+    // slack above the limit has room for them.
+    unsafe {
+        let end = first.add(params);
+        let mut at = top;
+        while at < end {
+            *at = NIL;
+            at = at.add(1);
+        }
+    }
+    0
+}
+
+unsafe extern "C" fn barrier(vm: *mut Vm, object: *mut GcHeader, _: u64) -> usize {
+    // SAFETY: code passes a live object.
+    unsafe { (*vm).heap.barrier(object) };
+    0
+}
+
+unsafe extern "C" fn barrier_stored(vm: *mut Vm, object: *mut GcHeader, stored: u64) -> usize {
+    // SAFETY: code passes a live table and the object stored to it.
+    unsafe {
+        (*vm).heap.stored = stored as *mut GcHeader;
+        (*vm).heap.barrier_stored(object);
+    }
+    0
+}
+
+extern "C" fn fmod(a: f64, b: f64) -> f64 {
+    float_mod(a, b)
+}
+
+extern "C" fn pow(a: f64, b: f64) -> f64 {
+    float_pow(a, b)
+}

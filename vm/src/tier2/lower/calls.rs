@@ -1,0 +1,346 @@
+//! Steps, calls, returns and polls.
+
+use super::{Lower, Region};
+use crate::interp::native::{DID, TAKEN};
+use crate::ir::{FrameId, Held, V};
+use crate::tier1::layout::*;
+use crate::tier2::helpers::{self, Helper};
+use crate::tier2::snapshot::{Callee, EntryAt, Slot};
+use strata_runtime::feedback::FeedbackSlot;
+use strata_runtime::frame::{LUA, NATIVE_BIT, link_word};
+use strata_runtime::value::tag;
+use strata_spec::{Insn, Op};
+
+/// Kind of link, results wanted: what a return looks at.
+const KIND_AND_WANT: u32 = 0xffff_0700;
+
+impl Lower<'_, '_> {
+    /// Checks before the function begins.
+    pub(super) fn prologue(&mut self) {
+        self.line("%base = getelementptr i8, ptr %frame, i64 0");
+        if self.s.entry != EntryAt::Start {
+            // Whoever enters at a loop has looked.
+            return;
+        }
+        let end = self.offset("%base", i64::from(self.slots) * 16);
+        let limit = self.load("ptr", "%vm", VM_LIMIT.into(), Region::Vm);
+        let over = self.temp(&format!("icmp ugt ptr {end}, {limit}"));
+        let word = self.offset("%vm", VM_POLL.into());
+        let word = self.temp(&format!("load volatile i32, ptr {word}"));
+        let asked = self.temp(&format!("icmp ne i32 {word}, 0"));
+        let least = self.load("ptr", "%vm", VM_NATIVE_LIMIT.into(), Region::Vm);
+        let low = self.temp(&format!("icmp ult ptr %words, {least}"));
+        let any = self.temp(&format!("or i1 {over}, {asked}"));
+        let any = self.temp(&format!("or i1 {any}, {low}"));
+        let (slow, go) = (self.new_label(), self.new_label());
+        self.line(&format!(
+            "br i1 {any}, label %{slow}, label %{go}, !prof !{}",
+            super::UNLIKELY
+        ));
+        self.label(&slow);
+        let f = self.helper(Helper::Prologue);
+        let slots = self.slots;
+        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {slots}) #1"));
+        self.go_on(&status, &go);
+        self.label(&go);
+    }
+
+    /// Goes on at `go` if `status` says so, else returns it.
+    fn go_on(&mut self, status: &str, go: &str) {
+        let out = self.new_label();
+        let fine = self.temp(&format!("icmp eq i64 {status}, {DID}"));
+        self.line(&format!(
+            "br i1 {fine}, label %{go}, label %{out}, !prof !{}",
+            super::LIKELY
+        ));
+        self.label(&out);
+        self.line(&format!("ret i64 {status}"));
+    }
+
+    /// The same in a new block.
+    fn pass(&mut self, status: &str) {
+        let go = self.new_label();
+        self.go_on(status, &go);
+        self.label(&go);
+    }
+
+    /// The base of a frame.
+    fn base_of(&mut self, frame: FrameId) -> String {
+        let base = self.f.frames[frame.n()].base;
+        self.offset("%base", i64::from(base) * 16)
+    }
+
+    /// The instruction of a frame state, and its number.
+    fn insn_of(&self, frame: FrameId) -> (Insn, u32) {
+        let state = self.f.frames[frame.n()];
+        let f = &self.s.funcs[state.func as usize];
+        (f.code[state.pc as usize], state.pc)
+    }
+
+    fn frame_of(frame: Option<FrameId>) -> Result<FrameId, String> {
+        frame.ok_or_else(|| "no frame state".into())
+    }
+
+    /// Calls the helper that runs the instruction of a frame state: its status.
+    fn run_step(&mut self, frame: FrameId) -> Result<String, String> {
+        let (i, pc) = self.insn_of(frame);
+        let op = i.op().ok_or("unknown opcode")?;
+        let base = self.base_of(frame);
+        if let Some(probe) = helpers::probe_of(op) {
+            let f = self.helper(probe);
+            let func = &self.s.funcs[self.f.frames[frame.n()].func as usize];
+            let (code, consts) = (func.code_at, func.consts_at);
+            let code = self.object(code);
+            let at = self.offset(&code, i64::from(pc) * 8);
+            let k = self.object(consts);
+            return Ok(self.temp(&format!(
+                "call i64 {f}(ptr %vm, ptr {base}, ptr {at}, ptr {k}) #0"
+            )));
+        }
+        let step = helpers::step_of(op).ok_or_else(|| format!("no step runs {op:?}"))?;
+        let f = self.helper(step);
+        Ok(self.temp(&format!("call i64 {f}(ptr %vm, ptr {base}, i64 {pc}) #0")))
+    }
+
+    pub(super) fn step(&mut self, frame: Option<FrameId>) -> Result<(), String> {
+        let frame = Self::frame_of(frame)?;
+        let status = self.run_step(frame)?;
+        let (i, _) = self.insn_of(frame);
+        if i.op() == Some(Op::TForPrep) {
+            // It jumps, always.
+            let go = self.new_label();
+            let out = self.new_label();
+            let taken = self.temp(&format!("icmp eq i64 {status}, {TAKEN}"));
+            let did = self.temp(&format!("icmp eq i64 {status}, {DID}"));
+            let fine = self.temp(&format!("or i1 {taken}, {did}"));
+            self.line(&format!("br i1 {fine}, label %{go}, label %{out}"));
+            self.label(&out);
+            self.line(&format!("ret i64 {status}"));
+            self.label(&go);
+        } else {
+            self.pass(&status);
+        }
+        Ok(())
+    }
+
+    pub(super) fn step_test(&mut self, v: V, frame: Option<FrameId>) -> Result<(), String> {
+        let frame = Self::frame_of(frame)?;
+        let status = self.run_step(frame)?;
+        let (go, out) = (self.new_label(), self.new_label());
+        let taken = self.temp(&format!("icmp eq i64 {status}, {TAKEN}"));
+        let did = self.temp(&format!("icmp eq i64 {status}, {DID}"));
+        let fine = self.temp(&format!("or i1 {taken}, {did}"));
+        self.line(&format!("br i1 {fine}, label %{go}, label %{out}"));
+        self.label(&out);
+        self.line(&format!("ret i64 {status}"));
+        self.label(&go);
+        self.define(v, &format!("icmp eq i64 {status}, {TAKEN}"));
+        Ok(())
+    }
+
+    /// Runs the last instruction: what comes of it is the caller's.
+    pub(super) fn leave(&mut self, frame: FrameId) -> Result<(), String> {
+        let (i, pc) = self.insn_of(frame);
+        let helper = match i.op() {
+            Some(Op::TailCall) => Helper::TailCall,
+            Some(Op::ReturnClose) => Helper::ReturnClose,
+            _ => Helper::Return,
+        };
+        let f = self.helper(helper);
+        let base = self.base_of(frame);
+        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr {base}, i64 {pc}) #0"));
+        self.line(&format!("ret i64 {status}"));
+        Ok(())
+    }
+
+    /// The link of an inlined frame, whose function is `closure` and which the
+    /// frame state waits for.
+    pub(super) fn link_store(
+        &mut self,
+        closure: V,
+        frame: Option<FrameId>,
+    ) -> Result<(), String> {
+        let frame = Self::frame_of(frame)?;
+        let state = self.f.frames[frame.n()];
+        let a = self.insn_of(frame).0.a();
+        let at = i64::from(state.base + u32::from(a)) * 16;
+        self.store_value(closure, "%base", at, Region::Slot);
+        self.link(frame, at + 16);
+        Ok(())
+    }
+
+    /// Writes the link at `offset`: of a callee that the frame state waits for.
+    fn link(&mut self, frame: FrameId, offset: i64) {
+        let state = self.f.frames[frame.n()];
+        let (i, pc) = self.insn_of(frame);
+        let word = link_word(LUA, u16::from(i.c()), u32::from(i.a()) + 2) | NATIVE_BIT;
+        self.store("i64", &word.to_string(), "%base", offset, Region::Slot);
+        let code = self.s.funcs[state.func as usize].code_at;
+        let code = self.object(code);
+        let back = self.offset(&code, (i64::from(pc) + 1) * 8);
+        self.store("ptr", &back, "%base", offset + 8, Region::Slot);
+    }
+
+    /// Calls a closure of a known prototype.
+    pub(super) fn call(
+        &mut self,
+        _closure: V,
+        proto: V,
+        frame: Option<FrameId>,
+    ) -> Result<(), String> {
+        let frame = Self::frame_of(frame)?;
+        let state = self.f.frames[frame.n()];
+        let (i, pc) = self.insn_of(frame);
+        let (a, b) = (i.a(), i.b());
+        let func = &self.s.funcs[state.func as usize];
+        let params = match func.slots.get(usize::from(i.slot())) {
+            Some(Slot::Call(Callee::Closure { params, .. })) => *params,
+            _ => return Err("nothing is known of its callee".into()),
+        };
+        let first = state.base + u32::from(a) + 2;
+        let new = self.offset("%base", i64::from(first) * 16);
+        if let Some(n) = b.checked_sub(1) {
+            let top = self.offset("%base", (i64::from(first) + i64::from(n)) * 16);
+            self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
+            for j in n..params {
+                let at = (i64::from(first) + i64::from(j)) * 16;
+                self.store("i8", &tag::NIL.to_string(), "%base", at, Region::Slot);
+            }
+        } else {
+            // Open arguments: as many as there are.
+            let top = self.load("ptr", "%vm", VM_TOP.into(), Region::Vm);
+            let f = self.helper(Helper::FillUp);
+            self.line(&format!(
+                "call i64 {f}(ptr {new}, ptr {top}, i64 {params}) #0"
+            ));
+        }
+        self.link(frame, (i64::from(first) - 1) * 16);
+        let p = self.r(proto);
+        let entry = self.load("ptr", &p, PROTO_ENTRY.into(), Region::Heap);
+        let status = self.temp(&format!("call i64 {entry}(ptr %vm, ptr {new}, i64 0) #0"));
+        let (odd, go) = (self.new_label(), self.new_label());
+        let fine = self.temp(&format!("icmp eq i64 {status}, {DID}"));
+        self.line(&format!(
+            "br i1 {fine}, label %{go}, label %{odd}, !prof !{}",
+            super::LIKELY
+        ));
+        self.label(&odd);
+        let f = self.helper(Helper::Recheck);
+        let base = self.base_of(frame);
+        let status = self.temp(&format!(
+            "call i64 {f}(ptr %vm, ptr {base}, i64 {pc}, i64 {status}) #1"
+        ));
+        self.go_on(&status, &go);
+        self.label(&go);
+        Ok(())
+    }
+
+    /// Calls a host function.
+    pub(super) fn call_host(&mut self, frame: Option<FrameId>) -> Result<(), String> {
+        let frame = Self::frame_of(frame)?;
+        let state = self.f.frames[frame.n()];
+        let (i, pc) = self.insn_of(frame);
+        let slots = self.s.funcs[state.func as usize].slots_at;
+        let slots = self.object(slots);
+        let slot = i64::from(i.slot()) * size_of::<FeedbackSlot>() as i64;
+        let slot = self.offset(&slots, slot);
+        let base = self.base_of(frame);
+        let f = self.helper(Helper::CallHost);
+        let status = self.temp(&format!(
+            "call i64 {f}(ptr %vm, ptr {base}, i64 {pc}, ptr {slot}) #0"
+        ));
+        self.pass(&status);
+        Ok(())
+    }
+
+    /// Looks at the poll word: taken, the frames become canonical.
+    pub(super) fn poll(&mut self, pc: u64, frame: Option<FrameId>) -> Result<(), String> {
+        let frame = Self::frame_of(frame)?;
+        let word = self.offset("%vm", VM_POLL.into());
+        let word = self.temp(&format!("load volatile i32, ptr {word}"));
+        let asked = self.temp(&format!("icmp ne i32 {word}, 0"));
+        let (slow, go) = (self.new_label(), self.new_label());
+        self.line(&format!(
+            "br i1 {asked}, label %{slow}, label %{go}, !prof !{}",
+            super::UNLIKELY
+        ));
+        self.label(&slow);
+        self.settle(frame);
+        let f = self.helper(Helper::Poll);
+        let base = self.base_of(frame);
+        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr {base}, i64 {pc}) #1"));
+        self.go_on(&status, &go);
+        self.label(&go);
+        Ok(())
+    }
+
+    /// Stores what the frame state holds in registers: in a cold block.
+    pub(super) fn settle(&mut self, frame: FrameId) {
+        let mut at = Some(frame);
+        while let Some(id) = at {
+            let state = self.f.frames[id.n()];
+            for &(r, held) in state.regs {
+                if let Held::Value(v) = held {
+                    let offset = i64::from(state.base + u32::from(r)) * 16;
+                    self.store_value(v, "%base", offset, Region::Slot);
+                }
+            }
+            if state.linked {
+                break;
+            }
+            if let (Some(parent), Some(closure)) = (state.parent, state.closure) {
+                let below = self.f.frames[parent.n()];
+                let a = self.insn_of(parent).0.a();
+                let offset = i64::from(below.base + u32::from(a)) * 16;
+                self.store_value(closure, "%base", offset, Region::Slot);
+                self.link(parent, offset + 16);
+            }
+            at = state.parent;
+        }
+    }
+
+    /// Returns these values by the return instruction of the frame state.
+    pub(super) fn ret(&mut self, frame: FrameId, values: &[V]) {
+        let (i, pc) = self.insn_of(frame);
+        let n = values.len() as u16;
+        let link = self.load("i32", "%base", LINK0.into(), Region::Slot);
+        let asked = self.temp(&format!("and i32 {link}, {}", KIND_AND_WANT as i32));
+        let exact = n.max(1) + 1;
+        self.return_if(&asked, exact, values, exact - 1);
+        if n <= 1 {
+            self.return_if(&asked, 1, values, 0);
+        }
+        self.return_if(&asked, 0, values, n);
+        let first = match i.op() {
+            Some(Op::Return0) => 0,
+            _ => i64::from(i.a()),
+        };
+        for (k, &v) in values.iter().enumerate() {
+            self.store_value(v, "%base", (first + k as i64) * 16, Region::Slot);
+        }
+        let f = self.helper(Helper::Return);
+        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {pc}) #0"));
+        self.line(&format!("ret i64 {status}"));
+    }
+
+    /// Returns the first `take` values, or nil for want of one, if the link
+    /// asks for `want` (0: all).
+    fn return_if(&mut self, asked: &str, want: u16, values: &[V], take: u16) {
+        let (yes, no) = (self.new_label(), self.new_label());
+        let is = self.temp(&format!("icmp eq i32 {asked}, {}", u32::from(want) << 16));
+        self.line(&format!("br i1 {is}, label %{yes}, label %{no}"));
+        self.label(&yes);
+        for (k, &v) in values.iter().enumerate().take(usize::from(take)) {
+            self.store_value(v, "%base", (k as i64 - 2) * 16, Region::Slot);
+        }
+        if usize::from(take) > values.len() {
+            self.store("i8", &tag::NIL.to_string(), "%base", -32, Region::Slot);
+        }
+        if want == 0 {
+            let top = self.offset("%base", (values.len() as i64 - 2) * 16);
+            self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
+        }
+        self.line(&format!("ret i64 {DID}"));
+        self.label(&no);
+    }
+}

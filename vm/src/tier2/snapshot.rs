@@ -1,0 +1,353 @@
+//! What a compile works from: everything it may look at, copied.
+//!
+//! A compile runs on another thread while the program goes on, so it sees
+//! nothing that can change: bytecode with its feedback, inline caches,
+//! callees, constants, taken in one go on the VM's thread. Objects are named
+//! by number ([`Obj`]): code finds their addresses in its table of constants,
+//! which is filled when the code is installed.
+
+use crate::jit::Speculation;
+use std::collections::HashMap;
+use std::sync::Arc;
+use strata_runtime::Vm;
+use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot};
+use strata_runtime::object::{Closure, GcHeader, ProtoObj, Table};
+use strata_runtime::proto::LoadedModule;
+use strata_runtime::stdlib::math::{Intrinsic, intrinsic};
+use strata_runtime::table::site::MAX_INLINE;
+use strata_runtime::value::{Value, tag};
+use strata_spec::liveness::Liveness;
+use strata_spec::module::{Proto, SlotKind};
+use strata_spec::{Insn, Op, ProtoId};
+
+/// An object or another address, by its place in the table of constants.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub(crate) struct Obj(pub u32);
+
+/// A function by number; 0 is the one that is compiled.
+pub(crate) type FuncNo = u32;
+
+/// Where code is entered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum EntryAt {
+    /// Where the function begins.
+    Start,
+    /// At the header of a loop: nothing but the loop is compiled.
+    Loop(u32),
+}
+
+/// A constant.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Const {
+    Nil,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    /// A string; `short`: equal ones are the same object.
+    Str { at: Obj, short: bool },
+}
+
+/// An inline cache that holds now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cache {
+    pub state: CacheState,
+    pub shape: Obj,
+    pub holder: Obj,
+    pub holder_shape: Obj,
+    pub next_shape: Obj,
+    /// Field slot or entry number.
+    pub slot: u32,
+    /// Tags that may be stored without telling the shape.
+    pub tags: u16,
+    /// `NIL_OK`; for `Prim` the tag.
+    pub flags: u8,
+}
+
+/// What a call site has called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Callee {
+    /// Nothing yet.
+    Unknown,
+    /// Closures of one prototype.
+    Closure {
+        proto: Obj,
+        /// What is to be known of it to inline it.
+        func: Option<FuncNo>,
+    },
+    /// Host functions whose Rust function is this.
+    Host {
+        f: Obj,
+        intrinsic: Option<Intrinsic>,
+    },
+    /// This and that.
+    Mixed,
+}
+
+/// A feedback slot.
+#[derive(Clone, Debug)]
+pub(crate) enum Slot {
+    /// Of a field access. `mega`: too many shapes.
+    Field { caches: Vec<Cache>, used: bool },
+    Call(Callee),
+    /// Of an allocation: the site's number (0: never used) and the fields
+    /// its tables begin with.
+    Site { site: u32, fields: u8 },
+}
+
+/// A function.
+#[derive(Debug)]
+pub(crate) struct Function {
+    module: Arc<LoadedModule>,
+    id: ProtoId,
+    /// Instructions, with feedback bits.
+    pub code: Vec<Insn>,
+    pub consts: Vec<Const>,
+    pub slots: Vec<Slot>,
+    /// The prototype, its instructions, its constants and its feedback slots.
+    pub proto: Obj,
+    pub code_at: Obj,
+    pub consts_at: Obj,
+    pub slots_at: Obj,
+    /// Where it may speculate.
+    pub speculation: Speculation,
+    pub liveness: Liveness,
+}
+
+impl Function {
+    /// Its description.
+    pub(crate) fn spec(&self) -> &Proto {
+        &self.module.protos[self.id.0 as usize]
+    }
+}
+
+/// Everything a compile looks at.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub entry: EntryAt,
+    /// 0 is the function that is compiled.
+    pub funcs: Vec<Function>,
+    /// Addresses by [`Obj`].
+    pub objects: Vec<usize>,
+    /// Which of them are heap objects that code keeps alive.
+    pub kept: Vec<bool>,
+    /// The metatable epoch.
+    pub epoch: u32,
+    /// Tags of the registers in the frame that asked, if one did.
+    pub tags: Vec<u8>,
+    /// The shape of an empty table.
+    pub root: Obj,
+}
+
+/// Most functions of one compile, and the depth to which calls are followed.
+const MAX_FUNCS: usize = 24;
+const MAX_DEPTH: u32 = 4;
+/// The longest function that is considered for inlining.
+pub(crate) const MAX_INLINED: usize = 80;
+
+impl Snapshot {
+    /// Takes a snapshot for compiling `p`. `base`: the frame that is running
+    /// it, if it is to be entered at a loop.
+    ///
+    /// # Safety
+    /// `p` is live; `base` is a frame of it, canonical.
+    pub(crate) unsafe fn take(
+        vm: &Vm,
+        p: *mut ProtoObj,
+        entry: EntryAt,
+        base: Option<*const Value>,
+    ) -> Snapshot {
+        let mut t = Taker {
+            vm,
+            numbers: HashMap::new(),
+            funcs: HashMap::new(),
+            snapshot: Snapshot {
+                entry,
+                funcs: Vec::new(),
+                objects: Vec::new(),
+                kept: Vec::new(),
+                epoch: vm.meta_epoch,
+                tags: Vec::new(),
+                root: Obj(0),
+            },
+        };
+        t.snapshot.root = t.object(vm.shapes.root());
+        // SAFETY: `p` is live, and what feedback names is.
+        unsafe {
+            if let Some(base) = base {
+                let regs = usize::from((*p).regs);
+                t.snapshot.tags = (0..regs).map(|r| (*base.add(r)).tag).collect();
+            }
+            t.function(p, 0);
+        }
+        t.snapshot
+    }
+}
+
+struct Taker<'v> {
+    vm: &'v Vm,
+    numbers: HashMap<usize, Obj>,
+    funcs: HashMap<*mut ProtoObj, FuncNo>,
+    snapshot: Snapshot,
+}
+
+impl Taker<'_> {
+    /// The number of an address that is no heap object.
+    fn address(&mut self, address: usize) -> Obj {
+        let s = &mut self.snapshot;
+        *self.numbers.entry(address).or_insert_with(|| {
+            s.objects.push(address);
+            s.kept.push(false);
+            Obj(s.objects.len() as u32 - 1)
+        })
+    }
+
+    /// The number of a heap object.
+    fn object<T>(&mut self, object: *mut T) -> Obj {
+        let at = self.address(object as usize);
+        self.snapshot.kept[at.0 as usize] = !object.is_null();
+        at
+    }
+
+    /// Copies `p`, and the functions it calls.
+    unsafe fn function(&mut self, p: *mut ProtoObj, depth: u32) -> FuncNo {
+        if let Some(&n) = self.funcs.get(&p) {
+            return n;
+        }
+        let n = self.snapshot.funcs.len() as FuncNo;
+        self.funcs.insert(p, n);
+        // SAFETY: the caller says that `p` is live.
+        unsafe {
+            let code = std::slice::from_raw_parts((*p).code.cast_const(), (*p).code_len as usize);
+            let consts = (*p).consts().iter().map(|&v| self.constant(v)).collect();
+            let function = Function {
+                module: (*p).module.clone(),
+                id: (*p).id,
+                code: code.to_vec(),
+                consts,
+                slots: Vec::new(),
+                proto: self.object(p),
+                code_at: self.address((*p).code as usize),
+                consts_at: self.address((*p).k as usize),
+                slots_at: self.address((*p).slots as usize),
+                speculation: crate::jit::speculation2(&*p),
+                liveness: Liveness::of((*p).spec()),
+            };
+            self.snapshot.funcs.push(function);
+            let slots = (0..(*p).slot_len as usize)
+                .map(|k| self.slot(&*(*p).slots.add(k), depth))
+                .collect();
+            self.snapshot.funcs[n as usize].slots = slots;
+        }
+        n
+    }
+
+    unsafe fn constant(&mut self, v: Value) -> Const {
+        match v.tag {
+            tag::NIL => Const::Nil,
+            tag::FALSE | tag::TRUE => Const::Bool(v.tag == tag::TRUE),
+            tag::INT => Const::Int(v.as_int()),
+            tag::FLOAT => Const::Float(v.as_float()),
+            _ => Const::Str {
+                at: self.object(v.as_str()),
+                // SAFETY: constants are live strings.
+                short: unsafe { (*v.as_str()).len <= strata_runtime::object::MAX_INTERNED },
+            },
+        }
+    }
+
+    unsafe fn slot(&mut self, slot: &FeedbackSlot, depth: u32) -> Slot {
+        // SAFETY: the kind says which part of the union is in use.
+        unsafe {
+            match slot.kind {
+                SlotKind::Field => {
+                    let used = slot.summary() != strata_runtime::feedback::Summary::Unused;
+                    let epoch = self.vm.meta_epoch;
+                    let caches = slot.caches().filter(|c| c.holds(epoch));
+                    let caches: Vec<_> = caches.copied().collect();
+                    let caches = caches.iter().map(|c| Cache {
+                        state: c.state,
+                        shape: self.object(c.shape),
+                        holder: self.object(c.holder),
+                        holder_shape: self.object(c.holder_shape),
+                        next_shape: self.object(c.next_shape),
+                        slot: c.slot,
+                        tags: c.tags,
+                        flags: c.flags,
+                    });
+                    Slot::Field {
+                        caches: caches.collect(),
+                        used,
+                    }
+                }
+                SlotKind::Call => Slot::Call(self.callee(slot, depth)),
+                SlotKind::Site => {
+                    let site = slot.data.site;
+                    let hint = self.vm.sites.get(site as usize);
+                    Slot::Site {
+                        site,
+                        fields: hint.map_or(0, |s| s.inline_fields()).min(MAX_INLINE),
+                    }
+                }
+            }
+        }
+    }
+
+    unsafe fn callee(&mut self, slot: &FeedbackSlot, depth: u32) -> Callee {
+        // SAFETY: the slot is one of a call; it keeps its prototype alive.
+        unsafe {
+            let seen = slot.data.call;
+            let proto = slot.callee_proto();
+            match seen.state {
+                CallState::Empty => Callee::Unknown,
+                _ if !proto.is_null() => {
+                    let room = self.snapshot.funcs.len() < MAX_FUNCS && depth < MAX_DEPTH;
+                    let func = if self.funcs.contains_key(&proto) || (room && inlinable(&*proto)) {
+                        Some(self.function(proto, depth + 1))
+                    } else {
+                        None
+                    };
+                    Callee::Closure {
+                        proto: self.object(proto),
+                        func,
+                    }
+                }
+                CallState::Same | CallState::SameProto if seen.tag == tag::NATIVE => Callee::Host {
+                    f: self.address(seen.proto as usize),
+                    intrinsic: intrinsic(seen.proto as usize),
+                },
+                _ => Callee::Mixed,
+            }
+        }
+    }
+}
+
+/// Whether calls of `p` may be replaced by its instructions.
+fn inlinable(p: &ProtoObj) -> bool {
+    let fine = |i: &Insn| {
+        !matches!(
+            i.op(),
+            None | Some(
+                Op::VarargPrep
+                    | Op::Vararg
+                    | Op::TailCall
+                    | Op::Closure
+                    | Op::Close
+                    | Op::Tbc
+                    | Op::ReturnClose
+                    | Op::TForPrep
+            )
+        )
+    };
+    !p.vararg && p.storage.code.len() <= MAX_INLINED && p.storage.code.iter().all(fine)
+}
+
+/// What the table of constants refers to that is a heap object.
+pub(crate) fn kept(snapshot: &Snapshot) -> impl Iterator<Item = *mut GcHeader> + '_ {
+    let pairs = snapshot.objects.iter().zip(&snapshot.kept);
+    pairs
+        .filter(|(_, kept)| **kept)
+        .map(|(&at, _)| at as *mut GcHeader)
+}
+
+/// Only to be sure that addresses fit.
+const _: () = assert!(size_of::<*mut Closure>() == 8 && size_of::<*mut Table>() == 8);
