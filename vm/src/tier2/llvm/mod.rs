@@ -36,7 +36,7 @@ mod libcalls;
 mod link;
 mod machine;
 mod relocate;
-mod startup;
+pub(crate) mod startup;
 #[cfg(test)]
 mod tests;
 

@@ -19,6 +19,7 @@ use inkwell::targets::{InitializationConfig, Target};
 use parking_lot::{RwLock, RwLockReadGuard};
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int};
+use std::io::Write;
 use std::sync::OnceLock;
 
 /// Sets LLVM up. Nothing of it may be used before.
@@ -93,6 +94,20 @@ static IN_USE: RwLock<()> = RwLock::new(());
 /// others from it.
 extern "C" fn wait_for_compilers() {
     std::mem::forget(IN_USE.write());
+}
+
+/// Ends the process, at once even if a thread compiles: then without what C
+/// programs do at their end.
+pub(crate) fn exit(status: i32) -> ! {
+    unsafe extern "C" {
+        fn _exit(status: c_int) -> !;
+    }
+    if IN_USE.try_write().is_some() {
+        std::process::exit(status);
+    }
+    let _ = std::io::stdout().flush();
+    // SAFETY: it may be called at any time.
+    unsafe { _exit(status) }
 }
 
 thread_local! {
