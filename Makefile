@@ -4,6 +4,9 @@ CARGO     ?= cargo
 TARGET    := $(or $(CARGO_TARGET_DIR),target)
 VM        := $(TARGET)/release/vm
 STAGE     := .ci/stage
+# Options for what can be built here; asked for when it is used, since `setup`
+# may install LLVM first.
+FEATURES  := $$(.ci/features)
 # The real program that `make run` compiles and runs, and its arguments.
 PROGRAM   ?= examples/primes.lua
 ARGS      ?=
@@ -37,7 +40,7 @@ setup: ## install what is missing on this machine
 
 build: ## the release build of the vm program
 	@.ci/setup.sh build
-	$(CARGO) build --release --locked -p strata --features cli
+	$(CARGO) build --release --locked -p strata $(FEATURES)
 
 run: build ## set up, build, compile PROGRAM to bytecode and run that
 	@mkdir -p $(TARGET)/run
@@ -48,6 +51,7 @@ test: ## set up and run all tests (what .ci/run does)
 	@$(STAGE) "set-up" .ci/setup.sh bench
 	@$(STAGE) "build" $(MAKE) --no-print-directory build
 	@$(STAGE) "threading of the interpreter" .ci/check-threading $(VM)
+	@$(STAGE) "memory at start-up" .ci/check-startup $(VM)
 	@$(STAGE) "workspace tests" $(MAKE) --no-print-directory test-workspace
 	@$(STAGE) "conformance programs" $(MAKE) --no-print-directory test-conformance
 	@$(STAGE) "examples" $(MAKE) --no-print-directory test-examples test-bc
@@ -58,13 +62,13 @@ test: ## set up and run all tests (what .ci/run does)
 # The pieces of `make test`, to run alone. They use the vm program that
 # `make build` left behind.
 test-workspace:
-	$(CARGO) test --locked --workspace --features strata/cli -- --skip conformance_
+	$(CARGO) test --locked --workspace $(FEATURES) -- --skip conformance_
 
 test-conformance:
-	$(CARGO) test --locked --workspace --features strata/cli --test conformance
+	$(CARGO) test --locked --workspace $(FEATURES) --test conformance
 
 test-examples:
-	$(CARGO) run --locked --profile test -p strata --features cli --example embed
+	$(CARGO) run --locked --profile test -p strata $(FEATURES) --example embed
 
 test-bc:
 	.ci/examples.sh $(VM)
@@ -77,18 +81,18 @@ test-stress:
 
 check: ## formatting, lints and documentation, warnings forbidden
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets --all-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --all-features --no-deps
+	$(CARGO) clippy --locked --workspace --all-targets $$(.ci/features all) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace $$(.ci/features all) --no-deps
 
 bench: ## compare with lua5.4 and luajit; report in target/bench-report
 	@.ci/setup.sh bench
-	$(CARGO) build --release --locked -p strata --features cli
+	$(CARGO) build --release --locked -p strata $(FEATURES)
 	$(CARGO) run --release --locked -p strata-benches -- --vm $(VM) --html $(TARGET)/bench-report $(BENCH_ARGS)
 
 fuzz: ## random programs and damaged modules (FUZZ_SECONDS=60 FUZZ_SEED=)
 	@.ci/setup.sh test
 	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_SEED="$(FUZZ_SEED)" \
-	  $(CARGO) test --release --locked -p strata-tests --features long -- --nocapture fuzz
+	  $(CARGO) test --release --locked -p strata-tests --features long $(FEATURES) -- --nocapture fuzz
 
 stress: build ## everything under every stress mode (STRESS_SEED= LUA_TESTES=)
 	@.ci/setup.sh test
@@ -101,7 +105,7 @@ official: build ## the official Lua test suite (LUA_TESTES=folder)
 
 install: ## install the vm program with cargo (PREFIX=)
 	@.ci/setup.sh build
-	$(CARGO) install --locked --path vm --features cli $(if $(PREFIX),--root "$(PREFIX)")
+	$(CARGO) install --locked --path vm $$(.ci/features | sed 's,strata/,,g') $(if $(PREFIX),--root "$(PREFIX)")
 
 clean: ## remove everything that was built
 	$(CARGO) clean

@@ -3,13 +3,13 @@
 # lacks. Nothing is touched that is already there, and nothing is printed when
 # there is nothing to do.
 #
-#   .ci/setup.sh [build|test|bench|llvm]...      (default: build)
+#   .ci/setup.sh [build|test|bench|llvm|have-llvm]...      (default: build)
 #
-#   build   checks for cargo and its version; a linker (cc) and make. The build
-#           itself is pure Rust.
+#   build   checks for cargo and its version; a linker (cc) and make; llvm
 #   test    build, and lua5.4 as the reference implementation
 #   bench   test, and luajit to compare with
 #   llvm    LLVM 22's development files, for the optimizing tier
+#   have-llvm   installs nothing: exit status 0 if they are there, 1 if not
 #
 # Works on Debian and Ubuntu (apt-get), Fedora (dnf) and macOS (brew).
 # Exit status: 0 ready (optional packages may be missing: a warning says so),
@@ -156,32 +156,51 @@ need_luajit() {
   optional "the benchmarks leave its column out" luajit
 }
 
-# A shared library of the right version isn't enough: the static libraries and
-# the headers are needed, hence the test for llvm-config.
+# The names under which the crate llvm-sys looks for it, in this order. Having
+# it isn't enough: the static libraries must be there too, or a shared one of
+# the same version, and the C++ library to link.
 have_llvm() {
-  local config
-  for config in llvm-config-22 llvm-config /usr/lib64/llvm22/bin/llvm-config \
-    "${LLVM_SYS_221_PREFIX:-/nonexistent}/bin/llvm-config" \
+  local config prefix="${LLVM_SYS_221_PREFIX:+$LLVM_SYS_221_PREFIX/bin/}"
+  have_cpp || return 1
+  for config in llvm-config-22 llvm-config22 llvm22-config llvm-config-22.1 llvm-config221 llvm-config \
     /opt/homebrew/opt/llvm@22/bin/llvm-config /usr/local/opt/llvm@22/bin/llvm-config; do
-    case "$("$config" --version 2>/dev/null)" in 22.*) return 0 ;; esac
+    case "$config" in /*) ;; *) config="$prefix$config" ;; esac
+    case "$("$config" --version 2>/dev/null)" in
+      22.*) "$config" --link-static --libnames >/dev/null 2>&1 && return 0
+            "$config" --link-shared --libnames >/dev/null 2>&1 && return 0 ;;
+    esac
+  done
+  return 1
+}
+
+have_cpp() {
+  [ "$(uname -s)" = Darwin ] && return 0
+  local name
+  for name in libstdc++.so libstdc++.a; do
+    case "$(cc -print-file-name=$name 2>/dev/null)" in /*) return 0 ;; esac
   done
   return 1
 }
 
 need_llvm() {
   have_llvm && return 0
+  # Fedora keeps it where nobody looks.
+  if [ -z "${LLVM_SYS_221_PREFIX:-}" ] && [ -x /usr/lib64/llvm22/bin/llvm-config ]; then
+    say "LLVM 22 is in /usr/lib64/llvm22: export LLVM_SYS_221_PREFIX=/usr/lib64/llvm22"
+  fi
   # shellcheck disable=SC2046 # one word per package is wanted
   optional "the build leaves the optimizing tier out" \
-    $(packages llvm-22-dev libpolly-22-dev libzstd-dev -- llvm-devel llvm-static polly-devel libzstd-devel -- llvm@22 zstd)
+    $(packages llvm-22-dev libpolly-22-dev libzstd-dev g++ -- llvm-devel llvm-static polly-devel libzstd-devel gcc-c++ -- llvm@22 zstd)
 }
 
 [ $# -gt 0 ] || set -- build
 for part in "$@"; do
   case "$part" in
-    build) need_cargo; need_linker ;;
-    test)  need_cargo; need_linker; need_lua; need_inspector ;;
-    bench) need_cargo; need_linker; need_lua; need_inspector; need_luajit ;;
+    build) need_cargo; need_linker; need_llvm ;;
+    test)  need_cargo; need_linker; need_llvm; need_lua; need_inspector ;;
+    bench) need_cargo; need_linker; need_llvm; need_lua; need_inspector; need_luajit ;;
     llvm)  need_llvm ;;
-    *) say "usage: .ci/setup.sh [build|test|bench|llvm]..."; exit 2 ;;
+    have-llvm) have_llvm || exit 1 ;;
+    *) say "usage: .ci/setup.sh [build|test|bench|llvm|have-llvm]..."; exit 2 ;;
   esac
 done

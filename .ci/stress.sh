@@ -49,7 +49,8 @@ try() {
 for mode in $modes; do
   export STRATA_STRESS="threshold=1,$mode,seed=$seed"
   # The same line as in `make test`: nothing is built twice.
-  try "conformance" cargo test --locked --workspace --features strata/cli --test conformance
+  # shellcheck disable=SC2046 # options are words
+  try "conformance" cargo test --locked --workspace $(.ci/features) --test conformance
   [ "$what" = all ] || continue
   # Collections every few polls take too long with the benchmarks' heaps, and
   # asking at every guard with their loops.

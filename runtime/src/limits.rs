@@ -61,6 +61,17 @@ impl Interrupter {
     }
 }
 
+/// Has a running VM look at what another thread has for it.
+#[derive(Clone, Debug)]
+pub struct Waker(Arc<InterruptCell>);
+
+impl Waker {
+    /// The bit [`poll::READY`] is set, if the VM is still there.
+    pub fn wake(&self) {
+        self.0.raise(poll::READY);
+    }
+}
+
 impl InterruptCell {
     fn raise(&self, bits: u32) {
         if let Ok(address) = self.poll.lock()
@@ -222,6 +233,12 @@ impl Vm {
     pub fn interrupter(&mut self) -> Interrupter {
         self.attach_interrupts();
         Interrupter(Arc::clone(&self.limits.interrupted))
+    }
+
+    /// A handle by which another thread can have this VM look for results.
+    pub fn waker(&mut self) -> Waker {
+        self.attach_interrupts();
+        Waker(Arc::clone(&self.limits.interrupted))
     }
 
     /// Lets scripts run `n` more instructions; `None` lifts the limit.

@@ -103,7 +103,7 @@ fn repository() -> PathBuf {
 
 /// The `vm` program, or a panic that says how to build it.
 fn vm() -> PathBuf {
-    const HOW: &str = "build it with: cargo build --release -p strata --features cli \
+    const HOW: &str = "build it with: cargo build --release -p strata --features cli,llvm \
                        (or name one in STRATA_VM)";
     if let Some(path) = std::env::var_os("STRATA_VM").map(PathBuf::from) {
         let path = if path.is_absolute() {

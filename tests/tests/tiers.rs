@@ -14,7 +14,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::time::{Duration, Instant};
-use strata::stress::{ForcedExits, StressModes};
+use strata::stress::{Delivery, ForcedExits, StressModes};
 use strata::{JitMode, JitOptions, engine};
 use strata_tests::generate::program;
 use strata_tests::session::{End, Session, lossy};
@@ -34,6 +34,12 @@ fn modes() -> impl Strategy<Value = StressModes> {
         (1..6u32).prop_map(ForcedExits::Nth),
         (0..20u32).prop_map(ForcedExits::Guard),
     ];
+    let queue = prop_oneof![
+        Just(Delivery::Sync),
+        (1..30u32).prop_map(Delivery::Delay),
+        Just(Delivery::Reorder),
+        Just(Delivery::Drop),
+    ];
     let often = |n: u32| prop_oneof![3 => Just(0), 1 => 1..n];
     (
         deopt,
@@ -44,9 +50,10 @@ fn modes() -> impl Strategy<Value = StressModes> {
         often(5),
         prop::option::weighted(0.3, 1..20u32),
         prop::bool::weighted(0.3),
+        queue,
     )
         .prop_map(
-            |(deopt, poison, gc, osr, invalidate, bailout, stack, interrupt)| StressModes {
+            |(deopt, poison, gc, osr, invalidate, bailout, stack, interrupt, queue)| StressModes {
                 deopt,
                 poison,
                 gc,
@@ -56,6 +63,7 @@ fn modes() -> impl Strategy<Value = StressModes> {
                 stack,
                 interrupt,
                 oom: 0,
+                queue,
             },
         )
 }

@@ -108,6 +108,15 @@ pub fn optimizing() -> std::result::Result<String, String> {
     Err("missing: not built in".into())
 }
 
+/// Ends the process. [`std::process::exit`] would wait until no thread
+/// compiles.
+pub fn exit(status: i32) -> ! {
+    #[cfg(feature = "llvm")]
+    crate::tier2::llvm::startup::exit(status);
+    #[cfg(not(feature = "llvm"))]
+    std::process::exit(status)
+}
+
 /// Sends what happens to compiled code to `sink`, from now on.
 pub fn trace_jit(vm: &mut Vm, sink: Box<dyn Sink>) {
     jit::trace(vm, sink);

@@ -24,6 +24,23 @@ pub enum ForcedExits {
     Guard(u32),
 }
 
+/// When the results of background compiles are handed over. A *look* is a
+/// safepoint; at any but the first kind it waits for what is due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Delivery {
+    /// When they are ready.
+    #[default]
+    Ready,
+    /// At the first look.
+    Sync,
+    /// At the look with this number after the job was submitted.
+    Delay(u32),
+    /// At a random one of the next looks.
+    Reorder,
+    /// At the first look, but for a random half, which is thrown away.
+    Drop,
+}
+
 /// What is made frequent.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct StressModes {
@@ -46,6 +63,8 @@ pub struct StressModes {
     pub interrupt: bool,
     /// The `n`th allocation that may fail does; 0: none.
     pub oom: u64,
+    /// When background compiles are handed over.
+    pub queue: Delivery,
 }
 
 /// Stress of one VM.
@@ -74,7 +93,8 @@ pub(crate) fn install(vm: &mut Vm, modes: &StressModes) {
     };
     vm.heap.set_stress_every(modes.gc);
     vm.heap.set_failing(modes.oom);
-    if modes.osr || modes.invalidate || modes.interrupt {
+    let looks = modes.queue != Delivery::Ready;
+    if modes.osr || modes.invalidate || modes.interrupt || looks {
         vm.heap.raise(poll::ALWAYS);
     }
     if let Some(slots) = modes.stack {

@@ -98,6 +98,8 @@ pub mod poll {
     pub const STRESS: u32 = 16;
     /// Have every poll taken, for no reason of the heap's.
     pub const ALWAYS: u32 = 32;
+    /// Another thread has something for the executor.
+    pub const READY: u32 = 64;
 }
 
 /// Bits of [`GcHeader::heap`].

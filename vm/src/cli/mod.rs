@@ -9,7 +9,7 @@
 //!
 //! Each command returns a [`Status`]. What went wrong travels up as a
 //! [`Problem`] and is printed once, here. The process ends by
-//! [`std::process::exit`], without taking the heap apart first: the system
+//! [`strata::engine::exit`], without taking the heap apart first: the system
 //! frees it faster.
 //!
 //! | status | meaning |
@@ -90,7 +90,7 @@ pub(crate) fn main() -> ! {
         report::problem(&problem.message);
         problem.status
     });
-    std::process::exit(status)
+    strata::engine::exit(status)
 }
 
 /// Writes a command's output to standard output.

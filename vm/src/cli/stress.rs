@@ -5,7 +5,7 @@
 //! with the list replays them.
 
 use super::{Outcome, Problem};
-use strata::stress::{ForcedExits, StressModes};
+use strata::stress::{Delivery, ForcedExits, StressModes};
 
 /// What the variable asks for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -22,7 +22,11 @@ pub(crate) struct Stress {
 
 /// What [`parse`] understands, for messages.
 pub(crate) const MODES: &str = "bailout=N, deopt=every|N|guard:K, gc=alloc|safepoint|N, \
-     interrupt=every, invalidate=safepoint, oom=K, osr=every, poison, seed=N, stack=N, threshold=N";
+     interrupt=every, invalidate=safepoint, oom=K, osr=every, poison, \
+     queue=sync|delay|delay:N|reorder|drop, seed=N, stack=N, threshold=N";
+
+/// Safepoints after which a compile is handed over, if nobody says.
+const DELAY: u32 = 20;
 
 /// Reads the variable.
 pub(crate) fn from_env() -> Outcome<Stress> {
@@ -85,6 +89,19 @@ fn set(stress: &mut Stress, mode: &str, argument: &str) -> Option<bool> {
         "invalidate" => modes.invalidate = only("safepoint")?,
         "oom" => modes.oom = count(argument)?,
         "osr" => modes.osr = only("every")?,
+        "queue" => {
+            modes.queue = match argument.split_once([':', '=']) {
+                Some(("delay", n)) => Delivery::Delay(count(n)?),
+                Some(_) => return None,
+                None => match argument {
+                    "sync" => Delivery::Sync,
+                    "delay" => Delivery::Delay(DELAY),
+                    "reorder" => Delivery::Reorder,
+                    "drop" => Delivery::Drop,
+                    _ => return None,
+                },
+            }
+        }
         "poison" => modes.poison = only("")?,
         "seed" => stress.seed = Some(argument.parse().ok()?),
         "stack" => modes.stack = Some(count(argument)?),
@@ -128,7 +145,19 @@ mod tests {
         ] {
             assert_eq!(parse(list).unwrap().modes.deopt, exits, "{list}");
         }
+        for (list, delivery) in [
+            ("queue=sync", Delivery::Sync),
+            ("queue:delay", Delivery::Delay(DELAY)),
+            ("queue=delay:3", Delivery::Delay(3)),
+            ("queue=reorder", Delivery::Reorder),
+            ("queue=drop", Delivery::Drop),
+        ] {
+            assert_eq!(parse(list).unwrap().modes.queue, delivery, "{list}");
+        }
         for bad in [
+            "queue",
+            "queue=delay:0",
+            "queue=ready",
             "gc",
             "gc=0",
             "gc=x",

@@ -206,6 +206,7 @@ impl CodeSpace {
     ///
     /// # Errors
     /// Code memory is used up, or `write` failed.
+    #[cfg(feature = "llvm")]
     pub(crate) fn place<E: From<io::Error>>(
         &self,
         size: usize,

@@ -17,6 +17,7 @@
 //! - [`learned`]: what feedback knew when a function was compiled
 //! - [`events`]: what is told about it, [`names`]: by what name
 //! - `guard`: what compiled code guards, and exits
+//! - [`queue`]: compiles in the background
 //! - [`listing`]: code as text, `perf`: names for profilers and debuggers
 //! - [`options`]: what the host chooses
 
@@ -34,6 +35,8 @@ mod options;
 #[cfg(feature = "cranelift")]
 pub(crate) mod perf;
 mod policy;
+#[allow(dead_code, reason = "the compiler that uses all of it follows")]
+pub(crate) mod queue;
 
 #[cfg(feature = "cranelift")]
 pub(crate) use assumptions::{Assumption, Dependant};

@@ -1,6 +1,8 @@
 //! Modules to objects: the part that runs on a compile thread.
 
+use super::startup::{Inside, initialize};
 use inkwell::OptimizationLevel;
+use inkwell::context::Context;
 use inkwell::llvm_sys::LLVMDiagnosticSeverity;
 use inkwell::llvm_sys::core::{
     LLVMContextSetDiagnosticHandler, LLVMDisposeMessage, LLVMGetDiagInfoDescription,
@@ -9,14 +11,11 @@ use inkwell::llvm_sys::core::{
 use inkwell::llvm_sys::prelude::{LLVMContextRef, LLVMDiagnosticInfoRef};
 use inkwell::module::Module;
 use inkwell::passes::PassBuilderOptions;
-use inkwell::support::error_handling::install_fatal_error_handler;
 use inkwell::targets::{
-    CodeModel, FileType, InitializationConfig, RelocMode, Target, TargetMachine,
-    TargetMachineOptions, TargetTriple,
+    CodeModel, FileType, RelocMode, Target, TargetMachine, TargetMachineOptions, TargetTriple,
 };
-use std::cell::{Cell, RefCell};
-use std::ffi::{CStr, c_char, c_void};
-use std::sync::OnceLock;
+use std::cell::Cell;
+use std::ffi::{CStr, c_void};
 use std::time::{Duration, Instant};
 
 /// Machine code of a module, before it is linked: an ELF file in memory.
@@ -44,43 +43,6 @@ pub(crate) enum Refusal {
     /// Code generation failed.
     #[error("LLVM made no code: {0}")]
     Codegen(String),
-}
-
-/// Sets LLVM up for this process, when it is first used.
-fn initialize() -> Result<(), Refusal> {
-    static DONE: OnceLock<Result<(), String>> = OnceLock::new();
-    DONE.get_or_init(|| {
-        let parts = InitializationConfig {
-            asm_parser: false,
-            asm_printer: true,
-            base: true,
-            disassembler: false,
-            info: true,
-            machine_code: true,
-        };
-        Target::initialize_native(&parts)?;
-        // SAFETY: the handler has the type LLVM wants, and doesn't unwind.
-        unsafe { install_fatal_error_handler(say_what_was_compiled) };
-        Ok(())
-    })
-    .clone()
-    .map_err(Refusal::Machine)
-}
-
-thread_local! {
-    /// The module that this thread has given to LLVM, for the message below:
-    /// LLVM's handler is one for the process and says nothing about modules.
-    static COMPILING: RefCell<String> = const { RefCell::new(String::new()) };
-}
-
-/// LLVM is about to end the process: it ran out of memory, or there is a bug.
-extern "C" fn say_what_was_compiled(reason: *const c_char) {
-    // SAFETY: LLVM gives a C string.
-    let reason = unsafe { CStr::from_ptr(reason) }.to_string_lossy();
-    let module =
-        COMPILING.try_with(|name| name.try_borrow().map(|n| n.clone()).unwrap_or_default());
-    let module = module.unwrap_or_default();
-    eprintln!("strata: LLVM can't go on while it compiles '{module}': {reason}");
 }
 
 /// What makes code for the CPU it runs on. It belongs to one thread.
@@ -117,6 +79,12 @@ impl Machine {
     /// The CPU that code is made for.
     pub(crate) fn cpu(&self) -> String {
         self.target.get_cpu().to_string()
+    }
+
+    /// A context to make modules in. Nothing of LLVM may be used before there
+    /// is a machine.
+    pub(crate) fn context(&self) -> Context {
+        Context::create()
     }
 
     /// Prepares a new module for this machine: before anything in it depends
@@ -211,6 +179,7 @@ fn triple() -> TargetTriple {
 /// While it exists, LLVM reports errors about a module here. Left alone LLVM
 /// prints them and ends the process.
 struct Watch {
+    _inside: Inside,
     context: LLVMContextRef,
     /// Boxed, since LLVM keeps its address.
     error: Box<Cell<Option<String>>>,
@@ -219,6 +188,7 @@ struct Watch {
 impl Watch {
     fn new(module: &Module<'_>) -> Watch {
         let watch = Watch {
+            _inside: Inside::enter(&module.get_name().to_string_lossy()),
             context: module.get_context().raw(),
             error: Box::default(),
         };
@@ -226,9 +196,6 @@ impl Watch {
         // SAFETY: the context lives as long as its module, and the handler is
         // taken off before the box goes.
         unsafe { LLVMContextSetDiagnosticHandler(watch.context, Some(note_error), error) };
-        COMPILING.with(|name| {
-            *name.borrow_mut() = module.get_name().to_string_lossy().into_owned();
-        });
         watch
     }
 
@@ -250,7 +217,6 @@ impl Drop for Watch {
     fn drop(&mut self) {
         // SAFETY: see `new`.
         unsafe { LLVMContextSetDiagnosticHandler(self.context, None, std::ptr::null_mut()) };
-        COMPILING.with(|name| name.borrow_mut().clear());
     }
 }
 

@@ -14,6 +14,8 @@
 //!   memory.
 //! - `relocate`: the places in code that depend on where it lies.
 //! - `libcalls`: the few functions outside of its object that code may call.
+//! - `startup`: what LLVM does once for a process. Nothing of LLVM is touched
+//!   before there is a [`Machine`].
 //!
 //! # What an object may refer to
 //! An [`Object`] contains no address of this process and needs none: whatever
@@ -34,6 +36,7 @@ mod libcalls;
 mod link;
 mod machine;
 mod relocate;
+pub(crate) mod startup;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,6 @@
 
 use super::{LinkError, Linked, Machine, Object, Refusal, link};
 use crate::jit::CodeSpace;
-use inkwell::context::Context;
 use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::module::Module;
 
@@ -10,10 +9,10 @@ const O3: &str = "default<O3>";
 
 /// Parses `text` and gives the module to `f`.
 fn with_module<R>(text: &str, f: impl FnOnce(&Machine, &Module<'_>) -> R) -> R {
-    let context = Context::create();
+    let machine = Machine::new(true).unwrap();
+    let context = machine.context();
     let buffer = MemoryBuffer::create_from_memory_range_copy(text.as_bytes(), "test");
     let module = context.create_module_from_ir(buffer).unwrap();
-    let machine = Machine::new(true).unwrap();
     machine.prepare(&module);
     f(&machine, &module)
 }
