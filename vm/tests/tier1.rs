@@ -735,3 +735,45 @@ fn missing_parameters_are_nil_however_many() {
         in_all_ways(&source);
     }
 }
+
+#[test]
+fn closures_share_what_they_capture() {
+    // More of them than cells were carved beforehand, some kept, with none,
+    // one and several upvalues, of the function's own and of its parent's.
+    let got = in_all_ways(
+        "local outer = 0 \
+         local function make(a, n) \
+             local b, c = a + 1, {} \
+             local function inc() a = a + 1 outer = outer + n return a end \
+             local function get() return a, b, #c, outer end \
+             local function deeper() return function() c[#c + 1] = a b = b + outer % 3 return inc() end end \
+             return inc, get, deeper(), function() return 7 end \
+         end \
+         local kept, s = {}, 0 \
+         for i = 1, 3000 do \
+             local inc, get, push, seven = make(i, i % 4) \
+             inc() push() \
+             if i % 5 == 0 then kept[#kept + 1] = get kept[#kept + 1] = push end \
+             local a, b, n = get() s = s + a + b + n + seven() \
+             if i % 500 == 0 then collectgarbage() end \
+         end \
+         for i = 1, #kept, 2 do kept[i + 1]() local a, b, n, o = kept[i]() s = s + a * n + b + o end \
+         return s .. ' ' .. outer",
+    );
+    assert!(got.end.is_ok(), "{:?}", got.end);
+    // So many upvalues that a closure is no small object.
+    let names: Vec<String> = (0..255).map(|n| format!("v{n}")).collect();
+    let locals = |from: usize, to: usize| {
+        let list = names[from..to].join(", ");
+        let values: Vec<String> = (from..to).map(|n| n.to_string()).collect();
+        format!("local {list} = {}", values.join(", "))
+    };
+    let sum = names.join(" + ");
+    let source = format!(
+        "{} local function f() {} local function g() v0 = v0 + 1 return {sum} end return g end \
+         local s = 0 for i = 1, 200 do s = s + f()() end return s",
+        locals(0, 130),
+        locals(130, 255)
+    );
+    in_all_ways(&source);
+}

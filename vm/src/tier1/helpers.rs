@@ -8,7 +8,7 @@ use crate::interp::native;
 use crate::interp::{self, CONTINUE};
 use crate::jit::{self, EntryTag, Exit};
 use strata_runtime::Vm;
-use strata_runtime::object::GcHeader;
+use strata_runtime::object::{GcHeader, Upval};
 use strata_runtime::ops::arith::{float_mod, float_pow, shift_left};
 use strata_runtime::value::{NIL, Value};
 
@@ -51,6 +51,7 @@ pub(super) const BARRIER_STORED: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u6
 pub(super) const FLOAT_MOD: extern "C" fn(f64, f64) -> f64 = fmod;
 pub(super) const FLOAT_POW: extern "C" fn(f64, f64) -> f64 = pow;
 pub(super) const SHIFT: extern "C" fn(i64, i64) -> i64 = shift;
+pub(super) const UPVALUE: unsafe extern "C" fn(*mut Vm, *mut Value) -> *mut Upval = upvalue;
 pub(super) const FILL: unsafe extern "C" fn(*mut Value, usize) -> usize = fill;
 pub(super) const LEN: unsafe extern "C" fn(*mut strata_runtime::object::Table) -> i64 = len;
 
@@ -104,6 +105,12 @@ extern "C" fn pow(a: f64, b: f64) -> f64 {
 
 extern "C" fn shift(a: i64, b: i64) -> i64 {
     shift_left(a, b)
+}
+
+/// The open upvalue of a register, new if there is none.
+unsafe extern "C" fn upvalue(vm: *mut Vm, slot: *mut Value) -> *mut Upval {
+    // SAFETY: compiled code passes a register of its frame.
+    unsafe { interp::find_upval(vm, slot) }
 }
 
 /// Moves the open arguments that begin at `from` to `base`; `vm.top` is where

@@ -517,9 +517,7 @@ impl Lower<'_> {
             Op::SetTabUp | Op::SetField => self.set_field(pc, i, op),
             Op::GetIndex | Op::GetIndexI => self.get_index(pc, i, op),
             Op::SetIndex | Op::SetIndexI => self.set_index(pc, i, op),
-            Op::NewTable => {
-                self.new_table(pc, i);
-            }
+            Op::NewTable => self.new_table(pc, i),
             Op::SetList => self.step_here(steps::SET_LIST, pc),
             Op::Not => self.not(a, b),
             Op::Len => self.len(pc, a, b),
@@ -594,11 +592,7 @@ impl Lower<'_> {
                     }
                 }
             }
-            Op::Closure => {
-                self.step_here(steps::CLOSURE, pc);
-                self.st.forget(a);
-                self.learn(a, tag::CLOSURE);
-            }
+            Op::Closure => self.closure(pc, i),
             Op::Close => {
                 self.step_here(steps::CLOSE, pc);
                 self.st.forget_from(a);
