@@ -38,6 +38,7 @@ pub(super) const USED_UP: Step = native::used_up;
 pub(super) const RECHECK: unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize) -> usize =
     native::recheck;
 pub(super) const HOST_CALL: HostCall = native::call_host;
+pub(super) const SWITCH_CALL: HostCall = native::call_switch;
 pub(super) const TAIL_HOST_CALL: HostCall = native::tail_call_host;
 pub(super) const TAIL_ARGS: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Value) -> usize =
     tail_args;
