@@ -77,11 +77,7 @@ pub(super) unsafe fn at_once(
 /// A coroutine was resumed by thread `resumer`, for compiled code that waits:
 /// runs it as long as it is compiled and has not yielded. The status to go on
 /// with.
-pub(super) unsafe fn while_compiled(
-    vm: *mut Vm,
-    resumer: *mut Thread,
-    mut status: usize,
-) -> usize {
+pub(super) unsafe fn while_compiled(vm: *mut Vm, resumer: *mut Thread, mut status: usize) -> usize {
     // SAFETY: RESUME says that `vm.base`, `vm.pc` are a Lua frame's.
     unsafe {
         while status == RESUME && (*vm).cur != resumer && native::has_room(vm) {
@@ -218,7 +214,7 @@ unsafe fn give(vm: *mut Vm, values: *const Value, n: usize, wrapped: bool) -> us
     unsafe {
         let at = slot_index(&*vm, (*vm).base);
         (*vm).top = (*vm).base;
-        if (*vm).base.wrapping_add(n + SLACK) > (*vm).limit
+        if (*vm).base.wrapping_add(n) > (*vm).limit
             && let Err(e) = (*vm).grow_stack(n + SLACK)
         {
             return raise::raise(vm, e);

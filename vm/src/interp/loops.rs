@@ -303,13 +303,18 @@ fn int_limit(vm: &mut Vm, limit: Value, step: i64) -> Result<Option<i64>> {
 /// Payload of the closing-value slot, while that is nil: "position unknown".
 const NO_CURSOR: u64 = u64::MAX;
 
+/// Where a traversal by `next` begins, if it begins with no key.
+pub(crate) fn first_cursor(no_key: bool) -> u64 {
+    if no_key { 0 } else { NO_CURSOR }
+}
+
 slow_handler! {
     tfor_prep(pc, base, vm, i, k) {
         let a = ra(base, i);
         let closing = a.add(3);
         if (*closing).tag == tag::NIL {
             // A traversal by `next` keeps its position there.
-            (*closing).payload = if (*a.add(2)).tag == tag::NIL { 0 } else { NO_CURSOR };
+            (*closing).payload = first_cursor((*a.add(2)).tag == tag::NIL);
         } else {
             save(vm, pc, base);
             if let Err(e) = close::register_tbc(&mut *vm, closing) {

@@ -489,12 +489,9 @@ pub(crate) unsafe extern "C" fn return_slow(vm: *mut Vm, base: *mut Value, pc: u
 pub(crate) unsafe extern "C" fn return_close(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
     // SAFETY: as for `return_slow`.
     unsafe {
-        let from = slot_index(&*vm, base) as u32;
-        let thread = (*vm).cur;
-        if (*thread).tbc.last().is_some_and(|slot| *slot >= from) {
+        if !close::close_if_plain(vm, base) {
             return close::ret_close::step(vm, base, pc);
         }
-        close::close_upvals(vm, base);
         return_slow(vm, base, pc)
     }
 }

@@ -21,12 +21,7 @@ pub(super) unsafe fn note(vm: *mut Vm, base: *mut Value, why: &'static str) {
 
 /// The same, if the frame at `base` lies on this stack.
 #[inline]
-pub(super) unsafe fn note_on(
-    vm: *mut Vm,
-    stack: *mut Value,
-    base: *mut Value,
-    why: &'static str,
-) {
+pub(super) unsafe fn note_on(vm: *mut Vm, stack: *mut Value, base: *mut Value, why: &'static str) {
     // SAFETY: `base` is a frame of that stack, as links below it are.
     unsafe {
         if (*vm).native_depth == 0 || (*vm).native_entry.0 != (*vm).host_depth {

@@ -73,7 +73,9 @@ impl Lower<'_> {
     pub(super) fn switches(&self, pc: u32) -> bool {
         let before = pc.checked_sub(1).map(|pc| self.code[pc as usize]);
         match before.and_then(|i| Some((i, i.op()?))) {
-            Some((i, Op::Call)) => matches!(self.callee(i), Callee::Host(f) if switches(f as usize)),
+            Some((i, Op::Call)) => {
+                matches!(self.callee(i), Callee::Host(f) if switches(f as usize))
+            }
             Some((_, op)) => op == Op::TForCall,
             None => false,
         }
@@ -316,6 +318,19 @@ impl Lower<'_> {
     fn tail_step(&mut self, pc: u32) {
         let status = self.step(steps::TAIL_CALL, pc);
         self.leave(status);
+    }
+
+    /// `close`: by a helper, or by a step if variables are to be closed.
+    pub(super) fn close(&mut self, pc: u32, a: u8) {
+        let (slow, next) = (self.cold_block(), self.b.create_block());
+        let level = i64::from(a) * i64::from(SLOT);
+        let level = self.b.ins().iadd_imm_s(self.base, level);
+        let closed = self.call(helpers::CLOSE as usize, &[self.vm, level]);
+        self.b.ins().brif(closed, next, &[], slow, &[]);
+        self.b.switch_to_block(slow);
+        self.step_to(steps::CLOSE, pc, next);
+        self.b.switch_to_block(next);
+        self.st.forget_from(a);
     }
 
     /// After a call: an entry point for frames that were resumed.

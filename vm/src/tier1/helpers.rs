@@ -53,6 +53,7 @@ pub(super) const FLOAT_MOD: extern "C" fn(f64, f64) -> f64 = fmod;
 pub(super) const FLOAT_POW: extern "C" fn(f64, f64) -> f64 = pow;
 pub(super) const SHIFT: extern "C" fn(i64, i64) -> i64 = shift;
 pub(super) const UPVALUE: unsafe extern "C" fn(*mut Vm, *mut Value) -> *mut Upval = upvalue;
+pub(super) const CLOSE: unsafe extern "C" fn(*mut Vm, *mut Value) -> usize = close;
 pub(super) const FILL: unsafe extern "C" fn(*mut Value, usize) -> usize = fill;
 pub(super) const LEN: unsafe extern "C" fn(*mut strata_runtime::object::Table) -> i64 = len;
 
@@ -112,6 +113,13 @@ extern "C" fn shift(a: i64, b: i64) -> i64 {
 unsafe extern "C" fn upvalue(vm: *mut Vm, slot: *mut Value) -> *mut Upval {
     // SAFETY: compiled code passes a register of its frame.
     unsafe { interp::find_upval(vm, slot) }
+}
+
+/// Closes what is at or above a register, unless that takes a call: whether it
+/// did.
+unsafe extern "C" fn close(vm: *mut Vm, level: *mut Value) -> usize {
+    // SAFETY: compiled code passes a register of its frame.
+    usize::from(unsafe { interp::close_if_plain(vm, level) })
 }
 
 /// Moves the open arguments that begin at `from` to `base`; `vm.top` is where

@@ -561,10 +561,7 @@ impl Lower<'_> {
             | Op::JNotGeI => self.conditional(pc, i, op),
             Op::ForPrep => self.for_prep(pc, i),
             Op::ForLoop => self.for_loop(pc, i)?,
-            Op::TForPrep => {
-                let next = self.b.create_block();
-                self.step_taken(steps::TFOR_PREP, pc, i, next);
-            }
+            Op::TForPrep => self.tfor_prep(pc, i),
             Op::TForCall => {
                 let next = self.b.create_block();
                 self.probe_to(helpers::probes::tfor_call, pc, next);
@@ -593,10 +590,7 @@ impl Lower<'_> {
                 }
             }
             Op::Closure => self.closure(pc, i),
-            Op::Close => {
-                self.step_here(steps::CLOSE, pc);
-                self.st.forget_from(a);
-            }
+            Op::Close => self.close(pc, a),
             Op::Tbc => self.step_here(steps::TBC, pc),
             _ => match operator(op) {
                 Some((kind, constant)) => self.arith(pc, i, op, kind, constant),
