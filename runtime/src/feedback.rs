@@ -42,7 +42,7 @@ pub use access::{
 };
 pub use probe::{Probed, probe_field, probe_prim, probe_set_field};
 
-use crate::object::{GcHeader, ProtoObj, Shape, Table};
+use crate::object::{GcHeader, Native, ProtoObj, Shape, Table};
 use crate::value::{Value, tag};
 use std::ptr::null_mut;
 use strata_spec::module::SlotKind;
@@ -421,6 +421,22 @@ impl FeedbackSlot {
             return false;
         }
         record_call_slow(c, callee)
+    }
+
+    /// Whether nothing new is to be recorded of a call of `f`.
+    ///
+    /// # Safety
+    /// `f` is live; the slot is of kind `Call`.
+    #[inline(always)]
+    pub unsafe fn knows_host(&self, f: *mut Native) -> bool {
+        // SAFETY: as the caller says.
+        unsafe {
+            let c = &self.data.call;
+            c.callee == f as u64
+                || (c.state == CallState::SameProto
+                    && c.tag == tag::NATIVE
+                    && c.proto == (*f).f as usize as u64)
+        }
     }
 
     /// The prototype of the closures that a call site has called, which the

@@ -339,6 +339,22 @@ pub enum NativeKind {
     Next = 2,
     /// The iterator of `ipairs`: likewise.
     IpairsIter = 3,
+    /// A function that `coroutine.wrap` made; its upvalue is the coroutine.
+    /// The executor switches to it without calling the function, if it can;
+    /// and so with the two that follow.
+    Wrap = 4,
+    /// `coroutine.resume`
+    Resume = 5,
+    /// `coroutine.yield`
+    Yield = 6,
+}
+
+impl NativeKind {
+    /// Whether it switches coroutines.
+    #[inline(always)]
+    pub fn switches(self) -> bool {
+        self as u8 >= NativeKind::Wrap as u8
+    }
 }
 
 /// A host function with upvalues.

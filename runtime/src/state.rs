@@ -419,12 +419,21 @@ impl Vm {
     /// # Errors
     /// Out of memory.
     pub fn new_coroutine(&mut self, f: Value) -> Result<*mut Thread> {
-        let bytes = INITIAL_CORO * size_of::<Value>();
+        // Room for the frame it begins with, which most never leave for long.
+        let cap = match f.tag {
+            // SAFETY: the caller's function is live.
+            tag::CLOSURE if self.stack_step == 0 => unsafe {
+                let regs = usize::from((*(*f.as_closure()).proto).regs);
+                INITIAL_CORO.max(SLACK + regs + 4)
+            },
+            _ => INITIAL_CORO,
+        };
+        let bytes = cap * size_of::<Value>();
         self.heap.check(bytes)?;
         let stack = self.heap.raw_alloc(bytes).cast::<Value>();
-        // SAFETY: `stack` has INITIAL_CORO slots, all written here.
+        // SAFETY: `stack` has so many slots, all written here.
         unsafe {
-            for i in 0..INITIAL_CORO {
+            for i in 0..cap {
                 *stack.add(i) = NIL;
             }
             *stack = f;
@@ -442,8 +451,8 @@ impl Vm {
                     aux: 0,
                 },
                 stack,
-                cap: INITIAL_CORO,
-                limit: stack.add(INITIAL_CORO - SLACK),
+                cap,
+                limit: stack.add(cap - SLACK),
                 base: std::ptr::null_mut(),
                 pc: std::ptr::null(),
                 top: stack.add(1),

@@ -735,3 +735,106 @@ fn missing_parameters_are_nil_however_many() {
         in_all_ways(&source);
     }
 }
+
+#[test]
+fn closures_share_what_they_capture() {
+    // More of them than cells were carved beforehand, some kept, with none,
+    // one and several upvalues, of the function's own and of its parent's.
+    let got = in_all_ways(
+        "local outer = 0 \
+         local function make(a, n) \
+             local b, c = a + 1, {} \
+             local function inc() a = a + 1 outer = outer + n return a end \
+             local function get() return a, b, #c, outer end \
+             local function deeper() return function() c[#c + 1] = a b = b + outer % 3 return inc() end end \
+             return inc, get, deeper(), function() return 7 end \
+         end \
+         local kept, s = {}, 0 \
+         for i = 1, 3000 do \
+             local inc, get, push, seven = make(i, i % 4) \
+             inc() push() \
+             if i % 5 == 0 then kept[#kept + 1] = get kept[#kept + 1] = push end \
+             local a, b, n = get() s = s + a + b + n + seven() \
+             if i % 500 == 0 then collectgarbage() end \
+         end \
+         for i = 1, #kept, 2 do kept[i + 1]() local a, b, n, o = kept[i]() s = s + a * n + b + o end \
+         return s .. ' ' .. outer",
+    );
+    assert!(got.end.is_ok(), "{:?}", got.end);
+    // So many upvalues that a closure is no small object.
+    let names: Vec<String> = (0..255).map(|n| format!("v{n}")).collect();
+    let locals = |from: usize, to: usize| {
+        let list = names[from..to].join(", ");
+        let values: Vec<String> = (from..to).map(|n| n.to_string()).collect();
+        format!("local {list} = {}", values.join(", "))
+    };
+    let sum = names.join(" + ");
+    let source = format!(
+        "{} local function f() {} local function g() v0 = v0 + 1 return {sum} end return g end \
+         local s = 0 for i = 1, 200 do s = s + f()() end return s",
+        locals(0, 130),
+        locals(130, 255)
+    );
+    in_all_ways(&source);
+}
+
+#[test]
+fn compiled_code_waits_for_the_coroutines_it_resumes() {
+    // Each yield drops the native frame of the coroutine, no resume that of
+    // the resumer.
+    let got = same(
+        &compiled(),
+        "local co = coroutine.wrap(function() local n = 0 while true do n = n + coroutine.yield(n) end end) \
+         co() local s = 0 for i = 1, 2000 do s = s + co(i) end \
+         local gen = function(n) return coroutine.wrap(function() for i = 1, n do coroutine.yield(i) end end) end \
+         for i in gen(1000) do s = s + i end return s",
+    );
+    let unwound = got.stats.unwound;
+    assert!((3000..3100).contains(&unwound), "{unwound}");
+}
+
+#[test]
+fn what_happens_in_a_coroutine_reaches_the_code_that_waits() {
+    for source in [
+        // Its variables are changed.
+        "local function resumer(co) local x, s = 1, 0 for i = 1, 100 do s = s + co(i) + x end return s, x end \
+         local main = coroutine.running() \
+         local co = coroutine.wrap(function(i) while true do \
+           if i == 50 then for n = 1, 9 do local name = debug.getlocal(main, 1, n) \
+             if name == 'x' then debug.setlocal(main, 1, n, 0.5) end end end \
+           i = coroutine.yield(i) end end) \
+         return resumer(co)",
+        // Errors pass through it, or end below it.
+        "local function bad(n) return coroutine.wrap(function() for i = 1, n do coroutine.yield(i) end error('end of ' .. n) end) end \
+         local function sum(n) local s, f = 0, bad(n) while true do s = s + f() end end \
+         local t = {} for n = 1, 30 do local ok, e = pcall(sum, n) t[#t + 1] = tostring(ok) .. e end return table.concat(t, ' ')",
+        // It is interpreted, calls back into the host, or resumes others.
+        "local function fresh(i) return load('return coroutine.wrap(function() coroutine.yield(' .. i .. ') coroutine.yield(2) return 3 end)')() end \
+         local s = 0 for i = 1, 100 do local f = fresh(i) s = s + f() + f() + f() end \
+         local sorter = coroutine.wrap(function() while true do local t = {3, 1, 2} \
+           table.sort(t, function(a, b) s = s + 1 return a < b end) coroutine.yield(t[1] + t[3]) end end) \
+         for i = 1, 100 do s = s + sorter() end return s",
+        // Their chain is as long as it may be.
+        "local function chain(n) return coroutine.wrap(function() if n == 0 then for i = 1, 20 do coroutine.yield(i) end return nil end \
+           local f = chain(n - 1) while true do local v = f() if not v then return nil end coroutine.yield(v + 1) end end) end \
+         local t = {} for _, n in ipairs {1, 100, 180} do local f, s = chain(n), 0 while true do local v = f() if not v then break end s = s + v end t[#t + 1] = s end \
+         t[#t + 1] = tostring(select(2, pcall(chain(300)))) return table.concat(t, ' ')",
+        // Its code is invalidated meanwhile.
+        "local mt = {__index = function(_, k) return k end} local o = setmetatable({}, mt) \
+         local co = coroutine.wrap(function() for i = 1, 200 do if i == 100 then mt.__index = function() return 1 end end coroutine.yield(i) end end) \
+         local s = 0 for i = 1, 200 do s = s + co() + o[i] end return s",
+        // Stacks move while code waits below.
+        "local function deep(n) if n == 0 then return coroutine.yield('x') end return 1 + deep(n - 1) end \
+         local function mk() return coroutine.wrap(function() for n = 1, 200 do coroutine.yield(deep(n)) end end) end \
+         local outer = coroutine.wrap(function() local s = 0 for j = 1, 3 do local f = mk() for n = 1, 200 do f() s = s + f(n) end end coroutine.yield(s) end) \
+         return outer()",
+        // Limits of the library, and misuse.
+        "local co co = coroutine.create(function() return coroutine.resume(co) end) \
+         local t = {} for i = 1, 50 do local ok, a, b = coroutine.resume(co) t[i] = tostring(ok) .. tostring(a) .. tostring(b) end \
+         local w w = coroutine.wrap(function() return w() end) for i = 1, 20 do t[#t + 1] = select(2, pcall(w)) end \
+         for i = 1, 20 do t[#t + 1] = select(2, pcall(coroutine.yield, i)) t[#t + 1] = select(2, pcall(coroutine.resume, i)) end \
+         return table.concat(t, ' ')",
+    ] {
+        in_all_ways(source);
+    }
+}

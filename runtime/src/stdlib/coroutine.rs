@@ -9,7 +9,7 @@
 //! | dead | `Finished`, `Failed` |
 
 use super::Entry;
-use super::shared::register;
+use super::shared::{field, register};
 use crate::error::Result;
 use crate::native::{Ctl, Cx, Ret, ret};
 use crate::object::{NativeKind, Thread};
@@ -28,12 +28,24 @@ const FUNCTIONS: &[Entry] = &[
     ("yield", yield_),
 ];
 
+/// Whether the Rust function at `address` does nothing but switch coroutines.
+pub fn switches(address: usize) -> bool {
+    let known: [crate::native::NativeFn; 3] = [resume, resume_wrapped, yield_];
+    known.iter().any(|f| *f as usize == address)
+}
+
 /// Opens the coroutine library.
 ///
 /// # Errors
 /// Out of memory.
 pub fn open(vm: &mut Vm) -> Result<()> {
-    register(vm, "coroutine", FUNCTIONS).map(drop)
+    let t = register(vm, "coroutine", FUNCTIONS)?;
+    for (name, kind) in [("resume", NativeKind::Resume), ("yield", NativeKind::Yield)] {
+        let f = field(vm, t, name.as_bytes())?;
+        // SAFETY: a host function that was registered just now.
+        unsafe { (*f.as_native()).nkind = kind };
+    }
+    Ok(())
 }
 
 /// Argument `i`, which must be a coroutine.
@@ -63,7 +75,7 @@ fn wrap(cx: &mut Cx<'_>) -> Result<Ret> {
     let f = cx
         .vm
         .heap
-        .new_native(resume_wrapped, "wrap", NativeKind::Plain, &[thread]);
+        .new_native(resume_wrapped, "wrap", NativeKind::Wrap, &[thread]);
     cx.ret(Value::native(f))
 }
 

@@ -186,7 +186,7 @@ unsafe fn call_host_function(
         let new = f.add(2);
         let end = args_end(vm, new, i);
         let slot = slots_of(k).add((i >> 32) as u16 as usize);
-        if (*slot).data.call.callee != (*f).payload {
+        if !(*slot).knows_host((*f).as_native()) {
             record(vm, k, i, *f);
         }
         write_link(new, call_link(i) | flag, pc);
@@ -381,6 +381,11 @@ pub(super) unsafe fn native(vm: *mut Vm, mut fb: *mut Value, n: usize) -> usize 
         // Results may overwrite the link.
         let link = read_link(fb);
         let f = (*fb.sub(2)).as_native();
+        if (*f).nkind.switches()
+            && let Some(status) = coro::at_once(vm, f, fb, n, false)
+        {
+            return status;
+        }
         let result = invoke(vm, f, at, n);
         finish(vm, at, Value::native(f), link, result)
     }
@@ -448,8 +453,11 @@ pub(super) unsafe fn finish(
                 );
                 enter(vm, new, ctl.n)
             }
-            Ok(request::RESUME) => coro::resume(vm, at),
-            Ok(request::YIELD) => coro::yield_from(vm, at),
+            Ok(request::RESUME) => {
+                unwound::note(vm, (*vm).stack.add(at), "resume");
+                coro::resume_asked(vm, at)
+            }
+            Ok(request::YIELD) => coro::yield_asked(vm, at),
             Ok(Ret(n)) => {
                 if (*vm).hooked {
                     (*vm).base = fb;

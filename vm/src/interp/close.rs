@@ -27,6 +27,23 @@ pub(crate) unsafe fn find_upval(vm: *mut Vm, slot: *mut Value) -> *mut Upval {
     }
 }
 
+/// Closes what is at or above `level`, unless a variable is to be closed by
+/// its `__close`: whether it did.
+///
+/// # Safety
+/// `level` is a register of the running frame.
+pub(crate) unsafe fn close_if_plain(vm: *mut Vm, level: *mut Value) -> bool {
+    // SAFETY: `cur` is live; its list holds slots of its stack.
+    unsafe {
+        let from = slot_index(&*vm, level) as u32;
+        let plain = (*(*vm).cur).tbc.last().is_none_or(|slot| *slot < from);
+        if plain {
+            close_upvals(vm, level);
+        }
+        plain
+    }
+}
+
 /// Closes all open upvalues of the running thread at or above `level`.
 pub(super) unsafe fn close_upvals(vm: *mut Vm, level: *mut Value) {
     // SAFETY: as for `find_upval`.

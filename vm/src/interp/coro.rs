@@ -3,12 +3,20 @@
 //! whose frames stay where they are until the other side answers: a
 //! suspended coroutine's innermost frame is that of `yield`, its resumer's
 //! that of `resume`.
+//!
+//! These functions do nothing but ask, so that most often they are not called
+//! at all: whoever has laid out their frame switches [`at_once`].
+//!
+//! Compiled code that resumes a coroutine waits with its native frames for it
+//! to yield, as long as that is compiled as well ([`while_compiled`]). A
+//! coroutine that yields drops its own.
 
 use super::*;
 use strata_runtime::error::Cause;
-use strata_runtime::frame::{CORO, read_link};
-use strata_runtime::object::Thread;
+use strata_runtime::frame::{CORO, LUA, read_link};
+use strata_runtime::object::{Native, NativeKind, Thread};
 use strata_runtime::thread::{SLACK, ThreadStatus};
+use strata_runtime::value::tag;
 
 /// Coroutines that may run one inside the other ("C stack overflow").
 const MAX_DEPTH: u32 = 195;
@@ -25,15 +33,85 @@ unsafe fn switch(vm: *mut Vm, thread: *mut Thread) {
     }
 }
 
+/// The host function `f`, whose frame at `fb` is the innermost one and has `n`
+/// arguments, switches coroutines: the status after that. `None`: it has to be
+/// called, and says why it can't. `waits`: native frames below wait for it if
+/// it resumes.
+#[inline(always)]
+pub(super) unsafe fn at_once(
+    vm: *mut Vm,
+    f: *mut Native,
+    fb: *mut Value,
+    n: usize,
+    waits: bool,
+) -> Option<usize> {
+    // SAFETY: as the caller says; the upvalue of a `wrap` function is a live
+    // coroutine.
+    unsafe {
+        let (co, args, n) = match (*f).nkind {
+            NativeKind::Wrap => {
+                let co = *Native::upval(f, 0);
+                (co.as_thread(), fb, n)
+            }
+            NativeKind::Resume if n > 0 && (*fb).tag == tag::THREAD => {
+                ((*fb).as_thread(), fb.add(1), n - 1)
+            }
+            NativeKind::Yield => {
+                let co = (*vm).cur;
+                let may = co != (*vm).main && (*co).host_calls == 0;
+                return may.then(|| suspend(vm, fb, fb, n));
+            }
+            _ => return None,
+        };
+        let wrap = (*f).nkind == NativeKind::Wrap;
+        if (*co).status != ThreadStatus::Suspended {
+            return None;
+        }
+        if !waits {
+            unwound::note(vm, fb, "resume");
+        }
+        Some(resume(vm, fb, co, args, n, wrap))
+    }
+}
+
+/// A coroutine was resumed by thread `resumer`, for compiled code that waits:
+/// runs it as long as it is compiled and has not yielded. The status to go on
+/// with.
+pub(super) unsafe fn while_compiled(vm: *mut Vm, resumer: *mut Thread, mut status: usize) -> usize {
+    // SAFETY: RESUME says that `vm.base`, `vm.pc` are a Lua frame's.
+    unsafe {
+        while status == RESUME && (*vm).cur != resumer && native::has_room(vm) {
+            status = native::resume_once(vm);
+        }
+        status
+    }
+}
+
 /// The host function with the frame at slot `at` asked to resume `vm.ctl.thread`.
-pub(super) unsafe fn resume(vm: *mut Vm, at: usize) -> usize {
+pub(super) unsafe fn resume_asked(vm: *mut Vm, at: usize) -> usize {
     // SAFETY: the frame is the innermost one of the running stack; `ctl`
     // describes slots of it and a live thread.
     unsafe {
         let ctl = (*vm).ctl;
-        let co = ctl.thread;
         let fb = (*vm).stack.add(at);
         (*vm).base = fb;
+        resume(vm, fb, ctl.thread, fb.add(ctl.at), ctl.n, ctl.wrap)
+    }
+}
+
+/// The host function with the frame at `fb` resumes `co` with the `n` values
+/// at `args`.
+unsafe fn resume(
+    vm: *mut Vm,
+    fb: *mut Value,
+    co: *mut Thread,
+    args: *mut Value,
+    n: usize,
+    wrap: bool,
+) -> usize {
+    // SAFETY: the frame is the innermost one of the running stack, the values
+    // are in it; `co` is live.
+    unsafe {
         let refusal: &[u8] = match (*co).status {
             ThreadStatus::Suspended if data(&mut *vm).coro_depth >= MAX_DEPTH => {
                 b"C stack overflow"
@@ -44,17 +122,14 @@ pub(super) unsafe fn resume(vm: *mut Vm, at: usize) -> usize {
         };
         if !refusal.is_empty() {
             let v = Value::str((*vm).heap.str(refusal));
-            return refuse(vm, fb, v, ctl.wrap);
+            return refuse(vm, fb, v, wrap);
         }
-        unwound::note(vm, fb, "resume");
         let from = (*vm).cur;
-        let args = fb.add(ctl.at);
-        let n = ctl.n;
         (*vm).top = args.add(n);
         (*from).status = ThreadStatus::Normal;
         (*co).resumer = from;
         (*co).status = ThreadStatus::Running;
-        (*co).wrapped = ctl.wrap;
+        (*co).wrapped = wrap;
         data(&mut *vm).coro_depth += 1;
         switch(vm, co);
         let starting = (*vm).base.is_null();
@@ -64,7 +139,7 @@ pub(super) unsafe fn resume(vm: *mut Vm, at: usize) -> usize {
             data(&mut *vm).coro_depth -= 1;
             switch(vm, from);
             let v = Value::str((*vm).heap.str(b"too many arguments to resume"));
-            return refuse(vm, fb, v, ctl.wrap);
+            return refuse(vm, fb, v, wrap);
         }
         if starting {
             let new = (*vm).stack.add(2);
@@ -75,6 +150,9 @@ pub(super) unsafe fn resume(vm: *mut Vm, at: usize) -> usize {
         }
         let yielder = (*vm).base;
         let (f, link) = (*yielder.sub(2), read_link(yielder));
+        if link.kind == LUA && !(*vm).hooked {
+            return ret::deliver_to_lua(vm, yielder, &link, args, n);
+        }
         copy_down(yielder.sub(2), args, n);
         if (*vm).hooked
             && let Err(e) = instrument::native_return_hook(&mut *vm, f, link, n)
@@ -136,12 +214,17 @@ unsafe fn give(vm: *mut Vm, values: *const Value, n: usize, wrapped: bool) -> us
     unsafe {
         let at = slot_index(&*vm, (*vm).base);
         (*vm).top = (*vm).base;
-        if let Err(e) = (*vm).grow_stack(n + SLACK) {
+        if (*vm).base.wrapping_add(n) > (*vm).limit
+            && let Err(e) = (*vm).grow_stack(n + SLACK)
+        {
             return raise::raise(vm, e);
         }
         let fb = (*vm).stack.add(at);
         let link = read_link(fb);
         let to = fb.sub(2);
+        if wrapped && link.kind == LUA {
+            return ret::deliver_to_lua(vm, fb, &link, values, n);
+        }
         if wrapped {
             copy_down(to, values, n);
             return ret::deliver(vm, fb, link, to, n);
@@ -153,7 +236,7 @@ unsafe fn give(vm: *mut Vm, values: *const Value, n: usize, wrapped: bool) -> us
 }
 
 /// The host function with the frame at slot `at` asked to yield.
-pub(super) unsafe fn yield_from(vm: *mut Vm, at: usize) -> usize {
+pub(super) unsafe fn yield_asked(vm: *mut Vm, at: usize) -> usize {
     // SAFETY: the frame is the innermost one of the running stack.
     unsafe {
         let ctl = (*vm).ctl;
@@ -169,13 +252,22 @@ pub(super) unsafe fn yield_from(vm: *mut Vm, at: usize) -> usize {
             let e = (*vm).error_at(1, msg);
             return raise::raise(vm, e);
         }
+        suspend(vm, fb, fb.add(ctl.at), ctl.n)
+    }
+}
+
+/// The running coroutine, whose innermost frame is at `fb`, yields the `n`
+/// values at `values`.
+unsafe fn suspend(vm: *mut Vm, fb: *mut Value, values: *mut Value, n: usize) -> usize {
+    // SAFETY: the frame is that of a host function, the values lie in it.
+    unsafe {
+        let co = (*vm).cur;
         unwound::note(vm, fb, "yield");
         (*co).status = ThreadStatus::Suspended;
-        let values = fb.add(ctl.at);
-        (*vm).top = values.add(ctl.n);
+        (*vm).top = values.add(n);
         let wrapped = (*co).wrapped;
         back_to_resumer(vm);
-        give(vm, values, ctl.n, wrapped)
+        give(vm, values, n, wrapped)
     }
 }
 

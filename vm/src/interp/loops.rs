@@ -303,13 +303,18 @@ fn int_limit(vm: &mut Vm, limit: Value, step: i64) -> Result<Option<i64>> {
 /// Payload of the closing-value slot, while that is nil: "position unknown".
 const NO_CURSOR: u64 = u64::MAX;
 
+/// Where a traversal by `next` begins, if it begins with no key.
+pub(crate) fn first_cursor(no_key: bool) -> u64 {
+    if no_key { 0 } else { NO_CURSOR }
+}
+
 slow_handler! {
     tfor_prep(pc, base, vm, i, k) {
         let a = ra(base, i);
         let closing = a.add(3);
         if (*closing).tag == tag::NIL {
             // A traversal by `next` keeps its position there.
-            (*closing).payload = if (*a.add(2)).tag == tag::NIL { 0 } else { NO_CURSOR };
+            (*closing).payload = first_cursor((*a.add(2)).tag == tag::NIL);
         } else {
             save(vm, pc, base);
             if let Err(e) = close::register_tbc(&mut *vm, closing) {
@@ -443,17 +448,33 @@ unsafe fn call_iterator(
 ) -> usize {
     // SAFETY: as for handlers.
     unsafe {
+        save(vm, pc, base);
+        let new = lay_out_iterator(pc, base, i, native);
+        call::enter(vm, new, 2)
+    }
+}
+
+/// Lays out the frame of the iterator of the `tforcall` before `pc`, with its
+/// two arguments; `native` goes into the link.
+#[inline(always)]
+pub(super) unsafe fn lay_out_iterator(
+    pc: *const Insn,
+    base: *mut Value,
+    i: u64,
+    native: u64,
+) -> *mut Value {
+    // SAFETY: as for handlers.
+    unsafe {
         let a = ra(base, i);
         let f = a.add(4);
         copy(f, a);
         let new = f.add(2);
         copy(new, a.add(1));
         copy(new.add(1), a.add(2));
-        save(vm, pc, base);
         let delta = (i >> 8) as u8 as u32 + 6;
         let link = link_word(LUA, (i >> 24) as u8 as u16 + 1, delta);
         write_link(new, link | native, pc);
-        call::enter(vm, new, 2)
+        new
     }
 }
 

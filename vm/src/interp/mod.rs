@@ -57,11 +57,15 @@ mod unwound;
 #[cfg(feature = "cranelift")]
 pub(crate) use arith::seen;
 #[cfg(feature = "cranelift")]
+pub(crate) use close::close_if_plain;
+#[cfg(feature = "cranelift")]
 pub(crate) use close::find_upval;
 pub(crate) use coro::close_thread;
 #[cfg(feature = "cranelift")]
 pub(crate) use index::seen_element;
 pub(crate) use instrument::instrument;
+#[cfg(feature = "cranelift")]
+pub(crate) use loops::first_cursor;
 pub(crate) use poll::{FEW, finalize};
 #[cfg(feature = "cranelift")]
 pub(crate) use unwound::note_exit;

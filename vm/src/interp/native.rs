@@ -25,7 +25,7 @@ use std::sync::atomic::Ordering;
 use strata_runtime::feedback::FeedbackSlot;
 use strata_runtime::frame::{CONT, LUA, Link, NATIVE_BIT, original_base, read_link};
 use strata_runtime::native::{Ret, cont, ret as request};
-use strata_runtime::object::ProtoObj;
+use strata_runtime::object::{Native, NativeKind, ProtoObj};
 use strata_runtime::proto::proto_of;
 
 /// Compiled code; see the module documentation.
@@ -127,20 +127,68 @@ pub(super) unsafe fn resume(vm: *mut Vm) -> usize {
     // SAFETY: the caller says that `vm.base`, `vm.pc` are a Lua frame's.
     unsafe {
         loop {
-            let (base, pc) = ((*vm).base, (*vm).pc);
-            let p = proto_at(base);
-            if (*vm).interpret_only || !compiled(p) {
-                return CONTINUE;
-            }
-            let at = pc.offset_from((*p).code) as u32;
-            let Some(at) = jit::entry_point(&*p, at) else {
-                return CONTINUE;
-            };
-            let status = run(vm, (*p).entry, base, at);
+            let status = resume_once(vm);
             if status != RESUME {
                 return status;
             }
         }
+    }
+}
+
+/// The same, until control comes back for the first time. [`CONTINUE`] if there
+/// is no entry point.
+#[inline(always)]
+pub(super) unsafe fn resume_once(vm: *mut Vm) -> usize {
+    // SAFETY: the caller says that `vm.base`, `vm.pc` are a Lua frame's.
+    unsafe {
+        let (base, pc) = ((*vm).base, (*vm).pc);
+        let p = proto_at(base);
+        if (*vm).interpret_only || !compiled(p) {
+            return CONTINUE;
+        }
+        let at = pc.offset_from((*p).code) as u32;
+        match jit::entry_point(&*p, at) {
+            Some(at) => run(vm, (*p).entry, base, at),
+            None => CONTINUE,
+        }
+    }
+}
+
+/// Whether native frames may be put above this one.
+#[inline(always)]
+pub(super) fn has_room(vm: *mut Vm) -> bool {
+    let here = 0u8;
+    // SAFETY: `vm` is live.
+    (&raw const here as usize) >= unsafe { (*vm).native_limit }
+}
+
+/// The instruction at `at` of the frame at `base` has laid out the frame at
+/// `fb` of the host function `f`, which switches coroutines: does so, as
+/// [`coro::at_once`] does. Answers as a step; `epoch` is the native epoch
+/// before.
+#[inline(always)]
+pub(super) unsafe fn switch(
+    vm: *mut Vm,
+    base: *mut Value,
+    at: *const Insn,
+    epoch: u32,
+    f: *mut Native,
+    (fb, n): (*mut Value, usize),
+) -> Option<usize> {
+    // SAFETY: the caller says so.
+    unsafe {
+        let thread = (*vm).cur;
+        let mut status = coro::at_once(vm, f, fb, n, true)?;
+        if (*f).nkind != NativeKind::Yield {
+            status = coro::while_compiled(vm, thread, status);
+            if (*vm).cur != thread {
+                unwound::note_on(vm, (*thread).stack, base, "resume");
+            }
+        }
+        if (*vm).cur != thread {
+            return Some(status);
+        }
+        Some(settle(vm, base, at, epoch, status))
     }
 }
 
@@ -294,7 +342,7 @@ pub(crate) unsafe extern "C" fn call_host(
         let callee = *ra(base, i);
         let new = ra(base, i).add(2);
         let end = call::args_end(vm, new, i);
-        if end > (*vm).limit || (*slot).data.call.callee != callee.payload {
+        if end > (*vm).limit || !(*slot).knows_host(callee.as_native()) {
             return call::call_compiled::step(vm, base, pc);
         }
         let epoch = (*vm).native_epoch;
@@ -302,8 +350,8 @@ pub(crate) unsafe extern "C" fn call_host(
         write_link(new, link, at.add(1));
         save(vm, at.add(1), new);
         (*vm).top = end;
-        let index = slot_index(&*vm, new);
         let n = (end as usize - new as usize) / size_of::<Value>();
+        let index = slot_index(&*vm, new);
         let status = match call::invoke(vm, callee.as_native(), index, n) {
             // Not a request: results begin where they are wanted.
             Ok(Ret(n)) if n < request::CALL.0 => {
@@ -326,6 +374,35 @@ pub(crate) unsafe extern "C" fn call_host(
     }
 }
 
+/// The same, if the callee most likely switches coroutines.
+pub(crate) unsafe extern "C" fn call_switch(
+    vm: *mut Vm,
+    base: *mut Value,
+    pc: usize,
+    slot: *mut FeedbackSlot,
+) -> usize {
+    // SAFETY: as for `call_host`.
+    unsafe {
+        let at = (*proto_at(base)).code.add(pc);
+        let i = (*at).0;
+        let f = (*ra(base, i)).as_native();
+        let new = ra(base, i).add(2);
+        let end = call::args_end(vm, new, i);
+        if end > (*vm).limit || !(*f).nkind.switches() {
+            return call_host(vm, base, pc, slot);
+        }
+        let epoch = (*vm).native_epoch;
+        write_link(new, call::call_link(i) | NATIVE_BIT, at.add(1));
+        save(vm, at.add(1), new);
+        (*vm).top = end;
+        let n = (end as usize - new as usize) / size_of::<Value>();
+        match switch(vm, base, at, epoch, f, (new, n)) {
+            Some(status) => status,
+            None => call_host(vm, base, pc, slot),
+        }
+    }
+}
+
 /// The tail call at `pc` of the frame at `base`, whose callee is a host
 /// function, for compiled code; `slot` is the call's feedback slot. The status
 /// to leave with.
@@ -343,7 +420,7 @@ pub(crate) unsafe extern "C" fn tail_call_host(
         let new = ra(base, i).add(2);
         let end = call::args_end(vm, new, i);
         let polls = (*vm).heap.poll.load(Ordering::Relaxed) != 0;
-        if end > (*vm).limit || polls || (*slot).data.call.callee != callee.payload {
+        if end > (*vm).limit || polls || !(*slot).knows_host(callee.as_native()) {
             return call::tail_call::step(vm, base, pc);
         }
         // Its variables end now, its frame when the callee has returned.
@@ -412,12 +489,9 @@ pub(crate) unsafe extern "C" fn return_slow(vm: *mut Vm, base: *mut Value, pc: u
 pub(crate) unsafe extern "C" fn return_close(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
     // SAFETY: as for `return_slow`.
     unsafe {
-        let from = slot_index(&*vm, base) as u32;
-        let thread = (*vm).cur;
-        if (*thread).tbc.last().is_some_and(|slot| *slot >= from) {
+        if !close::close_if_plain(vm, base) {
             return close::ret_close::step(vm, base, pc);
         }
-        close::close_upvals(vm, base);
         return_slow(vm, base, pc)
     }
 }

@@ -10,6 +10,7 @@
 use super::*;
 use crate::jit;
 use strata_runtime::feedback::{self, Probed};
+use strata_runtime::frame::NATIVE_BIT;
 use strata_runtime::object::{Table, color};
 use strata_runtime::proto::{proto_of, slots_of};
 use strata_runtime::table;
@@ -234,6 +235,30 @@ pub(crate) unsafe extern "C" fn tfor_call(
         if loops::tfor_builtin(base, (*at).0) {
             return native::DID;
         }
+        let a = ra(base, (*at).0);
+        if (*a).tag == tag::NATIVE && (*(*a).as_native()).nkind.switches() {
+            return tfor_switch(vm, base, at, k);
+        }
         miss(loops::tfor_compiled::step, vm, base, at, k)
+    }
+}
+
+/// `tforcall` whose iterator is a coroutine.
+#[inline(never)]
+unsafe fn tfor_switch(vm: *mut Vm, base: *mut Value, at: *const Insn, k: *const Value) -> usize {
+    // SAFETY: as for `get_field`; the iterator is a host function.
+    unsafe {
+        let (i, epoch) = ((*at).0, (*vm).native_epoch);
+        let f = (*ra(base, i)).as_native();
+        let new = loops::lay_out_iterator(at.add(1), base, i, NATIVE_BIT);
+        if new.add(2) > (*vm).limit {
+            return miss(loops::tfor_compiled::step, vm, base, at, k);
+        }
+        (*vm).top = new.add(2);
+        save(vm, at.add(1), new);
+        match native::switch(vm, base, at, epoch, f, (new, 2)) {
+            Some(status) => status,
+            None => miss(loops::tfor_compiled::step, vm, base, at, k),
+        }
     }
 }

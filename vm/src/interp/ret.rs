@@ -144,20 +144,7 @@ pub(super) unsafe fn deliver(
     unsafe {
         let to = fb.sub(2);
         match link.kind {
-            LUA => {
-                let want = usize::from(link.cont);
-                if want == 0 {
-                    copy_down(to, first, n);
-                    (*vm).top = to.add(n);
-                } else {
-                    copy_down(to, first, n.min(want - 1));
-                    for j in n..want - 1 {
-                        put(to.add(j), NIL);
-                    }
-                }
-                save(vm, link.pc, fb.sub(link.delta as usize));
-                if link.native { RESUME } else { CONTINUE }
-            }
+            LUA => deliver_to_lua(vm, fb, &link, first, n),
             CONT => continue_below(vm, fb, link, first, n),
             HOST => {
                 copy_down(to, first, n);
@@ -170,6 +157,33 @@ pub(super) unsafe fn deliver(
                 raise::raise(vm, Error::lua(NIL))
             }
         }
+    }
+}
+
+/// The same, into a Lua frame.
+#[inline(always)]
+pub(super) unsafe fn deliver_to_lua(
+    vm: *mut Vm,
+    fb: *mut Value,
+    link: &Link,
+    first: *const Value,
+    n: usize,
+) -> usize {
+    // SAFETY: as for `deliver`; the values may also lie on another stack.
+    unsafe {
+        let to = fb.sub(2);
+        let want = usize::from(link.cont);
+        if want == 0 {
+            copy_down(to, first, n);
+            (*vm).top = to.add(n);
+        } else {
+            copy_down(to, first, n.min(want - 1));
+            for j in n..want - 1 {
+                put(to.add(j), NIL);
+            }
+        }
+        save(vm, link.pc, fb.sub(link.delta as usize));
+        if link.native { RESUME } else { CONTINUE }
     }
 }
 

@@ -15,7 +15,14 @@ use strata_runtime::value::tag;
 /// there are any.
 #[inline]
 pub(super) unsafe fn note(vm: *mut Vm, base: *mut Value, why: &'static str) {
-    // SAFETY: `base` is a frame of the running stack, as links below it are.
+    // SAFETY: `base` is a frame of the running stack.
+    unsafe { note_on(vm, (*vm).stack, base, why) }
+}
+
+/// The same, if the frame at `base` lies on this stack.
+#[inline]
+pub(super) unsafe fn note_on(vm: *mut Vm, stack: *mut Value, base: *mut Value, why: &'static str) {
+    // SAFETY: `base` is a frame of that stack, as links below it are.
     unsafe {
         if (*vm).native_depth == 0 || (*vm).native_entry.0 != (*vm).host_depth {
             return;
@@ -29,7 +36,7 @@ pub(super) unsafe fn note(vm: *mut Vm, base: *mut Value, why: &'static str) {
             }
         }
         if (*vm).trace_drops {
-            tell(vm, b, why);
+            tell(vm, stack, b, why);
         } else {
             (*vm).native_drops += 1;
         }
@@ -39,11 +46,11 @@ pub(super) unsafe fn note(vm: *mut Vm, base: *mut Value, why: &'static str) {
 /// Has the frames from the one at `b` down traced.
 #[cold]
 #[inline(never)]
-unsafe fn tell(vm: *mut Vm, b: *mut Value, why: &'static str) {
+unsafe fn tell(vm: *mut Vm, stack: *mut Value, b: *mut Value, why: &'static str) {
     // SAFETY: as for `note`.
     unsafe {
         let p = (*(*b.sub(2)).as_closure()).proto;
-        let n = frames(&*vm, b, (*vm).native_entry.1);
+        let n = frames(stack, b, (*vm).native_entry.1);
         jit::unwound(&mut *vm, &mut *p, why, n);
     }
 }
@@ -64,8 +71,9 @@ pub(crate) unsafe fn note_exit(vm: *mut Vm, base: *mut Value) {
     }
 }
 
-/// Native frames from the one at `b` down to the one at slot `entry`.
-unsafe fn frames(vm: &Vm, mut b: *mut Value, entry: u32) -> u32 {
+/// Native frames from the one at `b` down to the one at slot `entry` of the
+/// stack.
+unsafe fn frames(stack: *mut Value, mut b: *mut Value, entry: u32) -> u32 {
     let mut n = 1;
     loop {
         // SAFETY: as for `note`; the entry's frame lies below, and a link
@@ -73,7 +81,8 @@ unsafe fn frames(vm: &Vm, mut b: *mut Value, entry: u32) -> u32 {
         unsafe {
             b = original_base(b);
             let link = read_link(b);
-            if slot_index(vm, b) <= entry as usize || !link.native {
+            let slot = (b as usize - stack as usize) / size_of::<Value>();
+            if slot <= entry as usize || !link.native {
                 return n;
             }
             b = b.sub(link.delta as usize);

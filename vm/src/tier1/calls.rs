@@ -13,6 +13,7 @@ use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use strata_runtime::feedback::CallState;
 use strata_runtime::frame::{LUA, NATIVE_BIT, TAIL_BIT, link_word};
 use strata_runtime::object::ProtoObj;
+use strata_runtime::stdlib::coroutine::switches;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
@@ -58,7 +59,7 @@ impl Lower<'_> {
                 if self.intrinsic(pc, i, f) {
                     return;
                 }
-                self.call_host(pc, i, next);
+                self.call_host(pc, i, f, next);
             }
             Callee::Closure(p) => self.call_closure(pc, i, Some(p), next),
             Callee::Mixed => self.call_closure(pc, i, None, next),
@@ -68,20 +69,38 @@ impl Lower<'_> {
         self.after_call(pc + 1);
     }
 
+    /// Whether the instruction before `pc` most likely switches coroutines.
+    pub(super) fn switches(&self, pc: u32) -> bool {
+        let before = pc.checked_sub(1).map(|pc| self.code[pc as usize]);
+        match before.and_then(|i| Some((i, i.op()?))) {
+            Some((i, Op::Call)) => {
+                matches!(self.callee(i), Callee::Host(f) if switches(f as usize))
+            }
+            Some((_, op)) => op == Op::TForCall,
+            None => false,
+        }
+    }
+
     /// A call by a step. Nothing is in machine registers afterwards.
     fn call_step(&mut self, pc: u32, next: Block) {
         let status = self.step(steps::CALL, pc);
         self.go_on(status, next);
     }
 
-    /// Calls a host function; anything else takes a step.
-    fn call_host(&mut self, pc: u32, i: Insn, next: Block) {
+    /// Calls a host function, so far the Rust function at `f`; anything else
+    /// takes a step.
+    fn call_host(&mut self, pc: u32, i: Insn, f: u64, next: Block) {
         let slow = self.cold_block();
         self.check(i.a(), tag::NATIVE, slow);
         self.site(pc, SiteKind::Call);
         let slot = self.slot_address(i.slot());
         let (n, slot) = (self.int(i64::from(pc)), self.int(slot));
-        let status = self.call(helpers::HOST_CALL as usize, &[self.vm, self.base, n, slot]);
+        let helper = if switches(f as usize) {
+            helpers::SWITCH_CALL
+        } else {
+            helpers::HOST_CALL
+        };
+        let status = self.call(helper as usize, &[self.vm, self.base, n, slot]);
         self.go_on(status, next);
         self.b.switch_to_block(slow);
         self.call_step(pc, next);
@@ -299,6 +318,19 @@ impl Lower<'_> {
     fn tail_step(&mut self, pc: u32) {
         let status = self.step(steps::TAIL_CALL, pc);
         self.leave(status);
+    }
+
+    /// `close`: by a helper, or by a step if variables are to be closed.
+    pub(super) fn close(&mut self, pc: u32, a: u8) {
+        let (slow, next) = (self.cold_block(), self.b.create_block());
+        let level = i64::from(a) * i64::from(SLOT);
+        let level = self.b.ins().iadd_imm_s(self.base, level);
+        let closed = self.call(helpers::CLOSE as usize, &[self.vm, level]);
+        self.b.ins().brif(closed, next, &[], slow, &[]);
+        self.b.switch_to_block(slow);
+        self.step_to(steps::CLOSE, pc, next);
+        self.b.switch_to_block(next);
+        self.st.forget_from(a);
     }
 
     /// After a call: an entry point for frames that were resumed.

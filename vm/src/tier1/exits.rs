@@ -101,10 +101,12 @@ impl Lower<'_> {
             .collect()
     }
 
-    /// Leaves at `pc` unless registers have the tags that `state` knows.
-    pub(super) fn check_entry(&mut self, state: &State, pc: u32) {
+    /// Leaves at `pc` unless registers have the tags that `state` knows; with
+    /// longer code if that is to be done `often`.
+    pub(super) fn check_entry(&mut self, state: &State, pc: u32, often: bool) {
         let known: Vec<_> = state.known().map(|(r, reg)| (r, reg.tag)).collect();
-        if known.len() <= 2 {
+        let few = if often { 8 } else { 2 };
+        if known.len() <= few {
             for (r, t) in known {
                 self.guard(r, t, pc);
             }
@@ -136,7 +138,7 @@ impl Lower<'_> {
             self.points[e.pc as usize] = stubs.len() as u16;
             self.b.switch_to_block(stub);
             self.st = State::new(usize::from(self.spec.regs));
-            self.check_entry(&e.state, e.pc);
+            self.check_entry(&e.state, e.pc, self.switches(e.pc));
             let args = self.args(&e.args);
             self.b.ins().jump(e.target, &args);
         }

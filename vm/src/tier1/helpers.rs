@@ -8,7 +8,7 @@ use crate::interp::native;
 use crate::interp::{self, CONTINUE};
 use crate::jit::{self, EntryTag, Exit};
 use strata_runtime::Vm;
-use strata_runtime::object::GcHeader;
+use strata_runtime::object::{GcHeader, Upval};
 use strata_runtime::ops::arith::{float_mod, float_pow, shift_left};
 use strata_runtime::value::{NIL, Value};
 
@@ -38,6 +38,7 @@ pub(super) const USED_UP: Step = native::used_up;
 pub(super) const RECHECK: unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize) -> usize =
     native::recheck;
 pub(super) const HOST_CALL: HostCall = native::call_host;
+pub(super) const SWITCH_CALL: HostCall = native::call_switch;
 pub(super) const TAIL_HOST_CALL: HostCall = native::tail_call_host;
 pub(super) const TAIL_ARGS: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Value) -> usize =
     tail_args;
@@ -51,6 +52,8 @@ pub(super) const BARRIER_STORED: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u6
 pub(super) const FLOAT_MOD: extern "C" fn(f64, f64) -> f64 = fmod;
 pub(super) const FLOAT_POW: extern "C" fn(f64, f64) -> f64 = pow;
 pub(super) const SHIFT: extern "C" fn(i64, i64) -> i64 = shift;
+pub(super) const UPVALUE: unsafe extern "C" fn(*mut Vm, *mut Value) -> *mut Upval = upvalue;
+pub(super) const CLOSE: unsafe extern "C" fn(*mut Vm, *mut Value) -> usize = close;
 pub(super) const FILL: unsafe extern "C" fn(*mut Value, usize) -> usize = fill;
 pub(super) const LEN: unsafe extern "C" fn(*mut strata_runtime::object::Table) -> i64 = len;
 
@@ -104,6 +107,19 @@ extern "C" fn pow(a: f64, b: f64) -> f64 {
 
 extern "C" fn shift(a: i64, b: i64) -> i64 {
     shift_left(a, b)
+}
+
+/// The open upvalue of a register, new if there is none.
+unsafe extern "C" fn upvalue(vm: *mut Vm, slot: *mut Value) -> *mut Upval {
+    // SAFETY: compiled code passes a register of its frame.
+    unsafe { interp::find_upval(vm, slot) }
+}
+
+/// Closes what is at or above a register, unless that takes a call: whether it
+/// did.
+unsafe extern "C" fn close(vm: *mut Vm, level: *mut Value) -> usize {
+    // SAFETY: compiled code passes a register of its frame.
+    usize::from(unsafe { interp::close_if_plain(vm, level) })
 }
 
 /// Moves the open arguments that begin at `from` to `base`; `vm.top` is where

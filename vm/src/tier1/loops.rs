@@ -15,7 +15,7 @@ use super::lower::Lower;
 use super::state::{Payload, Reg, State, UNKNOWN, is_number};
 use crate::deopt::SiteKind;
 use crate::interp::native::TAKEN;
-use crate::interp::seen;
+use crate::interp::{first_cursor, seen};
 use crate::jit::Guard;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, InstructionData, Opcode, Type, Value, types};
@@ -464,6 +464,34 @@ impl Lower<'_> {
             self.forget_loop(a);
         }
         Ok(())
+    }
+
+    /// `tforprep`: a closing value of nil needs no closing, and gets the
+    /// position of a traversal by `next` ([`first_cursor`]).
+    pub(super) fn tfor_prep(&mut self, pc: u32, i: Insn) {
+        let (key, closing) = (i.a() + 2, i.a() + 3);
+        let next = self.b.create_block();
+        if matches!(self.known(closing), UNKNOWN | tag::NIL) {
+            let slow = self.cold_block();
+            let t = self.tag(key);
+            self.check(closing, tag::NIL, slow);
+            let nil = self
+                .b
+                .ins()
+                .icmp_imm_s(IntCC::Equal, t, i64::from(tag::NIL));
+            let (first, none) = (
+                self.int(first_cursor(true) as i64),
+                self.int(first_cursor(false) as i64),
+            );
+            let cursor = self.b.ins().select(nil, first, none);
+            self.store(cursor, self.base, i32::from(closing) * SLOT + PAYLOAD);
+            self.cache(closing, Payload::Slot);
+            let target = self.target(pc, i);
+            let target = self.forward(target);
+            self.b.ins().jump(target, &[]);
+            self.b.switch_to_block(slow);
+        }
+        self.step_taken(steps::TFOR_PREP, pc, i, next);
     }
 
     pub(super) fn tfor_loop(&mut self, pc: u32, i: Insn) -> Result<(), String> {

@@ -517,9 +517,7 @@ impl Lower<'_> {
             Op::SetTabUp | Op::SetField => self.set_field(pc, i, op),
             Op::GetIndex | Op::GetIndexI => self.get_index(pc, i, op),
             Op::SetIndex | Op::SetIndexI => self.set_index(pc, i, op),
-            Op::NewTable => {
-                self.new_table(pc, i);
-            }
+            Op::NewTable => self.new_table(pc, i),
             Op::SetList => self.step_here(steps::SET_LIST, pc),
             Op::Not => self.not(a, b),
             Op::Len => self.len(pc, a, b),
@@ -563,10 +561,7 @@ impl Lower<'_> {
             | Op::JNotGeI => self.conditional(pc, i, op),
             Op::ForPrep => self.for_prep(pc, i),
             Op::ForLoop => self.for_loop(pc, i)?,
-            Op::TForPrep => {
-                let next = self.b.create_block();
-                self.step_taken(steps::TFOR_PREP, pc, i, next);
-            }
+            Op::TForPrep => self.tfor_prep(pc, i),
             Op::TForCall => {
                 let next = self.b.create_block();
                 self.probe_to(helpers::probes::tfor_call, pc, next);
@@ -594,15 +589,8 @@ impl Lower<'_> {
                     }
                 }
             }
-            Op::Closure => {
-                self.step_here(steps::CLOSURE, pc);
-                self.st.forget(a);
-                self.learn(a, tag::CLOSURE);
-            }
-            Op::Close => {
-                self.step_here(steps::CLOSE, pc);
-                self.st.forget_from(a);
-            }
+            Op::Closure => self.closure(pc, i),
+            Op::Close => self.close(pc, a),
             Op::Tbc => self.step_here(steps::TBC, pc),
             _ => match operator(op) {
                 Some((kind, constant)) => self.arith(pc, i, op, kind, constant),

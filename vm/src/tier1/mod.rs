@@ -25,7 +25,7 @@
 //! - `registers`: reading and writing registers, by what is known of them
 //! - `exits`: guards, exits, entry points
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
-//! - `alloc`: tables
+//! - `alloc`: tables and closures
 //! - `intrinsics`: calls of host functions that are done inline
 //! - `counts`: counting executed instructions, where the host asks for it
 //! - `charge`: charging them, where they are limited
