@@ -123,6 +123,8 @@ macro_rules! for_each_inst {
             // ---- the frame
             SlotLoad,   "slot_load",   [], Any, Num, SLOTS, NONE;
             SlotStore,  "slot_store",  [Each], Void, Num, NONE, SLOTS;
+            CapturedLoad, "captured_load", [], Any, Num, UPVALS, NONE;
+            CapturedStore, "captured_store", [Each], Void, Num, NONE, UPVALS;
             LinkStore,  "link_store",  [Closure], Void, No, NONE, SLOTS;
             Myself,     "myself",      [], Closure, No, NONE, NONE;
             // ---- tables: fields

@@ -8,7 +8,8 @@
 //! - **Stores to VM slots** that are overwritten before anybody can look: a
 //!   backward analysis of which slots may still be read. They are read by
 //!   `slot_load`, by frame states that leave a register in its slot, and by
-//!   all that runs other code or looks at upvalues, which may be of a slot.
+//!   all that runs other code. (Captured registers have instructions of their
+//!   own.)
 //!
 //! Links, and whatever reaches memory other than slots, are left alone.
 
@@ -194,8 +195,9 @@ fn live_out(f: &Func<'_>, b: BlockId, live_in: &[Slots], slots: usize) -> Slots 
     let mut live = Slots::none(slots);
     let term = &f.blocks[b.n()].term;
     match term {
-        // Steps run anything, and a return closes upvalues of slots.
-        Term::Leave { .. } | Term::Return { .. } => live.all(),
+        Term::Leave { .. } => live.all(),
+        // The frame is gone.
+        Term::Return { .. } => {}
         _ => observe(f, term.frame(), &mut live),
     }
     for t in f.targets(b) {
@@ -210,7 +212,6 @@ fn transfer(f: &Func<'_>, v: V, live: &mut Slots) {
     match i.op {
         Op::SlotStore => live.remove(i.imm),
         Op::SlotLoad => live.add(i.imm),
-        Op::UpvalGet | Op::UpvalSet => live.all(),
         op if op.calls() => live.all(),
         _ => {}
     }

@@ -264,11 +264,11 @@ fn same_value(f: &Func<'_>, p: V, args: &[V]) -> Option<V> {
     same
 }
 
-/// The value whose payload `a` is a box of.
+/// The value of which `a` is a box again, after a guard.
 fn boxed_again(f: &Func<'_>, a: V) -> Option<V> {
     let inst = |v: V| &f.insts[v.n()];
     let inner = (inst(a).op == Op::Box).then(|| inst(inst(a).args[0]))?;
-    matches!(inner.op, Op::Unbox | Op::GuardIs).then(|| inner.args[0])
+    (inner.op == Op::GuardIs).then(|| inner.args[0])
 }
 
 /// The constant that all of `args` are.

@@ -262,14 +262,6 @@ impl Simplifier<'_, '_> {
                 (Some(_), Some(_)) => Step::Done(Simple::Fails(Reason::Index)),
                 _ => KEEP,
             },
-            Op::GuardShape => {
-                let t = &self.f.insts[arg(0).n()];
-                // Nothing in between can have changed it, if nothing is there.
-                if t.op == Op::GuardShape && t.frame == inst.frame && t.args[1] == arg(1) {
-                    return is(arg(0));
-                }
-                KEEP
-            }
             _ => match inst.args {
                 [a] => self.unary(inst.op, *a),
                 [a, b] => self.binary(inst.op, *a, *b),

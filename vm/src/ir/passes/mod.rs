@@ -12,11 +12,14 @@
 //! ```
 //!
 //! - [`fold`]: constants, algebra, boxing; with [`flow`]: branches and blocks
+//! - [`gvn`]: what was computed, loaded or found out before
 //! - [`dce`]: what has no use
 
 mod dce;
 mod flow;
 mod fold;
+mod gvn;
+mod memory;
 mod rename;
 #[cfg(test)]
 mod tests;
@@ -45,6 +48,8 @@ counters! {
     branches_decided, "branches that go one way only";
     guards_removed, "guards that can't fail";
     params_unboxed, "block parameters that need no tag";
+    values_reused, "values that were computed before";
+    loads_forwarded, "loads of what was loaded or stored before";
     dead_removed, "instructions without a use";
     slot_stores_removed, "stores to VM slots that nobody sees";
 }
@@ -58,11 +63,15 @@ pub(crate) struct Cx<'c> {
     pub may_hoist: &'c dyn Fn(u32, u32) -> bool,
 }
 
+/// Who is called with the name of a pass and what it has made.
+pub(crate) type Watch<'w> = &'w mut dyn FnMut(&'static str, &Func<'_>);
+
 /// Changes a function.
 pub(crate) type Pass = fn(&mut Func<'_>, &mut Cx<'_>);
 
 /// All passes by name.
-pub(crate) const PASSES: &[(&str, Pass)] = &[("fold", fold::run), ("dce", dce::run)];
+pub(crate) const PASSES: &[(&str, Pass)] =
+    &[("fold", fold::run), ("gvn", gvn::run), ("dce", dce::run)];
 
 /// Passes with their names, in order.
 pub(crate) struct Pipeline<'c> {
@@ -73,7 +82,7 @@ pub(crate) struct Pipeline<'c> {
 impl<'c> Pipeline<'c> {
     /// The passes that code is compiled with. `may_hoist`: see [`Cx`].
     pub(crate) fn standard(may_hoist: &'c dyn Fn(u32, u32) -> bool) -> Pipeline<'c> {
-        Pipeline::of(&["fold", "dce"], may_hoist)
+        Pipeline::of(&["fold", "gvn", "fold", "dce"], may_hoist)
     }
 
     /// These passes, in this order. Names that no pass has are left out.
@@ -97,7 +106,7 @@ impl<'c> Pipeline<'c> {
         &self,
         f: &mut Func<'_>,
         checked: bool,
-        mut watch: Option<&mut dyn FnMut(&'static str, &Func<'_>)>,
+        mut watch: Option<Watch<'_>>,
     ) -> Result<PassStats, String> {
         let mut cx = Cx {
             stats: PassStats::default(),

@@ -85,3 +85,8 @@ fn flow() {
 fn dce() {
     cases("dce.ir");
 }
+
+#[test]
+fn gvn() {
+    cases("gvn.ir");
+}
