@@ -35,11 +35,15 @@
 //! - [`frame`]: frame states
 //! - [`cfg`]: orders, dominators, loops
 //! - `print`, and for tests `parse`: the text form
+//! - [`passes`]: what makes it better
 //! - [`verify`]: what must hold between passes
 
 pub(crate) mod cfg;
 pub(crate) mod frame;
 pub(crate) mod inst;
+#[cfg(test)]
+pub(crate) mod parse;
+pub(crate) mod passes;
 mod print;
 pub(crate) mod verify;
 

@@ -125,7 +125,7 @@ impl Func<'_> {
     }
 
     /// Which frame states are named, by whatever can be reached.
-    fn used_frames(&self, order: &[BlockId]) -> Vec<bool> {
+    pub(crate) fn used_frames(&self, order: &[BlockId]) -> Vec<bool> {
         let mut used = vec![false; self.frames.len()];
         let mut mark = |mut frame: Option<super::FrameId>| {
             while let Some(id) = frame {

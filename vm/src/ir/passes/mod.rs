@@ -1,0 +1,126 @@
+//! The passes of the optimizing tier, and the pipeline that runs them.
+//!
+//! A pass is a function that changes a [`Func`] in place and leaves it
+//! well-formed: the verifier may run after each. Passes share nothing but the
+//! function and a [`Cx`], so that any order is sound; the order of
+//! [`Pipeline::standard`] is the one that finds most.
+//!
+//! ```text
+//!  fold ─▶ gvn ─▶ fold ─▶ licm ─▶ ranges ─▶ … ─▶ strip ─▶ dce
+//!  values    again what        loops            what nobody
+//!            they uncovered                     asks for
+//! ```
+//!
+//! - [`fold`]: constants, algebra, boxing; with [`flow`]: branches and blocks
+//! - [`gvn`]: what was computed, loaded or found out before
+//! - [`dce`]: what has no use
+
+mod dce;
+mod flow;
+mod fold;
+mod gvn;
+mod memory;
+mod rename;
+#[cfg(test)]
+mod tests;
+
+use super::{Func, verify};
+
+/// Defines [`PassStats`] from the names of its counters.
+macro_rules! counters {
+    ($($name:ident, $doc:literal;)*) => {
+        /// What passes have done, for traces and tests.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+        pub(crate) struct PassStats { $(#[doc = $doc] pub $name: u32,)* }
+
+        impl PassStats {
+            /// Calls `f` with the name of each counter, what it counts, and
+            /// its value.
+            pub(crate) fn each(&self, f: &mut dyn FnMut(&'static str, &'static str, u32)) {
+                $(f(stringify!($name), $doc, self.$name);)*
+            }
+        }
+    };
+}
+
+counters! {
+    folded, "instructions replaced by simpler ones";
+    branches_decided, "branches that go one way only";
+    guards_removed, "guards that can't fail";
+    params_unboxed, "block parameters that need no tag";
+    values_reused, "values that were computed before";
+    loads_forwarded, "loads of what was loaded or stored before";
+    dead_removed, "instructions without a use";
+    slot_stores_removed, "stores to VM slots that nobody sees";
+}
+
+/// What a pass may ask and has to tell.
+pub(crate) struct Cx<'c> {
+    /// What was done.
+    pub stats: PassStats,
+    /// Whether a guard may be put before the loop whose header is at this pc of
+    /// this function; where it may not, such a guard failed too often.
+    pub may_hoist: &'c dyn Fn(u32, u32) -> bool,
+}
+
+/// Who is called with the name of a pass and what it has made.
+pub(crate) type Watch<'w> = &'w mut dyn FnMut(&'static str, &Func<'_>);
+
+/// Changes a function.
+pub(crate) type Pass = fn(&mut Func<'_>, &mut Cx<'_>);
+
+/// All passes by name.
+pub(crate) const PASSES: &[(&str, Pass)] =
+    &[("fold", fold::run), ("gvn", gvn::run), ("dce", dce::run)];
+
+/// Passes with their names, in order.
+pub(crate) struct Pipeline<'c> {
+    passes: Vec<(&'static str, Pass)>,
+    may_hoist: &'c dyn Fn(u32, u32) -> bool,
+}
+
+impl<'c> Pipeline<'c> {
+    /// The passes that code is compiled with. `may_hoist`: see [`Cx`].
+    pub(crate) fn standard(may_hoist: &'c dyn Fn(u32, u32) -> bool) -> Pipeline<'c> {
+        Pipeline::of(&["fold", "gvn", "fold", "dce"], may_hoist)
+    }
+
+    /// These passes, in this order. Names that no pass has are left out.
+    pub(crate) fn of(
+        names: &[&'static str],
+        may_hoist: &'c dyn Fn(u32, u32) -> bool,
+    ) -> Pipeline<'c> {
+        let find = |name: &&str| PASSES.iter().find(|p| p.0 == *name).copied();
+        Pipeline {
+            passes: names.iter().filter_map(find).collect(),
+            may_hoist,
+        }
+    }
+
+    /// Runs all passes. `checked`: the verifier runs after each. `watch` is
+    /// called with the name of each and what it has made.
+    ///
+    /// # Errors
+    /// What the verifier found, and after which pass.
+    pub(crate) fn run(
+        &self,
+        f: &mut Func<'_>,
+        checked: bool,
+        mut watch: Option<Watch<'_>>,
+    ) -> Result<PassStats, String> {
+        let mut cx = Cx {
+            stats: PassStats::default(),
+            may_hoist: self.may_hoist,
+        };
+        for &(name, pass) in &self.passes {
+            pass(f, &mut cx);
+            if checked {
+                verify::verify(f).map_err(|e| format!("after {name}: {e}"))?;
+            }
+            if let Some(watch) = &mut watch {
+                watch(name, f);
+            }
+        }
+        Ok(cx.stats)
+    }
+}

@@ -1,0 +1,92 @@
+//! Passes from text to text.
+//!
+//! A file beside this one holds cases:
+//!
+//! ```text
+//! === what it shows: pass pass …
+//! the function before
+//! --->
+//! the function after
+//! ```
+//!
+//! `STRATA_BLESS=1` rewrites what comes after; the diff is what to review. The
+//! verifier runs before the first and after each pass.
+
+use super::Pipeline;
+use crate::ir::parse::parse;
+use bumpalo::Bump;
+use std::path::Path;
+
+/// Runs the cases of a file.
+fn cases(name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/ir/passes/tests")
+        .join(name);
+    let text = std::fs::read_to_string(&path).expect("the file of cases");
+    let mut made = String::new();
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for case in text.split("=== ").skip(1) {
+        count += 1;
+        let (head, rest) = case.split_once('\n').expect("a title");
+        let (before, after) = rest.split_once("--->\n").expect("before and after");
+        let (title, passes) = head.rsplit_once(": ").expect("a title and passes");
+        let result = match run(before, passes) {
+            Ok(text) => text,
+            Err(e) => panic!("{title}: {e}"),
+        };
+        if result.trim_end() != after.trim_end() {
+            wrong.push(format!("{title}\n{result}"));
+        }
+        made += &format!("=== {head}\n{before}--->\n{result}\n");
+    }
+    assert!(count > 0, "no cases in {}", path.display());
+    if std::env::var_os("STRATA_BLESS").is_some() {
+        std::fs::write(&path, made.trim_end().to_owned() + "\n").expect("the file of cases");
+        return;
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} (STRATA_BLESS=1 accepts what is new):\n\n{}",
+        path.display(),
+        wrong.join("\n")
+    );
+}
+
+/// What these passes make of a function. A guard may be put before any loop
+/// but those at pc 13.
+fn run(text: &str, passes: &str) -> Result<String, String> {
+    let arena = Bump::new();
+    let mut f = parse(&arena, text)?;
+    crate::ir::verify::verify(&f)?;
+    let names: Vec<&'static str> = passes
+        .split_whitespace()
+        .map(|p| {
+            let all = super::PASSES.iter().find(|n| n.0 == p);
+            all.expect("a pass of this name").0
+        })
+        .collect();
+    let may_hoist = |_, pc| pc != 13;
+    Pipeline::of(&names, &may_hoist).run(&mut f, true, None)?;
+    Ok(f.to_string())
+}
+
+#[test]
+fn fold() {
+    cases("fold.ir");
+}
+
+#[test]
+fn flow() {
+    cases("flow.ir");
+}
+
+#[test]
+fn dce() {
+    cases("dce.ir");
+}
+
+#[test]
+fn gvn() {
+    cases("gvn.ir");
+}
