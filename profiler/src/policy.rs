@@ -58,6 +58,9 @@ pub struct Thresholds {
     pub slow_hits: u32,
     /// Limit of code memory, in bytes.
     pub code_bytes: usize,
+    /// Calls, or back-edges of a loop, of baseline code after which it is
+    /// optimized. 0 counts as 1.
+    pub hot: u32,
 }
 
 /// How much more often short loops go round, at most.
@@ -74,13 +77,14 @@ impl Default for Thresholds {
             compiles: 5,
             slow_hits: 20_000,
             code_bytes: 64 << 20,
+            hot: 20_000,
         }
     }
 }
 
 impl Thresholds {
     /// The names by which [`set`](Thresholds::set) knows them.
-    pub const NAMES: [&'static str; 8] = [
+    pub const NAMES: [&'static str; 9] = [
         "calls",
         "back-edges",
         "start-up",
@@ -89,6 +93,7 @@ impl Thresholds {
         "compiles",
         "slow-hits",
         "code-memory",
+        "hot",
     ];
 
     /// Sets one of them by its name, for options. Who gives `calls` or
@@ -114,6 +119,7 @@ impl Thresholds {
             "compiles" => fit(&mut self.compiles, name, value),
             "slow-hits" => fit(&mut self.slow_hits, name, value),
             "code-memory" => fit(&mut self.code_bytes, name, value),
+            "hot" => fit(&mut self.hot, name, value),
             _ => Err(format!(
                 "no threshold is called '{name}'; there are {}",
                 Thresholds::NAMES.join(", ")
@@ -161,6 +167,7 @@ impl Thresholds {
             calls: 1,
             back_edges: 1,
             start_up: 1,
+            hot: 1,
             ..Thresholds::default()
         }
     }

@@ -127,6 +127,8 @@ fn load_proto(
         call_budget: vm.budgets.0,
         loop_budget: vm.budgets.1,
         entry: vm.exec.entry,
+        points_entry: vm.exec.entry,
+        optimized_refs: Vec::new(),
         calls_granted: i64::from(vm.budgets.0),
         loops_granted: i64::from(vm.budgets.1),
         points: std::ptr::null(),

@@ -66,6 +66,8 @@ pub struct ProtoObj {
     /// The numbers of compiled code's entry points, by pc; 0 is none. Null if
     /// there is no code; owned by the executor.
     pub points: *const u16,
+    /// The code that has those entry points.
+    pub points_entry: *const (),
     /// Sum of the call budgets granted so far.
     pub calls_granted: i64,
     /// Sum of the back-edge budgets granted so far.
@@ -75,6 +77,8 @@ pub struct ProtoObj {
     pub slow_hits: u32,
     /// Objects that compiled code names: they stay alive with the prototype.
     pub refs: Vec<*mut GcHeader>,
+    /// The same for optimized code, and for compiles that are under way.
+    pub optimized_refs: Vec<*mut GcHeader>,
     /// What the executor keeps: compiled code and its state.
     pub compiled: Option<Box<dyn Any + Send>>,
     /// Instructions.

@@ -155,6 +155,9 @@ pub struct Heap {
     pub free: [*mut FreeCell; N_CLASSES],
     /// Bytes in use: cells and raw allocations.
     pub bytes: usize,
+    /// How often a safepoint changed what programs can see: weak tables were
+    /// cleared, or a finalizer was called.
+    pub changes: u64,
     /// Most bytes that may be in use.
     pub limit: usize,
     /// A full collection didn't get below the limit.
@@ -221,6 +224,7 @@ impl Heap {
             debt: 0,
             free: [std::ptr::null_mut(); N_CLASSES],
             bytes: 0,
+            changes: 0,
             limit: usize::MAX,
             exhausted: false,
             stored: std::ptr::null_mut(),

@@ -129,7 +129,7 @@ impl Heap {
                     for &child in &(*p).children {
                         self.mark_opt(child);
                     }
-                    for &named in &(*p).refs {
+                    for &named in (*p).refs.iter().chain(&(*p).optimized_refs) {
                         self.mark_opt(named);
                     }
                     for slot in &(*p).storage.slots {

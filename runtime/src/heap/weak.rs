@@ -243,6 +243,7 @@ impl Heap {
             .chain(&self.weak.both[from[2]..])
             .copied()
             .collect();
+        self.changes += u64::from(!tables.is_empty());
         for t in tables {
             // SAFETY: listed tables are live; an entry without value keeps
             // its key only if nobody will look behind it.
@@ -283,6 +284,7 @@ impl Heap {
             .chain(&self.weak.both)
             .copied()
             .collect();
+        self.changes += u64::from(!tables.is_empty());
         for t in tables {
             // SAFETY: listed tables are live.
             unsafe {

@@ -96,6 +96,7 @@ impl Session {
             jit.thresholds.calls = n;
             jit.thresholds.back_edges = n;
             jit.thresholds.start_up = 1;
+            jit.thresholds.hot = n;
         }
         engine::set_jit(&mut vm, &jit);
         if args.perf {

@@ -348,6 +348,13 @@ pub(crate) unsafe fn frame_proto(base: *mut Value) -> *mut strata_runtime::objec
     unsafe { (*(*base.sub(2)).as_closure()).proto }
 }
 
+/// Raises `e` in the innermost frame: the status to leave compiled code with.
+#[cfg(feature = "llvm")]
+pub(crate) fn fail(vm: &mut Vm, e: strata_runtime::error::Error) -> usize {
+    // SAFETY: `vm.base` is the innermost frame of the running stack.
+    unsafe { raise::raise(vm, e) }
+}
+
 /// Instructions as compiled code runs them; see [`native::step`].
 #[cfg(feature = "cranelift")]
 pub(crate) mod steps {

@@ -148,7 +148,7 @@ pub(super) unsafe fn resume_once(vm: *mut Vm) -> usize {
         }
         let at = pc.offset_from((*p).code) as u32;
         match jit::entry_point(&*p, at) {
-            Some(at) => run(vm, (*p).entry, base, at),
+            Some(at) => run(vm, (*p).points_entry, base, at),
             None => CONTINUE,
         }
     }
@@ -226,7 +226,7 @@ pub(super) unsafe fn enter_loop(
         match jit::entry_point(&*p, at) {
             Some(at) => {
                 jit::entered_loop(&mut *vm, &mut *p, pc.offset_from((*p).code) as u32);
-                run(vm, (*p).entry, base, at)
+                run(vm, (*p).points_entry, base, at)
             }
             None => {
                 (*p).grant_loops(INTERPRETED_CALLS);
@@ -565,6 +565,23 @@ pub(crate) unsafe extern "C" fn used_up(vm: *mut Vm, base: *mut Value, pc: usize
         save(vm, (*proto_at(base)).code.add(pc), base);
         CONTINUE
     }
+}
+
+/// What safepoints have changed so far: code that keeps what it has read from
+/// the heap compares.
+#[cfg(feature = "llvm")]
+pub(crate) fn changes(vm: &mut Vm) -> (u64, u32) {
+    (vm.heap.changes, vm.native_epoch)
+}
+
+/// The frame at `base`, laid out, begins: interpreted.
+///
+/// # Safety
+/// Its arguments end at `vm.top`, missing parameters are nil.
+#[cfg(feature = "llvm")]
+pub(crate) unsafe fn begin_interpreted(vm: *mut Vm, base: *mut Value) {
+    // SAFETY: as the caller says.
+    unsafe { save(vm, (*proto_at(base)).code, base) };
 }
 
 /// Looks at the poll word for the loop instruction `pc` of the frame at

@@ -30,6 +30,10 @@ pub(super) fn safepoint(vm: &mut Vm) -> Result<()> {
         let base = slot_index(vm, vm.base);
         finalize(vm, base, FEW)?;
     }
+    if bits & (poll::READY | poll::ALWAYS) != 0 {
+        vm.heap.lower(poll::READY);
+        crate::jit::ready(vm);
+    }
     if bits & poll::ALWAYS != 0 {
         crate::stress::at_poll(vm);
     }
@@ -62,6 +66,7 @@ pub(crate) fn finalize(vm: &mut Vm, base: usize, most: usize) -> Result<()> {
             put(at, h);
             put(at.add(2), object);
             vm.heap.finalizing += 1;
+            vm.heap.changes += 1;
             let outcome = call_host_as(vm, base, top, 1, cont::FINALIZER);
             vm.heap.finalizing -= 1;
             vm.top = vm.stack.add(top);

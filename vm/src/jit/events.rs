@@ -194,3 +194,67 @@ pub(super) unsafe fn exited(
     }
     interp::data(vm).jit.profiler.emit(event);
 }
+
+/// `p`, or a loop of it, has optimized code.
+#[cfg(feature = "llvm")]
+pub(super) fn optimized(
+    vm: &mut Vm,
+    p: &mut ProtoObj,
+    at: crate::tier2::snapshot::EntryAt,
+    code: &crate::tier2::code::Code,
+    report: &crate::tier2::Report,
+) {
+    let func = name(p);
+    let place = (code.range.start(), code.range.size());
+    let jit = &mut interp::data(vm).jit;
+    if let Some(perf) = &mut jit.perf {
+        perf.add(&format!("lua2:{func}"), place);
+    }
+    let total = report.ir_time + report.opt_time + report.codegen_time;
+    jit.profiler.emit(Event::Compiled {
+        func,
+        tier: 2,
+        reason: match at {
+            crate::tier2::snapshot::EntryAt::Start => "calls",
+            crate::tier2::snapshot::EntryAt::Loop(_) => "loop",
+        },
+        insns: p.code_len,
+        clif: report.insts,
+        bytes: place.1 as u32,
+        micros: total.as_nanos() as f64 / 1e3,
+        entries: 1,
+    });
+}
+
+/// `p` was not optimized.
+#[cfg(feature = "llvm")]
+pub(super) fn not_optimized(
+    vm: &mut Vm,
+    p: &mut ProtoObj,
+    at: crate::tier2::snapshot::EntryAt,
+    why: String,
+) {
+    let _ = at;
+    let event = Event::NotCompiled {
+        func: name(p),
+        reason: Reason::Unsupported,
+        detail: format!("tier 2: {why}"),
+    };
+    interp::data(vm).jit.profiler.emit(event);
+}
+
+/// A guard of optimized code failed, in a function of `p`.
+#[cfg(feature = "llvm")]
+pub(super) fn exited2(vm: &mut Vm, p: &mut ProtoObj, site: crate::tier2::ExitSite, hits: u32) {
+    let event = Event::Exit {
+        func: name(p),
+        line: p.spec().pos(site.pc).line,
+        pc: site.pc,
+        guard: site.reason.name().into(),
+        expected: String::new(),
+        found: String::new(),
+        frame_map: String::new(),
+        count: hits,
+    };
+    interp::data(vm).jit.profiler.emit(event);
+}

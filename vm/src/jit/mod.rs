@@ -17,6 +17,7 @@
 //! - [`learned`]: what feedback knew when a function was compiled
 //! - [`events`]: what is told about it, [`names`]: by what name
 //! - `guard`: what compiled code guards, and exits
+//! - `optimize`: the same for tier 2
 //! - [`queue`]: compiles in the background
 //! - [`listing`]: code as text, `perf`: names for profilers and debuggers
 //! - [`options`]: what the host chooses
@@ -31,6 +32,8 @@ mod guard;
 mod learned;
 pub(crate) mod listing;
 mod names;
+#[cfg(feature = "cranelift")]
+mod optimize;
 mod options;
 #[cfg(feature = "cranelift")]
 pub(crate) mod perf;
@@ -47,6 +50,10 @@ pub(crate) use events::symbol;
 pub(crate) use events::{Counts, entered_loop, unwound};
 #[cfg(feature = "cranelift")]
 pub(crate) use guard::{EntryTag, Exit, Guard};
+#[cfg(feature = "llvm")]
+pub(crate) use optimize::{compiled2, exited2, speculation2};
+#[cfg(feature = "cranelift")]
+pub(crate) use optimize::{heat_budget, hot_call, hot_loop, ready};
 pub use options::{JitMode, JitOptions};
 #[cfg(feature = "cranelift")]
 pub(crate) use policy::exited;
@@ -80,6 +87,9 @@ pub(crate) struct Jit {
     /// The baseline compiler, once it was needed.
     #[cfg(feature = "cranelift")]
     pub tier1: Option<crate::tier1::Compiler>,
+    /// The optimizing compiler, likewise.
+    #[cfg(feature = "llvm")]
+    pub tier2: Option<crate::tier2::Tier2>,
 }
 
 impl Jit {
@@ -101,6 +111,9 @@ pub(crate) struct Code {
     /// Where it can be left or looked at, and how: see [`crate::deopt`].
     #[allow(dead_code, reason = "what listings print")]
     pub sites: Box<[Site]>,
+    /// What it counts for tier 2.
+    #[cfg(feature = "llvm")]
+    pub heat: crate::tier1::heat::Heat,
     /// List it as a dependant of its assumptions.
     pub _assumes: Vec<std::sync::Arc<Dependant>>,
 }
@@ -154,6 +167,9 @@ pub(crate) struct FuncState {
     learned: Learned,
     /// Its name, once somebody asked.
     name: Option<FuncName>,
+    /// Its way to and in tier 2.
+    #[cfg(feature = "llvm")]
+    pub tier2: crate::tier2::State,
 }
 
 impl Default for FuncState {
@@ -168,6 +184,8 @@ impl Default for FuncState {
             speculation: Speculation::default(),
             learned: Learned::default(),
             name: None,
+            #[cfg(feature = "llvm")]
+            tier2: crate::tier2::State::default(),
         }
     }
 }

@@ -233,7 +233,10 @@ fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
     #[cfg(feature = "cranelift")]
     if state_mut(p).code.take().is_some() {
         p.entry = vm.exec.entry;
+        p.points_entry = vm.exec.entry;
         p.points = std::ptr::null();
+        #[cfg(feature = "llvm")]
+        crate::tier2::withdraw(vm, p);
         p.grant_calls(0);
         p.grant_loops(0);
         vm.native_epoch = vm.native_epoch.wrapping_add(1);

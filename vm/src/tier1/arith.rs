@@ -24,7 +24,7 @@ enum Right {
 
 /// The operator of an arithmetic or bitwise instruction, and whether its right
 /// operand is a constant.
-pub(super) fn operator(op: Op) -> Option<(ArithOp, bool)> {
+pub(crate) fn operator(op: Op) -> Option<(ArithOp, bool)> {
     Some(match op {
         Op::Add => (ArithOp::Add, false),
         Op::AddI | Op::AddK => (ArithOp::Add, true),

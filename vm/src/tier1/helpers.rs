@@ -57,6 +57,22 @@ pub(super) const CLOSE: unsafe extern "C" fn(*mut Vm, *mut Value) -> usize = clo
 pub(super) const FILL: unsafe extern "C" fn(*mut Value, usize) -> usize = fill;
 pub(super) const LEN: unsafe extern "C" fn(*mut strata_runtime::object::Table) -> i64 = len;
 
+pub(super) const HOT_CALL: unsafe extern "C" fn(*mut Vm, *mut Value) -> usize = hot_call;
+pub(super) const HOT_LOOP: unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize = hot_loop;
+
+/// The counter of calls is used up.
+unsafe extern "C" fn hot_call(vm: *mut Vm, base: *mut Value) -> usize {
+    // SAFETY: compiled code passes its frame, laid out.
+    unsafe { jit::hot_call(&mut *vm, base) };
+    0
+}
+
+/// The counter of the loop at `pc` is used up.
+unsafe extern "C" fn hot_loop(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
+    // SAFETY: compiled code passes its frame, canonical, at the loop's header.
+    unsafe { jit::hot_loop(&mut *vm, base, pc as u32) }
+}
+
 /// A guard failed: the interpreter goes on.
 unsafe extern "C" fn exit(vm: *mut Vm, base: *mut Value, which: *mut Exit) -> usize {
     // SAFETY: compiled code passes its frame and one of its exits, which

@@ -252,6 +252,7 @@ impl Lower<'_> {
             self.guard(r, reg.tag, target);
         }
         let args = self.args(&carried);
+        self.heat_loop(target);
         self.b.ins().jump(header, &args);
         Ok(())
     }

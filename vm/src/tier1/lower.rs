@@ -8,6 +8,7 @@
 //! the payloads of the loop's carried registers as parameters.
 
 use super::arith::operator;
+use super::heat::Heat;
 use super::helpers;
 use super::layout::*;
 use super::loops::{Loop, find_loops};
@@ -49,6 +50,8 @@ pub(super) struct Surroundings {
     pub root: *mut strata_runtime::object::Shape,
     /// Inline fields that allocation sites suggest.
     pub site_fields: Vec<u8>,
+    /// What its counters begin with, if tier 2 is to know of it.
+    pub heat: Option<i32>,
     /// Where executed instructions are counted, if they are.
     pub counts: Option<*mut Counts>,
     /// Executed instructions are charged, see [`super::charge`].
@@ -70,6 +73,9 @@ pub(super) struct Made {
     pub refs: Vec<*mut GcHeader>,
     /// Where the code can be left or looked at.
     pub sites: Vec<Site>,
+    /// Its counters; the code holds their addresses.
+    #[cfg_attr(not(feature = "llvm"), allow(dead_code, reason = "for tier 2"))]
+    pub heat: Heat,
 }
 
 /// An exit to be emitted at the end.
@@ -117,6 +123,7 @@ pub(super) struct Lower<'a> {
     /// It relies on the metatable epoch.
     pub(super) assumes: bool,
     pub(super) sites: Vec<Site>,
+    pub(super) heat: Heat,
     /// Guards so far.
     pub(super) guards: usize,
     /// The instruction being lowered; how many were lowered, this among them,
@@ -181,6 +188,7 @@ pub(super) unsafe fn lower(
         vm,
         base,
         st: State::new(usize::from(spec.regs)),
+        heat: Heat::default(),
         captured: spec.captured,
         speculation,
         labels: vec![None; code.len() + 1],
@@ -213,6 +221,10 @@ pub(super) unsafe fn lower(
             *place = Some(label);
         }
     }
+    if let Some(budget) = l.around.heat {
+        let loops = l.loops.iter().map(|(header, l)| (*header, l.end));
+        l.heat = Heat::new(loops.collect(), budget);
+    }
     let (first, dispatch, index) = l.prologue(at);
     let mut pc = first;
     while (pc as usize) < code.len() {
@@ -231,6 +243,7 @@ pub(super) unsafe fn lower(
         assumes,
         refs,
         mut sites,
+        heat,
         ..
     } = l;
     sites.sort_unstable();
@@ -247,6 +260,7 @@ pub(super) unsafe fn lower(
         assumes,
         refs,
         sites,
+        heat,
     })
 }
 
@@ -285,6 +299,7 @@ impl Lower<'_> {
             .ins()
             .brif(status, self.pass, &[status.into()], go, &[]);
         self.b.switch_to_block(go);
+        self.heat_call();
         if self.code[0].op() != Some(Op::VarargPrep) {
             return (0, dispatch, at);
         }

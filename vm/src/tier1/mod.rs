@@ -27,6 +27,7 @@
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
 //! - `alloc`: tables and closures
 //! - `intrinsics`: calls of host functions that are done inline
+//! - `heat`: counting for tier 2
 //! - `counts`: counting executed instructions, where the host asks for it
 //! - `charge`: charging them, where they are limited
 //! - `aside`: calls off the hot path, which leave machine registers alone
@@ -43,13 +44,17 @@ mod counts;
 mod elements;
 mod exits;
 mod fields;
+pub(crate) mod heat;
 mod helpers;
 mod intrinsics;
-mod layout;
+pub(crate) mod layout;
 mod loops;
 mod lower;
 mod registers;
 mod state;
+
+#[cfg(feature = "llvm")]
+pub(crate) use arith::operator;
 
 use crate::deopt::Site;
 use crate::interp;
@@ -139,6 +144,12 @@ impl Compiler {
             .take()
             .ok_or_else(|| Failure::Unsupported("no code was made".into()))?;
         Ok((range, entry))
+    }
+
+    /// Where code goes.
+    #[cfg(feature = "llvm")]
+    pub(crate) fn space(&self) -> CodeSpace {
+        self.space.clone()
     }
 
     /// Code memory in use, in bytes.
@@ -272,6 +283,7 @@ unsafe fn compile_with(
                 epoch: vm.meta_epoch,
                 trampoline,
                 root: vm.shapes.root(),
+                heat: jit::heat_budget(vm),
                 site_fields: vm.sites.iter().map(|s| s.inline_fields()).collect(),
                 counts,
                 charges: vm.charges,
@@ -293,7 +305,7 @@ unsafe fn compile_with(
             sites: made.sites.clone(),
         });
         let exits = made.exits.iter().map(|e| &raw const **e as usize).collect();
-        range.keep(Box::new((made.exits, made.lists)));
+        range.keep(Box::new((made.exits, made.lists, made.heat.clone())));
         // What the code names stays alive with the prototype; older code may
         // still have native frames.
         if vm.native_depth == 0 {
@@ -302,6 +314,7 @@ unsafe fn compile_with(
         (*p).refs.extend(made.refs);
         vm.heap.barrier(p.cast());
         (*p).entry = entry;
+        (*p).points_entry = entry;
         let entries = made.points.iter().filter(|at| **at != 0).count() as u32 + 1;
         let place = (range.start(), range.size());
         let points = made.points.into_boxed_slice();
@@ -323,6 +336,8 @@ unsafe fn compile_with(
             _assumes: assumes,
             _points: points,
             exits,
+            #[cfg(feature = "llvm")]
+            heat: made.heat,
             sites: made.sites.into_boxed_slice(),
         });
         Ok(Compiled {

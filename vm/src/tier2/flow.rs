@@ -290,7 +290,7 @@ fn step(f: &Function, pc: u32, types: &mut [Ty]) {
     let (a, b, c) = (i.a(), i.b(), i.c());
     let get = |types: &[Ty], r: u8| types.get(usize::from(r)).copied().unwrap_or(Ty::Any);
     let captured = f.spec().captured;
-    let mut set = |types: &mut [Ty], r: u8, ty: Ty| {
+    let set = |types: &mut [Ty], r: u8, ty: Ty| {
         if let Some(place) = types.get_mut(usize::from(r)) {
             *place = if captured.contains(r) { Ty::Any } else { ty };
         }

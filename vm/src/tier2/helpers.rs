@@ -100,8 +100,18 @@ pub(crate) fn step_of(op: Op) -> Option<Helper> {
         Op::Concat => Helper::Concat,
         Op::JEq | Op::JNe => Helper::Equal,
         Op::JEqK | Op::JNeK => Helper::EqualK,
-        Op::JLt | Op::JNotLt | Op::JLe | Op::JNotLe | Op::JLtI | Op::JNotLtI | Op::JLeI
-        | Op::JNotLeI | Op::JGtI | Op::JNotGtI | Op::JGeI | Op::JNotGeI => Helper::Order,
+        Op::JLt
+        | Op::JNotLt
+        | Op::JLe
+        | Op::JNotLe
+        | Op::JLtI
+        | Op::JNotLtI
+        | Op::JLeI
+        | Op::JNotLeI
+        | Op::JGtI
+        | Op::JNotGtI
+        | Op::JGeI
+        | Op::JNotGeI => Helper::Order,
         Op::ForPrep => Helper::ForPrep,
         Op::ForLoop => Helper::ForLoop,
         Op::TForPrep => Helper::TForPrep,

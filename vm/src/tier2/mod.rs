@@ -1,4 +1,419 @@
-//! Tier 2: the optimizing compiler.
+//! Tier 2: the optimizing compiler, by way of our own SSA IR and LLVM.
+//!
+//! ```text
+//!  VM's thread │ hot ──▶ snapshot ──┐                       ┌──▶ link, install
+//!  ────────────┼────────────────────┼───────────────────────┼─────────────────
+//!  worker      │                    └▶ build ▶ passes ▶ LLVM ┘
+//! ```
+//!
+//! Tier 1 counts: its loops and prologues have counters ([`crate::jit`]), and
+//! when one is used up a function or one of its loops is queued. The compile
+//! works from a [`snapshot`] and knows nothing of the VM. What it makes is
+//! installed at a safepoint if what it assumed still holds. Code of a function
+//! takes the place of tier 1's where functions are called; code of a loop is
+//! entered by tier 1 at the loop's back-edge, and goes back to it where the
+//! loop ends.
+//!
+//! Code is left through frame maps (`crate::deopt`): the interpreter goes on,
+//! and tier 1 after it.
+//!
+//! - [`snapshot`]: what a compile works from
+//! - [`flow`]: control flow of bytecode
+//! - `build`: bytecode to IR; the IR and its passes are [`crate::ir`]
+//! - `lower`: IR to LLVM's text
+//! - [`llvm`]: text to machine code in code memory
+//! - [`code`]: code while it can be run
+//! - `helpers`: functions of ours that code calls
 
-#[allow(dead_code, reason = "the compiler that uses all of it follows")]
+mod build;
+pub(crate) mod code;
+mod flow;
+mod helpers;
 pub(crate) mod llvm;
+mod lower;
+pub(crate) mod snapshot;
+
+pub(crate) use lower::ExitSite;
+
+use crate::interp;
+use crate::ir::passes::{PassStats, Pipeline};
+use crate::ir::verify;
+use crate::jit::queue::{Job, Queue};
+use crate::jit::{self, Assumption, Speculation};
+use bumpalo::Bump;
+use code::{Code, ExitTable};
+use inkwell::memory_buffer::MemoryBuffer;
+use llvm::Machine;
+use snapshot::{EntryAt, Snapshot};
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+use strata_runtime::Vm;
+use strata_runtime::object::ProtoObj;
+use strata_runtime::value::Value;
+
+/// What a VM keeps for tier 2.
+#[derive(Debug)]
+pub(crate) struct Tier2 {
+    queue: Queue<Compile>,
+    /// What the jobs under way are for, by key.
+    under_way: HashMap<u64, UnderWay>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    proto: *mut ProtoObj,
+    at: EntryAt,
+    /// Gone with the prototype.
+    alive: Weak<()>,
+}
+
+// SAFETY: prototypes belong to the VM that this belongs to, and go with it.
+unsafe impl Send for Tier2 {}
+
+/// A compile.
+pub(crate) struct Compile {
+    snapshot: Snapshot,
+    name: String,
+    /// Verifiers run.
+    checked: bool,
+    /// Guards ask whether they are to fail.
+    stress: bool,
+    /// Text is wanted.
+    listing: bool,
+}
+
+/// What a compile made.
+pub(crate) struct Product {
+    snapshot: Snapshot,
+    object: Box<[u8]>,
+    lowered: lower::Lowered,
+    slots: u32,
+    assumes: bool,
+    pub(crate) report: Report,
+}
+
+/// What is told about a compile.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Report {
+    /// Instructions of IR, after the passes.
+    pub insts: u32,
+    /// What passes did.
+    pub passes: PassStats,
+    /// Calls that were inlined, and that were not.
+    pub inlined: u32,
+    pub not_inlined: u32,
+    /// Time of building and passes, of LLVM's passes, of code generation.
+    pub ir_time: Duration,
+    pub opt_time: Duration,
+    pub codegen_time: Duration,
+    /// IR after each pass, LLVM's input, its output, assembly.
+    pub texts: Vec<(String, String)>,
+}
+
+/// What the compile thread keeps.
+#[derive(Default)]
+pub(crate) struct Tools {
+    machine: Option<Machine>,
+}
+
+impl Job for Compile {
+    type Output = Result<Product, String>;
+    type Tools = Tools;
+
+    fn run(self, tools: &mut Tools) -> Result<Product, String> {
+        compile(self, tools)
+    }
+}
+
+fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
+    let Compile {
+        snapshot,
+        name,
+        checked,
+        stress,
+        listing,
+    } = job;
+    let start = Instant::now();
+    let mut report = Report::default();
+    let arena = Bump::new();
+    let built = build::build(&snapshot, &arena)?;
+    let mut func = built.func;
+    if listing {
+        report.texts.push(("build".into(), func.to_string()));
+    }
+    if checked {
+        verify::verify(&func).map_err(|e| format!("after building: {e}\n{func}"))?;
+    }
+    let may_hoist = |f: u32, pc: u32| snapshot.funcs[f as usize].speculation.allowed_at(pc);
+    let mut texts = Vec::new();
+    let mut watch = |name: &'static str, f: &crate::ir::Func<'_>| {
+        if listing {
+            texts.push((name.to_string(), f.to_string()));
+        }
+    };
+    report.passes = Pipeline::standard(&may_hoist).run(&mut func, checked, Some(&mut watch))?;
+    report.texts.append(&mut texts);
+    let lowered = lower::lower(&snapshot, &func, built.slots, stress)?;
+    report.insts = func.insts.len() as u32;
+    for (_, _, why) in &built.inlining {
+        *(if why.is_none() {
+            &mut report.inlined
+        } else {
+            &mut report.not_inlined
+        }) += 1;
+    }
+    report.ir_time = start.elapsed();
+    if listing {
+        report.texts.push(("llvm".into(), lowered.text.clone()));
+    }
+    let machine = match tools.machine.take() {
+        Some(m) => m,
+        None => Machine::new(checked).map_err(|e| e.to_string())?,
+    };
+    let start = Instant::now();
+    let context = machine.context();
+    let buffer = MemoryBuffer::create_from_memory_range_copy(lowered.text.as_bytes(), &name);
+    let module = context
+        .create_module_from_ir(buffer)
+        .map_err(|e| format!("LLVM can't read what was made: {e}\n{}", lowered.text))?;
+    machine.prepare(&module);
+    machine
+        .optimize(&module, "default<O3>")
+        .map_err(|e| e.to_string())?;
+    report.opt_time = start.elapsed();
+    if listing {
+        let text = module.print_to_string().to_string();
+        report.texts.push(("optimized".into(), text));
+        if let Ok(text) = machine.assembly(&module) {
+            report.texts.push(("asm".into(), text));
+        }
+    }
+    let object = machine.emit(&module).map_err(|e| e.to_string())?;
+    report.codegen_time = object.codegen;
+    drop(module);
+    tools.machine = Some(machine);
+    Ok(Product {
+        snapshot,
+        object: object.bytes,
+        lowered,
+        slots: built.slots,
+        assumes: built.assumes,
+        report,
+    })
+}
+
+/// A key for the queue.
+fn key(p: *mut ProtoObj, at: EntryAt) -> u64 {
+    let pc = match at {
+        EntryAt::Start => 0,
+        EntryAt::Loop(pc) => u64::from(pc) + 1,
+    };
+    (p as u64) << 16 ^ pc
+}
+
+/// Whether a compile of `p` is under way.
+pub(crate) fn under_way(vm: &mut Vm, p: *mut ProtoObj, at: EntryAt) -> bool {
+    let tier2 = &interp::data(vm).jit.tier2;
+    tier2.as_ref().is_some_and(|t| t.queue.pending(key(p, at)))
+}
+
+/// Has `p` compiled. `base`: the frame that runs it.
+///
+/// # Safety
+/// `p` is live, `base` a frame of it, canonical.
+pub(crate) unsafe fn request(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    at: EntryAt,
+    base: Option<*const Value>,
+    heat: u32,
+) -> Result<(), String> {
+    // SAFETY: as the caller says.
+    let (snapshot, name) = unsafe {
+        (
+            Snapshot::take(vm, p, at, base),
+            jit::events::name(&mut *p).to_string(),
+        )
+    };
+    // What the code will name has to live until it is there.
+    // SAFETY: `p` is live.
+    unsafe {
+        let proto = &mut *p;
+        proto.optimized_refs.extend(snapshot::kept(&snapshot));
+        proto.optimized_refs.sort_unstable();
+        proto.optimized_refs.dedup();
+        vm.heap.barrier(p.cast());
+    }
+    let waker = vm.waker();
+    let data = interp::data(vm);
+    let modes = &data.stress.modes;
+    let checked = cfg!(debug_assertions)
+        || *modes != crate::stress::StressModes::default()
+        || data.jit.options.thresholds.hot <= 1;
+    let job = Compile {
+        snapshot,
+        name,
+        checked,
+        stress: modes.deopt != crate::stress::ForcedExits::None,
+        listing: data.jit.listings.is_some(),
+    };
+    let options = jit::queue::Options {
+        delivery: modes.queue,
+        ..jit::queue::Options::default()
+    };
+    let tier2 = data.jit.tier2.get_or_insert_with(|| Tier2 {
+        queue: Queue::new(options, move || waker.wake()),
+        under_way: HashMap::new(),
+    });
+    let k = key(p, at);
+    tier2
+        .queue
+        .submit(k, heat, job)
+        .map_err(|e| e.to_string())?;
+    // SAFETY: `p` is live.
+    let alive = unsafe { Arc::downgrade(&jit::state_mut(&mut *p).tier2.alive) };
+    if let Some(tier2) = &mut interp::data(vm).jit.tier2 {
+        let job = UnderWay {
+            proto: p,
+            at,
+            alive,
+        };
+        tier2.under_way.insert(k, job);
+    }
+    if interp::data(vm).stress.modes.queue == crate::stress::Delivery::Sync {
+        ready(vm);
+    }
+    Ok(())
+}
+
+/// Compiles `p` at once: for listings.
+///
+/// # Safety
+/// `p` is live.
+pub(crate) unsafe fn compile_now(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    at: EntryAt,
+) -> Result<Report, String> {
+    // SAFETY: as the caller says.
+    let snapshot = unsafe { Snapshot::take(vm, p, at, None) };
+    let job = Compile {
+        snapshot,
+        name: "listing".into(),
+        checked: true,
+        stress: false,
+        listing: true,
+    };
+    compile(job, &mut Tools::default()).map(|made| made.report)
+}
+
+/// Installs what the queue has ready.
+pub(crate) fn ready(vm: &mut Vm) {
+    let Some(tier2) = &mut interp::data(vm).jit.tier2 else {
+        return;
+    };
+    let ready: Vec<_> = tier2.queue.take_ready().collect();
+    let mut done = Vec::new();
+    for (key, result) in ready {
+        if let Some(for_whom) = tier2.under_way.remove(&key) {
+            done.push((for_whom, result));
+        }
+    }
+    for (UnderWay { proto, at, alive }, result) in done {
+        if alive.strong_count() == 0 {
+            continue;
+        }
+        let result = match result {
+            Ok(Ok(product)) => {
+                // SAFETY: the prototype is alive.
+                unsafe { install(vm, proto, product) }
+            }
+            Ok(Err(why)) => Err(why),
+            Err(failure) => Err(failure.to_string()),
+        };
+        // SAFETY: as above.
+        unsafe { jit::compiled2(vm, proto, at, result) };
+    }
+}
+
+/// Makes what was compiled the code of `p`.
+unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<(Code, Report), String> {
+    let Product {
+        snapshot,
+        object,
+        lowered,
+        slots,
+        assumes,
+        report,
+    } = made;
+    let words = lowered.words;
+    if assumes && vm.meta_epoch != snapshot.epoch {
+        return Err("what it assumed does not hold any more".into());
+    }
+    let space = match &interp::data(vm).jit.tier1 {
+        Some(tier1) => tier1.space(),
+        None => return Err("no code memory".into()),
+    };
+    let funcs = snapshot
+        .funcs
+        .iter()
+        .map(|f| snapshot.objects[f.proto.0 as usize] as *mut ProtoObj)
+        .collect();
+    let exits = Box::new(ExitTable {
+        hits: vec![Cell::new(0); lowered.exits.len()],
+        maps: lowered.maps,
+        funcs,
+        sites: lowered.exits,
+        words,
+        at: snapshot.entry,
+        dead: Cell::new(false),
+    });
+    let at: *const ExitTable = &raw const *exits;
+    let mut constants: Vec<u64> = snapshot.objects.iter().map(|&a| a as u64).collect();
+    constants.extend(helpers::addresses(at as usize).map(|a| a as u64));
+    let linked = llvm::link(&object, &space, &constants).map_err(|e| e.to_string())?;
+    let entry = linked
+        .address(lower::ENTRY)
+        .ok_or("the code has no entry")?;
+    let mut range = linked.range;
+    range.keep(exits);
+    let jit = &mut interp::data(vm).jit;
+    let assumes = assumes.then(|| jit.assumptions.make(Assumption::Metatables, p));
+    vm.epoch_assumed |= assumes.is_some();
+    let code = Code {
+        range,
+        at: snapshot.entry,
+        entry: entry as *const (),
+        slots,
+        exits: at,
+        assumes,
+    };
+    Ok((code, report))
+}
+
+/// What is known of a prototype's way to and in tier 2.
+#[derive(Default)]
+pub(crate) struct State {
+    /// Its code: of the function, and of loops.
+    pub code: Vec<Code>,
+    /// Where it may speculate.
+    pub speculation: Speculation,
+    /// Compiles so far.
+    pub compiles: u8,
+    /// Not any more.
+    pub off: bool,
+    /// As long as the prototype lives.
+    alive: Arc<()>,
+}
+
+/// Takes the code of `p` out of use: tier 1's is, too.
+pub(crate) fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
+    let state = &mut jit::state_mut(p).tier2;
+    for code in state.code.drain(..) {
+        // SAFETY: the range keeps the table.
+        unsafe { (*code.exits).dead.set(true) };
+    }
+    let _ = vm;
+}

@@ -44,7 +44,10 @@ pub(crate) enum Const {
     Int(i64),
     Float(f64),
     /// A string; `short`: equal ones are the same object.
-    Str { at: Obj, short: bool },
+    Str {
+        at: Obj,
+        short: bool,
+    },
 }
 
 /// An inline cache that holds now.
@@ -71,6 +74,8 @@ pub(crate) enum Callee {
     /// Closures of one prototype.
     Closure {
         proto: Obj,
+        /// Its parameters.
+        params: u8,
         /// What is to be known of it to inline it.
         func: Option<FuncNo>,
     },
@@ -87,11 +92,17 @@ pub(crate) enum Callee {
 #[derive(Clone, Debug)]
 pub(crate) enum Slot {
     /// Of a field access. `mega`: too many shapes.
-    Field { caches: Vec<Cache>, used: bool },
+    Field {
+        caches: Vec<Cache>,
+        used: bool,
+    },
     Call(Callee),
     /// Of an allocation: the site's number (0: never used) and the fields
     /// its tables begin with.
-    Site { site: u32, fields: u8 },
+    Site {
+        site: u32,
+        fields: u8,
+    },
 }
 
 /// A function.
@@ -170,7 +181,8 @@ impl Snapshot {
                 root: Obj(0),
             },
         };
-        t.snapshot.root = t.object(vm.shapes.root());
+        let root = t.object(vm.shapes.root());
+        t.snapshot.root = root;
         // SAFETY: `p` is live, and what feedback names is.
         unsafe {
             if let Some(base) = base {
@@ -307,6 +319,7 @@ impl Taker<'_> {
                         None
                     };
                     Callee::Closure {
+                        params: (*proto).params,
                         proto: self.object(proto),
                         func,
                     }

@@ -65,13 +65,7 @@ impl Builder<'_, '_> {
     }
 
     /// The operation on numbers of known kinds; `None`: it takes a step.
-    fn typed_op(
-        &mut self,
-        pc: u32,
-        kind: ArithOp,
-        l: V,
-        r: V,
-    ) -> Result<Option<V>, Refused> {
+    fn typed_op(&mut self, pc: u32, kind: ArithOp, l: V, r: V) -> Result<Option<V>, Refused> {
         let ints = self.f.ty(l) == Ty::Int && self.f.ty(r) == Ty::Int;
         if ints && !matches!(kind, ArithOp::Div | ArithOp::Pow) {
             return self.int_op(pc, kind, l, r).map(Some);
@@ -178,10 +172,9 @@ impl Builder<'_, '_> {
         let v = self.float_op(kind, x, y);
         let float = self.boxed(v);
         let float_end = self.at;
-        Ok(Some(self.meet(
-            &[(int_end, int), (float_end, float)],
-            Ty::Any,
-        )))
+        Ok(Some(
+            self.meet(&[(int_end, int), (float_end, float)], Ty::Any),
+        ))
     }
 
     /// A value that was found to be an integer by a branch.

@@ -9,6 +9,9 @@ use strata_runtime::stdlib::math::Intrinsic;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
+/// Most parameters that are filled up without a look at the stack's end.
+const MAX_PARAMS: u8 = 24;
+
 /// 2^63: the least float above all integers.
 const TOO_BIG: f64 = 9_223_372_036_854_775_808.0;
 
@@ -24,7 +27,11 @@ impl Builder<'_, '_> {
                 f,
                 intrinsic: Some(which),
             } if self.fits_intrinsic(which, i, pc) => self.intrinsic(pc, i, f, which),
-            Callee::Closure { proto, func } if self.may_speculate(pc) => {
+            Callee::Closure {
+                proto,
+                func,
+                params,
+            } if self.may_speculate(pc) && params <= MAX_PARAMS => {
                 let v = self.val(i.a());
                 if !matches!(self.f.ty(v), Ty::Any | Ty::Closure) {
                     return self.step(pc);
@@ -83,13 +90,7 @@ impl Builder<'_, '_> {
     }
 
     /// A call of a host function whose work is a few instructions.
-    fn intrinsic(
-        &mut self,
-        pc: u32,
-        i: Insn,
-        f: Obj,
-        which: Intrinsic,
-    ) -> Result<(), Refused> {
+    fn intrinsic(&mut self, pc: u32, i: Insn, f: Obj, which: Intrinsic) -> Result<(), Refused> {
         let a = i.a();
         let v = self.val(a);
         if !matches!(self.f.ty(v), Ty::Any | Ty::Native) {

@@ -60,9 +60,7 @@ impl Builder<'_, '_> {
             }
             self.expect(v, Ty::Table, pc)?
         };
-        let v = self.by_shape(t, &caches, pc, |b, t, c| {
-            b.get_cached(t, c, i, pc)
-        })?;
+        let v = self.by_shape(t, &caches, pc, |b, t, c| b.get_cached(t, c, i, pc))?;
         if op == Op::SelfField {
             // Its tag is known from here on.
             let object = if global { t } else { self.val(b) };
@@ -138,13 +136,7 @@ impl Builder<'_, '_> {
     fn entry(&mut self, t: V, c: Cache, i: Insn, pc: u32) -> Result<V, Refused> {
         let key = self.key(i)?;
         let frame = self.frame(pc, false)?;
-        let at = self.emit_at(
-            Ir::GuardEntry,
-            Ty::Ptr,
-            &[t, key],
-            u64::from(c.slot),
-            frame,
-        );
+        let at = self.emit_at(Ir::GuardEntry, Ty::Ptr, &[t, key], u64::from(c.slot), frame);
         Ok(self.put(Ir::Entry, &[at]))
     }
 

@@ -41,7 +41,10 @@ impl Builder<'_, '_> {
         if self.f.insts.len() > BIG && len > SMALL {
             return Some("the caller is big already");
         }
-        if f.spec().vararg || !f.spec().captured.is_empty() || len > super::super::snapshot::MAX_INLINED {
+        if f.spec().vararg
+            || !f.spec().captured.is_empty()
+            || len > super::super::snapshot::MAX_INLINED
+        {
             return Some("its form");
         }
         if self.recursion(no) > MAX_RECURSION {

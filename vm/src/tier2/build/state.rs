@@ -106,12 +106,7 @@ impl Builder<'_, '_> {
     }
 
     /// Begins the block of bytecode `bb`, at `pc`, to which these ways lead.
-    pub(super) fn begin(
-        &mut self,
-        bb: BlockId,
-        pc: u32,
-        edges: Vec<Edge>,
-    ) -> Result<(), Refused> {
+    pub(super) fn begin(&mut self, bb: BlockId, pc: u32, edges: Vec<Edge>) -> Result<(), Refused> {
         let live = self.live_before(pc);
         self.merge(edges, &live);
         for (r, reg) in (0u8..=255).zip(self.st.regs.iter_mut()) {

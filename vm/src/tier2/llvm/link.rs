@@ -25,6 +25,9 @@ use std::collections::HashMap;
 /// Sections may ask for no more than a page.
 const MAX_ALIGN: u64 = 4096;
 
+/// The symbol of the table of constants that comes with an object.
+pub(crate) const CONSTANTS: &str = "strata_constants";
+
 /// An object may not be bigger: distances in it fit 32 bits.
 const MAX_SIZE: usize = 1 << 30;
 
@@ -86,9 +89,19 @@ impl Linked {
 ///
 /// # Errors
 /// It can't be linked. Nothing stays in code memory.
-pub(crate) fn link(bytes: &[u8], space: &CodeSpace) -> Result<Linked, LinkError> {
-    let plan = Plan::new(bytes)?;
+///
+/// `constants` become the table that the object knows as [`CONSTANTS`].
+pub(crate) fn link(
+    bytes: &[u8],
+    space: &CodeSpace,
+    constants: &[u64],
+) -> Result<Linked, LinkError> {
+    let plan = Plan::new(bytes, constants.len())?;
     let range = space.place(plan.size, plan.align, |memory, start| {
+        let table = memory[plan.constants..].chunks_exact_mut(8);
+        for (place, constant) in table.zip(constants) {
+            place.copy_from_slice(&constant.to_le_bytes());
+        }
         plan.write(memory, start)
     })?;
     let functions = plan.functions(range.start());
@@ -104,12 +117,14 @@ struct Plan<'b> {
     sections: Vec<(SectionIndex, usize)>,
     /// Symbols that have a stub, and the offsets of the stubs.
     stubs: HashMap<SymbolIndex, usize>,
+    /// The offset of the table of constants.
+    constants: usize,
     size: usize,
     align: usize,
 }
 
 impl<'b> Plan<'b> {
-    fn new(bytes: &'b [u8]) -> Result<Plan<'b>, LinkError> {
+    fn new(bytes: &'b [u8], constants: usize) -> Result<Plan<'b>, LinkError> {
         let file = File::parse(bytes)?;
         let header = file.elf_header();
         if header.e_machine(LittleEndian) != EM_X86_64 || !cfg!(target_arch = "x86_64") {
@@ -120,10 +135,12 @@ impl<'b> Plan<'b> {
             file,
             sections: Vec::new(),
             stubs: HashMap::new(),
+            constants: 0,
             size: 0,
             align: STUB,
         };
         plan.lay_out()?;
+        plan.constants = plan.reserve(constants as u64 * 8, 8)?;
         plan.find_stubs()?;
         Ok(plan)
     }
@@ -170,7 +187,7 @@ impl<'b> Plan<'b> {
         for (index, _) in &self.sections {
             for place in self.places(*index)? {
                 let Place { kind, symbol, .. } = place?;
-                if kind.to == To::Word || self.file.symbol_by_index(symbol)?.is_undefined() {
+                if kind.to == To::Word || self.is_outside(symbol)? {
                     needed.push(symbol);
                 }
             }
@@ -242,7 +259,8 @@ impl<'b> Plan<'b> {
     }
 
     fn is_outside(&self, symbol: SymbolIndex) -> Result<bool, LinkError> {
-        Ok(self.file.symbol_by_index(symbol)?.is_undefined())
+        let symbol = self.file.symbol_by_index(symbol)?;
+        Ok(symbol.is_undefined() && symbol.name()? != CONSTANTS)
     }
 
     /// The address of a symbol, inside or outside.
@@ -250,6 +268,9 @@ impl<'b> Plan<'b> {
         let symbol = self.file.symbol_by_index(symbol)?;
         if symbol.is_undefined() {
             let name = symbol.name()?;
+            if name == CONSTANTS {
+                return Ok(start + self.constants);
+            }
             return libcalls::find(name).ok_or_else(|| LinkError::UnknownSymbol(name.into()));
         }
         let offset = symbol.section_index().and_then(|section| {

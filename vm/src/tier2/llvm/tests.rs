@@ -22,7 +22,7 @@ fn compile(text: &str) -> Object {
 }
 
 fn load(text: &str, space: &CodeSpace) -> Linked {
-    link(&compile(text).bytes, space).unwrap()
+    link(&compile(text).bytes, space, &[]).unwrap()
 }
 
 /// The function `name`, of type `F`.
@@ -137,7 +137,7 @@ fn constants_and_jump_tables() {
         assert!(text.contains(".LJTI"), "no jump table in:\n{text}");
         assert!(text.contains(".LCPI"), "no constant in:\n{text}");
         // The module is still good for an object.
-        constants_work(&link(&machine.emit(module).unwrap().bytes, &space).unwrap());
+        constants_work(&link(&machine.emit(module).unwrap().bytes, &space, &[]).unwrap());
     });
 }
 
@@ -147,7 +147,7 @@ fn code_is_freed_and_its_memory_used_again() {
     let object = compile(CONSTANTS);
     let mut places = Vec::new();
     for _ in 0..3 {
-        let code = link(&object.bytes, &space).unwrap();
+        let code = link(&object.bytes, &space, &[]).unwrap();
         constants_work(&code);
         places.push(code.range.start());
         let size = code.range.size();
@@ -158,7 +158,7 @@ fn code_is_freed_and_its_memory_used_again() {
     }
     // Several at once do not disturb one another.
     let all: Vec<Linked> = (0..20)
-        .map(|_| link(&object.bytes, &space).unwrap())
+        .map(|_| link(&object.bytes, &space, &[]).unwrap())
         .collect();
     all.iter().for_each(constants_work);
     let every_other: Vec<Linked> = all.into_iter().step_by(2).collect();
@@ -227,7 +227,7 @@ fn library_functions_are_reached_through_stubs() {
 /// Links `text`, which must fail, and leave no code behind.
 fn refused(text: &str) -> LinkError {
     let space = space();
-    let error = link(&compile(text).bytes, &space).unwrap_err();
+    let error = link(&compile(text).bytes, &space, &[]).unwrap_err();
     space.reclaim();
     assert_eq!(space.in_use(), 0);
     error
@@ -270,7 +270,7 @@ fn code_memory_is_limited() {
     let object = compile(CONSTANTS);
     let mut all = Vec::new();
     let error = loop {
-        match link(&object.bytes, &space) {
+        match link(&object.bytes, &space, &[]) {
             Ok(code) => all.push(code),
             Err(e) => break e,
         }
@@ -279,7 +279,7 @@ fn code_memory_is_limited() {
     assert!(all.len() > 10, "{}", all.len());
     drop(all);
     space.reclaim();
-    constants_work(&link(&object.bytes, &space).unwrap());
+    constants_work(&link(&object.bytes, &space, &[]).unwrap());
 }
 
 #[test]
@@ -289,13 +289,13 @@ fn damaged_objects_are_errors() {
     let mut linked = 0;
     for n in 0..object.len() {
         assert!(
-            link(&object[..n], &space).is_err() || n > object.len() - 64,
+            link(&object[..n], &space, &[]).is_err() || n > object.len() - 64,
             "{n}"
         );
         for bit in [1, 0x80] {
             let mut bytes = object.to_vec();
             bytes[n] ^= bit;
-            linked += usize::from(link(&bytes, &space).is_ok());
+            linked += usize::from(link(&bytes, &space, &[]).is_ok());
             space.reclaim();
         }
     }
@@ -322,7 +322,7 @@ fn bad_modules_and_passes_are_refused() {
             "{e}"
         );
         // The machine and the module are as good as before.
-        constants_work(&link(&machine.compile(module, O3).unwrap().bytes, &space()).unwrap());
+        constants_work(&link(&machine.compile(module, O3).unwrap().bytes, &space(), &[]).unwrap());
     });
     // An operand in a register that doesn't exist: LLVM tells its handler.
     let operand = "define i64 @f(i64 %x) {

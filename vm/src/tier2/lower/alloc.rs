@@ -84,7 +84,10 @@ impl Lower<'_, '_> {
         let other = self.load("ptr", "%base", at, Region::Slot);
         self.line(&format!("br label %{done}"));
         self.label(&done);
-        self.define(v, &format!("phi ptr [ {t}, %{fast} ], [ {other}, %{made} ]"));
+        self.define(
+            v,
+            &format!("phi ptr [ {t}, %{fast} ], [ {other}, %{made} ]"),
+        );
         Ok(())
     }
 

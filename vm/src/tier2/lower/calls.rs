@@ -155,11 +155,7 @@ impl Lower<'_, '_> {
 
     /// The link of an inlined frame, whose function is `closure` and which the
     /// frame state waits for.
-    pub(super) fn link_store(
-        &mut self,
-        closure: V,
-        frame: Option<FrameId>,
-    ) -> Result<(), String> {
+    pub(super) fn link_store(&mut self, closure: V, frame: Option<FrameId>) -> Result<(), String> {
         let frame = Self::frame_of(frame)?;
         let state = self.f.frames[frame.n()];
         let a = self.insn_of(frame).0.a();

@@ -212,7 +212,10 @@ impl Lower<'_, '_> {
                 let at = i64::from(CLOSURE_UPVALS) + i.imm as i64 * 8;
                 let at = self.offset(&r[0], at);
                 // The upvalues of a closure stay what they are.
-                self.define(v, &format!("load ptr, ptr {at}, !tbaa !{}", Region::Shape.tag()));
+                self.define(
+                    v,
+                    &format!("load ptr, ptr {at}, !tbaa !{}", Region::Shape.tag()),
+                );
             }
             Op::UpvalGet => {
                 let at = self.load("ptr", &r[0], UPVAL_V.into(), Region::Heap);
@@ -294,7 +297,10 @@ impl Lower<'_, '_> {
             return;
         }
         let ty = Self::llvm_type(self.f.ty(v));
-        self.define(v, &format!("select i1 {}, {ty} {}, {ty} {}", r[0], r[1], r[2]));
+        self.define(
+            v,
+            &format!("select i1 {}, {ty} {}, {ty} {}", r[0], r[1], r[2]),
+        );
     }
 
     fn float_helper(&mut self, v: V, helper: Helper, r: &[String]) {
@@ -399,13 +405,7 @@ impl Lower<'_, '_> {
 
     /// The entry of a dictionary, if it is still where it was: the address of
     /// its value.
-    fn guard_entry(
-        &mut self,
-        v: V,
-        r: &[String],
-        n: u64,
-        frame: Option<crate::ir::FrameId>,
-    ) {
+    fn guard_entry(&mut self, v: V, r: &[String], n: u64, frame: Option<crate::ir::FrameId>) {
         let hash = self.load("ptr", &r[0], T_HASH.into(), Region::Array);
         let some = self.temp(&format!("icmp ne ptr {hash}, null"));
         self.guard(&some, frame, Reason::Entry);

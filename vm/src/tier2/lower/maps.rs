@@ -63,13 +63,14 @@ impl Lower<'_, '_> {
         let _ = writeln!(cold, "{label}:");
         for (n, (word, value)) in places.stores.iter().enumerate() {
             let at = format!("%{label}.w{n}");
-            let _ = writeln!(
-                cold,
-                "  {at} = getelementptr i64, ptr %words, i64 {word}"
-            );
+            let _ = writeln!(cold, "  {at} = getelementptr i64, ptr %words, i64 {word}");
             if let Some((define, name)) = value.split_once('|') {
                 let name = name.replace("EXIT", &label);
-                let _ = writeln!(cold, "  {} = {define}", name.split(' ').next_back().unwrap_or(""));
+                let _ = writeln!(
+                    cold,
+                    "  {} = {define}",
+                    name.split(' ').next_back().unwrap_or("")
+                );
                 let _ = writeln!(cold, "  store {name}, ptr {at}");
             } else {
                 let _ = writeln!(cold, "  store {value}, ptr {at}");
@@ -105,9 +106,7 @@ impl Lower<'_, '_> {
                 .iter()
                 .map(|&(r, held)| {
                     let value = match held {
-                        Held::Slot => {
-                            Value::At(Repr::Tagged, Loc::Slot(state.base + u32::from(r)))
-                        }
+                        Held::Slot => Value::At(Repr::Tagged, Loc::Slot(state.base + u32::from(r))),
                         Held::Value(v) => self.place(v, state.func, places),
                     };
                     (r, value)
@@ -141,7 +140,8 @@ impl Lower<'_, '_> {
             Op::Box => return self.place(i.args[0], func, places),
             Op::Object => {
                 let consts = &self.s.funcs[func as usize].consts;
-                let same = |k: &Const| matches!(k, Const::Str { at, .. } if u64::from(at.0) == i.imm);
+                let same =
+                    |k: &Const| matches!(k, Const::Str { at, .. } if u64::from(at.0) == i.imm);
                 if let Some(k) = consts.iter().position(same) {
                     return Value::Const(k as u32);
                 }
@@ -174,10 +174,7 @@ impl Lower<'_, '_> {
                 let (store, repr) = match ty {
                     Ty::Int => (format!("i64 %v{v0}"), Repr::Int),
                     Ty::Float => (format!("double %v{v0}"), Repr::Float),
-                    Ty::Bool => (
-                        format!("zext i1 %v{v0} to i64|i64 %EXIT.z{n}"),
-                        Repr::Bool,
-                    ),
+                    Ty::Bool => (format!("zext i1 %v{v0} to i64|i64 %EXIT.z{n}"), Repr::Bool),
                     Ty::Str => (format!("ptr %v{v0}"), Repr::Str),
                     Ty::Table => (format!("ptr %v{v0}"), Repr::Table),
                     _ => (format!("ptr %v{v0}"), Repr::Closure),

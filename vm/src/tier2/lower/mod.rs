@@ -49,6 +49,8 @@ pub(crate) struct Lowered {
     pub text: String,
     pub maps: FrameMaps,
     pub exits: Vec<ExitSite>,
+    /// Words of the deopt buffer.
+    pub words: usize,
 }
 
 /// Regions of memory as LLVM knows them: names of TBAA access tags.
@@ -159,6 +161,7 @@ pub(crate) fn lower(
         text,
         maps: l.maps,
         exits: l.exits,
+        words: l.words,
     })
 }
 

@@ -1,0 +1,79 @@
+//! What happens to a function that is compiled already, and when: its way to
+//! tier 2.
+//!
+//! | moment | asked by | done |
+//! |---|---|---|
+//! | a counter is used up | code of tier 1, [`hot_call`], [`hot_loop`] | a compile is queued, or code entered |
+//! | a compile is ready | a safepoint, [`ready`] | code is installed ([`compiled2`]) |
+//! | a guard failed | code of tier 2, [`exited2`] | it may be compiled again, without that guess |
+//!
+//! Which part of a function is compiled: all of it if it is called often, else
+//! the outermost loop that went round more than once, which contains the one
+//! whose counter was used up. Code of a loop is entered at its back-edge:
+//! while there is some, the loop's counter stays used up.
+//!
+//! Compiles are bounded. After the last of them a function stays in tier 1.
+
+use crate::interp;
+use crate::jit::JitMode;
+use crate::tier1::heat::GO_ON;
+use strata_runtime::Vm;
+use strata_runtime::value::Value;
+
+#[cfg(feature = "llvm")]
+mod with_llvm;
+#[cfg(feature = "llvm")]
+pub(crate) use with_llvm::{compiled2, exited2, speculation2};
+
+/// What counters of tier 1's code begin with; `None` if nobody asks.
+pub(crate) fn heat_budget(vm: &mut Vm) -> Option<i32> {
+    let charges = vm.charges;
+    let jit = &interp::data(vm).jit;
+    let asks = cfg!(feature = "llvm")
+        && jit.options.mode == JitMode::Full
+        && !jit.options.count
+        && !charges;
+    let hot = jit.options.thresholds.hot.max(1) - 1;
+    asks.then(|| i32::try_from(hot).unwrap_or(i32::MAX))
+}
+
+/// The counter of calls of the function whose frame is at `base` is used up.
+///
+/// # Safety
+/// It is the innermost frame, laid out, of compiled code.
+#[cold]
+pub(crate) unsafe fn hot_call(vm: &mut Vm, base: *mut Value) {
+    #[cfg(feature = "llvm")]
+    // SAFETY: as the caller says.
+    unsafe {
+        with_llvm::hot_call(vm, base);
+    }
+    let _ = (vm, base);
+}
+
+/// The counter of the loop at `header` is used up: [`GO_ON`], or the status to
+/// leave the function with, of which the rest was run.
+///
+/// # Safety
+/// `base` is the innermost frame, canonical, at that header.
+#[cold]
+pub(crate) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usize {
+    #[cfg(feature = "llvm")]
+    // SAFETY: as the caller says.
+    return unsafe { with_llvm::hot_loop(vm, base, header) };
+    #[cfg(not(feature = "llvm"))]
+    {
+        let _ = (vm, base, header);
+        GO_ON
+    }
+}
+
+/// Another thread has finished compiles, perhaps.
+pub(crate) fn ready(vm: &mut Vm) {
+    #[cfg(feature = "llvm")]
+    crate::tier2::ready(vm);
+    let _ = vm;
+}
+
+/// Only where it is returned.
+const _: usize = GO_ON;

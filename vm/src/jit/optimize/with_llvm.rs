@@ -1,0 +1,236 @@
+//! The moments, where tier 2 is built in.
+
+use super::GO_ON;
+use crate::interp;
+use crate::interp::native::Entry;
+use crate::ir::Reason;
+use crate::jit::{self, Speculation, events, state, state_mut};
+use crate::tier2::code::{Code, ExitTable};
+use crate::tier2::snapshot::EntryAt;
+use crate::tier2::{self, Report};
+use std::sync::atomic::Ordering;
+use strata_runtime::Vm;
+use strata_runtime::object::ProtoObj;
+use strata_runtime::value::Value;
+
+/// Most compiles of a function and its loops, for whatever reason.
+const COMPILES: u8 = 12;
+
+/// Calls that make a function worth compiling, as a share of those that would
+/// be enough alone: while a loop of it is hot.
+const SOME_CALLS: i32 = 8;
+
+/// Where `p` may speculate in tier 2.
+pub(crate) fn speculation2(p: &ProtoObj) -> Speculation {
+    state(p).map_or_else(Speculation::default, |s| s.tier2.speculation.clone())
+}
+
+/// Sets a counter of `p`.
+fn grant(p: &mut ProtoObj, number: usize, n: i32) {
+    if let Some(code) = &state_mut(p).code
+        && let Some(cell) = code.heat.cells.get(number)
+    {
+        cell.store(n, Ordering::Relaxed);
+    }
+}
+
+/// What a counter of `p` has left.
+fn left(p: &ProtoObj, number: usize) -> Option<i32> {
+    let code = state(p)?.code.as_ref()?;
+    Some(code.heat.cells.get(number)?.load(Ordering::Relaxed))
+}
+
+/// What counters begin with.
+fn budget(vm: &mut Vm) -> i32 {
+    super::heat_budget(vm).unwrap_or(i32::MAX)
+}
+
+/// Queues a compile, if it may be: the counter is not asked again for a while.
+unsafe fn queue(vm: &mut Vm, p: *mut ProtoObj, at: EntryAt, base: Option<*const Value>) {
+    // SAFETY: the caller says that `p` is live.
+    let proto = unsafe { &mut *p };
+    let s = state_mut(proto);
+    if s.tier2.off || tier2::under_way(vm, p, at) {
+        return;
+    }
+    // SAFETY: as above.
+    let s = unsafe { state_mut(&mut *p) };
+    if s.tier2.compiles >= COMPILES {
+        s.tier2.off = true;
+        return;
+    }
+    s.tier2.compiles += 1;
+    // SAFETY: `base` is a frame of `p`, canonical.
+    let asked = unsafe { tier2::request(vm, p, at, base, 1) };
+    if let Err(why) = asked {
+        // SAFETY: `p` is live.
+        unsafe { compiled2(vm, p, at, Err(why)) };
+    }
+}
+
+/// See [`super::hot_call`].
+pub(super) unsafe fn hot_call(vm: &mut Vm, base: *mut Value) {
+    // SAFETY: a Lua frame's function is a live closure.
+    unsafe {
+        let p = interp::frame_proto(base);
+        grant(&mut *p, 0, i32::MAX);
+        if (*p).vararg {
+            return;
+        }
+        queue(vm, p, EntryAt::Start, None);
+    }
+}
+
+/// See [`super::hot_loop`].
+pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usize {
+    // SAFETY: as the caller says.
+    unsafe {
+        let p = interp::frame_proto(base);
+        if let Some(status) = enter(vm, p, base, header) {
+            return status;
+        }
+        let budget = budget(vm);
+        let Some(code) = state(&*p).and_then(|s| s.code.as_ref()) else {
+            return GO_ON;
+        };
+        let Some(number) = code.heat.number(header) else {
+            return GO_ON;
+        };
+        // The outermost loop around it that went round.
+        let (mut at, mut chosen) = (header, number);
+        let end = code.heat.loops[number - 1].1;
+        for (n, &(other, other_end)) in (1..).zip(&code.heat.loops) {
+            let around = other < header && other_end >= end;
+            let rounds = budget.saturating_sub(left(&*p, n).unwrap_or(0));
+            if around && rounds >= 2 && other < at {
+                (at, chosen) = (other, n);
+            }
+        }
+        let calls = budget.saturating_sub(left(&*p, 0).unwrap_or(0));
+        grant(&mut *p, number, budget.max(64));
+        let at = if !(*p).vararg && calls > SOME_CALLS {
+            EntryAt::Start
+        } else {
+            let _ = chosen;
+            EntryAt::Loop(at)
+        };
+        let here = at == EntryAt::Loop(header);
+        queue(vm, p, at, here.then_some(base.cast_const()));
+        // It may be there at once.
+        enter(vm, p, base, header).unwrap_or(GO_ON)
+    }
+}
+
+/// Runs the rest of the function by optimized code of the loop at `header`,
+/// if there is such a thing.
+unsafe fn enter(vm: &mut Vm, p: *mut ProtoObj, base: *mut Value, header: u32) -> Option<usize> {
+    // SAFETY: as for `hot_loop`.
+    unsafe {
+        let codes = &state(&*p)?.tier2.code;
+        let code = codes.iter().find(|c| c.at == EntryAt::Loop(header))?;
+        let (entry, slots) = (code.entry, code.slots as usize);
+        let number = state(&*p)?.code.as_ref()?.heat.number(header)?;
+        // At every round.
+        grant(&mut *p, number, 0);
+        if base.add(slots) > vm.limit {
+            return None;
+        }
+        jit::entered_loop(vm, &mut *p, header);
+        let entry = std::mem::transmute::<*const (), Entry>(entry);
+        Some(entry(vm, base, 0))
+    }
+}
+
+/// A compile of `p` came to an end.
+///
+/// # Safety
+/// `p` is live.
+pub(crate) unsafe fn compiled2(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    at: EntryAt,
+    result: Result<(Code, Report), String>,
+) {
+    // SAFETY: as the caller says.
+    let proto = unsafe { &mut *p };
+    match result {
+        Ok((code, report)) => {
+            events::optimized(vm, proto, at, &code, &report);
+            let s = state_mut(proto);
+            if s.code.is_none() {
+                // Without tier 1's code there is nothing to come from.
+                return;
+            }
+            s.tier2.code.retain(|c| c.at != at);
+            let entry = code.entry;
+            s.tier2.code.push(code);
+            match at {
+                EntryAt::Start => proto.entry = entry,
+                EntryAt::Loop(header) => {
+                    let heat = &state_mut(proto)
+                        .code
+                        .as_ref()
+                        .map(|c| c.heat.number(header));
+                    if let Some(Some(number)) = heat {
+                        grant(proto, *number, 0);
+                    }
+                }
+            }
+        }
+        Err(why) => {
+            let s = state_mut(proto);
+            s.tier2.compiles = s.tier2.compiles.max(COMPILES - 1);
+            events::not_optimized(vm, proto, at, why);
+        }
+    }
+}
+
+/// Exit `n` of optimized code was taken, the `hits`th time.
+///
+/// # Safety
+/// The functions of the table are live; the interpreter's frames are made.
+pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32) {
+    let site = table.sites[n];
+    // SAFETY: as the caller says.
+    unsafe {
+        let inner = table.funcs[site.func as usize];
+        events::exited2(vm, &mut *inner, site, hits);
+        let enough = interp::data(vm).jit.options.thresholds.exits;
+        if hits < enough.max(1) || table.dead.get() {
+            return;
+        }
+        // What was never reached is known by now; other guesses were wrong.
+        if site.reason != Reason::Unreached {
+            let s = state_mut(&mut *inner);
+            s.tier2.speculation.forbid(site.pc);
+        }
+        drop_code(vm, table);
+    }
+}
+
+/// Takes code out of use, so that it is made anew.
+unsafe fn drop_code(vm: &mut Vm, table: &ExitTable) {
+    // SAFETY: the code's prototype is live, as its frame is.
+    unsafe {
+        let p = table.proto();
+        table.dead.set(true);
+        let budget = budget(vm);
+        let proto = &mut *p;
+        let points = proto.points_entry;
+        let s = state_mut(proto);
+        s.tier2.code.retain(|c| c.at != table.at);
+        let number = match table.at {
+            EntryAt::Start => {
+                proto.entry = points;
+                Some(0)
+            }
+            EntryAt::Loop(header) => state(proto)
+                .and_then(|s| s.code.as_ref())
+                .and_then(|c| c.heat.number(header)),
+        };
+        if let Some(number) = number {
+            // Sooner than the first time: it is hot.
+            grant(proto, number, budget / 4);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Counting for tier 2: how often compiled functions are called and their
+//! loops go round.
+//!
+//! Each counter is a cell beside the code that counts down. Below zero the
+//! policy is asked ([`crate::jit`]), in a cold block: it may have something
+//! compiled, grant more, or enter optimized code of the loop, whose status
+//! then is the function's.
+
+use super::helpers;
+use super::lower::Lower;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
+
+/// Of the helper: nothing has happened, the code goes on.
+pub(crate) const GO_ON: usize = usize::MAX;
+
+/// Counters of a function's code.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heat {
+    /// Number 0 counts calls, the others loops. The code holds their
+    /// addresses. Only the VM's thread touches them.
+    pub cells: Arc<[AtomicI32]>,
+    /// Headers and last instructions of the loops, from number 1 on.
+    pub loops: Vec<(u32, u32)>,
+}
+
+impl Heat {
+    /// Counters for these loops, all with `budget`.
+    pub(super) fn new(mut loops: Vec<(u32, u32)>, budget: i32) -> Heat {
+        loops.sort_unstable();
+        let cells = (0..=loops.len()).map(|_| AtomicI32::new(budget));
+        Heat {
+            cells: cells.collect(),
+            loops,
+        }
+    }
+
+    /// The number of the loop with this header.
+    pub(crate) fn number(&self, header: u32) -> Option<usize> {
+        let n = self.loops.iter().position(|l| l.0 == header)?;
+        Some(n + 1)
+    }
+}
+
+impl Lower<'_> {
+    /// The function begins.
+    pub(super) fn heat_call(&mut self) {
+        if self.heat.cells.is_empty() {
+            return;
+        }
+        let cold = self.count_down_heat(0);
+        let Some((cold, next)) = cold else { return };
+        self.b.switch_to_block(cold);
+        self.call(helpers::HOT_CALL as usize, &[self.vm, self.base]);
+        self.b.ins().jump(next, &[]);
+        self.b.switch_to_block(next);
+    }
+
+    /// The loop at `header` goes round: registers are as they are there.
+    pub(super) fn heat_loop(&mut self, header: u32) {
+        let Some(n) = self.heat.number(header) else {
+            return;
+        };
+        let Some((cold, next)) = self.count_down_heat(n) else {
+            return;
+        };
+        self.b.switch_to_block(cold);
+        let pc = self.int(i64::from(header));
+        let status = self.call_aside(helpers::HOT_LOOP as usize, &[self.vm, self.base, pc]);
+        let on = self.b.ins().icmp_imm_s(IntCC::Equal, status, GO_ON as i64);
+        let out = self.out();
+        self.b.ins().brif(on, next, &[], out, &[status.into()]);
+        self.b.switch_to_block(next);
+    }
+
+    /// Counts a cell down: the blocks below zero and after.
+    fn count_down_heat(
+        &mut self,
+        n: usize,
+    ) -> Option<(cranelift_codegen::ir::Block, cranelift_codegen::ir::Block)> {
+        let cell = self.heat.cells.get(n)?.as_ptr();
+        let at: Value = self.int(cell as i64);
+        let left = self.load(types::I32, at, 0);
+        let left = self.b.ins().iadd_imm_s(left, -1);
+        self.store(left, at, 0);
+        let (cold, next) = (self.cold_block(), self.b.create_block());
+        let below = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
+        self.b.ins().brif(below, cold, &[], next, &[]);
+        Some((cold, next))
+    }
+}

@@ -1,0 +1,105 @@
+//! Code of tier 2 while it can be run: what it was made from, how it is left,
+//! how often that happened.
+
+use super::lower::ExitSite;
+use super::snapshot::EntryAt;
+use crate::deopt::{Recorded, restore};
+use crate::interp::{self, CONTINUE, RESUME};
+use crate::ir::Reason;
+use crate::jit::{self, CodeRange, Dependant};
+use std::cell::Cell;
+use std::sync::Arc;
+use strata_runtime::Vm;
+use strata_runtime::object::ProtoObj;
+use strata_runtime::value::Value;
+use strata_spec::frame_map::FrameMaps;
+
+/// Code of a function, or of a loop of one.
+pub(crate) struct Code {
+    /// Its memory; keeps the table of exits.
+    pub range: CodeRange,
+    /// Where it is entered, and the address.
+    pub at: EntryAt,
+    pub entry: *const (),
+    /// VM slots its frames take.
+    pub slots: u32,
+    /// The table of its exits: by address, since the range keeps it.
+    pub exits: *const ExitTable,
+    /// Lists it as a dependant of its assumptions.
+    pub assumes: Option<Arc<Dependant>>,
+}
+
+// SAFETY: code belongs to its VM and moves with it; nobody else has pointers
+// into it.
+unsafe impl Send for Code {}
+
+/// The exits of a piece of code.
+pub(crate) struct ExitTable {
+    pub maps: FrameMaps,
+    /// Functions by the number that frame maps give them.
+    pub funcs: Vec<*mut ProtoObj>,
+    pub sites: Vec<ExitSite>,
+    pub hits: Vec<Cell<u32>>,
+    /// Words of the deopt buffer.
+    pub words: usize,
+    /// Where the code is entered.
+    pub at: EntryAt,
+    /// The code is out of use.
+    pub dead: Cell<bool>,
+}
+
+// SAFETY: as for `Code`.
+unsafe impl Send for ExitTable {}
+
+impl ExitTable {
+    /// Exit `n` is taken: the interpreter's frames are made, and it goes on.
+    ///
+    /// # Safety
+    /// `base` is the physical frame of the code, the innermost of the running
+    /// stack; `words` its deopt buffer.
+    pub(crate) unsafe fn take(
+        &self,
+        vm: &mut Vm,
+        base: *mut Value,
+        n: usize,
+        words: *const u64,
+    ) -> usize {
+        let site = self.sites[n];
+        // SAFETY: as the caller says. Nothing is allocated that there could
+        // be no memory for.
+        let restored = unsafe {
+            let words = std::slice::from_raw_parts(words, self.words);
+            restore(
+                vm,
+                base,
+                Recorded::Map {
+                    maps: &self.maps,
+                    id: site.map,
+                    funcs: &self.funcs,
+                    words,
+                },
+            )
+        };
+        if let Err(e) = restored {
+            return interp::fail(vm, e.into());
+        }
+        if site.reason == Reason::Done {
+            return RESUME;
+        }
+        let in_vain = interp::data(vm).stress.was_in_vain();
+        if !in_vain {
+            let hits = self.hits[n].get().saturating_add(1);
+            self.hits[n].set(hits);
+            // SAFETY: functions are kept alive by the code's prototype.
+            unsafe { jit::exited2(vm, self, n, hits) };
+        }
+        // SAFETY: the innermost frame is one of a Lua function.
+        unsafe { interp::note_exit(vm, vm.base) };
+        CONTINUE
+    }
+
+    /// The function that was compiled.
+    pub(crate) fn proto(&self) -> *mut ProtoObj {
+        self.funcs[0]
+    }
+}
