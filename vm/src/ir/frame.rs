@@ -28,7 +28,7 @@ pub(crate) enum Held {
 }
 
 /// The state of one frame, and through its parents of all of them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Frame<'a> {
     /// The function, by number in the snapshot; 0 is the outermost.
     pub func: u32,

@@ -173,6 +173,8 @@ fn slot_stores(f: &mut Func<'_>, cx: &mut Cx<'_>) {
             for &v in f.blocks[b.n()].insts.iter().rev() {
                 transfer(f, v, &mut live);
             }
+            // A guard may be put before a loop, and go on at its beginning.
+            observe(f, f.blocks[b.n()].entry, &mut live);
             changed |= live_in[b.n()].join(&live);
         }
     }

@@ -269,20 +269,17 @@ impl Gvn<'_> {
                 self.learn(f, i.args[0], true);
                 return true;
             }
-            Op::GuardIs => {
-                if self.fact_of(f, Op::Is, i.imm, i.args) == Some(true) {
-                    cx.stats.guards_removed += 1;
-                    f.insts[v.n()].op = Op::Unbox;
-                    f.insts[v.n()].imm = 0;
-                    f.insts[v.n()].frame = None;
-                }
+            Op::GuardIs if self.fact_of(f, Op::Is, i.imm, i.args) == Some(true) => {
+                cx.stats.guards_removed += 1;
+                let inst = &mut f.insts[v.n()];
+                inst.op = Op::Unbox;
+                inst.imm = 0;
+                inst.frame = None;
             }
-            Op::GuardIndex => {
-                if self.fact_of(f, Op::IUlt, 0, i.args) == Some(true) {
-                    cx.stats.guards_removed += 1;
-                    self.rename.set(v, i.args[0]);
-                    return false;
-                }
+            Op::GuardIndex if self.fact_of(f, Op::IUlt, 0, i.args) == Some(true) => {
+                cx.stats.guards_removed += 1;
+                self.rename.set(v, i.args[0]);
+                return false;
             }
             _ => {}
         }

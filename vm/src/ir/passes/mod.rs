@@ -13,14 +13,21 @@
 //!
 //! - [`fold`]: constants, algebra, boxing; with [`flow`]: branches and blocks
 //! - [`gvn`]: what was computed, loaded or found out before
+//! - [`licm`]: what is the same in every iteration of a loop
+//! - [`ranges`]: bounds checks of counted loops, intervals
+//! - [`strip`]: counted loops that poll once in a while
 //! - [`dce`]: what has no use
 
 mod dce;
 mod flow;
 mod fold;
 mod gvn;
+mod licm;
+mod loops;
 mod memory;
+mod ranges;
 mod rename;
+mod strip;
 #[cfg(test)]
 mod tests;
 
@@ -50,6 +57,10 @@ counters! {
     params_unboxed, "block parameters that need no tag";
     values_reused, "values that were computed before";
     loads_forwarded, "loads of what was loaded or stored before";
+    values_hoisted, "values computed before a loop instead of in it";
+    guards_hoisted, "guards before a loop instead of in it";
+    bounds_hoisted, "bounds checks of all iterations before a loop";
+    loops_stripped, "loops that poll once in a while only";
     dead_removed, "instructions without a use";
     slot_stores_removed, "stores to VM slots that nobody sees";
 }
@@ -70,8 +81,14 @@ pub(crate) type Watch<'w> = &'w mut dyn FnMut(&'static str, &Func<'_>);
 pub(crate) type Pass = fn(&mut Func<'_>, &mut Cx<'_>);
 
 /// All passes by name.
-pub(crate) const PASSES: &[(&str, Pass)] =
-    &[("fold", fold::run), ("gvn", gvn::run), ("dce", dce::run)];
+pub(crate) const PASSES: &[(&str, Pass)] = &[
+    ("fold", fold::run),
+    ("gvn", gvn::run),
+    ("licm", licm::run),
+    ("ranges", ranges::run),
+    ("strip", strip::run),
+    ("dce", dce::run),
+];
 
 /// Passes with their names, in order.
 pub(crate) struct Pipeline<'c> {
@@ -82,7 +99,10 @@ pub(crate) struct Pipeline<'c> {
 impl<'c> Pipeline<'c> {
     /// The passes that code is compiled with. `may_hoist`: see [`Cx`].
     pub(crate) fn standard(may_hoist: &'c dyn Fn(u32, u32) -> bool) -> Pipeline<'c> {
-        Pipeline::of(&["fold", "gvn", "fold", "dce"], may_hoist)
+        let names = [
+            "fold", "gvn", "fold", "dce", "licm", "ranges", "licm", "gvn", "fold", "strip", "dce",
+        ];
+        Pipeline::of(&names, may_hoist)
     }
 
     /// These passes, in this order. Names that no pass has are left out.

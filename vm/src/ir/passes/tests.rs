@@ -90,3 +90,18 @@ fn dce() {
 fn gvn() {
     cases("gvn.ir");
 }
+
+#[test]
+fn licm() {
+    cases("licm.ir");
+}
+
+#[test]
+fn ranges() {
+    cases("ranges.ir");
+}
+
+#[test]
+fn strip() {
+    cases("strip.ir");
+}

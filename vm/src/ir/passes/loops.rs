@@ -1,0 +1,195 @@
+//! What passes know about loops: preheaders, states at their beginning, and
+//! counted loops.
+//!
+//! A **counted loop** has a parameter that goes down by one each time, its
+//! *count*, and is left when that is zero before the next iteration: it runs
+//! count + 1 times at most, the count at its beginning taken as unsigned.
+//! Parameters that change by a constant each time are its **inductions**.
+//!
+//! ```text
+//! preheader: jump header(i0, c0)
+//! header(i, c): …
+//!   branch (c == 0) out latch
+//! latch: jump header(i + step, c - 1)
+//! ```
+
+use super::memory::distance;
+use crate::ir::cfg::{Cfg, LoopId};
+use crate::ir::{BlockId, Frame, FrameId, Func, Op, Target, Term, Ty, V};
+use smallvec::SmallVec;
+
+/// Gives each loop a preheader: a block that leads to its header and nowhere
+/// else, and alone does so from outside. `None`: control flow is not reducible.
+pub(super) fn preheaders(f: &mut Func<'_>) -> Option<Cfg> {
+    let cfg = Cfg::of(f)?;
+    let mut changed = false;
+    for n in 0..cfg.loops.len() {
+        let id = LoopId(n as u32);
+        if cfg.preheader(f, id).is_some() {
+            continue;
+        }
+        changed = true;
+        let header = cfg.the(id).header;
+        let new = f.block();
+        let types: Vec<_> = f.blocks[header.n()]
+            .params
+            .iter()
+            .map(|&p| f.ty(p))
+            .collect();
+        let args = types.into_iter().map(|ty| f.param(new, ty)).collect();
+        f.blocks[new.n()].term = Term::Jump(Target {
+            block: header,
+            args,
+        });
+        f.blocks[new.n()].cold = f.blocks[header.n()].cold;
+        for &p in &cfg.preds[header.n()] {
+            if cfg.contains(id, p) {
+                continue;
+            }
+            for t in f.blocks[p.n()].term.targets_mut() {
+                if t.block == header {
+                    t.block = new;
+                }
+            }
+        }
+    }
+    if changed { Cfg::of(f) } else { Some(cfg) }
+}
+
+/// What `from` passes to `to`, which it leads to once at most.
+pub(super) fn passed(f: &Func<'_>, from: BlockId, to: BlockId) -> Option<SmallVec<[V; 4]>> {
+    let targets = f.targets(from);
+    let mut ways = targets.iter().filter(|t| t.block == to);
+    let args = ways.next()?.args.clone();
+    ways.next().is_none().then_some(args)
+}
+
+/// The state at the beginning of the loop with this header, in terms of the
+/// values at the end of its preheader: what guards there go on with.
+pub(super) fn entry_frame(
+    f: &mut Func<'_>,
+    preheader: BlockId,
+    header: BlockId,
+) -> Option<FrameId> {
+    let entry = f.blocks[header.n()].entry?;
+    let args = passed(f, preheader, header)?;
+    let params: SmallVec<[V; 4]> = f.blocks[header.n()].params.iter().copied().collect();
+    let given = |v: V| {
+        let n = params.iter().position(|&p| p == v);
+        n.map_or(v, |n| args[n])
+    };
+    Some(substituted(f, entry, &given))
+}
+
+/// The frame state with other values, its parents included.
+pub(super) fn substituted(f: &mut Func<'_>, id: FrameId, map: &dyn Fn(V) -> V) -> FrameId {
+    let old = f.frames[id.n()];
+    let parent = old.parent.map(|p| substituted(f, p, map));
+    let mut new = Frame { parent, ..old };
+    new.replace(f.arena, &mut |v| map(v));
+    let mut same = parent == old.parent;
+    old.uses(&mut |v| same &= map(v) == v);
+    if same {
+        return id;
+    }
+    // Often made a moment ago.
+    let recent = f.frames.iter().enumerate().rev().take(16);
+    if let Some((n, _)) = recent.into_iter().find(|(_, frame)| **frame == new) {
+        return FrameId(n as u32);
+    }
+    f.frames.push(new);
+    FrameId(f.frames.len() as u32 - 1)
+}
+
+/// The pc of a loop, of a function, at which guards before it go on.
+pub(super) fn place(f: &Func<'_>, header: BlockId) -> Option<(u32, u32)> {
+    let frame = &f.frames[f.blocks[header.n()].entry?.n()];
+    Some((frame.func, frame.pc))
+}
+
+/// A parameter that changes by a constant each time around.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Induction {
+    pub param: V,
+    /// Its value before the loop.
+    pub first: V,
+    pub step: i64,
+}
+
+/// A counted loop.
+#[derive(Clone, Debug)]
+pub(super) struct Counted {
+    pub id: LoopId,
+    pub header: BlockId,
+    pub preheader: BlockId,
+    /// Where the count is tested.
+    pub test: BlockId,
+    pub count: Induction,
+    /// All inductions but the count.
+    pub inductions: Vec<Induction>,
+}
+
+/// The loop as a counted one. It needs a preheader.
+pub(super) fn counted(f: &Func<'_>, cfg: &Cfg, id: LoopId) -> Option<Counted> {
+    let header = cfg.the(id).header;
+    let preheader = cfg.preheader(f, id)?;
+    let [latch] = cfg.the(id).latches[..] else {
+        return None;
+    };
+    let first = passed(f, preheader, header)?;
+    let next = passed(f, latch, header)?;
+    let mut inductions = Vec::new();
+    for (n, &param) in f.blocks[header.n()].params.iter().enumerate() {
+        if f.ty(param) != Ty::Int {
+            continue;
+        }
+        if let (Some(from), step) = distance(f, next[n])
+            && from == param
+            && step != 0
+        {
+            inductions.push(Induction {
+                param,
+                first: first[n],
+                step,
+            });
+        }
+    }
+    // The test: a branch on `count == 0` that leaves, passed on every way
+    // around.
+    for (n, &count) in inductions.iter().enumerate() {
+        if count.step != -1 {
+            continue;
+        }
+        let test = cfg
+            .the(id)
+            .blocks
+            .iter()
+            .copied()
+            .find(|&b| cfg.dominates(b, latch) && is_test(f, cfg, id, b, count.param));
+        if let Some(test) = test {
+            inductions.remove(n);
+            return Some(Counted {
+                id,
+                header,
+                preheader,
+                test,
+                count,
+                inductions,
+            });
+        }
+    }
+    None
+}
+
+/// `b` ends with `branch (count == 0)`, out of the loop if it is.
+fn is_test(f: &Func<'_>, cfg: &Cfg, id: LoopId, b: BlockId, count: V) -> bool {
+    let Term::Branch { cond, yes, no, .. } = &f.blocks[b.n()].term else {
+        return false;
+    };
+    let i = &f.insts[cond.n()];
+    i.op == Op::IEq
+        && i.args[0] == count
+        && f.int_const(i.args[1]) == Some(0)
+        && !cfg.contains(id, yes.block)
+        && cfg.contains(id, no.block)
+}
