@@ -53,7 +53,7 @@ pub(super) fn set_limit(vm: &mut Vm) {
 
 /// The prototype of the Lua frame at `base`.
 #[inline(always)]
-unsafe fn proto_at(base: *mut Value) -> *mut ProtoObj {
+pub(super) unsafe fn proto_at(base: *mut Value) -> *mut ProtoObj {
     // SAFETY: a Lua frame's function is a live closure.
     unsafe { (*(*base.sub(2)).as_closure()).proto }
 }

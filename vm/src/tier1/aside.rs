@@ -14,7 +14,7 @@ use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 /// Arguments of a helper, the VM first.
-pub(super) const ARGS: usize = 4;
+pub(super) const ARGS: usize = 3;
 
 /// The trampoline's signature: the helper's arguments and the helper.
 pub(super) fn signature() -> Signature {
@@ -55,12 +55,11 @@ impl Lower<'_> {
             .b
             .current_block()
             .is_some_and(|block| self.b.func.layout.is_cold(block));
-        if !cold || args.len() > ARGS || args.first() != Some(&self.vm) {
+        if !cold || args.len() != ARGS || args.first() != Some(&self.vm) {
             return self.call(f, args);
         }
-        let mut all = [self.vm; ARGS + 1];
-        all[..args.len()].copy_from_slice(args);
-        all[ARGS] = self.int(f as i64);
+        let mut all = self.arguments_of_call(args);
+        all.push(self.int(f as i64));
         let trampoline = self.int(self.around.trampoline as i64);
         self.b.ins().call_indirect(self.aside_sig, trampoline, &all);
         self.load(types::I64, self.vm, VM_NATIVE_ANSWER)

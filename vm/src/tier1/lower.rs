@@ -403,13 +403,29 @@ impl Lower<'_> {
             self.b.import_signature(sig)
         };
         let f = self.int(f as i64);
-        let call = self.b.ins().call_indirect(sig, f, args);
+        let args = self.arguments_of_call(args);
+        let call = self.b.ins().call_indirect(sig, f, &args);
         self.b.inst_results(call)[0]
+    }
+
+    /// Arguments of a call. A call wants them in certain machine registers; for
+    /// the VM and the base, which live in the whole function, it gets copies.
+    /// Else they would move to and fro around each call.
+    pub(super) fn arguments_of_call(&mut self, args: &[Value]) -> Vec<Value> {
+        let copy = |v: &Value| {
+            if *v == self.vm || *v == self.base {
+                self.b.ins().iadd_imm_s(*v, 0)
+            } else {
+                *v
+            }
+        };
+        args.iter().map(copy).collect()
     }
 
     /// Calls code at an address in a machine register.
     pub(super) fn call_value(&mut self, f: Value, args: &[Value; 3]) -> Value {
-        let call = self.b.ins().call_indirect(self.step_sig, f, args);
+        let args = self.arguments_of_call(args);
+        let call = self.b.ins().call_indirect(self.step_sig, f, &args);
         self.b.inst_results(call)[0]
     }
 
@@ -457,16 +473,6 @@ impl Lower<'_> {
         let next = self.b.create_block();
         self.step_to(step, pc, next);
         self.b.switch_to_block(next);
-    }
-
-    /// Runs instruction `pc` by a probe, goes on at `next` (or leaves).
-    pub(super) fn probe_to(&mut self, probe: helpers::Probe, pc: u32, next: Block) {
-        // SAFETY: `p` is live; `pc` is one of its instructions.
-        let (at, k) = unsafe { ((*self.p).code.add(pc as usize), (*self.p).k) };
-        let (at, k) = (self.int(at as i64), self.int(k as i64));
-        self.count_step(pc);
-        let status = self.call_aside(probe as usize, &[self.vm, self.base, at, k]);
-        self.go_on(status, next);
     }
 
     /// Leaves with `status`.
@@ -564,7 +570,7 @@ impl Lower<'_> {
             Op::TForPrep => self.tfor_prep(pc, i),
             Op::TForCall => {
                 let next = self.b.create_block();
-                self.probe_to(helpers::probes::tfor_call, pc, next);
+                self.step_to(helpers::probes::tfor_call, pc, next);
                 self.b.switch_to_block(next);
                 self.st.forget_from(a.saturating_add(4));
                 self.after_call(pc + 1);
