@@ -8,6 +8,7 @@
 //! the payloads of the loop's carried registers as parameters.
 
 use super::arith::operator;
+use super::aside::Table;
 use super::helpers;
 use super::layout::*;
 use super::loops::{Loop, find_loops};
@@ -40,11 +41,12 @@ pub(super) fn signature(isa: &dyn TargetIsa) -> Signature {
 }
 
 /// What code depends on besides its function.
-pub(super) struct Surroundings {
+pub(super) struct Surroundings<'a> {
     /// The metatable epoch while compiling.
     pub epoch: u32,
-    /// The address of the trampoline, see [`super::aside`].
+    /// The address of the trampoline, see [`super::aside`], and its helpers.
     pub trampoline: usize,
+    pub asides: &'a mut Table,
     /// The shape of an empty table.
     pub root: *mut strata_runtime::object::Shape,
     /// Inline fields that allocation sites suggest.
@@ -60,8 +62,7 @@ pub(super) struct Made {
     /// Entry points by pc, 0 is none.
     pub points: Vec<u16>,
     /// The exits the code refers to.
-    #[allow(clippy::vec_box, reason = "the code holds their addresses")]
-    pub exits: Vec<Box<Exit>>,
+    pub exits: Box<[Exit]>,
     /// Tags that entry points check; the code holds their addresses.
     pub lists: Vec<Box<[EntryTag]>>,
     /// The code relies on the metatable epoch.
@@ -75,7 +76,8 @@ pub(super) struct Made {
 /// An exit to be emitted at the end.
 pub(super) struct PendingExit {
     pub(super) block: Block,
-    pub(super) exit: *mut Exit,
+    /// Its number.
+    pub(super) exit: usize,
     /// Executed instructions that were not charged before.
     pub(super) owed: i32,
 }
@@ -106,8 +108,7 @@ pub(super) struct Lower<'a> {
     pub(super) incoming: Vec<Option<State>>,
     pub(super) loops: HashMap<u32, Loop>,
     pub(super) reachable: bool,
-    #[allow(clippy::vec_box, reason = "the code holds their addresses")]
-    pub(super) exits: Vec<Box<Exit>>,
+    pub(super) exits: Vec<Exit>,
     pub(super) pending: Vec<PendingExit>,
     pub(super) exit_of: HashMap<(u32, Guard, i32), Block>,
     pub(super) entries: Vec<PendingEntry>,
@@ -132,7 +133,7 @@ pub(super) struct Lower<'a> {
     pub(super) step_sig: SigRef,
     /// See [`super::aside`].
     pub(super) aside_sig: SigRef,
-    pub(super) around: Surroundings,
+    pub(super) around: Surroundings<'a>,
     pub(super) call_conv: cranelift_codegen::isa::CallConv,
 }
 
@@ -146,7 +147,7 @@ pub(super) unsafe fn lower(
     isa: &dyn TargetIsa,
     p: *mut ProtoObj,
     speculation: &Speculation,
-    around: Surroundings,
+    around: Surroundings<'_>,
     stress: &Stress,
 ) -> Result<Made, String> {
     // SAFETY: `p` is live; its code has `code_len` instructions.
@@ -222,11 +223,10 @@ pub(super) unsafe fn lower(
         }
         pc += 1;
     }
-    l.finish(dispatch, index)?;
+    let exits = l.finish(dispatch, index)?;
     let Lower {
         b,
         points,
-        exits,
         lists,
         assumes,
         refs,
@@ -477,7 +477,7 @@ impl Lower<'_> {
 
     /// Leaves with `status`.
     pub(super) fn leave(&mut self, status: Value) {
-        self.b.ins().return_(&[status]);
+        self.b.ins().jump(self.pass, &[status.into()]);
         self.reachable = false;
     }
 
