@@ -14,7 +14,7 @@ use super::{Site, poison};
 use crate::interp;
 use strata_runtime::Vm;
 use strata_runtime::error::OutOfMemory;
-use strata_runtime::frame::{LUA, VARARG, link_word, write_link};
+use strata_runtime::frame::{LUA, NATIVE_BIT, VARARG, link_word, write_link};
 use strata_runtime::object::{Closure, ProtoObj, Upval};
 use strata_runtime::table;
 use strata_runtime::value::{NIL, Value, tag};
@@ -431,7 +431,9 @@ impl Restoring<'_> {
             };
             debug_assert_eq!(original, self.base_of(n - 1).add(delta as usize));
             *original.sub(2) = closure;
-            write_link(original, link_word(LUA, want, delta), code.add(1));
+            // The caller may go on in compiled code.
+            let word = link_word(LUA, want, delta) | NATIVE_BIT;
+            write_link(original, word, code.add(1));
         }
     }
 

@@ -380,7 +380,7 @@ pub(crate) mod steps {
     pub(crate) const FOR_LOOP: Step = loops::for_loop_slow::step;
     pub(crate) const TFOR_PREP: Step = loops::tfor_prep::step;
     pub(crate) const CALL: Step = call::call_compiled::step;
-    pub(crate) const TAIL_CALL: Step = call::tail_call::step;
+    pub(crate) const TAIL_CALL: Step = super::native::tail_step;
     pub(crate) const VARARG: Step = call::vararg::step;
     pub(crate) const CLOSURE: Step = close::closure::step;
     pub(crate) const CLOSE: Step = close::close_slow::step;

@@ -53,7 +53,7 @@ pub(super) fn set_limit(vm: &mut Vm) {
 
 /// The prototype of the Lua frame at `base`.
 #[inline(always)]
-unsafe fn proto_at(base: *mut Value) -> *mut ProtoObj {
+pub(super) unsafe fn proto_at(base: *mut Value) -> *mut ProtoObj {
     // SAFETY: a Lua frame's function is a live closure.
     unsafe { (*(*base.sub(2)).as_closure()).proto }
 }
@@ -403,6 +403,18 @@ pub(crate) unsafe extern "C" fn call_switch(
     }
 }
 
+/// Runs the tail call at `pc` of the frame at `base`: the status to leave
+/// with. It never goes on after the instruction: what is found there
+/// afterwards, at the same base, is the callee's frame.
+pub(crate) unsafe extern "C" fn tail_step(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
+    // SAFETY: compiled code passes its frame, canonical.
+    unsafe {
+        let k = constants(base);
+        let at = (*proto_of(k)).code.add(pc);
+        call::tail_call::work(at.add(1), base, vm, (*at).0, k)
+    }
+}
+
 /// The tail call at `pc` of the frame at `base`, whose callee is a host
 /// function, for compiled code; `slot` is the call's feedback slot. The status
 /// to leave with.
@@ -421,7 +433,7 @@ pub(crate) unsafe extern "C" fn tail_call_host(
         let end = call::args_end(vm, new, i);
         let polls = (*vm).heap.poll.load(Ordering::Relaxed) != 0;
         if end > (*vm).limit || polls || !(*slot).knows_host(callee.as_native()) {
-            return call::tail_call::step(vm, base, pc);
+            return tail_step(vm, base, pc);
         }
         // Its variables end now, its frame when the callee has returned.
         close::close_upvals(vm, base);

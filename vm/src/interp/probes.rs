@@ -3,9 +3,8 @@
 //!
 //! A probe does an instruction that needs nothing but its operands: no
 //! metamethod, no error, no collection, nobody who looks at the frame. It
-//! gets the instruction and the constants as they are known when code is
-//! made, and does not touch `vm.pc`. What it can't do is a step. It answers
-//! as steps do.
+//! does not touch `vm.pc`. What it can't do is a step. It is called and answers
+//! as steps are and do.
 
 use super::*;
 use crate::jit;
@@ -17,13 +16,18 @@ use strata_runtime::table;
 use strata_runtime::value::tag;
 use strata_spec::Op;
 
-/// A probe for the instruction at `at` of the frame at `base`, whose constants
-/// are at `k`.
-pub(crate) type Probe =
-    unsafe extern "C" fn(vm: *mut Vm, base: *mut Value, at: *const Insn, k: *const Value) -> usize;
-
-/// A step as compiled code calls it.
+/// A step as compiled code calls it; probes are called likewise.
 type Step = unsafe extern "C" fn(vm: *mut Vm, base: *mut Value, pc: usize) -> usize;
+
+/// Instruction `pc` of the frame at `base`, and its constants.
+#[inline(always)]
+unsafe fn instruction(base: *mut Value, pc: usize) -> (*const Insn, *const Value) {
+    // SAFETY: compiled code passes its frame and an instruction of it.
+    unsafe {
+        let p = native::proto_at(base);
+        ((*p).code.add(pc), (*p).k)
+    }
+}
 
 /// Runs the instruction by a step after all.
 #[cold]
@@ -86,15 +90,10 @@ unsafe fn barrier(vm: *mut Vm, t: *mut Table, v: *const Value) {
 }
 
 /// `getfield` and `self`.
-pub(crate) unsafe extern "C" fn get_field(
-    vm: *mut Vm,
-    base: *mut Value,
-    at: *const Insn,
-    k: *const Value,
-) -> usize {
-    // SAFETY: compiled code passes its frame, canonical, and its prototype's
-    // instruction and constants.
+pub(crate) unsafe extern "C" fn get_field(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
+    // SAFETY: compiled code passes its frame, canonical, and an instruction.
     unsafe {
+        let (at, k) = instruction(base, pc);
         let i = (*at).0;
         let b = rb(base, i);
         let slot = slots_of(k).add((i >> 32) as u16 as usize);
@@ -118,14 +117,10 @@ pub(crate) unsafe extern "C" fn get_field(
 }
 
 /// `setfield`.
-pub(crate) unsafe extern "C" fn set_field(
-    vm: *mut Vm,
-    base: *mut Value,
-    at: *const Insn,
-    k: *const Value,
-) -> usize {
+pub(crate) unsafe extern "C" fn set_field(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
     // SAFETY: as for `get_field`.
     unsafe {
+        let (at, k) = instruction(base, pc);
         let i = (*at).0;
         let (a, v) = (ra(base, i), rb(base, i));
         if (*a).tag == tag::TABLE {
@@ -153,14 +148,10 @@ pub(crate) unsafe extern "C" fn set_field(
 }
 
 /// `getindex`.
-pub(crate) unsafe extern "C" fn get_index(
-    vm: *mut Vm,
-    base: *mut Value,
-    at: *const Insn,
-    k: *const Value,
-) -> usize {
+pub(crate) unsafe extern "C" fn get_index(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
     // SAFETY: as for `get_field`.
     unsafe {
+        let (at, k) = instruction(base, pc);
         let i = (*at).0;
         let (b, c) = (rb(base, i), rc(base, i));
         if (*b).tag == tag::TABLE {
@@ -186,14 +177,10 @@ pub(crate) unsafe extern "C" fn get_index(
 }
 
 /// `setindex`.
-pub(crate) unsafe extern "C" fn set_index(
-    vm: *mut Vm,
-    base: *mut Value,
-    at: *const Insn,
-    k: *const Value,
-) -> usize {
+pub(crate) unsafe extern "C" fn set_index(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
     // SAFETY: as for `get_field`.
     unsafe {
+        let (at, k) = instruction(base, pc);
         let i = (*at).0;
         let (a, b, v) = (ra(base, i), rb(base, i), rc(base, i));
         if (*a).tag == tag::TABLE {
@@ -224,14 +211,10 @@ pub(crate) unsafe extern "C" fn set_index(
 }
 
 /// `tforcall` with `next` or the iterator of `ipairs`.
-pub(crate) unsafe extern "C" fn tfor_call(
-    vm: *mut Vm,
-    base: *mut Value,
-    at: *const Insn,
-    k: *const Value,
-) -> usize {
+pub(crate) unsafe extern "C" fn tfor_call(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
     // SAFETY: as for `get_field`.
     unsafe {
+        let (at, k) = instruction(base, pc);
         if loops::tfor_builtin(base, (*at).0) {
             return native::DID;
         }

@@ -106,8 +106,8 @@ pub(crate) struct Code {
     pub _range: CodeRange,
     /// The entry points that the prototype points to.
     pub _points: Box<[u16]>,
-    /// Addresses of its exits: older code may still run, and fail.
-    pub exits: Box<[usize]>,
+    /// Where its exits are: older code may still run, and fail.
+    pub exits: std::ops::Range<usize>,
     /// Where it can be left or looked at, and how: see [`crate::deopt`].
     #[allow(dead_code, reason = "what listings print")]
     pub sites: Box<[Site]>,

@@ -19,6 +19,7 @@
 use super::learned::Change;
 use super::{Jit, events, state, state_mut};
 use crate::interp;
+use std::time::Duration;
 use strata_profiler::{Counters, Decision, Facts, Heat, Reason, Thresholds, TierState, decide};
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
@@ -30,6 +31,9 @@ pub(crate) const SAMPLE: u32 = 61;
 
 /// How much more a step counts whose code was made without any feedback.
 const FIRST: u32 = 8;
+
+/// A program that has run so long can wait for the compiler to start.
+const LONG: Duration = Duration::from_millis(4);
 
 /// Calls and back-edges after which a function is considered again that
 /// isn't compiled for want of code memory.
@@ -44,7 +48,7 @@ fn facts(jit: &Jit, p: &ProtoObj, loop_insns: u32) -> Facts {
         calls: counters.calls,
         back_edges: counters.back_edges,
         insns: p.code_len,
-        started: jit.profiler.stats.compiles > 0,
+        started: jit.profiler.stats.compiles > 0 || jit.profiler.elapsed() >= LONG,
         loop_insns,
         compiles: s.map_or(0, |s| s.compiles),
         exits: 0,

@@ -5,7 +5,8 @@
 //! made would have the values of a whole loop spilled for it. So cold blocks
 //! call helpers by way of a *trampoline* that saves every register: a function
 //! of Cranelift's convention `preserve_all`. That knows no results; the
-//! helper's answer comes back in `vm.native_answer`.
+//! helper's answer comes back in `vm.native_answer`. Helpers go by numbers,
+//! which are shorter than addresses.
 
 use super::layout::VM_NATIVE_ANSWER;
 use super::lower::{Lower, MEM};
@@ -14,9 +15,42 @@ use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 /// Arguments of a helper, the VM first.
-pub(super) const ARGS: usize = 4;
+pub(super) const ARGS: usize = 3;
 
-/// The trampoline's signature: the helper's arguments and the helper.
+/// Most helpers that are called by the trampoline.
+const MOST: usize = 64;
+
+/// Addresses of helpers by number, to which the trampoline refers.
+pub(super) struct Table {
+    addresses: Box<[usize; MOST]>,
+    len: usize,
+}
+
+impl Default for Table {
+    fn default() -> Table {
+        Table {
+            addresses: Box::new([0; MOST]),
+            len: 0,
+        }
+    }
+}
+
+impl Table {
+    /// The number of the helper at this address; `None` if there are too many.
+    fn number(&mut self, address: usize) -> Option<usize> {
+        let known = self.addresses[..self.len]
+            .iter()
+            .position(|f| *f == address);
+        if known.is_some() {
+            return known;
+        }
+        *self.addresses.get_mut(self.len)? = address;
+        self.len += 1;
+        Some(self.len - 1)
+    }
+}
+
+/// The trampoline's signature: the helper's arguments and its number.
 pub(super) fn signature() -> Signature {
     let mut s = Signature::new(CallConv::PreserveAll);
     s.params.extend([AbiParam::new(types::I64); ARGS + 1]);
@@ -28,6 +62,7 @@ pub(super) fn build(
     func: &mut ir::Function,
     context: &mut FunctionBuilderContext,
     isa: &dyn TargetIsa,
+    table: &Table,
 ) {
     func.signature = signature();
     let mut b = FunctionBuilder::new(func, context);
@@ -39,7 +74,12 @@ pub(super) fn build(
     helper.params.extend([AbiParam::new(types::I64); ARGS]);
     helper.returns.push(AbiParam::new(types::I64));
     let helper = b.import_signature(helper);
-    let call = b.ins().call_indirect(helper, params[ARGS], &params[..ARGS]);
+    let first = table.addresses.as_ptr() as i64;
+    let first = b.ins().iconst(types::I64, first);
+    let offset = b.ins().ishl_imm_s(params[ARGS], 3);
+    let at = b.ins().iadd(first, offset);
+    let f = b.ins().load(types::I64, MEM, at, 0);
+    let call = b.ins().call_indirect(helper, f, &params[..ARGS]);
     let answer = b.inst_results(call)[0];
     b.ins().store(MEM, answer, params[0], VM_NATIVE_ANSWER);
     b.ins().return_(&[]);
@@ -55,12 +95,14 @@ impl Lower<'_> {
             .b
             .current_block()
             .is_some_and(|block| self.b.func.layout.is_cold(block));
-        if !cold || args.len() > ARGS || args.first() != Some(&self.vm) {
+        if !cold || args.len() != ARGS || args.first() != Some(&self.vm) {
             return self.call(f, args);
         }
-        let mut all = [self.vm; ARGS + 1];
-        all[..args.len()].copy_from_slice(args);
-        all[ARGS] = self.int(f as i64);
+        let Some(number) = self.around.asides.number(f) else {
+            return self.call(f, args);
+        };
+        let mut all = self.arguments_of_call(args);
+        all.push(self.int(number as i64));
         let trampoline = self.int(self.around.trampoline as i64);
         self.b.ins().call_indirect(self.aside_sig, trampoline, &all);
         self.load(types::I64, self.vm, VM_NATIVE_ANSWER)

@@ -295,7 +295,7 @@ impl Lower<'_> {
         let entry = self.load(types::I64, proto, PROTO_ENTRY);
         let zero = self.int(0);
         let status = self.call_value(entry, &[self.vm, self.base, zero]);
-        self.b.ins().return_(&[status]);
+        self.leave(status);
         self.b.switch_to_block(slow);
         self.tail_step(pc);
     }
@@ -310,7 +310,7 @@ impl Lower<'_> {
             helpers::TAIL_HOST_CALL as usize,
             &[self.vm, self.base, n, slot],
         );
-        self.b.ins().return_(&[status]);
+        self.leave(status);
         self.b.switch_to_block(slow);
         self.tail_step(pc);
     }

@@ -74,7 +74,7 @@ impl Lower<'_> {
         if op == Op::GetIndexI {
             self.step_to(steps::GET_INDEX, pc, next);
         } else {
-            self.probe_to(helpers::probes::get_index, pc, next);
+            self.step_to(helpers::probes::get_index, pc, next);
         }
     }
 
@@ -83,7 +83,7 @@ impl Lower<'_> {
         if op == Op::SetIndexI {
             self.step_to(steps::SET_INDEX, pc, next);
         } else {
-            self.probe_to(helpers::probes::set_index, pc, next);
+            self.step_to(helpers::probes::set_index, pc, next);
         }
     }
 

@@ -40,14 +40,14 @@ impl Lower<'_> {
     }
 
     pub(super) fn new_exit(&mut self, pc: u32, guard: Guard) -> Block {
-        let mut exit = Box::new(Exit { pc, hits: 0, guard });
+        let exit = self.exits.len();
         let block = self.cold_block();
         self.pending.push(PendingExit {
             block,
-            exit: &raw mut *exit,
+            exit,
             owed: self.owed_at(pc),
         });
-        self.exits.push(exit);
+        self.exits.push(Exit { pc, hits: 0, guard });
         self.exit_of.insert((pc, guard, self.owed_at(pc)), block);
         self.site(pc, SiteKind::Exit);
         block
@@ -127,8 +127,9 @@ impl Lower<'_> {
         }
     }
 
-    /// Emits what was put off: entry points, exits, the common ways out.
-    pub(super) fn finish(&mut self, dispatch: Block, index: Value) -> Result<(), String> {
+    /// Emits what was put off: entry points, exits, the common ways out. The
+    /// exits, to which the code refers.
+    pub(super) fn finish(&mut self, dispatch: Block, index: Value) -> Result<Box<[Exit]>, String> {
         (self.current, self.uncharged) = (None, 0);
         let entries = std::mem::take(&mut self.entries);
         let mut stubs = Vec::new();
@@ -144,7 +145,7 @@ impl Lower<'_> {
         }
         // The status of code that can't go on: the interpreter does.
         let out = self.cold_block();
-        let exit = self.b.append_block_param(out, types::I64);
+        let number = self.b.append_block_param(out, types::I64);
         for p in std::mem::take(&mut self.pending) {
             self.b.switch_to_block(p.block);
             self.charge_exit(p.owed);
@@ -152,8 +153,12 @@ impl Lower<'_> {
             self.b.ins().jump(out, &[which.into()]);
         }
         self.b.switch_to_block(out);
+        let mut exits = std::mem::take(&mut self.exits).into_boxed_slice();
+        let first = self.int(exits.as_mut_ptr() as i64);
+        let offset = self.b.ins().imul_imm_s(number, size_of::<Exit>() as i64);
+        let exit = self.b.ins().iadd(first, offset);
         let status = self.call(helpers::EXIT as usize, &[self.vm, self.base, exit]);
-        self.b.ins().return_(&[status]);
+        self.b.ins().jump(self.pass, &[status.into()]);
         self.b.switch_to_block(self.done);
         let zero = self.int(crate::interp::native::DID as i64);
         self.b.ins().return_(&[zero]);
@@ -164,7 +169,7 @@ impl Lower<'_> {
         if stubs.is_empty() {
             // Never asked for: there are no entry points.
             let status = self.int(crate::interp::CONTINUE as i64);
-            self.b.ins().return_(&[status]);
+            self.b.ins().jump(self.pass, &[status.into()]);
         } else {
             let index = self.b.ins().iadd_imm_s(index, -1);
             let index = self.b.ins().ireduce(types::I32, index);
@@ -185,10 +190,10 @@ impl Lower<'_> {
             if self.b.func.dfg.block_params(label).is_empty() {
                 self.b.switch_to_block(label);
                 let status = self.int(crate::interp::CONTINUE as i64);
-                self.b.ins().return_(&[status]);
+                self.b.ins().jump(self.pass, &[status.into()]);
             }
         }
         self.b.seal_all_blocks();
-        Ok(())
+        Ok(exits)
     }
 }

@@ -116,7 +116,7 @@ impl Lower<'_> {
         if global {
             self.step_to(steps::GET_FIELD, pc, next);
         } else {
-            self.probe_to(helpers::probes::get_field, pc, next);
+            self.step_to(helpers::probes::get_field, pc, next);
         }
         self.rejoin(a, next, met);
         let object = before.get(b);
@@ -169,7 +169,7 @@ impl Lower<'_> {
         self.meet(a, met);
         self.b.switch_to_block(slow);
         self.st = before.clone();
-        self.probe_to(helpers::probes::get_field, pc, next);
+        self.step_to(helpers::probes::get_field, pc, next);
         self.rejoin(a, next, met);
         self.st = before;
         self.met(a, met);
@@ -375,7 +375,7 @@ impl Lower<'_> {
         if global {
             self.step_to(steps::SET_FIELD, pc, next);
         } else {
-            self.probe_to(helpers::probes::set_field, pc, next);
+            self.step_to(helpers::probes::set_field, pc, next);
         }
         self.b.switch_to_block(next);
     }

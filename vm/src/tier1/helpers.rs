@@ -23,7 +23,7 @@ type HostCall = unsafe extern "C" fn(
     slot: *mut strata_runtime::feedback::FeedbackSlot,
 ) -> usize;
 
-pub(super) use crate::interp::probes::{self, Probe};
+pub(super) use crate::interp::probes;
 
 /// The steps by what they do.
 pub(super) use crate::interp::steps;

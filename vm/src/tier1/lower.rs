@@ -8,6 +8,7 @@
 //! the payloads of the loop's carried registers as parameters.
 
 use super::arith::operator;
+use super::aside::Table;
 use super::heat::Heat;
 use super::helpers;
 use super::layout::*;
@@ -41,11 +42,12 @@ pub(super) fn signature(isa: &dyn TargetIsa) -> Signature {
 }
 
 /// What code depends on besides its function.
-pub(super) struct Surroundings {
+pub(super) struct Surroundings<'a> {
     /// The metatable epoch while compiling.
     pub epoch: u32,
-    /// The address of the trampoline, see [`super::aside`].
+    /// The address of the trampoline, see [`super::aside`], and its helpers.
     pub trampoline: usize,
+    pub asides: &'a mut Table,
     /// The shape of an empty table.
     pub root: *mut strata_runtime::object::Shape,
     /// Inline fields that allocation sites suggest.
@@ -63,8 +65,7 @@ pub(super) struct Made {
     /// Entry points by pc, 0 is none.
     pub points: Vec<u16>,
     /// The exits the code refers to.
-    #[allow(clippy::vec_box, reason = "the code holds their addresses")]
-    pub exits: Vec<Box<Exit>>,
+    pub exits: Box<[Exit]>,
     /// Tags that entry points check; the code holds their addresses.
     pub lists: Vec<Box<[EntryTag]>>,
     /// The code relies on the metatable epoch.
@@ -81,7 +82,8 @@ pub(super) struct Made {
 /// An exit to be emitted at the end.
 pub(super) struct PendingExit {
     pub(super) block: Block,
-    pub(super) exit: *mut Exit,
+    /// Its number.
+    pub(super) exit: usize,
     /// Executed instructions that were not charged before.
     pub(super) owed: i32,
 }
@@ -112,8 +114,7 @@ pub(super) struct Lower<'a> {
     pub(super) incoming: Vec<Option<State>>,
     pub(super) loops: HashMap<u32, Loop>,
     pub(super) reachable: bool,
-    #[allow(clippy::vec_box, reason = "the code holds their addresses")]
-    pub(super) exits: Vec<Box<Exit>>,
+    pub(super) exits: Vec<Exit>,
     pub(super) pending: Vec<PendingExit>,
     pub(super) exit_of: HashMap<(u32, Guard, i32), Block>,
     pub(super) entries: Vec<PendingEntry>,
@@ -139,7 +140,7 @@ pub(super) struct Lower<'a> {
     pub(super) step_sig: SigRef,
     /// See [`super::aside`].
     pub(super) aside_sig: SigRef,
-    pub(super) around: Surroundings,
+    pub(super) around: Surroundings<'a>,
     pub(super) call_conv: cranelift_codegen::isa::CallConv,
 }
 
@@ -153,7 +154,7 @@ pub(super) unsafe fn lower(
     isa: &dyn TargetIsa,
     p: *mut ProtoObj,
     speculation: &Speculation,
-    around: Surroundings,
+    around: Surroundings<'_>,
     stress: &Stress,
 ) -> Result<Made, String> {
     // SAFETY: `p` is live; its code has `code_len` instructions.
@@ -234,11 +235,10 @@ pub(super) unsafe fn lower(
         }
         pc += 1;
     }
-    l.finish(dispatch, index)?;
+    let exits = l.finish(dispatch, index)?;
     let Lower {
         b,
         points,
-        exits,
         lists,
         assumes,
         refs,
@@ -418,13 +418,29 @@ impl Lower<'_> {
             self.b.import_signature(sig)
         };
         let f = self.int(f as i64);
-        let call = self.b.ins().call_indirect(sig, f, args);
+        let args = self.arguments_of_call(args);
+        let call = self.b.ins().call_indirect(sig, f, &args);
         self.b.inst_results(call)[0]
+    }
+
+    /// Arguments of a call. A call wants them in certain machine registers; for
+    /// the VM and the base, which live in the whole function, it gets copies.
+    /// Else they would move to and fro around each call.
+    pub(super) fn arguments_of_call(&mut self, args: &[Value]) -> Vec<Value> {
+        let copy = |v: &Value| {
+            if *v == self.vm || *v == self.base {
+                self.b.ins().iadd_imm_s(*v, 0)
+            } else {
+                *v
+            }
+        };
+        args.iter().map(copy).collect()
     }
 
     /// Calls code at an address in a machine register.
     pub(super) fn call_value(&mut self, f: Value, args: &[Value; 3]) -> Value {
-        let call = self.b.ins().call_indirect(self.step_sig, f, args);
+        let args = self.arguments_of_call(args);
+        let call = self.b.ins().call_indirect(self.step_sig, f, &args);
         self.b.inst_results(call)[0]
     }
 
@@ -474,19 +490,9 @@ impl Lower<'_> {
         self.b.switch_to_block(next);
     }
 
-    /// Runs instruction `pc` by a probe, goes on at `next` (or leaves).
-    pub(super) fn probe_to(&mut self, probe: helpers::Probe, pc: u32, next: Block) {
-        // SAFETY: `p` is live; `pc` is one of its instructions.
-        let (at, k) = unsafe { ((*self.p).code.add(pc as usize), (*self.p).k) };
-        let (at, k) = (self.int(at as i64), self.int(k as i64));
-        self.count_step(pc);
-        let status = self.call_aside(probe as usize, &[self.vm, self.base, at, k]);
-        self.go_on(status, next);
-    }
-
     /// Leaves with `status`.
     pub(super) fn leave(&mut self, status: Value) {
-        self.b.ins().return_(&[status]);
+        self.b.ins().jump(self.pass, &[status.into()]);
         self.reachable = false;
     }
 
@@ -579,7 +585,7 @@ impl Lower<'_> {
             Op::TForPrep => self.tfor_prep(pc, i),
             Op::TForCall => {
                 let next = self.b.create_block();
-                self.probe_to(helpers::probes::tfor_call, pc, next);
+                self.step_to(helpers::probes::tfor_call, pc, next);
                 self.b.switch_to_block(next);
                 self.st.forget_from(a.saturating_add(4));
                 self.after_call(pc + 1);

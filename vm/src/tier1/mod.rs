@@ -76,8 +76,9 @@ pub(crate) struct Compiler {
     builder: FunctionBuilderContext,
     context: Context,
     space: CodeSpace,
-    /// See [`aside`]: its memory and its address.
+    /// See [`aside`]: its memory and its address, and its helpers.
     trampoline: Option<(jit::CodeRange, usize)>,
+    asides: aside::Table,
 }
 
 impl std::fmt::Debug for Compiler {
@@ -110,13 +111,15 @@ impl Compiler {
             context: Context::new(),
             space: CodeSpace::new(limit),
             trampoline: None,
+            asides: aside::Table::default(),
         })
     }
 
     /// The address of the trampoline of [`aside`], made at the first call.
     fn trampoline(&mut self) -> Result<usize, Failure> {
         if self.trampoline.is_none() {
-            aside::build(&mut self.context.func, &mut self.builder, &*self.isa);
+            let func = &mut self.context.func;
+            aside::build(func, &mut self.builder, &*self.isa, &self.asides);
             let made = self.emit(None)?;
             self.context.clear();
             self.trampoline = Some((made.0, made.1 as usize));
@@ -282,6 +285,7 @@ unsafe fn compile_with(
             lower::Surroundings {
                 epoch: vm.meta_epoch,
                 trampoline,
+                asides: &mut c.asides,
                 root: vm.shapes.root(),
                 heat: jit::heat_budget(vm),
                 site_fields: vm.sites.iter().map(|s| s.inline_fields()).collect(),
@@ -304,7 +308,8 @@ unsafe fn compile_with(
                 .and_then(|code| code.vcode.clone()),
             sites: made.sites.clone(),
         });
-        let exits = made.exits.iter().map(|e| &raw const **e as usize).collect();
+        let exits = made.exits.as_ptr_range();
+        let exits = exits.start as usize..exits.end as usize;
         range.keep(Box::new((made.exits, made.lists, made.heat.clone())));
         // What the code names stays alive with the prototype; older code may
         // still have native frames.

@@ -156,6 +156,17 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     report.passes = Pipeline::standard(&may_hoist).run(&mut func, checked, Some(&mut watch))?;
     report.texts.append(&mut texts);
     let lowered = lower::lower(&snapshot, &func, built.slots, stress)?;
+    if std::env::var("S2DUMP").is_ok() {
+        eprintln!(
+            "=== {name} {:?}\n{func}\n{}",
+            snapshot.entry,
+            if std::env::var("S2DUMP").unwrap() == "2" {
+                &lowered.text
+            } else {
+                ""
+            }
+        );
+    }
     report.insts = func.insts.len() as u32;
     for (_, _, why) in &built.inlining {
         *(if why.is_none() {

@@ -189,26 +189,56 @@ impl Builder<'_, '_> {
     pub(super) fn len(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let (a, b) = (i.a(), i.b());
         let v = self.val(b);
-        let bits = i.feedback_bits();
-        let ty = match self.f.ty(v) {
-            Ty::Any if self.may_speculate(pc) && bits & seen::OTHER == 0 => Ty::Table,
-            ty => ty,
+        let n = match self.f.ty(v) {
+            Ty::Str => self.put(Ir::StrLen, &[v]),
+            Ty::Table if self.may_speculate(pc) => self.table_len(v, pc)?,
+            Ty::Any => {
+                // Strings are no business of the step.
+                let speculates = self.may_speculate(pc);
+                if !speculates {
+                    self.settle(pc)?;
+                }
+                let string = self.is(v, tag::STR);
+                let other = self.split(string, None);
+                let s = self.emit(Ir::Unbox, Ty::Str, &[v], 0);
+                let n = self.put(Ir::StrLen, &[s]);
+                let mut ways = vec![(self.at, n)];
+                self.go_on(other);
+                if speculates {
+                    let state = self.st.clone();
+                    let n = self.table_len(v, pc)?;
+                    ways.push((self.at, n));
+                    self.st = state;
+                    self.frame_cache = None;
+                    self.meet(&ways, Ty::Int)
+                } else {
+                    ways[0].1 = {
+                        let here = self.at;
+                        self.go_on(ways[0].0);
+                        let n = self.boxed(n);
+                        self.go_on(here);
+                        n
+                    };
+                    let frame = self.frame(pc, true)?;
+                    self.emit_at(Ir::Step, Ty::Void, &[], u64::from(pc), frame);
+                    let slot = u64::from(self.ctx.base + u32::from(a));
+                    let n = self.put_imm(Ir::SlotLoad, &[], slot);
+                    ways.push((self.at, n));
+                    self.meet(&ways, Ty::Any)
+                }
+            }
+            _ => return self.step(pc),
         };
-        match ty {
-            Ty::Str => {
-                let n = self.put(Ir::StrLen, &[v]);
-                self.set(a, n);
-            }
-            Ty::Table if self.may_speculate(pc) => {
-                let t = self.expect(v, Ty::Table, pc)?;
-                let meta = self.put(Ir::Meta, &[t]);
-                let none = self.put(Ir::IsNull, &[meta]);
-                self.guard(none, Reason::Meta, pc)?;
-                let n = self.put(Ir::ArrLen, &[t]);
-                self.set(a, n);
-            }
-            _ => self.step(pc)?,
-        }
+        self.set(a, n);
         Ok(())
+    }
+
+    /// The length of a table without metatable; others leave at `pc`.
+    fn table_len(&mut self, v: V, pc: u32) -> Result<V, Refused> {
+        let t = self.expect(v, Ty::Table, pc)?;
+        let meta = self.put(Ir::Meta, &[t]);
+        let none = self.put(Ir::IsNull, &[meta]);
+        self.guard(none, Reason::Meta, pc)?;
+        Ok(self.put(Ir::ArrLen, &[t]))
     }
 }
