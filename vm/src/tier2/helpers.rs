@@ -47,11 +47,11 @@ helpers! {
     BarrierStored = barrier_stored as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     FloatMod = fmod as extern "C" fn(f64, f64) -> f64;
     FloatPow = pow as extern "C" fn(f64, f64) -> f64;
-    GetField = probes::get_field as probes::Probe;
-    SetField = probes::set_field as probes::Probe;
-    GetIndex = probes::get_index as probes::Probe;
-    SetIndex = probes::set_index as probes::Probe;
-    TForCall = probes::tfor_call as probes::Probe;
+    GetField = probes::get_field as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    SetField = probes::set_field as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    GetIndex = probes::get_index as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    SetIndex = probes::set_index as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    TForCall = probes::tfor_call as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     GetGlobal = steps::GET_FIELD;
     SetGlobal = steps::SET_FIELD;
     GetIndexI = steps::GET_INDEX;
@@ -75,21 +75,15 @@ helpers! {
     Tbc = steps::TBC;
 }
 
-/// The probe that runs instructions of this opcode, if one does.
-pub(crate) fn probe_of(op: Op) -> Option<Helper> {
+/// What runs instructions of this opcode: a probe, where there is one, or a
+/// step.
+pub(crate) fn step_of(op: Op) -> Option<Helper> {
     Some(match op {
         Op::GetField | Op::SelfField => Helper::GetField,
         Op::SetField => Helper::SetField,
         Op::GetIndex => Helper::GetIndex,
         Op::SetIndex => Helper::SetIndex,
         Op::TForCall => Helper::TForCall,
-        _ => return None,
-    })
-}
-
-/// The step that runs instructions of this opcode.
-pub(crate) fn step_of(op: Op) -> Option<Helper> {
-    Some(match op {
         Op::GetTabUp => Helper::GetGlobal,
         Op::SetTabUp => Helper::SetGlobal,
         Op::GetIndexI => Helper::GetIndexI,

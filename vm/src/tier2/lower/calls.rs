@@ -86,17 +86,6 @@ impl Lower<'_, '_> {
         let (i, pc) = self.insn_of(frame);
         let op = i.op().ok_or("unknown opcode")?;
         let base = self.base_of(frame);
-        if let Some(probe) = helpers::probe_of(op) {
-            let f = self.helper(probe);
-            let func = &self.s.funcs[self.f.frames[frame.n()].func as usize];
-            let (code, consts) = (func.code_at, func.consts_at);
-            let code = self.object(code);
-            let at = self.offset(&code, i64::from(pc) * 8);
-            let k = self.object(consts);
-            return Ok(self.temp(&format!(
-                "call i64 {f}(ptr %vm, ptr {base}, ptr {at}, ptr {k}) #0"
-            )));
-        }
         let step = helpers::step_of(op).ok_or_else(|| format!("no step runs {op:?}"))?;
         let f = self.helper(step);
         Ok(self.temp(&format!("call i64 {f}(ptr %vm, ptr {base}, i64 {pc}) #0")))
