@@ -248,6 +248,11 @@ pub(crate) unsafe fn request(
             jit::events::name(&mut *p).to_string(),
         )
     };
+    if let Ok(only) = std::env::var("S2ONLY")
+        && !only.split(',').any(|o| name.contains(o))
+    {
+        return Err("S2ONLY".into());
+    }
     // What the code will name has to live until it is there.
     // SAFETY: `p` is live.
     unsafe {

@@ -21,6 +21,9 @@ impl Builder<'_, '_> {
             Some(Slot::Call(callee)) => *callee,
             _ => Callee::Mixed,
         };
+        if i.b() == 0 {
+            return self.open_call(pc, callee);
+        }
         match callee {
             Callee::Unknown => self.unreached(pc),
             Callee::Host {
@@ -47,15 +50,52 @@ impl Builder<'_, '_> {
                 }
                 self.call_closure(pc, proto)
             }
-            Callee::Host { .. } => {
-                self.settle(pc)?;
-                let frame = self.frame(pc, true)?;
-                self.emit_at(Ir::CallHost, Ty::Void, &[], u64::from(pc), frame);
-                self.after_step(pc);
-                Ok(())
-            }
+            Callee::Host { .. } => self.call_host(pc),
             Callee::Closure { .. } | Callee::Mixed => self.step(pc),
         }
+    }
+
+    fn call_host(&mut self, pc: u32) -> Result<(), Refused> {
+        self.settle(pc)?;
+        let frame = self.frame(pc, true)?;
+        self.emit_at(Ir::CallHost, Ty::Void, &[], u64::from(pc), frame);
+        self.after_step(pc);
+        Ok(())
+    }
+
+    /// A call whose arguments are open. No frame state describes these, so
+    /// nothing may be left here: what isn't as expected takes a step.
+    fn open_call(&mut self, pc: u32, callee: Callee) -> Result<(), Refused> {
+        let proto = match callee {
+            Callee::Host { .. } => return self.call_host(pc),
+            Callee::Closure { proto, params, .. } if params <= MAX_PARAMS => proto,
+            _ => return self.step(pc),
+        };
+        let v = self.val(self.insn(pc).a());
+        if !matches!(self.f.ty(v), Ty::Any | Ty::Closure) {
+            return self.step(pc);
+        }
+        self.settle(pc)?;
+        let frame = self.frame(pc, true)?;
+        let (done, slow) = (self.f.block(), self.cold_block());
+        let is = self.is(v, tag::CLOSURE);
+        self.unless(is, slow);
+        let f = match self.f.ty(v) {
+            Ty::Closure => v,
+            _ => self.emit(Ir::Unbox, Ty::Closure, &[v], 0),
+        };
+        let is = self.put(Ir::ProtoOf, &[f]);
+        let proto = self.object(proto, Ty::Ptr);
+        let same = self.put(Ir::Same, &[is, proto]);
+        self.unless(same, slow);
+        self.emit_at(Ir::Call, Ty::Void, &[f, proto], u64::from(pc), frame);
+        self.join(done);
+        self.go_on(slow);
+        self.emit_at(Ir::Step, Ty::Void, &[], u64::from(pc), frame);
+        self.join(done);
+        self.go_on(done);
+        self.after_step(pc);
+        Ok(())
     }
 
     /// The closure in the call's register, of the expected prototype.

@@ -183,7 +183,7 @@ impl Builder<'_, '_> {
     }
 
     /// Goes to the cold block `slow` unless `cond` holds.
-    fn unless(&mut self, cond: V, slow: crate::ir::BlockId) {
+    pub(super) fn unless(&mut self, cond: V, slow: crate::ir::BlockId) {
         let other = self.split(cond, Some(true));
         let here = self.at;
         self.go_on(other);
