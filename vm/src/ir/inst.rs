@@ -67,6 +67,7 @@ macro_rules! for_each_inst {
             Box,        "box",         [Typed], Any, No, NONE, NONE;
             Unbox,      "unbox",       [Any], Given, No, NONE, NONE;
             Is,         "is",          [Any], Bool, Tag, NONE, NONE;
+            TagIn,      "tag_in",      [Any], Bool, Num, NONE, NONE;
             Truthy,     "truthy",      [Any], Bool, No, NONE, NONE;
             IsGc,       "is_gc",       [Any], Bool, No, NONE, NONE;
             SameTag,    "same_tag",    [Any Any], Bool, No, NONE, NONE;

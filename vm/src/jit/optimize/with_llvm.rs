@@ -114,8 +114,9 @@ pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usi
             let _ = chosen;
             EntryAt::Loop(at)
         };
-        let here = at == EntryAt::Loop(header);
-        queue(vm, p, at, here.then_some(base.cast_const()));
+        // At another loop's header registers are much the same.
+        let looks = at != EntryAt::Start;
+        queue(vm, p, at, looks.then_some(base.cast_const()));
         // It may be there at once.
         enter(vm, p, base, header).unwrap_or(GO_ON)
     }

@@ -256,7 +256,7 @@ impl Builder<'_, '_> {
         let of_x = if tx == Ty::Any { expected } else { Some(tx) };
         let of_y = if ty == Ty::Any { expected } else { Some(ty) };
         let (Some(kx), Some(ky)) = (of_x, of_y) else {
-            return self.jump_by_step(pc, i);
+            return self.compare_any(cmp, want, x, y, pc, i);
         };
         let x = self.expect(x, kx, pc)?;
         let y = if immediate && kx == Ty::Float {
@@ -266,6 +266,51 @@ impl Builder<'_, '_> {
         };
         let cond = self.compare(cmp, x, y, pc)?;
         self.jump_want(cond, want, pc, i)
+    }
+
+    /// Compares two numbers of whichever kinds: two integers, or floats.
+    fn compare_any(
+        &mut self,
+        cmp: Cmp,
+        want: bool,
+        x: V,
+        y: V,
+        pc: u32,
+        i: Insn,
+    ) -> Result<(), Refused> {
+        let (xi, yi) = (self.is(x, tag::INT), self.is(y, tag::INT));
+        let ints = self.put(Ir::And, &[xi, yi]);
+        let other = self.split(ints, None);
+        let state = self.st.clone();
+        let (a, b) = (self.unboxed_int(x), self.unboxed_int(y));
+        let c = self.compare(cmp, a, b, pc)?;
+        let mut ways = vec![(self.at, c)];
+        self.go_on(other);
+        for v in [x, y] {
+            // What is an integer has to be one that is exact as a float.
+            if matches!(self.f.ty(v), Ty::Any | Ty::Int) {
+                let n = self.unboxed_int(v);
+                let fits = self.is_exact(n);
+                let float = self.is(v, tag::FLOAT);
+                let fine = self.put(Ir::Or, &[float, fits]);
+                self.guard(fine, Reason::Number, pc)?;
+            }
+        }
+        let (a, b) = (self.any_float(x, pc)?, self.any_float(y, pc)?);
+        let c = self.compare(cmp, a, b, pc)?;
+        ways.push((self.at, c));
+        self.st = state;
+        self.frame_cache = None;
+        let cond = self.meet(&ways, Ty::Bool);
+        self.jump_want(cond, want, pc, i)
+    }
+
+    /// Whether an integer is exact as a float.
+    fn is_exact(&mut self, v: V) -> V {
+        let by = self.int(EXACT);
+        let moved = self.put(Ir::IAdd, &[v, by]);
+        let end = self.int(2 * EXACT + 1);
+        self.put(Ir::IUlt, &[moved, end])
     }
 
     /// Compares two numbers. An integer and a float are compared as floats,
@@ -294,10 +339,7 @@ impl Builder<'_, '_> {
         {
             return Ok(self.float(n as f64));
         }
-        let by = self.int(EXACT);
-        let moved = self.put(Ir::IAdd, &[v, by]);
-        let end = self.int(2 * EXACT + 1);
-        let fits = self.put(Ir::IUlt, &[moved, end]);
+        let fits = self.is_exact(v);
         self.guard(fits, Reason::Number, pc)?;
         Ok(self.put(Ir::ToFloat, &[v]))
     }

@@ -123,10 +123,11 @@ impl Builder<'_, '_> {
     fn fits_intrinsic(&self, which: Intrinsic, i: Insn, pc: u32) -> bool {
         let args = i.b().wrapping_sub(1);
         let wanted = match which {
-            Intrinsic::Max | Intrinsic::Min | Intrinsic::Byte => 2,
-            _ => 1,
+            Intrinsic::Max | Intrinsic::Min => 2..=5,
+            Intrinsic::Byte => 2..=2,
+            _ => 1..=1,
         };
-        i.c() == 2 && args == wanted && self.may_speculate(pc)
+        i.c() == 2 && wanted.contains(&args) && self.may_speculate(pc)
     }
 
     /// A call of a host function whose work is a few instructions.
@@ -161,8 +162,12 @@ impl Builder<'_, '_> {
                 }
             },
             Intrinsic::Max | Intrinsic::Min => {
-                let y = self.val(a + 3);
-                self.extreme(which, x, y, pc)?
+                let mut best = x;
+                for n in 1..i.b() - 1 {
+                    let y = self.val(a + 2 + n);
+                    best = self.extreme(which, best, y, pc)?;
+                }
+                best
             }
             Intrinsic::Byte => {
                 let s = self.expect(x, Ty::Str, pc)?;

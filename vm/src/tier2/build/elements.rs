@@ -2,7 +2,7 @@
 
 use super::{Builder, Refused};
 use crate::interp::seen_element as seen;
-use crate::ir::{Op as Ir, Reason, Ty, V};
+use crate::ir::{BlockId, Op as Ir, Reason, Ty, V};
 use strata_runtime::object::ArrKind;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
@@ -53,11 +53,14 @@ impl Builder<'_, '_> {
         if bits == 0 {
             return self.leave(pc, Reason::Unreached);
         }
-        let simple = bits & !KINDS == 0;
-        let Some(kind) = one_kind(bits).filter(|_| simple && self.may_speculate(pc)) else {
+        if bits & KINDS == 0 {
             return self.step(pc);
-        };
+        }
         let key = (op == Op::GetIndex).then(|| i.c());
+        let one = one_kind(bits).filter(|_| bits & !KINDS == 0 && self.may_speculate(pc));
+        let Some(kind) = one else {
+            return self.get_any_element(pc, i, key);
+        };
         let Some(t) = self.table(i.b(), pc)? else {
             return self.step(pc);
         };
@@ -84,16 +87,129 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
+    /// Operands of an access that is not left if it isn't as expected: table
+    /// and number of the element. What is neither a table with an array part
+    /// nor an integer goes to `slow`.
+    fn operands(&mut self, r: u8, key: Option<u8>, imm: u8, slow: BlockId) -> Option<(V, V)> {
+        let t = self.val(r);
+        let k = key.map(|r| self.val(r));
+        let fits = |b: &Self, v: V, ty: Ty| matches!(b.f.ty(v), Ty::Any) || b.f.ty(v) == ty;
+        if !fits(self, t, Ty::Table) || !k.is_none_or(|k| fits(self, k, Ty::Int)) {
+            return None;
+        }
+        if self.f.ty(t) == Ty::Any {
+            let is = self.is(t, tag::TABLE);
+            self.unless(is, slow);
+        }
+        let table = self.unboxed(t, Ty::Table);
+        let n = match k {
+            None => self.int(i64::from(imm) - 1),
+            Some(k) => {
+                if self.f.ty(k) == Ty::Any {
+                    let is = self.is(k, tag::INT);
+                    self.unless(is, slow);
+                }
+                let k = self.unboxed(k, Ty::Int);
+                let one = self.int(1);
+                self.put(Ir::ISub, &[k, one])
+            }
+        };
+        Some((table, n))
+    }
+
+    /// A value that a branch has found to be of type `ty`.
+    fn unboxed(&mut self, v: V, ty: Ty) -> V {
+        if self.f.ty(v) == ty {
+            return v;
+        }
+        self.emit(Ir::Unbox, ty, &[v], 0)
+    }
+
+    /// Several kinds of arrays were seen, or keys that are not in there: what
+    /// is none of those known takes a step.
+    fn get_any_element(&mut self, pc: u32, i: Insn, key: Option<u8>) -> Result<(), Refused> {
+        let bits = i.feedback_bits();
+        let slow = self.cold_block();
+        let state = self.st.clone();
+        let Some((t, n)) = self.operands(i.b(), key, i.c(), slow) else {
+            return self.step(pc);
+        };
+        let len = self.put(Ir::ArrLen, &[t]);
+        let inside = self.put(Ir::IUlt, &[n, len]);
+        self.unless(inside, slow);
+        let mut ways = Vec::new();
+        let have = self.put(Ir::ArrKind, &[t]);
+        let kinds: Vec<ArrKind> = [
+            (seen::INT, ArrKind::Int),
+            (seen::FLOAT, ArrKind::Float),
+            (seen::MIXED, ArrKind::Mixed),
+        ]
+        .into_iter()
+        .filter(|(bit, _)| bits & bit != 0)
+        .map(|(_, kind)| kind)
+        .collect();
+        for (at, &kind) in kinds.iter().enumerate() {
+            let want = self.int(i64::from(kind as u8));
+            let same = self.put(Ir::IEq, &[have, want]);
+            let next = if at + 1 == kinds.len() {
+                self.unless(same, slow);
+                None
+            } else {
+                Some(self.split(same, None))
+            };
+            let data = self.put(Ir::ArrData, &[t]);
+            let v = match kind {
+                ArrKind::Int => {
+                    let v = self.put(Ir::LoadInt, &[data, n]);
+                    self.boxed(v)
+                }
+                ArrKind::Float => {
+                    let v = self.put(Ir::LoadFloat, &[data, n]);
+                    self.boxed(v)
+                }
+                ArrKind::Mixed => {
+                    let tags = self.put(Ir::ArrTags, &[t]);
+                    let v = self.put(Ir::LoadMixed, &[data, tags, n]);
+                    let nil = self.is(v, tag::NIL);
+                    let some = self.put(Ir::Not, &[nil]);
+                    self.unless(some, slow);
+                    v
+                }
+            };
+            ways.push((self.at, v));
+            if let Some(next) = next {
+                self.go_on(next);
+            }
+        }
+        self.go_on(slow);
+        self.st = state.clone();
+        self.frame_cache = None;
+        self.step(pc)?;
+        let slot = u64::from(self.ctx.base + u32::from(i.a()));
+        let linked = self.st.linked && state.linked;
+        let v = self.put_imm(Ir::SlotLoad, &[], slot);
+        ways.push((self.at, v));
+        self.st = state;
+        self.st.linked = linked;
+        let v = self.meet(&ways, Ty::Any);
+        self.set(i.a(), v);
+        Ok(())
+    }
+
     pub(super) fn set_index(&mut self, pc: u32, i: Insn, op: Op) -> Result<(), Refused> {
         let bits = i.feedback_bits();
         if bits == 0 {
             return self.leave(pc, Reason::Unreached);
         }
-        let simple = bits & !(KINDS | seen::APPEND) == 0;
-        let Some(kind) = one_kind(bits).filter(|_| simple && self.may_speculate(pc)) else {
+        if bits & (KINDS | seen::APPEND) == 0 {
             return self.step(pc);
-        };
+        }
         let (a, b, c) = (i.a(), i.b(), i.c());
+        let key = (op == Op::SetIndex).then_some(b);
+        let one = one_kind(bits).filter(|_| bits & !KINDS == 0 && self.may_speculate(pc));
+        let Some(kind) = one else {
+            return self.set_any_element(pc, i, key);
+        };
         let v = self.val(c);
         let wanted = match kind {
             ArrKind::Int => Some(Ty::Int),
@@ -106,7 +222,6 @@ impl Builder<'_, '_> {
         {
             return self.step(pc);
         }
-        let key = (op == Op::SetIndex).then_some(b);
         let Some(t) = self.table(a, pc)? else {
             return self.step(pc);
         };
@@ -121,30 +236,135 @@ impl Builder<'_, '_> {
                 v
             }
         };
-        let append = bits & seen::APPEND != 0;
-        if !append {
-            let t = self.guard_kind(t, kind, pc)?;
-            let len = self.put(Ir::ArrLen, &[t]);
-            let frame = self.frame(pc, false)?;
-            let n = self.emit_at(Ir::GuardIndex, Ty::Int, &[n, len], 0, frame);
-            return self.store_element(t, n, v, kind, Some(pc));
-        }
-        // Growing is regular here, and so is the first element of a table:
-        // what has no room, or another kind, takes a step.
-        let state = self.st.clone();
-        let (done, slow) = (self.f.block(), self.cold_block());
-        let have = self.put(Ir::ArrKind, &[t]);
-        let want = self.int(i64::from(kind as u8));
-        let same = self.put(Ir::IEq, &[have, want]);
-        self.unless(same, slow);
+        let t = self.guard_kind(t, kind, pc)?;
         let len = self.put(Ir::ArrLen, &[t]);
-        if bits & KINDS != 0 {
-            let inside = self.put(Ir::IUlt, &[n, len]);
-            let outside = self.split(inside, None);
-            self.store_element(t, n, v, kind, Some(pc))?;
-            self.join(done);
-            self.go_on(outside);
+        let frame = self.frame(pc, false)?;
+        let n = self.emit_at(Ir::GuardIndex, Ty::Int, &[n, len], 0, frame);
+        let data = self.put(Ir::ArrData, &[t]);
+        if kind == ArrKind::Mixed {
+            // A store over nil may concern `__newindex`.
+            let tags = self.put(Ir::ArrTags, &[t]);
+            let old = self.put(Ir::LoadMixed, &[data, tags, n]);
+            let nil = self.is(old, tag::NIL);
+            self.guard_not(nil, Reason::Absent, pc)?;
         }
+        self.store_element(t, n, v, kind);
+        Ok(())
+    }
+
+    /// Appends, or arrays of several kinds: what has no room and what is none
+    /// of those known takes a step, which is nothing unusual here.
+    fn set_any_element(&mut self, pc: u32, i: Insn, key: Option<u8>) -> Result<(), Refused> {
+        let bits = i.feedback_bits();
+        let v = self.val(i.c());
+        let (done, slow) = (self.f.block(), self.cold_block());
+        let state = self.st.clone();
+        let Some((t, n)) = self.operands(i.a(), key, i.b(), slow) else {
+            return self.step(pc);
+        };
+        let len = self.put(Ir::ArrLen, &[t]);
+        let have = self.put(Ir::ArrKind, &[t]);
+        // Kinds that may hold such a value.
+        let ty = self.f.ty(v);
+        let append = bits & seen::APPEND != 0;
+        let may = |kind: ArrKind| match kind {
+            ArrKind::Int => matches!(ty, Ty::Int | Ty::Any),
+            ArrKind::Float => matches!(ty, Ty::Float | Ty::Any),
+            ArrKind::Mixed => ty != Ty::Nil,
+        };
+        let seen_kinds = [
+            (seen::INT, ArrKind::Int),
+            (seen::FLOAT, ArrKind::Float),
+            (seen::MIXED, ArrKind::Mixed),
+        ];
+        let kinds: Vec<ArrKind> = seen_kinds
+            .into_iter()
+            .filter(|(bit, kind)| (bits & bit != 0 || append) && may(*kind))
+            .map(|(_, kind)| kind)
+            .collect();
+        if kinds.is_empty() {
+            return self.step(pc);
+        }
+        for (at, &kind) in kinds.iter().enumerate() {
+            let want = self.int(i64::from(kind as u8));
+            let same = self.put(Ir::IEq, &[have, want]);
+            let next = if at + 1 == kinds.len() {
+                self.unless(same, slow);
+                None
+            } else {
+                Some(self.split(same, None))
+            };
+            self.store_or_append(t, n, len, v, kind, append, done, slow);
+            if let Some(next) = next {
+                self.go_on(next);
+            }
+        }
+        self.go_on(slow);
+        self.st = state.clone();
+        self.frame_cache = None;
+        self.step(pc)?;
+        let linked = state.linked && self.st.linked;
+        self.join(done);
+        self.go_on(done);
+        self.st = state;
+        self.st.linked = linked;
+        self.frame_cache = None;
+        Ok(())
+    }
+
+    /// Stores `v` as element `n` of `t`, an array of this kind, or behind its
+    /// last one.
+    #[allow(clippy::too_many_arguments, reason = "an instruction, taken apart")]
+    fn store_or_append(
+        &mut self,
+        t: V,
+        n: V,
+        len: V,
+        v: V,
+        kind: ArrKind,
+        append: bool,
+        done: BlockId,
+        slow: BlockId,
+    ) {
+        let v = match (kind, self.f.ty(v)) {
+            (ArrKind::Int, Ty::Any) => {
+                let is = self.is(v, tag::INT);
+                self.unless(is, slow);
+                self.unboxed(v, Ty::Int)
+            }
+            (ArrKind::Float, Ty::Any) => {
+                let is = self.is(v, tag::FLOAT);
+                self.unless(is, slow);
+                self.unboxed(v, Ty::Float)
+            }
+            (ArrKind::Mixed, Ty::Any) => {
+                let nil = self.is(v, tag::NIL);
+                let some = self.put(Ir::Not, &[nil]);
+                self.unless(some, slow);
+                v
+            }
+            _ => v,
+        };
+        let inside = self.put(Ir::IUlt, &[n, len]);
+        let outside = if append {
+            self.split(inside, None)
+        } else {
+            self.unless(inside, slow);
+            slow
+        };
+        if kind == ArrKind::Mixed {
+            let (data, tags) = (self.put(Ir::ArrData, &[t]), self.put(Ir::ArrTags, &[t]));
+            let old = self.put(Ir::LoadMixed, &[data, tags, n]);
+            let nil = self.is(old, tag::NIL);
+            let some = self.put(Ir::Not, &[nil]);
+            self.unless(some, slow);
+        }
+        self.store_element(t, n, v, kind);
+        self.join(done);
+        if !append {
+            return;
+        }
+        self.go_on(outside);
         let at_end = self.put(Ir::IEq, &[n, len]);
         let cap = self.put(Ir::ArrCap, &[t]);
         let room = self.put(Ir::IUlt, &[n, cap]);
@@ -164,26 +384,15 @@ impl Builder<'_, '_> {
             fine = self.put(Ir::And, &[fine, other]);
         }
         self.unless(fine, slow);
-        self.store_element(t, n, v, kind, None)?;
+        self.store_element(t, n, v, kind);
         let one = self.int(1);
         let longer = self.put(Ir::IAdd, &[n, one]);
         self.put(Ir::SetArrLen, &[t, longer]);
         self.join(done);
-        self.go_on(slow);
-        self.st = state.clone();
-        self.frame_cache = None;
-        self.step(pc)?;
-        let linked = state.linked && self.st.linked;
-        self.join(done);
-        self.go_on(done);
-        self.st = state;
-        self.st.linked = linked;
-        self.frame_cache = None;
-        Ok(())
     }
 
     /// Goes to the cold block `slow` unless `cond` holds.
-    pub(super) fn unless(&mut self, cond: V, slow: crate::ir::BlockId) {
+    pub(super) fn unless(&mut self, cond: V, slow: BlockId) {
         let other = self.split(cond, Some(true));
         let here = self.at;
         self.go_on(other);
@@ -191,16 +400,8 @@ impl Builder<'_, '_> {
         self.go_on(here);
     }
 
-    /// Stores `v` as element `n` of `t`. `over`: the instruction that stores
-    /// over an element there is, which must not be nil.
-    fn store_element(
-        &mut self,
-        t: V,
-        n: V,
-        v: V,
-        kind: ArrKind,
-        over: Option<u32>,
-    ) -> Result<(), Refused> {
+    /// Stores `v` as element `n` of `t`, which has room for it.
+    fn store_element(&mut self, t: V, n: V, v: V, kind: ArrKind) {
         let data = self.put(Ir::ArrData, &[t]);
         match kind {
             ArrKind::Int => {
@@ -211,15 +412,9 @@ impl Builder<'_, '_> {
             }
             ArrKind::Mixed => {
                 let tags = self.put(Ir::ArrTags, &[t]);
-                if let Some(pc) = over {
-                    let old = self.put(Ir::LoadMixed, &[data, tags, n]);
-                    let nil = self.is(old, tag::NIL);
-                    self.guard_not(nil, Reason::Absent, pc)?;
-                }
                 self.put(Ir::StoreMixed, &[data, tags, n, v]);
                 self.barrier_element(t, v);
             }
         }
-        Ok(())
     }
 }

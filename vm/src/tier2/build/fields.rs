@@ -182,27 +182,14 @@ impl Builder<'_, '_> {
         let global = op == Op::SetTabUp;
         let v = self.val(b);
         let ty = self.f.ty(v);
-        // One shape at a time: stores through several are steps.
-        let [c] = caches[..] else {
-            return self.step(pc);
+        let fits = |c: &Cache| {
+            matches!(c.state, CacheState::Own | CacheState::Add)
+                && mask_allows(c.tags, ty) != Some(false)
+                && c.tags != 0
         };
-        let plain = matches!(c.state, CacheState::Own | CacheState::Add);
-        if !plain || !self.may_speculate(pc) {
+        if caches.is_empty() || !caches.iter().all(fits) || !self.may_speculate(pc) {
             return self.step(pc);
         }
-        let v = match mask_allows(c.tags, ty) {
-            Some(true) => v,
-            Some(false) => return self.step(pc),
-            None => {
-                // One type so far: guarded.
-                let one = c.tags.count_ones() == 1;
-                let only = Ty::of_tag(c.tags.trailing_zeros() as u8).filter(|_| one);
-                match only {
-                    Some(ty) => self.expect(v, ty, pc)?,
-                    None => return self.step(pc),
-                }
-            }
-        };
         let t = if global {
             self.globals(a, pc)?
         } else {
@@ -212,9 +199,42 @@ impl Builder<'_, '_> {
             }
             self.expect(t, Ty::Table, pc)?
         };
+        // What was found out on the way by one shape isn't known after others.
+        let state = self.st.clone();
+        let Some((last, others)) = caches.split_last() else {
+            return self.step(pc);
+        };
+        let done = self.f.block();
+        if !others.is_empty() {
+            let shape = self.put(Ir::Shape, &[t]);
+            for &c in others {
+                let expected = self.object(c.shape, Ty::Ptr);
+                let same = self.put(Ir::Same, &[shape, expected]);
+                let next = self.split(same, None);
+                self.set_cached(t, v, c, pc)?;
+                self.join(done);
+                self.go_on(next);
+            }
+        }
         let frame = self.frame(pc, false)?;
-        let expected = self.object(c.shape, Ty::Ptr);
+        let expected = self.object(last.shape, Ty::Ptr);
         let t = self.emit_at(Ir::GuardShape, Ty::Table, &[t, expected], 0, frame);
+        self.set_cached(t, v, *last, pc)?;
+        self.join(done);
+        self.go_on(done);
+        self.st = state;
+        self.frame_cache = None;
+        Ok(())
+    }
+
+    /// Stores `v` to the field that cache `c` knows of `t`, a table of its
+    /// shape.
+    fn set_cached(&mut self, t: V, v: V, c: Cache, pc: u32) -> Result<(), Refused> {
+        if mask_allows(c.tags, self.f.ty(v)).is_none() {
+            let any = self.boxed(v);
+            let fits = self.put_imm(Ir::TagIn, &[any], u64::from(c.tags));
+            self.guard(fits, Reason::Tag, pc)?;
+        }
         let slot = u64::from(c.slot);
         if c.state == CacheState::Own {
             let old = self.put_imm(Ir::Field, &[t], slot);

@@ -34,6 +34,12 @@ impl Lower<'_, '_> {
                 let t = self.tag_of(args[0]);
                 self.define(v, &format!("icmp eq i8 {t}, {}", i.imm));
             }
+            Op::TagIn => {
+                let t = self.tag_of(args[0]);
+                let t = self.temp(&format!("zext i8 {t} to i32"));
+                let bits = self.temp(&format!("lshr i32 {}, {t}", i.imm));
+                self.define(v, &format!("trunc i32 {bits} to i1"));
+            }
             Op::Truthy => {
                 let t = self.tag_of(args[0]);
                 self.define(v, &format!("icmp uge i8 {t}, {}", tag::TRUE));
