@@ -596,6 +596,50 @@ pub(crate) unsafe fn begin_interpreted(vm: *mut Vm, base: *mut Value) {
     unsafe { save(vm, (*proto_at(base)).code, base) };
 }
 
+/// The frame at `base`, of a vararg function and moved, goes on behind its
+/// first instruction: interpreted.
+///
+/// # Safety
+/// It is canonical.
+#[cfg(feature = "llvm")]
+pub(crate) unsafe fn after_vararg_prep(vm: *mut Vm, base: *mut Value) {
+    // SAFETY: as the caller says.
+    unsafe { save(vm, (*proto_at(base)).code.add(1), base) };
+}
+
+/// Optimized code of a loop has come to its end: the frame at `base`,
+/// canonical, goes on at `pc`.
+#[cfg(feature = "llvm")]
+pub(crate) unsafe extern "C" fn done(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
+    // SAFETY: the code passes its frame.
+    unsafe { save(vm, (*proto_at(base)).code.add(pc), base) };
+    LOOP_DONE
+}
+
+/// Optimized code of a loop answered `status`: how its function goes on.
+#[cfg(feature = "llvm")]
+pub(crate) unsafe fn after_loop(vm: *mut Vm, base: *mut Value, status: usize) -> usize {
+    if status != LOOP_DONE {
+        return status;
+    }
+    // SAFETY: the frame at `base` is canonical at `vm.pc`.
+    unsafe {
+        let p = proto_at(base);
+        let at = (*vm).pc.offset_from((*p).code) as u32;
+        match jit::entry_point(&*p, at) {
+            Some(at) if compiled(p) => {
+                let entry = std::mem::transmute::<*const (), Entry>((*p).points_entry);
+                entry(vm, base, at)
+            }
+            _ => CONTINUE,
+        }
+    }
+}
+
+/// Of optimized code of a loop: the loop is over, `vm.pc` says where.
+#[cfg(feature = "llvm")]
+const LOOP_DONE: usize = 7;
+
 /// Looks at the poll word for the loop instruction `pc` of the frame at
 /// `base`, which compiled code is about to execute.
 pub(crate) unsafe extern "C" fn poll_back(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {

@@ -10,8 +10,11 @@ use super::helpers;
 use super::lower::Lower;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
+use strata_spec::Insn;
+use strata_spec::op::Ext;
 
 /// Of the helper: nothing has happened, the code goes on.
 pub(crate) const GO_ON: usize = usize::MAX;
@@ -42,6 +45,22 @@ impl Heat {
         let n = self.loops.iter().position(|l| l.0 == header)?;
         Some(n + 1)
     }
+}
+
+/// Where these loops, headers and last instructions, are left to.
+pub(super) fn loop_ends(code: &[Insn], loops: &[(u32, u32)]) -> HashSet<u32> {
+    let mut ends = HashSet::new();
+    for &(header, last) in loops {
+        ends.insert(last + 1);
+        for (pc, i) in (header..=last).zip(&code[header as usize..]) {
+            let jumps = i.op().is_some_and(|op| op.info().ext == Ext::Jump);
+            let target = i64::from(pc) + 1 + i64::from(i.jump());
+            if jumps && target > i64::from(last) {
+                ends.insert(target as u32);
+            }
+        }
+    }
+    ends
 }
 
 impl Lower<'_> {

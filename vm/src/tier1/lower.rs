@@ -23,7 +23,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use strata_runtime::object::{GcHeader, ProtoObj};
 use strata_runtime::value::tag;
 use strata_spec::effects::Effects;
@@ -125,6 +125,8 @@ pub(super) struct Lower<'a> {
     pub(super) assumes: bool,
     pub(super) sites: Vec<Site>,
     pub(super) heat: Heat,
+    /// Where loops are left to, if their code may be optimized.
+    pub(super) loop_ends: HashSet<u32>,
     /// Guards so far.
     pub(super) guards: usize,
     /// The instruction being lowered; how many were lowered, this among them,
@@ -190,6 +192,7 @@ pub(super) unsafe fn lower(
         base,
         st: State::new(usize::from(spec.regs)),
         heat: Heat::default(),
+        loop_ends: HashSet::new(),
         captured: spec.captured,
         speculation,
         labels: vec![None; code.len() + 1],
@@ -224,7 +227,9 @@ pub(super) unsafe fn lower(
     }
     if let Some(budget) = l.around.heat {
         let loops = l.loops.iter().map(|(header, l)| (*header, l.end));
-        l.heat = Heat::new(loops.collect(), budget);
+        let loops: Vec<_> = loops.collect();
+        l.loop_ends = super::heat::loop_ends(code, &loops);
+        l.heat = Heat::new(loops, budget);
     }
     let (first, dispatch, index) = l.prologue(at);
     let mut pc = first;
@@ -354,6 +359,10 @@ impl Lower<'_> {
         self.reachable = true;
         self.st = state;
         self.b.switch_to_block(label);
+        if self.loop_ends.contains(&pc) && !header {
+            // Where optimized code of a loop comes back to.
+            self.after_call(pc);
+        }
         if header {
             self.loop_header(pc);
         }

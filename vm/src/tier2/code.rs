@@ -4,8 +4,7 @@
 use super::lower::ExitSite;
 use super::snapshot::EntryAt;
 use crate::deopt::{Recorded, restore};
-use crate::interp::{self, CONTINUE, RESUME};
-use crate::ir::Reason;
+use crate::interp::{self, CONTINUE};
 use crate::jit::{self, CodeRange, Dependant};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -82,9 +81,6 @@ impl ExitTable {
         };
         if let Err(e) = restored {
             return interp::fail(vm, e.into());
-        }
-        if site.reason == Reason::Done {
-            return RESUME;
         }
         let in_vain = interp::data(vm).stress.was_in_vain();
         if !in_vain {

@@ -37,6 +37,9 @@ helpers! {
     Exit = exit as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable, usize, *const u64) -> usize;
     Force = force as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
     Prologue = prologue as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    VarargEnter = native::vararg_enter as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
+    Room = room as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    Done = native::done as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     Poll = poll as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     Recheck = native::recheck as unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize) -> usize;
     Return = native::return_slow as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
@@ -156,6 +159,22 @@ unsafe extern "C" fn prologue(vm: *mut Vm, base: *mut Value, slots: usize) -> us
         }
         // The interpreter needs less of it.
         native::begin_interpreted(vm, base);
+        CONTINUE
+    }
+}
+
+/// The frame of a vararg function at `base` needs so many slots.
+unsafe extern "C" fn room(vm: *mut Vm, base: *mut Value, slots: usize) -> usize {
+    // SAFETY: the frame has been moved and is canonical.
+    unsafe {
+        let stack = (*vm).stack;
+        let at = base.offset_from(stack) as usize;
+        let grown = (*vm).grow_stack(slots + strata_runtime::thread::SLACK);
+        let base = (*vm).stack.add(at);
+        if grown.is_ok() && (*vm).stack == stack && base.add(slots) <= (*vm).limit {
+            return DID;
+        }
+        native::after_vararg_prep(vm, base);
         CONTINUE
     }
 }

@@ -190,10 +190,13 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
         .create_module_from_ir(buffer)
         .map_err(|e| format!("LLVM can't read what was made: {e}\n{}", lowered.text))?;
     machine.prepare(&module);
+    let parsed = start.elapsed();
+    let passes = std::env::var("S2PASSES").unwrap_or("default<O3>".into());
     machine
-        .optimize(&module, "default<O3>")
+        .optimize(&module, &passes)
         .map_err(|e| e.to_string())?;
     report.opt_time = start.elapsed();
+    if std::env::var("S2TIME").is_ok() { eprintln!("parse {:?}", parsed); }
     if listing {
         let text = module.print_to_string().to_string();
         report.texts.push(("optimized".into(), text));
@@ -203,6 +206,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     }
     let object = machine.emit(&module).map_err(|e| e.to_string())?;
     report.codegen_time = object.codegen;
+    if std::env::var("S2TIME").is_ok() { eprintln!("TIME {name}: insts {} text {} ir {:?} parse+opt {:?} codegen {:?}", report.insts, lowered.text.len(), report.ir_time, report.opt_time, report.codegen_time); }
     drop(module);
     tools.machine = Some(machine);
     Ok(Product {

@@ -74,9 +74,6 @@ pub(super) unsafe fn hot_call(vm: &mut Vm, base: *mut Value) {
     unsafe {
         let p = interp::frame_proto(base);
         grant(&mut *p, 0, i32::MAX);
-        if (*p).vararg {
-            return;
-        }
         queue(vm, p, EntryAt::Start, None);
     }
 }
@@ -108,7 +105,7 @@ pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usi
         }
         let calls = budget.saturating_sub(left(&*p, 0).unwrap_or(0));
         grant(&mut *p, number, budget.max(64));
-        let at = if !(*p).vararg && calls > SOME_CALLS {
+        let at = if calls > SOME_CALLS {
             EntryAt::Start
         } else {
             let _ = chosen;
@@ -138,7 +135,8 @@ unsafe fn enter(vm: &mut Vm, p: *mut ProtoObj, base: *mut Value, header: u32) ->
         }
         jit::entered_loop(vm, &mut *p, header);
         let entry = std::mem::transmute::<*const (), Entry>(entry);
-        Some(entry(vm, base, 0))
+        let status = entry(vm, base, 0);
+        Some(interp::native::after_loop(vm, base, status))
     }
 }
 

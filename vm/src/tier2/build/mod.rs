@@ -433,7 +433,8 @@ impl<'s> Builder<'s, '_> {
             | Op::Closure
             | Op::Close
             | Op::Tbc => self.step(pc)?,
-            Op::VarargPrep => return Err("varargprep inside of what is compiled".into()),
+            // The prologue does it.
+            Op::VarargPrep => {}
             _ => match flow::arith_operator(op) {
                 Some((kind, constant)) => self.arith(pc, i, kind, constant)?,
                 None => return Err(format!("nothing is built for {op:?}")),

@@ -15,14 +15,60 @@ use strata_spec::{Insn, Op};
 const KIND_AND_WANT: u32 = 0xffff_0700;
 
 impl Lower<'_, '_> {
+    /// The loop that was compiled is over: what comes is another tier's.
+    pub(super) fn done(&mut self, frame: FrameId) {
+        self.settle(frame);
+        let f = self.helper(Helper::Done);
+        let pc = self.f.frames[frame.n()].pc;
+        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {pc}) #0"));
+        self.line(&format!("ret i64 {status}"));
+    }
+
     /// Checks before the function begins.
     pub(super) fn prologue(&mut self) {
-        self.line("%base = getelementptr i8, ptr %frame, i64 0");
         if self.s.entry != EntryAt::Start {
             // Whoever enters at a loop has looked.
+            self.line("%base = getelementptr i8, ptr %frame, i64 0");
             return;
         }
-        let end = self.offset("%base", i64::from(self.slots) * 16);
+        let vararg = self.s.funcs[0].spec().vararg;
+        if vararg {
+            self.begin("%frame", self.s.funcs[0].spec().regs.into());
+            let f = self.helper(Helper::VarargEnter);
+            let moved = self.temp(&format!("call i64 {f}(ptr %vm, ptr %frame) #0"));
+            let (out, go) = (self.new_label(), self.new_label());
+            let status = self.temp(&format!("icmp ult i64 {moved}, 16"));
+            self.line(&format!(
+                "br i1 {status}, label %{out}, label %{go}, !prof !{}",
+                super::UNLIKELY
+            ));
+            self.label(&out);
+            self.line(&format!("ret i64 {moved}"));
+            self.label(&go);
+            self.line(&format!("%base = inttoptr i64 {moved} to ptr"));
+            let end = self.offset("%base", i64::from(self.slots) * 16);
+            let limit = self.load("ptr", "%vm", VM_LIMIT.into(), Region::Vm);
+            let over = self.temp(&format!("icmp ugt ptr {end}, {limit}"));
+            let (slow, go) = (self.new_label(), self.new_label());
+            self.line(&format!(
+                "br i1 {over}, label %{slow}, label %{go}, !prof !{}",
+                super::UNLIKELY
+            ));
+            self.label(&slow);
+            let f = self.helper(Helper::Room);
+            let slots = self.slots;
+            let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {slots}) #1"));
+            self.go_on(&status, &go);
+            self.label(&go);
+            return;
+        }
+        self.line("%base = getelementptr i8, ptr %frame, i64 0");
+        self.begin("%base", self.slots);
+    }
+
+    /// Looks whether the frame at `base` may begin, with so many slots.
+    fn begin(&mut self, base: &str, slots: u32) {
+        let end = self.offset(base, i64::from(slots) * 16);
         let limit = self.load("ptr", "%vm", VM_LIMIT.into(), Region::Vm);
         let over = self.temp(&format!("icmp ugt ptr {end}, {limit}"));
         let word = self.offset("%vm", VM_POLL.into());
@@ -39,8 +85,9 @@ impl Lower<'_, '_> {
         ));
         self.label(&slow);
         let f = self.helper(Helper::Prologue);
-        let slots = self.slots;
-        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {slots}) #1"));
+        let status = self.temp(&format!(
+            "call i64 {f}(ptr %vm, ptr {base}, i64 {slots}) #1"
+        ));
         self.go_on(&status, &go);
         self.label(&go);
     }

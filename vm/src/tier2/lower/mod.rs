@@ -397,6 +397,10 @@ impl Lower<'_, '_> {
                     ));
                 }
             }
+            Term::Exit {
+                frame,
+                reason: Reason::Done,
+            } => self.done(*frame),
             Term::Exit { frame, reason } => {
                 let exit = self.exit(*frame, *reason);
                 self.line(&format!("br label %{exit}"));
