@@ -43,6 +43,16 @@ pub(crate) struct EntryTag {
     pub tag: u8,
 }
 
+/// What an entry point checks.
+pub(crate) struct EntryCheck {
+    /// These tags.
+    pub tags: Box<[EntryTag]>,
+    /// The number of the exit that is taken if they are not there.
+    pub exit: u32,
+    /// Stress: it asks whether it fails all the same.
+    pub forced: bool,
+}
+
 impl Guard {
     /// What kind of guard it is: the reason under which exits are counted.
     pub(super) fn kind(self) -> &'static str {

@@ -49,7 +49,7 @@ pub(crate) use code_memory::{CodeRange, CodeSpace};
 pub(crate) use events::symbol;
 pub(crate) use events::{Counts, entered_loop, unwound};
 #[cfg(feature = "cranelift")]
-pub(crate) use guard::{EntryTag, Exit, Guard};
+pub(crate) use guard::{EntryCheck, EntryTag, Exit, Guard};
 #[cfg(feature = "llvm")]
 pub(crate) use optimize::{compiled2, exited2, speculation2};
 #[cfg(feature = "cranelift")]

@@ -1,16 +1,15 @@
-//! Where compiled code is left and entered: guards and their exits, entry
-//! points, and the common ways out.
+//! Where compiled code is left: guards and their exits, and the common ways
+//! out.
 //!
-//! Both are put off to the end of the function: a guard names a cold block,
+//! They are put off to the end of the function: a guard names a cold block,
 //! and only [`Lower::finish`] fills it.
 
 use super::helpers;
-use super::lower::{Lower, PendingEntry, PendingExit};
-use super::state::State;
+use super::lower::{Lower, PendingExit};
 use crate::deopt::{Site, SiteKind};
-use crate::jit::{EntryTag, Exit, Guard};
+use crate::jit::{Exit, Guard};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Type, Value, types};
+use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 
 impl Lower<'_> {
     /// Whether instruction `pc` may speculate.
@@ -75,74 +74,11 @@ impl Lower<'_> {
         self.unless(is, cold);
     }
 
-    /// Makes an entry point at `pc` that leads to `target`, where `self.st`
-    /// is taken for known.
-    pub(super) fn entry(&mut self, pc: u32, target: Block, args: Vec<(u8, Type)>) {
-        if self.entries.len() < usize::from(u16::MAX) - 1 && (pc as usize) < self.points.len() {
-            self.entries.push(PendingEntry {
-                pc,
-                target,
-                state: self.st.clone(),
-                args,
-            });
-        }
-    }
-
-    /// The payloads of these registers, as block arguments.
-    pub(super) fn args(&mut self, regs: &[(u8, Type)]) -> Vec<BlockArg> {
-        regs.iter()
-            .map(|&(r, ty)| {
-                BlockArg::Value(if ty == types::F64 {
-                    self.float(r)
-                } else {
-                    self.bits(r)
-                })
-            })
-            .collect()
-    }
-
-    /// Leaves at `pc` unless registers have the tags that `state` knows; with
-    /// longer code if that is to be done `often`.
-    pub(super) fn check_entry(&mut self, state: &State, pc: u32, often: bool) {
-        let known: Vec<_> = state.known().map(|(r, reg)| (r, reg.tag)).collect();
-        let few = if often { 8 } else { 2 };
-        if known.len() <= few {
-            for (r, t) in known {
-                self.guard(r, t, pc);
-            }
-            return;
-        }
-        let list: Box<[EntryTag]> = known
-            .iter()
-            .map(|&(reg, tag)| EntryTag { reg, tag })
-            .collect();
-        let (tags, n) = (list.as_ptr() as usize, list.len() as u8);
-        let exit = self.exit(pc, Guard::Entry { tags, n });
-        let (at, n) = (self.int(list.as_ptr() as i64), self.int(list.len() as i64));
-        self.lists.push(list);
-        let same = self.call(helpers::CHECK_TAGS as usize, &[self.base, at, n]);
-        self.unless(same, exit);
-        for (r, t) in known {
-            self.learn(r, t);
-        }
-    }
-
     /// Emits what was put off: entry points, exits, the common ways out. The
     /// exits, to which the code refers.
     pub(super) fn finish(&mut self, dispatch: Block, index: Value) -> Result<Box<[Exit]>, String> {
         (self.current, self.uncharged) = (None, 0);
-        let entries = std::mem::take(&mut self.entries);
-        let mut stubs = Vec::new();
-        for e in &entries {
-            let stub = self.cold_block();
-            stubs.push(stub);
-            self.points[e.pc as usize] = stubs.len() as u16;
-            self.b.switch_to_block(stub);
-            self.st = State::new(usize::from(self.spec.regs));
-            self.check_entry(&e.state, e.pc, self.switches(e.pc));
-            let args = self.args(&e.args);
-            self.b.ins().jump(e.target, &args);
-        }
+        let (entries, listed) = self.entry_blocks();
         // The status of code that can't go on: the interpreter does.
         let out = self.cold_block();
         let number = self.b.append_block_param(out, types::I64);
@@ -166,21 +102,7 @@ impl Lower<'_> {
         let status = self.b.block_params(self.pass)[0];
         self.b.ins().return_(&[status]);
         self.b.switch_to_block(dispatch);
-        if stubs.is_empty() {
-            // Never asked for: there are no entry points.
-            let status = self.int(crate::interp::CONTINUE as i64);
-            self.b.ins().jump(self.pass, &[status.into()]);
-        } else {
-            let index = self.b.ins().iadd_imm_s(index, -1);
-            let index = self.b.ins().ireduce(types::I32, index);
-            let calls: Vec<_> = stubs
-                .iter()
-                .map(|&s| self.b.func.dfg.block_call(s, &[]))
-                .collect();
-            let data = JumpTableData::new(calls[0], &calls);
-            let table = self.b.create_jump_table(data);
-            self.b.ins().br_table(index, table);
-        }
+        self.dispatch(index, &entries, listed, out);
         // Blocks of unreachable code are never filled; Cranelift wants each
         // block to end.
         for label in self.labels.clone().into_iter().flatten() {

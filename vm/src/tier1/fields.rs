@@ -17,6 +17,30 @@ use strata_runtime::object::{GcHeader, tabflag};
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
+/// Groups caches by what is done for them, to load or to store (`stores`), in
+/// which they are alike but for the shape.
+fn alike(caches: &[FieldCache], stores: bool) -> Vec<Vec<FieldCache>> {
+    let what = |c: &FieldCache| {
+        let own = matches!(c.state, CacheState::Own | CacheState::Dict);
+        let elsewhere = (!own).then_some((c.epoch, c.holder, c.holder_shape, c.next_shape));
+        (
+            c.state,
+            c.slot,
+            c.flags,
+            stores.then_some(c.tags),
+            elsewhere,
+        )
+    };
+    let mut groups: Vec<Vec<FieldCache>> = Vec::new();
+    for c in caches {
+        match groups.iter_mut().find(|g| what(&g[0]) == what(c)) {
+            Some(group) => group.push(*c),
+            None => groups.push(vec![*c]),
+        }
+    }
+    groups
+}
+
 impl Lower<'_> {
     /// The address of a feedback slot.
     pub(super) fn slot_address(&self, n: u16) -> i64 {
@@ -95,17 +119,16 @@ impl Lower<'_> {
                 self.object(b, pc, &mut before, slow)
             };
             let shape = self.load(types::I64, t, T_SHAPE);
-            let n = caches.len();
-            for (j, c) in caches.iter().enumerate() {
+            let groups = alike(&caches, false);
+            let n = groups.len();
+            for (j, group) in groups.iter().enumerate() {
                 let miss = if j + 1 == n {
                     slow
                 } else {
                     self.b.create_block()
                 };
-                let s = self.name(c.shape);
-                let same = self.b.ins().icmp(IntCC::Equal, shape, s);
-                self.unless(same, miss);
-                self.get_cached(a, t, c, i, op, slow, met);
+                let c = self.one_of(shape, group, miss);
+                self.get_cached(a, t, &c, i, op, slow, met);
                 if j + 1 != n {
                     self.b.switch_to_block(miss);
                 }
@@ -125,6 +148,24 @@ impl Lower<'_> {
         if op == Op::SelfField {
             self.received(a, object);
         }
+    }
+
+    /// Goes to `miss` unless `shape` is that of one of the caches, which are
+    /// alike: one of them.
+    fn one_of(&mut self, shape: Value, group: &[FieldCache], miss: Block) -> FieldCache {
+        let (last, others) = group.split_last().expect("a group is not empty");
+        let hit = self.b.create_block();
+        for c in others {
+            let (s, other) = (self.name(c.shape), self.b.create_block());
+            let same = self.b.ins().icmp(IntCC::Equal, shape, s);
+            self.b.ins().brif(same, hit, &[], other, &[]);
+            self.b.switch_to_block(other);
+        }
+        let s = self.name(last.shape);
+        let same = self.b.ins().icmp(IntCC::Equal, shape, s);
+        self.b.ins().brif(same, hit, &[], miss, &[]);
+        self.b.switch_to_block(hit);
+        *last
     }
 
     /// The cache of a method of strings (or another type with a metatable of
@@ -327,16 +368,15 @@ impl Lower<'_> {
             };
             let (value_tag, value) = (self.tag(v), self.bits(v));
             let shape = self.load(types::I64, t, T_SHAPE);
-            let n = caches.len();
-            for (j, c) in caches.iter().enumerate() {
+            let groups = alike(&caches, true);
+            let n = groups.len();
+            for (j, group) in groups.iter().enumerate() {
                 let miss = if j + 1 == n {
                     slow
                 } else {
                     self.b.create_block()
                 };
-                let s = self.name(c.shape);
-                let same = self.b.ins().icmp(IntCC::Equal, shape, s);
-                self.unless(same, miss);
+                let c = self.one_of(shape, group, miss);
                 if self.known(v) == UNKNOWN && c.tags != u16::MAX {
                     let mask = self.b.ins().iconst(types::I32, i64::from(c.tags));
                     let t = self.b.ins().uextend(types::I32, value_tag);
@@ -350,8 +390,8 @@ impl Lower<'_> {
                     let old = self.load(types::I8, fields, offset);
                     self.unless(old, slow);
                 } else {
-                    self.same_epoch(c, slow);
-                    self.adds(v, t, value_tag, c, slow);
+                    self.same_epoch(&c, slow);
+                    self.adds(v, t, value_tag, &c, slow);
                 }
                 self.store(value_tag, fields, offset);
                 self.store(value, fields, offset + PAYLOAD);

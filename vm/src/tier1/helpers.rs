@@ -6,7 +6,7 @@
 use crate::deopt::{Recorded, Site, SiteKind, restore};
 use crate::interp::native;
 use crate::interp::{self, CONTINUE};
-use crate::jit::{self, EntryTag, Exit};
+use crate::jit::{self, EntryCheck, EntryTag, Exit};
 use strata_runtime::Vm;
 use strata_runtime::object::{GcHeader, Upval};
 use strata_runtime::ops::arith::{float_mod, float_pow, shift_left};
@@ -42,8 +42,11 @@ pub(super) const SWITCH_CALL: HostCall = native::call_switch;
 pub(super) const TAIL_HOST_CALL: HostCall = native::tail_call_host;
 pub(super) const TAIL_ARGS: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Value) -> usize =
     tail_args;
-pub(super) const CHECK_TAGS: unsafe extern "C" fn(*const Value, *const EntryTag, usize) -> usize =
-    check_tags;
+pub(super) const CHECK_ENTRY: unsafe extern "C" fn(
+    *mut Vm,
+    *const Value,
+    *const EntryCheck,
+) -> usize = check_entry;
 pub(super) const EXIT: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Exit) -> usize = exit;
 pub(super) const FORCE: unsafe extern "C" fn(*mut Vm, *mut Value) -> usize = force;
 pub(super) const BARRIER: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize = barrier;
@@ -153,16 +156,24 @@ unsafe extern "C" fn tail_args(vm: *mut Vm, base: *mut Value, from: *mut Value) 
     0
 }
 
-/// Whether registers of the frame at `base` have the `n` tags listed.
-unsafe extern "C" fn check_tags(base: *const Value, list: *const EntryTag, n: usize) -> usize {
-    // SAFETY: compiled code passes its frame and a list of registers of it,
-    // which lives as long as the code.
+/// Checks the tags of an entry point: 0, or the number of the exit to take,
+/// counted from 1.
+unsafe extern "C" fn check_entry(
+    vm: *mut Vm,
+    base: *const Value,
+    which: *const EntryCheck,
+) -> usize {
+    // SAFETY: compiled code passes its frame and one of its lists of registers
+    // of it, which live as long as the code.
     unsafe {
-        let list = std::slice::from_raw_parts(list, n);
-        usize::from(
-            list.iter()
-                .all(|e| (*base.add(usize::from(e.reg))).tag == e.tag),
-        )
+        let check = &*which;
+        let fits = |e: &EntryTag| (*base.add(usize::from(e.reg))).tag == e.tag;
+        let fails = check.forced && interp::data(&mut *vm).stress.fails();
+        if fails || !check.tags.iter().all(fits) {
+            check.exit as usize + 1
+        } else {
+            0
+        }
     }
 }
 

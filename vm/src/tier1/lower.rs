@@ -15,7 +15,7 @@ use super::layout::*;
 use super::loops::{Loop, find_loops};
 use super::state::{Payload, State, UNKNOWN};
 use crate::deopt::{Site, check_sites};
-use crate::jit::{Counts, EntryTag, Exit, Guard, Speculation};
+use crate::jit::{Counts, EntryCheck, Exit, Guard, Speculation};
 use crate::stress::{Stress, StressModes};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -66,8 +66,8 @@ pub(super) struct Made {
     pub points: Vec<u16>,
     /// The exits the code refers to.
     pub exits: Box<[Exit]>,
-    /// Tags that entry points check; the code holds their addresses.
-    pub lists: Vec<Box<[EntryTag]>>,
+    /// Tags that entry points check; the code holds their address.
+    pub checks: Vec<EntryCheck>,
     /// The code relies on the metatable epoch.
     pub assumes: bool,
     /// Heap objects the code names.
@@ -120,7 +120,7 @@ pub(super) struct Lower<'a> {
     pub(super) entries: Vec<PendingEntry>,
     pub(super) points: Vec<u16>,
     pub(super) refs: Vec<*mut GcHeader>,
-    pub(super) lists: Vec<Box<[EntryTag]>>,
+    pub(super) checks: Vec<EntryCheck>,
     /// It relies on the metatable epoch.
     pub(super) assumes: bool,
     pub(super) sites: Vec<Site>,
@@ -205,7 +205,7 @@ pub(super) unsafe fn lower(
         entries: Vec::new(),
         points: vec![0; code.len()],
         refs: Vec::new(),
-        lists: Vec::new(),
+        checks: Vec::new(),
         assumes: false,
         sites: Vec::new(),
         guards: 0,
@@ -244,7 +244,7 @@ pub(super) unsafe fn lower(
     let Lower {
         b,
         points,
-        lists,
+        checks,
         assumes,
         refs,
         mut sites,
@@ -261,7 +261,7 @@ pub(super) unsafe fn lower(
     Ok(Made {
         points,
         exits,
-        lists,
+        checks,
         assumes,
         refs,
         sites,

@@ -23,7 +23,7 @@
 //!
 //! - `lower`: blocks, one instruction after the other
 //! - `registers`: reading and writing registers, by what is known of them
-//! - `exits`: guards, exits, entry points
+//! - `exits`: guards and exits, `entries`: entry points
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
 //! - `alloc`: tables and closures
 //! - `intrinsics`: calls of host functions that are done inline
@@ -42,6 +42,7 @@ mod calls;
 mod charge;
 mod counts;
 mod elements;
+mod entries;
 mod exits;
 mod fields;
 pub(crate) mod heat;
@@ -310,7 +311,7 @@ unsafe fn compile_with(
         });
         let exits = made.exits.as_ptr_range();
         let exits = exits.start as usize..exits.end as usize;
-        range.keep(Box::new((made.exits, made.lists, made.heat.clone())));
+        range.keep(Box::new((made.exits, made.checks, made.heat.clone())));
         // What the code names stays alive with the prototype; older code may
         // still have native frames.
         if vm.native_depth == 0 {
