@@ -1,4 +1,4 @@
-//! Calls and returns.
+//! Calls.
 //!
 //! A call writes the callee's link as the interpreter does, with the bit that
 //! says that compiled code waits, and calls the callee's entry. Nothing of
@@ -230,11 +230,6 @@ impl Lower<'_> {
         let entry = self.load(types::I64, proto, PROTO_ENTRY);
         let zero = self.int(0);
         let status = self.call_value(entry, &[self.vm, new, zero]);
-        let odd = self.cold_block();
-        self.b.ins().brif(status, odd, &[], next, &[]);
-        self.b.switch_to_block(odd);
-        let n = self.int(i64::from(pc));
-        let status = self.call(helpers::RECHECK as usize, &[self.vm, self.base, n, status]);
         self.go_on(status, next);
         self.b.switch_to_block(slow);
         self.call_step(pc, next);
@@ -340,72 +335,5 @@ impl Lower<'_> {
         self.b.ins().jump(here, &[]);
         self.b.switch_to_block(here);
         self.entry(pc, here, Vec::new());
-    }
-
-    pub(super) fn ret(&mut self, pc: u32, i: Insn, op: Op) {
-        let (first, n) = match op {
-            Op::Return0 => (0, Some(0)),
-            Op::Return1 => (i.a(), Some(1)),
-            _ => (i.a(), i.b().checked_sub(1)),
-        };
-        let slow = self.cold_block();
-        if let Some(n) = n.filter(|n| *n <= 4) {
-            let link = self.load(types::I32, self.base, LINK0);
-            let kind_and_want = self.b.ins().band_imm_s(link, 0xffff_0700);
-            // As many as there are is what most calls ask for; with one, some
-            // ask for none. The third kind takes all there are.
-            let exact = u16::from(n.max(1)) + 1;
-            self.return_if(kind_and_want, exact, first, n, exact - 1);
-            if n <= 1 {
-                self.return_if(kind_and_want, 1, first, n, 0);
-            }
-            self.return_if(kind_and_want, 0, first, n, u16::from(n));
-        }
-        self.b.ins().jump(slow, &[]);
-        self.b.switch_to_block(slow);
-        let n = self.int(i64::from(pc));
-        let status = self.call(helpers::RETURN as usize, &[self.vm, self.base, n]);
-        self.leave(status);
-    }
-
-    /// Returns the first `take` of the `n` values from register `first` on,
-    /// padded with nil, if the link says that `want` (0: all) are wanted.
-    fn return_if(&mut self, link: Value, want: u16, first: u8, n: u8, take: u16) {
-        let exact = u16::from(n.max(1)) + 1;
-        let (yes, no) = (self.b.create_block(), self.b.create_block());
-        let want_bits = i64::from(want) << 16;
-        let is = self.b.ins().icmp_imm_s(IntCC::Equal, link, want_bits);
-        self.b.ins().brif(is, yes, &[], no, &[]);
-        self.b.switch_to_block(yes);
-        let before = self.st.clone();
-        for j in 0..take.min(u16::from(n)) as u8 {
-            self.copy_result(first + j, j);
-        }
-        self.st = before;
-        if take > u16::from(n) {
-            let nil = self.b.ins().iconst(types::I8, i64::from(tag::NIL));
-            self.store(nil, self.base, -2 * SLOT);
-        }
-        if want == 0 {
-            let offset = (i64::from(n) - 2) * i64::from(SLOT);
-            let top = self.b.ins().iadd_imm_s(self.base, offset);
-            self.store(top, self.vm, VM_TOP);
-        }
-        if want == exact {
-            let zero = self.int(0);
-            self.b.ins().return_(&[zero]);
-        } else {
-            let done = self.done;
-            self.b.ins().jump(done, &[]);
-        }
-        self.b.switch_to_block(no);
-    }
-
-    /// Copies register `r` to where result `j` goes.
-    fn copy_result(&mut self, r: u8, j: u8) {
-        let (t, v) = (self.tag(r), self.bits(r));
-        let to = (i32::from(j) - 2) * SLOT;
-        self.store(t, self.base, to);
-        self.store(v, self.base, to + PAYLOAD);
     }
 }

@@ -78,6 +78,7 @@ impl Lower<'_> {
     /// exits, to which the code refers.
     pub(super) fn finish(&mut self, dispatch: Block, index: Value) -> Result<Box<[Exit]>, String> {
         (self.current, self.uncharged) = (None, 0);
+        self.shared_returns();
         let (entries, listed) = self.entry_blocks();
         // The status of code that can't go on: the interpreter does.
         let out = self.cold_block();

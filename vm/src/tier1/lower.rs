@@ -13,6 +13,7 @@ use super::heat::Heat;
 use super::helpers;
 use super::layout::*;
 use super::loops::{Loop, find_loops};
+use super::returns::Shared;
 use super::state::{Payload, State, UNKNOWN};
 use crate::deopt::{Site, check_sites};
 use crate::jit::{Counts, EntryCheck, Exit, Guard, Speculation};
@@ -135,6 +136,7 @@ pub(super) struct Lower<'a> {
     pub(super) uncharged: i32,
     /// Which guards ask whether they are to fail.
     pub(super) stress: &'a Stress,
+    pub(super) returns: Shared,
     /// Returns its argument.
     pub(super) pass: Block,
     /// Returns `RETURNED`.
@@ -212,6 +214,7 @@ pub(super) unsafe fn lower(
         current: None,
         uncharged: 0,
         stress,
+        returns: Shared::default(),
         pass,
         done,
         step_sig,

@@ -24,7 +24,8 @@
 //! - `lower`: blocks, one instruction after the other
 //! - `registers`: reading and writing registers, by what is known of them
 //! - `exits`: guards and exits, `entries`: entry points
-//! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
+//! - `arith`, `branch`, `fields`, `elements`, `calls`, `returns`, `loops`:
+//!   instructions
 //! - `alloc`: tables and closures
 //! - `intrinsics`: calls of host functions that are done inline
 //! - `heat`: counting for tier 2
@@ -52,6 +53,7 @@ pub(crate) mod layout;
 mod loops;
 mod lower;
 mod registers;
+mod returns;
 mod state;
 
 #[cfg(feature = "llvm")]
