@@ -463,6 +463,27 @@ pub(crate) unsafe extern "C" fn tail_call_host(
     }
 }
 
+/// A compiled callee answered `status` to the call at `pc` of the frame at
+/// `base`: whether it returned in a roundabout way (a tail call, a callee
+/// that became compiled) and the frame goes on after all.
+#[cfg(feature = "llvm")]
+pub(crate) unsafe extern "C" fn recheck(
+    vm: *mut Vm,
+    base: *mut Value,
+    pc: usize,
+    status: usize,
+) -> usize {
+    // SAFETY: compiled code passes its frame, which is still on the stack if
+    // it is the innermost.
+    unsafe {
+        if (*vm).base != base || (status != CONTINUE && status != RESUME) {
+            return status;
+        }
+        let at = (*proto_of(constants(base))).code.add(pc);
+        after(vm, at, status)
+    }
+}
+
 /// `return` of the frame at `base` by its instruction `pc`, for compiled code:
 /// into a Lua frame the native way, else as the interpreter does it.
 pub(crate) unsafe extern "C" fn return_slow(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
