@@ -33,6 +33,13 @@ enum Callee {
     Mixed,
 }
 
+/// A call that takes a step after all: its block, and where it goes on.
+pub(super) struct SlowCall {
+    block: Block,
+    pc: u32,
+    next: Block,
+}
+
 impl Lower<'_> {
     fn callee(&self, i: Insn) -> Callee {
         // SAFETY: the verifier has checked the slot and its kind.
@@ -87,6 +94,35 @@ impl Lower<'_> {
         self.go_on(status, next);
     }
 
+    /// Emits the steps of calls: where control goes on after them there are
+    /// entry points, so one step does for all calls of the function, and goes
+    /// on by the `table` of entry points, which takes their numbers from 0 on.
+    pub(super) fn shared_calls(&mut self, table: Block) {
+        let shared = self.cold_block();
+        let pc = self.b.append_block_param(shared, types::I64);
+        let index = self.b.append_block_param(shared, types::I64);
+        let mut used = None;
+        for call in std::mem::take(&mut self.slow_calls) {
+            self.b.switch_to_block(call.block);
+            match self.points[call.pc as usize + 1].checked_sub(1) {
+                Some(index) => {
+                    used = Some(call.pc);
+                    let args = [i64::from(call.pc), i64::from(index)].map(|n| self.int(n).into());
+                    self.b.ins().jump(shared, &args);
+                }
+                None => self.call_step(call.pc, call.next),
+            }
+        }
+        let Some(one) = used else { return };
+        self.b.switch_to_block(shared);
+        self.count_step(one);
+        let status = self.call(steps::CALL as usize, &[self.vm, self.base, pc]);
+        let pass = self.pass;
+        self.b
+            .ins()
+            .brif(status, pass, &[status.into()], table, &[index.into()]);
+    }
+
     /// Calls a host function, so far the Rust function at `f`; anything else
     /// takes a step.
     fn call_host(&mut self, pc: u32, i: Insn, f: u64, next: Block) {
@@ -102,8 +138,11 @@ impl Lower<'_> {
         };
         let status = self.call(helper as usize, &[self.vm, self.base, n, slot]);
         self.go_on(status, next);
-        self.b.switch_to_block(slow);
-        self.call_step(pc, next);
+        self.slow_calls.push(SlowCall {
+            block: slow,
+            pc,
+            next,
+        });
     }
 
     /// Jumps to `other` unless register `r` holds a host function whose Rust
@@ -231,8 +270,11 @@ impl Lower<'_> {
         let zero = self.int(0);
         let status = self.call_value(entry, &[self.vm, new, zero]);
         self.go_on(status, next);
-        self.b.switch_to_block(slow);
-        self.call_step(pc, next);
+        self.slow_calls.push(SlowCall {
+            block: slow,
+            pc,
+            next,
+        });
     }
 
     /// `tailcall`: a closure takes the frame over, and its status is ours.

@@ -123,8 +123,15 @@ impl Lower<'_> {
 
     /// In the block that entry points are reached by: goes to number `index`,
     /// counted from 1, whose tags are checked here from number `listed` + 1 on.
-    /// `out` is the way out by the number of an exit.
-    pub(super) fn dispatch(&mut self, index: Value, blocks: &[Block], listed: usize, out: Block) {
+    /// `table` is to take the number, counted from 0, `out` is the way out by the
+    /// number of an exit.
+    pub(super) fn dispatch(
+        &mut self,
+        index: Value,
+        blocks: &[Block],
+        listed: usize,
+        (table, out): (Block, Block),
+    ) {
         let Some(&first) = blocks.first() else {
             // Never asked for: there are no entry points.
             let status = self.int(crate::interp::CONTINUE as i64);
@@ -133,11 +140,7 @@ impl Lower<'_> {
         };
         let index = self.b.ins().iadd_imm_s(index, -1);
         if self.checks.iter().any(|c| !c.tags.is_empty()) {
-            let (check, table, bad) = (
-                self.b.create_block(),
-                self.b.create_block(),
-                self.cold_block(),
-            );
+            let (check, bad) = (self.b.create_block(), self.cold_block());
             if listed == 0 {
                 self.b.ins().jump(check, &[]);
             } else {
@@ -145,7 +148,7 @@ impl Lower<'_> {
                     .b
                     .ins()
                     .icmp_imm_s(IntCC::UnsignedLessThan, index, listed as i64);
-                self.b.ins().brif(coded, table, &[], check, &[]);
+                self.b.ins().brif(coded, table, &[index.into()], check, &[]);
             }
             self.b.switch_to_block(check);
             let size = size_of::<EntryCheck>() as i64;
@@ -154,12 +157,15 @@ impl Lower<'_> {
             let offset = self.b.ins().imul_imm_s(index, size);
             let which = self.b.ins().iadd(first, offset);
             let failed = self.call(helpers::CHECK_ENTRY as usize, &[self.vm, self.base, which]);
-            self.b.ins().brif(failed, bad, &[], table, &[]);
+            self.b.ins().brif(failed, bad, &[], table, &[index.into()]);
             self.b.switch_to_block(bad);
             let exit = self.b.ins().iadd_imm_s(failed, -1);
             self.b.ins().jump(out, &[exit.into()]);
-            self.b.switch_to_block(table);
+        } else {
+            self.b.ins().jump(table, &[index.into()]);
         }
+        self.b.switch_to_block(table);
+        let index = self.b.block_params(table)[0];
         let index = self.b.ins().ireduce(types::I32, index);
         let calls: Vec<_> = blocks
             .iter()

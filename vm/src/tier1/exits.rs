@@ -80,6 +80,9 @@ impl Lower<'_> {
         (self.current, self.uncharged) = (None, 0);
         self.shared_returns();
         let (entries, listed) = self.entry_blocks();
+        let table = self.b.create_block();
+        self.b.append_block_param(table, types::I64);
+        self.shared_calls(table);
         // The status of code that can't go on: the interpreter does.
         let out = self.cold_block();
         let number = self.b.append_block_param(out, types::I64);
@@ -103,7 +106,7 @@ impl Lower<'_> {
         let status = self.b.block_params(self.pass)[0];
         self.b.ins().return_(&[status]);
         self.b.switch_to_block(dispatch);
-        self.dispatch(index, &entries, listed, out);
+        self.dispatch(index, &entries, listed, (table, out));
         // Blocks of unreachable code are never filled; Cranelift wants each
         // block to end.
         for label in self.labels.clone().into_iter().flatten() {

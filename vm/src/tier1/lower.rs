@@ -9,6 +9,7 @@
 
 use super::arith::operator;
 use super::aside::Table;
+use super::calls::SlowCall;
 use super::heat::Heat;
 use super::helpers;
 use super::layout::*;
@@ -137,6 +138,7 @@ pub(super) struct Lower<'a> {
     /// Which guards ask whether they are to fail.
     pub(super) stress: &'a Stress,
     pub(super) returns: Shared,
+    pub(super) slow_calls: Vec<SlowCall>,
     /// Returns its argument.
     pub(super) pass: Block,
     /// Returns `RETURNED`.
@@ -215,6 +217,7 @@ pub(super) unsafe fn lower(
         uncharged: 0,
         stress,
         returns: Shared::default(),
+        slow_calls: Vec::new(),
         pass,
         done,
         step_sig,
