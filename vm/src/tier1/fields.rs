@@ -378,11 +378,17 @@ impl Lower<'_> {
                 };
                 let c = self.one_of(shape, group, miss);
                 if self.known(v) == UNKNOWN && c.tags != u16::MAX {
-                    let mask = self.b.ins().iconst(types::I32, i64::from(c.tags));
-                    let t = self.b.ins().uextend(types::I32, value_tag);
-                    let bit = self.b.ins().ushr(mask, t);
-                    let bit = self.b.ins().band_imm_s(bit, 1);
-                    self.unless(bit, slow);
+                    let one = c.tags.is_power_of_two();
+                    let fits = if one {
+                        let t = i64::from(c.tags.trailing_zeros());
+                        self.b.ins().icmp_imm_s(IntCC::Equal, value_tag, t)
+                    } else {
+                        let mask = self.b.ins().iconst(types::I32, i64::from(c.tags));
+                        let t = self.b.ins().uextend(types::I32, value_tag);
+                        let bit = self.b.ins().ushr(mask, t);
+                        self.b.ins().band_imm_s(bit, 1)
+                    };
+                    self.unless(fits, slow);
                 }
                 let fields = self.load(types::I64, t, T_FIELDS);
                 let offset = c.slot as i32 * SLOT;
