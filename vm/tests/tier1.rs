@@ -808,6 +808,14 @@ fn what_happens_in_a_coroutine_reaches_the_code_that_waits() {
         "local function bad(n) return coroutine.wrap(function() for i = 1, n do coroutine.yield(i) end error('end of ' .. n) end) end \
          local function sum(n) local s, f = 0, bad(n) while true do s = s + f() end end \
          local t = {} for n = 1, 30 do local ok, e = pcall(sum, n) t[#t + 1] = tostring(ok) .. e end return table.concat(t, ' ')",
+        // Errors take resumers with them, one or many.
+        "local function inner() return coroutine.wrap(function() coroutine.yield(1) error('x', 0) end) end \
+         local function outer() return coroutine.create(function() local f, s = inner(), 0 while true do s = s + f() end end) end \
+         local n = 0 for i = 1, 200 do local co = outer() local ok, e = coroutine.resume(co) \
+           n = n + (ok and 0 or #e) + #coroutine.status(co) if i % 20 == 0 then collectgarbage() end end \
+         local function nest(d) return coroutine.wrap(function() local c <close> = setmetatable({}, {__close = function() n = n + 1 end}) \
+           if d == 0 then coroutine.yield(0) error({}) end local f = nest(d - 1) while true do coroutine.yield(f()) end end) end \
+         for i = 1, 40 do local f = nest(i) for j = 1, 3 do local ok, e = pcall(f) n = n + (ok and 1 or #type(e)) end end return n",
         // It is interpreted, calls back into the host, or resumes others.
         "local function fresh(i) return load('return coroutine.wrap(function() coroutine.yield(' .. i .. ') coroutine.yield(2) return 3 end)')() end \
          local s = 0 for i = 1, 100 do local f = fresh(i) s = s + f() + f() + f() end \

@@ -74,13 +74,20 @@ pub(super) unsafe fn at_once(
     }
 }
 
-/// A coroutine was resumed by thread `resumer`, for compiled code that waits:
-/// runs it as long as it is compiled and has not yielded. The status to go on
-/// with.
-pub(super) unsafe fn while_compiled(vm: *mut Vm, resumer: *mut Thread, mut status: usize) -> usize {
+/// Coroutines resumed one inside the other.
+#[inline(always)]
+pub(super) unsafe fn depth(vm: *mut Vm) -> u32 {
+    // SAFETY: `vm` is live.
+    unsafe { data(&mut *vm).coro_depth }
+}
+
+/// A coroutine was resumed, for compiled code that waits at depth `waits`: runs
+/// it as long as it is compiled, and has neither yielded nor taken its resumer
+/// with it as it failed. The status to go on with.
+pub(super) unsafe fn while_compiled(vm: *mut Vm, waits: u32, mut status: usize) -> usize {
     // SAFETY: RESUME says that `vm.base`, `vm.pc` are a Lua frame's.
     unsafe {
-        while status == RESUME && (*vm).cur != resumer && native::has_room(vm) {
+        while status == RESUME && depth(vm) > waits && native::has_room(vm) {
             status = native::resume_once(vm);
         }
         status
@@ -316,6 +323,8 @@ pub(super) unsafe fn failed(vm: *mut Vm, value: Value) -> usize {
         (*vm).top = top.add(1);
         (*co).status = ThreadStatus::Failed;
         (*co).handlers = 0;
+        // Compiled code that waits in it does so in vain.
+        (*vm).native_epoch = (*vm).native_epoch.wrapping_add(1);
         let wrapped = (*co).wrapped;
         back_to_resumer(vm);
         if wrapped {
@@ -344,6 +353,7 @@ pub(super) unsafe fn abandon(vm: *mut Vm) {
     unsafe {
         let co = (*vm).cur;
         (*co).status = ThreadStatus::Finished;
+        (*vm).native_epoch = (*vm).native_epoch.wrapping_add(1);
         back_to_resumer(vm);
         free_stack(vm, co);
     }

@@ -21,6 +21,7 @@
 
 use super::*;
 use crate::jit;
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::sync::atomic::Ordering;
 use strata_runtime::feedback::FeedbackSlot;
 use strata_runtime::frame::{CONT, LUA, Link, NATIVE_BIT, original_base, read_link};
@@ -177,18 +178,21 @@ pub(super) unsafe fn switch(
 ) -> Option<usize> {
     // SAFETY: the caller says so.
     unsafe {
-        let thread = (*vm).cur;
+        let (thread, depth) = ((*vm).cur, coro::depth(vm));
         let mut status = coro::at_once(vm, f, fb, n, true)?;
         if (*f).nkind != NativeKind::Yield {
-            status = coro::while_compiled(vm, thread, status);
-            if (*vm).cur != thread {
+            status = coro::while_compiled(vm, depth, status);
+        }
+        match coro::depth(vm).cmp(&depth) {
+            // It has yielded, or failed.
+            Less => Some(status),
+            // It still waits for the one it has resumed.
+            Greater => {
                 unwound::note_on(vm, (*thread).stack, base, "resume");
+                Some(status)
             }
+            Equal => Some(settle(vm, base, at, epoch, status)),
         }
-        if (*vm).cur != thread {
-            return Some(status);
-        }
-        Some(settle(vm, base, at, epoch, status))
     }
 }
 
