@@ -463,6 +463,7 @@ impl Lua {
     }
 
     /// Lets scripts run `n` more instructions in all; `None` lifts the limit.
+    /// Compiled code may run a few thousand too many before it is stopped.
     pub fn set_instruction_limit(&self, n: Option<u64>) {
         self.with(|vm| vm.set_instruction_limit(n));
     }
