@@ -74,13 +74,6 @@ pub(crate) fn name(p: &mut ProtoObj) -> FuncName {
     state_mut(p).name.clone().expect("it was set above")
 }
 
-/// The name of `p` for profilers and debuggers, if they are told.
-#[cfg(feature = "cranelift")]
-pub(crate) fn symbol(vm: &mut Vm, p: &mut ProtoObj) -> Option<String> {
-    interp::data(vm).jit.perf.as_ref()?;
-    Some(format!("lua:{}", name(p)))
-}
-
 /// `p` was found hot.
 pub(super) fn warm(vm: &mut Vm, p: &mut ProtoObj, facts: &Facts) {
     let func = name(p);
@@ -91,19 +84,18 @@ pub(super) fn warm(vm: &mut Vm, p: &mut ProtoObj, facts: &Facts) {
     });
 }
 
-/// `p` has new code; compiling began at `begun`.
+/// `p` has new code; compiling it took `took`.
 #[cfg(feature = "cranelift")]
 pub(super) fn compiled(
     vm: &mut Vm,
     p: &mut ProtoObj,
     reason: &'static str,
     made: &crate::tier1::Compiled,
-    begun: std::time::Duration,
+    took: std::time::Duration,
 ) {
     let func = name(p);
     let jit = &mut interp::data(vm).jit;
     let profiler = &mut jit.profiler;
-    let took = profiler.elapsed().saturating_sub(begun);
     if let (Some(listings), Some(listed)) = (&mut jit.listings, &made.listed) {
         listings.push(Listing::new(&func, p.spec(), listed));
     }

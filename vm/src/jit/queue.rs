@@ -315,6 +315,7 @@ impl<J: Job> Queue<J> {
     }
 
     /// Whether a job of `key` was submitted and its result is not taken.
+    #[allow(dead_code, reason = "the optimizing compiler asks it")]
     pub(crate) fn pending(&self, key: u64) -> bool {
         self.pending.contains_key(&key)
     }

@@ -372,10 +372,7 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<(Code,
     if assumes && vm.meta_epoch != snapshot.epoch {
         return Err("what it assumed does not hold any more".into());
     }
-    let space = match &interp::data(vm).jit.tier1 {
-        Some(tier1) => tier1.space(),
-        None => return Err("no code memory".into()),
-    };
+    let space = interp::data(vm).jit.code_space().clone();
     let funcs = snapshot
         .funcs
         .iter()
