@@ -42,7 +42,6 @@ use crate::jit::queue::{Job, Queue};
 use crate::jit::{self, Assumption, Speculation};
 use bumpalo::Bump;
 use code::{Code, ExitTable};
-use inkwell::memory_buffer::MemoryBuffer;
 use llvm::Machine;
 use snapshot::{EntryAt, Snapshot};
 use std::cell::Cell;
@@ -185,11 +184,9 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     };
     let start = Instant::now();
     let context = machine.context();
-    let buffer = MemoryBuffer::create_from_memory_range_copy(lowered.text.as_bytes(), &name);
-    let module = context
-        .create_module_from_ir(buffer)
-        .map_err(|e| format!("LLVM can't read what was made: {e}\n{}", lowered.text))?;
-    machine.prepare(&module);
+    let module = machine
+        .parse(&context, &name, &lowered.text)
+        .map_err(|e| format!("{e}\n{}", lowered.text))?;
     let parsed = start.elapsed();
     let passes = std::env::var("S2PASSES").unwrap_or("default<O3>".into());
     machine
@@ -394,9 +391,14 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<(Code,
     let entry = linked
         .address(lower::ENTRY)
         .ok_or("the code has no entry")?;
+    // SAFETY: the caller says that `p` is live.
+    let name = unsafe { jit::events::name(&mut *p) };
+    let jit = &mut interp::data(vm).jit;
+    if let Some(perf) = &mut jit.perf {
+        linked.tell(perf, &format!("lua:{name}"));
+    }
     let mut range = linked.range;
     range.keep(exits);
-    let jit = &mut interp::data(vm).jit;
     let assumes = assumes.then(|| jit.assumptions.make(Assumption::Metatables, p));
     vm.epoch_assumed |= assumes.is_some();
     let code = Code {
