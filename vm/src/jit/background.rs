@@ -8,6 +8,9 @@
 //! that is collected. Assumptions are listed from the first part on: if one
 //! breaks the function isn't pending any more.
 //!
+//! A function that is still waiting after some time is taken back: where other
+//! programs keep the processors busy, the other thread would be late.
+//!
 //! The VM's thread does everything itself if the threshold `background` is 0
 //! (as under stress, unless that has a say in when results are handed over),
 //! where code is listed, and where there is only one processor.
@@ -18,7 +21,7 @@ use super::{FuncState, policy, state_mut};
 use crate::interp;
 use crate::stress::Delivery;
 use crate::tier1::codegen::Job;
-use crate::tier1::{Failure, Lowered};
+use crate::tier1::{self, Failure, Lowered};
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -142,9 +145,46 @@ pub(super) unsafe fn submit(vm: &mut Vm, p: *mut ProtoObj, job: Job, mut pending
     }
     pending.job = submitted;
     state_mut(proto).pending = Some(Box::new(pending));
-    proto.grant_calls(i32::MAX);
-    proto.grant_loops(i32::MAX);
+    wait(vm, proto);
     false
+}
+
+/// Grants `p`, which is pending, what takes it about as long as the rest of
+/// its compile.
+fn wait(vm: &mut Vm, p: &mut ProtoObj) {
+    let thresholds = &interp::data(vm).jit.options.thresholds;
+    let budget = |n: u32| i32::try_from(n.max(1)).unwrap_or(i32::MAX);
+    p.grant_calls(budget(thresholds.calls));
+    p.grant_loops(budget(thresholds.back_edges));
+}
+
+/// `p` has used up what it was granted when it became pending: whether it has
+/// code now. If nobody has begun with it, other programs keep the processors
+/// busy, and so does the VM's thread.
+///
+/// # Safety
+/// `p` is live, and pending.
+pub(super) unsafe fn still_pending(vm: &mut Vm, p: *mut ProtoObj) -> bool {
+    // SAFETY: the caller says that `p` is live.
+    let proto = unsafe { &mut *p };
+    let pending = state_mut(proto).pending.as_ref();
+    let key = pending.and_then(|pending| Some(pending.job.as_ref()?.0));
+    let b = interp::data(vm).jit.background.as_mut();
+    let job = b.zip(key).and_then(|(b, key)| {
+        let job = b.queue.as_mut()?.take_back(key)?;
+        b.tickets.remove(&key);
+        Some(job)
+    });
+    let Some(job) = job else {
+        wait(vm, proto);
+        return false;
+    };
+    let Some(pending) = state_mut(proto).pending.take() else {
+        return false;
+    };
+    let emitted = tier1::generate(vm, p, job);
+    // SAFETY: all of this is of `p`, which is live.
+    unsafe { policy::finish(vm, p, *pending, emitted) }
 }
 
 /// The function isn't pending any more, if it was: what is kept of it.

@@ -197,11 +197,7 @@ pub(super) fn optimized(
     report: &crate::tier2::Report,
 ) {
     let func = name(p);
-    let place = (code.range.start(), code.range.size());
     let jit = &mut interp::data(vm).jit;
-    if let Some(perf) = &mut jit.perf {
-        perf.add(&format!("lua2:{func}"), place);
-    }
     let total = report.ir_time + report.opt_time + report.codegen_time;
     jit.profiler.emit(Event::Compiled {
         func,
@@ -212,7 +208,7 @@ pub(super) fn optimized(
         },
         insns: p.code_len,
         clif: report.insts,
-        bytes: place.1 as u32,
+        bytes: code.range.size() as u32,
         micros: total.as_nanos() as f64 / 1e3,
         entries: 1,
     });

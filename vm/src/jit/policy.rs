@@ -119,6 +119,11 @@ pub(crate) unsafe fn hot(vm: &mut Vm, p: *mut ProtoObj, header: Option<u32>) -> 
         proto.grant_loops(i32::MAX);
         return false;
     }
+    #[cfg(feature = "cranelift")]
+    if state(proto).is_some_and(|s| s.pending.is_some()) {
+        // SAFETY: `p` is live.
+        return unsafe { background::still_pending(vm, p) };
+    }
     let thresholds = &jit.options.thresholds;
     let loop_insns = header.map_or(0, |header| loop_length(proto, header));
     let facts = facts(jit, proto, loop_insns);

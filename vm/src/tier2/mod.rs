@@ -395,7 +395,7 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<(Code,
     let name = unsafe { jit::events::name(&mut *p) };
     let jit = &mut interp::data(vm).jit;
     if let Some(perf) = &mut jit.perf {
-        linked.tell(perf, &format!("lua:{name}"));
+        linked.tell(perf, &format!("lua2:{name}"));
     }
     let mut range = linked.range;
     range.keep(exits);
