@@ -170,3 +170,57 @@ fn assumptions_broken_meanwhile_are_not_relied_on() {
         assert_eq!(delivered(delivery, source).0, "18020\n", "{delivery}");
     }
 }
+
+/// Programs that end while LLVM is at work, which takes it milliseconds.
+#[cfg(feature = "llvm")]
+#[test]
+fn programs_end_whatever_the_optimizing_compiler_is_at() {
+    let folder = Folder::new("ends");
+    let work = "local s = 0 for i = 1, LIMIT do s = s + i % 7 end print(s)";
+    for n in 0..24 {
+        let (end, status) = match n % 4 {
+            0 => ("", 0),
+            1 => ("os.exit(3)", 3),
+            2 => ("os.exit(4, true)", 4),
+            _ => ("error('x', 0)", 1),
+        };
+        // Some end before it begins, some after it is done.
+        let limit = 1000 << (n / 2);
+        let source = work.replace("LIMIT", &limit.to_string());
+        folder.file("p.lua", format!("{source} {end}"));
+        let output = folder.vm(&["run", "--jit=full", "--jit-opt=hot=100", "p.lua"]);
+        assert_eq!(output.status.code(), Some(status), "{n}: {output:?}");
+        let out = String::from_utf8_lossy(&output.stdout);
+        let expected: u64 = (1..=limit).map(|i| i % 7).sum();
+        assert_eq!(out, format!("{expected}\n"));
+    }
+}
+
+/// The same of a host that calls `exit`, which C's destructors follow.
+#[cfg(feature = "llvm")]
+#[test]
+fn hosts_exit_whatever_the_optimizing_compiler_is_at() {
+    const CHILD: &str = "STRATA_TEST_LIMIT";
+    if let Ok(limit) = std::env::var(CHILD) {
+        let mut jit = JitOptions::default();
+        jit.thresholds.hot = 100;
+        let options = LuaOptions {
+            jit,
+            ..LuaOptions::default()
+        };
+        let lua = Lua::new_with(options).unwrap();
+        let source = format!("local s = 0 for i = 1, {limit} do s = s + i % 7 end");
+        lua.load(source).exec().unwrap();
+        std::process::exit(7);
+    }
+    for n in 0..12 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args([
+            "--exact",
+            "hosts_exit_whatever_the_optimizing_compiler_is_at",
+        ]);
+        child.env(CHILD, (1000 << n).to_string());
+        let output = child.output().unwrap();
+        assert_eq!(output.status.code(), Some(7), "{n}: {output:?}");
+    }
+}
