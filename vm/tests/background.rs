@@ -54,7 +54,11 @@ fn a_running_loop_goes_on_in_code_that_arrives() {
     if !cfg!(target_os = "linux") || std::thread::available_parallelism().unwrap().get() == 1 {
         return;
     }
-    assert_eq!(compile_threads(), 1);
+    // Although another thread may have been quicker.
+    while compile_threads() == 0 {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        std::thread::yield_now();
+    }
     drop(lua);
     assert_eq!(compile_threads(), 0);
 }

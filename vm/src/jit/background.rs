@@ -32,6 +32,10 @@ use strata_runtime::object::ProtoObj;
 /// Jobs that may wait: more are hot only where everything is.
 const WAITING: usize = 256;
 
+/// How long a function waits for the other thread to begin. Where there is a
+/// processor for it, that takes a tenth of this.
+const PATIENCE: Duration = Duration::from_millis(1);
+
 /// What is kept of a function whose machine code is to come.
 pub(crate) struct Pending {
     /// What its code needs.
@@ -44,6 +48,8 @@ pub(crate) struct Pending {
     pub again: Option<Why>,
     /// Time spent on it so far.
     pub took: Duration,
+    /// When it was submitted.
+    since: Duration,
     /// The key of its job, and what says that it is still wanted.
     job: Option<(u64, Arc<Ticket>)>,
 }
@@ -62,6 +68,7 @@ impl Pending {
             reason,
             again,
             took,
+            since: Duration::ZERO,
             job: None,
         }
     }
@@ -144,13 +151,13 @@ pub(super) unsafe fn submit(vm: &mut Vm, p: *mut ProtoObj, job: Job, mut pending
         return false;
     }
     pending.job = submitted;
+    pending.since = interp::data(vm).jit.profiler.elapsed();
     state_mut(proto).pending = Some(Box::new(pending));
     wait(vm, proto);
     false
 }
 
-/// Grants `p`, which is pending, what takes it about as long as the rest of
-/// its compile.
+/// Grants `p`, which is pending, what it may run until it is asked after.
 fn wait(vm: &mut Vm, p: &mut ProtoObj) {
     let thresholds = &interp::data(vm).jit.options.thresholds;
     let budget = |n: u32| i32::try_from(n.max(1)).unwrap_or(i32::MAX);
@@ -158,17 +165,19 @@ fn wait(vm: &mut Vm, p: &mut ProtoObj) {
     p.grant_loops(budget(thresholds.back_edges));
 }
 
-/// `p` has used up what it was granted when it became pending: whether it has
-/// code now. If nobody has begun with it, other programs keep the processors
-/// busy, and so does the VM's thread.
+/// `p` has used up what it was granted as it is pending: whether it has code
+/// now. If nobody has begun with it for some time, other programs keep the
+/// processors busy, and the VM's thread does it.
 ///
 /// # Safety
 /// `p` is live, and pending.
 pub(super) unsafe fn still_pending(vm: &mut Vm, p: *mut ProtoObj) -> bool {
     // SAFETY: the caller says that `p` is live.
     let proto = unsafe { &mut *p };
+    let now = interp::data(vm).jit.profiler.elapsed();
     let pending = state_mut(proto).pending.as_ref();
-    let key = pending.and_then(|pending| Some(pending.job.as_ref()?.0));
+    let late = pending.filter(|p| now.saturating_sub(p.since) >= PATIENCE);
+    let key = late.and_then(|pending| Some(pending.job.as_ref()?.0));
     let b = interp::data(vm).jit.background.as_mut();
     let job = b.zip(key).and_then(|(b, key)| {
         let job = b.queue.as_mut()?.take_back(key)?;

@@ -193,7 +193,9 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
         .optimize(&module, &passes)
         .map_err(|e| e.to_string())?;
     report.opt_time = start.elapsed();
-    if std::env::var("S2TIME").is_ok() { eprintln!("parse {:?}", parsed); }
+    if std::env::var("S2TIME").is_ok() {
+        eprintln!("parse {:?}", parsed);
+    }
     if listing {
         let text = module.print_to_string().to_string();
         report.texts.push(("optimized".into(), text));
@@ -203,7 +205,16 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     }
     let object = machine.emit(&module).map_err(|e| e.to_string())?;
     report.codegen_time = object.codegen;
-    if std::env::var("S2TIME").is_ok() { eprintln!("TIME {name}: insts {} text {} ir {:?} parse+opt {:?} codegen {:?}", report.insts, lowered.text.len(), report.ir_time, report.opt_time, report.codegen_time); }
+    if std::env::var("S2TIME").is_ok() {
+        eprintln!(
+            "TIME {name}: insts {} text {} ir {:?} parse+opt {:?} codegen {:?}",
+            report.insts,
+            lowered.text.len(),
+            report.ir_time,
+            report.opt_time,
+            report.codegen_time
+        );
+    }
     drop(module);
     tools.machine = Some(machine);
     Ok(Product {
