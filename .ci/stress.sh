@@ -19,10 +19,11 @@ testes="${3:-}"
 seed="${STRESS_SEED:-$((SECONDS + $(date +%s) % 1000000))}"
 export STRATA_VM="$vm" STRATA_JIT=baseline
 
-slice="deopt=every,poison osr=every,poison invalidate=safepoint gc=101"
+slice="deopt=every,poison osr=every,poison invalidate=safepoint gc=101 queue=reorder,poison"
 all="$slice deopt=3,poison deopt=guard:0 deopt=guard:2 gc=safepoint gc=11,stack=1
   interrupt=every bailout=2 stack=1 osr=every,invalidate=safepoint,stack=3
-  deopt=7,osr=every,poison,gc=151"
+  deopt=7,osr=every,poison,gc=151 queue=drop,deopt=every
+  queue=delay:9,invalidate=safepoint queue=sync,stack=3 queue=reorder,gc=31"
 case "$what" in
   slice) modes="$slice" ;;
   all) modes="$all" ;;

@@ -1,6 +1,6 @@
 -- How compiled code is made, entered and left. Run it with
 --
---     vm run --trace-jit examples/deopt.lua
+--     vm run --trace-jit --jit-opt background=0 examples/deopt.lua
 --
 -- and read the trace beside the steps below.
 

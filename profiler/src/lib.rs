@@ -202,6 +202,8 @@ mod tests {
             compiles,
             slow_hits,
             code_bytes,
+            hot,
+            background,
         } = Thresholds::default();
         for name in names {
             assert!(
@@ -218,6 +220,8 @@ mod tests {
             ("compiles", compiles.to_string()),
             ("slow_hits", slow_hits.to_string()),
             ("code_bytes", format!("{} MiB", code_bytes >> 20)),
+            ("hot", hot.to_string()),
+            ("background", background.to_string()),
         ]
         .iter()
         .zip(Thresholds::NAMES)

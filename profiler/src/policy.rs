@@ -61,6 +61,9 @@ pub struct Thresholds {
     /// Calls, or back-edges of a loop, of baseline code after which it is
     /// optimized. 0 counts as 1.
     pub hot: u32,
+    /// How much of the time another thread may compile, in percent. 0: there
+    /// is none, the program does it itself.
+    pub background: u32,
 }
 
 /// How much more often short loops go round, at most.
@@ -78,13 +81,14 @@ impl Default for Thresholds {
             slow_hits: 20_000,
             code_bytes: 64 << 20,
             hot: 20_000,
+            background: 100,
         }
     }
 }
 
 impl Thresholds {
     /// The names by which [`set`](Thresholds::set) knows them.
-    pub const NAMES: [&'static str; 9] = [
+    pub const NAMES: [&'static str; 10] = [
         "calls",
         "back-edges",
         "start-up",
@@ -94,11 +98,12 @@ impl Thresholds {
         "slow-hits",
         "code-memory",
         "hot",
+        "background",
     ];
 
     /// Sets one of them by its name, for options. Who gives `calls` or
-    /// `back-edges` wants just that: `start-up` is 1 then, unless it is set
-    /// afterwards.
+    /// `back-edges` wants just that: `start-up` is 1 then and `background` 0,
+    /// unless they are set afterwards.
     ///
     /// # Errors
     /// There is no threshold of this name, or it can't be as great.
@@ -108,7 +113,7 @@ impl Thresholds {
             Ok(())
         }
         if matches!(name, "calls" | "back-edges") {
-            self.start_up = 1;
+            (self.start_up, self.background) = (1, 0);
         }
         match name {
             "start-up" => fit(&mut self.start_up, name, value),
@@ -120,6 +125,7 @@ impl Thresholds {
             "slow-hits" => fit(&mut self.slow_hits, name, value),
             "code-memory" => fit(&mut self.code_bytes, name, value),
             "hot" => fit(&mut self.hot, name, value),
+            "background" => fit(&mut self.background, name, value),
             _ => Err(format!(
                 "no threshold is called '{name}'; there are {}",
                 Thresholds::NAMES.join(", ")
@@ -168,6 +174,7 @@ impl Thresholds {
             back_edges: 1,
             start_up: 1,
             hot: 1,
+            background: 0,
             ..Thresholds::default()
         }
     }
@@ -435,6 +442,8 @@ mod tests {
         compiles: 3,
         slow_hits: 20,
         code_bytes: 1000,
+        hot: 1000,
+        background: 0,
     };
 
     /// A function in the middle of everything, to be varied.
@@ -522,13 +531,15 @@ mod tests {
             compiles: 105,
             slow_hits: 106,
             code_bytes: 107,
+            hot: 108,
+            background: 109,
         };
         assert_eq!(t, expected);
         let Ok(()) = t.set("calls", 100) else {
             panic!("refused")
         };
-        assert_eq!(t.start_up, 1);
-        t.start_up = 102;
+        assert_eq!((t.start_up, t.background), (1, 0));
+        (t.start_up, t.background) = (102, 109);
         assert!(t.set("compiles", 256).is_err());
         assert!(t.set("heat", 1).unwrap_err().contains("back-edges"));
         assert_eq!(t, expected);

@@ -33,7 +33,7 @@ fn example(options: &[&str]) -> Output {
 
 #[test]
 fn the_example_shows_the_life_of_compiled_code() {
-    let output = example(&["--jit=baseline", "--trace-jit"]);
+    let output = example(&["--jit=baseline", "--jit-opt=background=0", "--trace-jit"]);
     let out = String::from_utf8_lossy(&output.stdout);
     assert_eq!(out, "integers\t200000\nfloats\t2500.0\nboth\t1025.0\n");
     let trace = err(&output);
@@ -65,7 +65,7 @@ fn a_trace_is_json_in_a_file_if_asked_for() {
     let folder = Folder::new("trace");
     let file = folder.0.join("t.json");
     let option = format!("--trace-jit=json:{}", file.display());
-    let output = example(&["--jit=full", &option]);
+    let output = example(&["--jit=full", "--jit-opt=background=0", &option]);
     assert_eq!(err(&output), "");
     let lines = json(&String::from_utf8(folder.bytes("t.json")).unwrap());
     let events: Vec<&str> = lines.iter().filter_map(|l| l["event"].as_str()).collect();
@@ -97,7 +97,12 @@ fn a_trace_ends_however_the_program_does() {
         assert_eq!(output.status.code(), Some(status), "{end}");
     }
     let mut command = vm();
-    command.args(["repl", "--jit=full", "--trace-jit"]);
+    command.args([
+        "repl",
+        "--jit=full",
+        "--jit-opt=background=0",
+        "--trace-jit",
+    ]);
     let output = feed(command, "for i = 1, 100000 do end\n");
     assert!(err(&output).contains("] osr entry"), "{}", err(&output));
     assert!(err(&output).contains("instructions compiled"));
@@ -199,6 +204,7 @@ fn lua(change: impl FnOnce(&mut JitOptions)) -> (Lua, Recording) {
     jit.thresholds.calls = 2;
     jit.thresholds.back_edges = 2;
     jit.thresholds.start_up = 1;
+    jit.thresholds.background = 0;
     change(&mut jit);
     let options = LuaOptions {
         jit,

@@ -45,6 +45,7 @@ fn warm() -> How {
             calls: 20,
             back_edges: 8,
             start_up: 1,
+            background: 0,
             ..Thresholds::default()
         }),
         ..compiled()

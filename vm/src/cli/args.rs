@@ -71,7 +71,8 @@ pub(crate) struct VmArgs {
     /// When to compile: calls, back-edges (of a hot function), start-up (times as
     /// many until the first is compiled), max-insns (longest function), exits (of a
     /// guard before it is left out), slow-hits (before newer feedback is used),
-    /// compiles (of a function), code-memory (64M)
+    /// compiles (of a function), code-memory (64M), background (percent of the time
+    /// that another thread may compile; 0: the program waits)
     #[arg(
         long,
         value_name = "NAME=N,...",

@@ -30,6 +30,7 @@ pub(super) fn safepoint(vm: &mut Vm) -> Result<()> {
         let base = slot_index(vm, vm.base);
         finalize(vm, base, FEW)?;
     }
+    #[cfg(feature = "cranelift")]
     if bits & (poll::READY | poll::ALWAYS) != 0 {
         vm.heap.lower(poll::READY);
         crate::jit::ready(vm);

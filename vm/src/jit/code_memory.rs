@@ -1,4 +1,4 @@
-//! Memory for compiled code: the provider behind cranelift-jit's modules.
+//! Memory for compiled code.
 //!
 //! A [`CodeSpace`] belongs to one VM. It maps *chunks* as code is compiled
 //! (none before, so that a VM that never compiles maps no executable memory)
@@ -11,8 +11,6 @@
 //! [`CodeSpace::reclaim`] frees them when no native frame is left. A chunk
 //! whose functions are all gone is unmapped.
 
-use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
-use cranelift_module::{ModuleError, ModuleResult};
 use memmap2::{Mmap, MmapMut};
 use parking_lot::Mutex;
 use std::io;
@@ -119,8 +117,6 @@ impl Chunk {
 #[derive(Default)]
 struct State {
     chunks: Vec<Chunk>,
-    /// Allocated since the last [`CodeSpace::take`].
-    fresh: Vec<(usize, usize)>,
     retired: Vec<Retired>,
     mapped: usize,
     in_use: usize,
@@ -159,17 +155,6 @@ impl CodeSpace {
         self.0.lock().in_use
     }
 
-    /// The range allocated since the last call.
-    pub(crate) fn take(&self) -> Option<CodeRange> {
-        let (start, size) = self.0.lock().fresh.pop()?;
-        Some(CodeRange {
-            space: self.clone(),
-            start,
-            size,
-            data: None,
-        })
-    }
-
     /// Frees what was retired: how many bytes. To be called when no native
     /// frame is left.
     pub(crate) fn reclaim(&self) -> usize {
@@ -206,18 +191,17 @@ impl CodeSpace {
     ///
     /// # Errors
     /// Code memory is used up, or `write` failed.
-    #[cfg(feature = "llvm")]
     pub(crate) fn place<E: From<io::Error>>(
         &self,
         size: usize,
         align: usize,
         write: impl FnOnce(&mut [u8], usize) -> Result<(), E>,
     ) -> Result<CodeRange, E> {
-        let memory = self.allocate(size, align)?;
-        let range = self.take().ok_or(io::ErrorKind::OutOfMemory.into())?;
+        let range = self.allocate(size, align)?;
         // SAFETY: these bytes were just allocated, and are writable until
         // `seal`. Traps until they are written.
         let bytes = unsafe {
+            let memory = range.start as *mut u8;
             memory.write_bytes(0xcc, size);
             std::slice::from_raw_parts_mut(memory, size)
         };
@@ -226,7 +210,8 @@ impl CodeSpace {
         written.map(|()| range)
     }
 
-    fn allocate(&self, size: usize, align: usize) -> io::Result<*mut u8> {
+    /// Memory that is writable until it is sealed.
+    fn allocate(&self, size: usize, align: usize) -> io::Result<CodeRange> {
         let mut state = self.0.lock();
         let align = align.max(16);
         let room = |(n, chunk): (usize, &mut Chunk)| match chunk.pages {
@@ -262,8 +247,12 @@ impl CodeSpace {
         let start = chunk.start() + offset;
         chunk.live += 1;
         state.in_use += size;
-        state.fresh.push((start, size));
-        Ok(start as *mut u8)
+        Ok(CodeRange {
+            space: self.clone(),
+            start,
+            size,
+            data: None,
+        })
     }
 
     fn seal(&self) -> io::Result<()> {
@@ -274,26 +263,6 @@ impl CodeSpace {
             }
         }
         Ok(())
-    }
-}
-
-impl JITMemoryProvider for CodeSpace {
-    fn allocate(&mut self, size: usize, align: u64, kind: JITMemoryKind) -> io::Result<*mut u8> {
-        match kind {
-            JITMemoryKind::Executable | JITMemoryKind::ReadOnly => {
-                CodeSpace::allocate(self, size, align as usize)
-            }
-            // Compiled functions have no writable data of their own.
-            JITMemoryKind::Writable => Err(io::Error::from(io::ErrorKind::Unsupported)),
-        }
-    }
-
-    unsafe fn free_memory(&mut self) {
-        // Ranges are freed one by one, see `CodeRange`.
-    }
-
-    fn finalize(&mut self, _: BranchProtection) -> ModuleResult<()> {
-        self.seal().map_err(|err| ModuleError::Allocation { err })
     }
 }
 
@@ -340,18 +309,18 @@ mod tests {
     #[test]
     fn chunks_are_packed_sealed_and_freed() {
         let space = CodeSpace::new(1 << 20);
-        let a = space.allocate(100, 16).unwrap();
-        // SAFETY: 100 writable bytes were just allocated.
-        unsafe { a.write_bytes(0xc3, 100) };
-        let first = space.take().unwrap();
-        space.seal().unwrap();
+        let write = |memory: &mut [u8], _: usize| {
+            memory.fill(0xc3);
+            io::Result::Ok(())
+        };
+        let first = space.place(100, 16, write).unwrap();
         assert!(matches!(
             space.0.lock().chunks[0].pages,
             Pages::Executable(_)
         ));
-        let b = space.allocate(50, 16).unwrap();
-        let second = space.take().unwrap();
-        assert!((b as usize) - (a as usize) >= 100 && (b as usize) - (a as usize) < CHUNK);
+        let second = space.allocate(50, 16).unwrap();
+        let apart = second.start() - first.start();
+        assert!((100..CHUNK).contains(&apart));
         space.seal().unwrap();
         assert_eq!(space.in_use(), 150);
         drop(first);
@@ -367,19 +336,17 @@ mod tests {
     fn holes_are_filled() {
         let space = CodeSpace::new(CHUNK);
         let mut ranges: Vec<CodeRange> = (0..4)
-            .map(|_| {
-                space.allocate(CHUNK / 4, 16).unwrap();
-                space.take().unwrap()
-            })
+            .map(|_| space.allocate(CHUNK / 4, 16).unwrap())
             .collect();
         let second = ranges[1].start();
         assert!(space.allocate(1, 16).is_err());
         ranges.drain(1..3);
         space.reclaim();
         // Two neighbours make one hole.
-        assert_eq!(space.allocate(CHUNK / 2, 16).unwrap() as usize, second);
+        let both = space.allocate(CHUNK / 2, 16).unwrap();
+        assert_eq!(both.start(), second);
         assert!(space.allocate(16, 16).is_err());
-        drop((ranges, space.take()));
+        drop((ranges, both));
         space.reclaim();
         assert_eq!((space.in_use(), space.0.lock().mapped), (0, 0));
     }
@@ -387,7 +354,7 @@ mod tests {
     #[test]
     fn limit_holds() {
         let space = CodeSpace::new(2 * CHUNK);
-        assert!(space.allocate(CHUNK + 1, 16).is_ok());
+        let _held = space.allocate(CHUNK + 1, 16).unwrap();
         let e = space.allocate(CHUNK, 16).unwrap_err();
         assert_eq!(e.kind(), io::ErrorKind::OutOfMemory);
     }

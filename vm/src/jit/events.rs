@@ -74,13 +74,6 @@ pub(crate) fn name(p: &mut ProtoObj) -> FuncName {
     state_mut(p).name.clone().expect("it was set above")
 }
 
-/// The name of `p` for profilers and debuggers, if they are told.
-#[cfg(feature = "cranelift")]
-pub(crate) fn symbol(vm: &mut Vm, p: &mut ProtoObj) -> Option<String> {
-    interp::data(vm).jit.perf.as_ref()?;
-    Some(format!("lua:{}", name(p)))
-}
-
 /// `p` was found hot.
 pub(super) fn warm(vm: &mut Vm, p: &mut ProtoObj, facts: &Facts) {
     let func = name(p);
@@ -91,19 +84,18 @@ pub(super) fn warm(vm: &mut Vm, p: &mut ProtoObj, facts: &Facts) {
     });
 }
 
-/// `p` has new code; compiling began at `begun`.
+/// `p` has new code; compiling it took `took`.
 #[cfg(feature = "cranelift")]
 pub(super) fn compiled(
     vm: &mut Vm,
     p: &mut ProtoObj,
     reason: &'static str,
     made: &crate::tier1::Compiled,
-    begun: std::time::Duration,
+    took: std::time::Duration,
 ) {
     let func = name(p);
     let jit = &mut interp::data(vm).jit;
     let profiler = &mut jit.profiler;
-    let took = profiler.elapsed().saturating_sub(begun);
     if let (Some(listings), Some(listed)) = (&mut jit.listings, &made.listed) {
         listings.push(Listing::new(&func, p.spec(), listed));
     }
@@ -205,11 +197,7 @@ pub(super) fn optimized(
     report: &crate::tier2::Report,
 ) {
     let func = name(p);
-    let place = (code.range.start(), code.range.size());
     let jit = &mut interp::data(vm).jit;
-    if let Some(perf) = &mut jit.perf {
-        perf.add(&format!("lua2:{func}"), place);
-    }
     let total = report.ir_time + report.opt_time + report.codegen_time;
     jit.profiler.emit(Event::Compiled {
         func,
@@ -220,7 +208,7 @@ pub(super) fn optimized(
         },
         insns: p.code_len,
         clif: report.insts,
-        bytes: place.1 as u32,
+        bytes: code.range.size() as u32,
         micros: total.as_nanos() as f64 / 1e3,
         entries: 1,
     });

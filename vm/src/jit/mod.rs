@@ -13,6 +13,7 @@
 //! belongs to the VM ([`Jit`]) with the executor's data.
 //!
 //! - [`policy`]: what happens to a function, and when
+//! - `background`: functions that another thread compiles
 //! - `assumptions`: what code relies on without looking
 //! - [`learned`]: what feedback knew when a function was compiled
 //! - [`events`]: what is told about it, [`names`]: by what name
@@ -24,6 +25,8 @@
 
 #[cfg(feature = "cranelift")]
 mod assumptions;
+#[cfg(feature = "cranelift")]
+mod background;
 #[cfg(feature = "cranelift")]
 mod code_memory;
 pub(crate) mod events;
@@ -38,15 +41,13 @@ mod options;
 #[cfg(feature = "cranelift")]
 pub(crate) mod perf;
 mod policy;
-#[allow(dead_code, reason = "the compiler that uses all of it follows")]
+#[cfg(feature = "cranelift")]
 pub(crate) mod queue;
 
 #[cfg(feature = "cranelift")]
 pub(crate) use assumptions::{Assumption, Dependant};
 #[cfg(feature = "cranelift")]
 pub(crate) use code_memory::{CodeRange, CodeSpace};
-#[cfg(feature = "cranelift")]
-pub(crate) use events::symbol;
 pub(crate) use events::{Counts, entered_loop, unwound};
 #[cfg(feature = "cranelift")]
 pub(crate) use guard::{EntryCheck, EntryTag, Exit, Guard};
@@ -90,12 +91,25 @@ pub(crate) struct Jit {
     /// The optimizing compiler, likewise.
     #[cfg(feature = "llvm")]
     pub tier2: Option<crate::tier2::Tier2>,
+    /// Its functions that another thread is to finish, once there was one.
+    #[cfg(feature = "cranelift")]
+    pub background: Option<background::Background>,
+    /// Where code is, once there was some.
+    #[cfg(feature = "cranelift")]
+    code: Option<CodeSpace>,
 }
 
 impl Jit {
     /// Whether functions are compiled at all.
     fn is_on(&self) -> bool {
         self.options.mode != JitMode::Off && cfg!(feature = "cranelift")
+    }
+
+    /// Where code is.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn code_space(&mut self) -> &CodeSpace {
+        let limit = self.options.thresholds.code_bytes;
+        self.code.get_or_insert_with(|| CodeSpace::new(limit))
     }
 }
 
@@ -153,6 +167,9 @@ pub(crate) struct FuncState {
     /// Its code, if it may be entered.
     #[cfg(feature = "cranelift")]
     pub code: Option<Code>,
+    /// Its code to come, while another thread is at it.
+    #[cfg(feature = "cranelift")]
+    pending: Option<Box<background::Pending>>,
     /// Where it stands.
     state: TierState,
     /// Why it is to be compiled again, while it is queued for that.
@@ -177,6 +194,8 @@ impl Default for FuncState {
         FuncState {
             #[cfg(feature = "cranelift")]
             code: None,
+            #[cfg(feature = "cranelift")]
+            pending: None,
             state: TierState::Cold,
             again: None,
             compiles: 0,

@@ -70,6 +70,8 @@ pub(crate) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usi
 
 /// Another thread has finished compiles, perhaps.
 pub(crate) fn ready(vm: &mut Vm) {
+    #[cfg(feature = "cranelift")]
+    super::background::look(vm);
     #[cfg(feature = "llvm")]
     crate::tier2::ready(vm);
     let _ = vm;

@@ -16,11 +16,21 @@
 //! compared with what the code was made from ([`super::learned`]). Only steps
 //! at instructions that could be fast by now count.
 
+#[cfg(feature = "cranelift")]
+use super::CodeSpace;
+#[cfg(feature = "cranelift")]
+use super::background::{self, Pending};
 use super::learned::Change;
+#[cfg(feature = "cranelift")]
+use super::learned::Learned;
 use super::{Jit, events, state, state_mut};
 use crate::interp;
+#[cfg(feature = "cranelift")]
+use crate::tier1::{self, Failure};
 use std::time::Duration;
-use strata_profiler::{Counters, Decision, Facts, Heat, Reason, Thresholds, TierState, decide};
+use strata_profiler::{
+    Counters, Decision, Facts, Heat, Reason, Thresholds, TierState, Why, decide,
+};
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
 use strata_spec::{Insn, Op};
@@ -60,8 +70,8 @@ fn facts(jit: &Jit, p: &ProtoObj, loop_insns: u32) -> Facts {
 /// Code memory in use.
 fn code_bytes(jit: &Jit) -> usize {
     #[cfg(feature = "cranelift")]
-    if let Some(compiler) = &jit.tier1 {
-        return compiler.code_bytes();
+    if let Some(space) = &jit.code {
+        return space.in_use();
     }
     let _ = jit;
     0
@@ -73,7 +83,7 @@ fn reclaim(vm: &mut Vm) {
     #[cfg(feature = "cranelift")]
     if vm.native_depth == 0 {
         let jit = &mut interp::data(vm).jit;
-        let freed = jit.tier1.as_ref().map_or(0, |c| c.reclaim());
+        let freed = jit.code.as_ref().map_or(0, CodeSpace::reclaim);
         if freed > 0 {
             let bytes = u32::try_from(freed).unwrap_or(u32::MAX);
             jit.profiler.emit(strata_profiler::Event::Freed { bytes });
@@ -108,6 +118,11 @@ pub(crate) unsafe fn hot(vm: &mut Vm, p: *mut ProtoObj, header: Option<u32>) -> 
         proto.grant_calls(i32::MAX);
         proto.grant_loops(i32::MAX);
         return false;
+    }
+    #[cfg(feature = "cranelift")]
+    if state(proto).is_some_and(|s| s.pending.is_some()) {
+        // SAFETY: `p` is live.
+        return unsafe { background::still_pending(vm, p) };
     }
     let thresholds = &jit.options.thresholds;
     let loop_insns = header.map_or(0, |header| loop_length(proto, header));
@@ -162,51 +177,109 @@ fn rest(p: &mut ProtoObj, facts: &Facts, t: &Thresholds) {
     p.grant_loops(loops);
 }
 
-/// Compiles `p`: whether it has code now.
+/// Compiles `p`, or has another thread do it: whether it has code now.
 ///
 /// # Safety
 /// `p` is live.
 #[cfg(feature = "cranelift")]
 pub(super) unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, reason: &'static str) -> bool {
-    use crate::tier1::Failure;
     // SAFETY: the caller says that `p` is live.
     let proto = unsafe { &mut *p };
     let jit = &interp::data(vm).jit;
     let thresholds = &jit.options.thresholds;
     let begun = jit.profiler.elapsed();
     let speculate = thresholds.may_speculate(state(proto).map_or(0, |s| s.compiles));
-    let learned = super::learned::Learned::now(proto, vm.meta_epoch);
+    let learned = Learned::now(proto, vm.meta_epoch);
     let s = state_mut(proto);
     s.state = TierState::Queued;
-    s.again = None;
+    let again = s.again.take();
     s.speculation.off |= !speculate;
     let speculation = s.speculation.clone();
-    // SAFETY: `p` is live.
-    let made = unsafe { crate::tier1::compile(vm, p, &speculation) };
-    let s = state_mut(proto);
-    match made {
-        Ok(made) => {
-            s.state = TierState::Compiled;
-            s.compiles = s.compiles.saturating_add(1);
-            s.slow_hits = 0;
-            s.learned = learned;
-            proto.slow_hits = 0;
-            proto.grant_calls(0);
-            proto.grant_loops(0);
-            events::compiled(vm, proto, reason, &made, begun);
-            true
-        }
+    // SAFETY: `p` is live, and has no code: else it isn't compiled.
+    let (job, lowered) = match unsafe { tier1::lower(vm, p, &speculation) } {
+        Ok(lowered) => lowered,
         Err(failure) => {
-            let (reason, detail) = match failure {
-                Failure::CodeMemory => (Reason::CodeMemory, String::new()),
-                Failure::Unsupported(why) => (Reason::Unsupported, why),
-                Failure::Bailout => (Reason::Bailout, String::new()),
-            };
             // SAFETY: `p` is live.
-            unsafe { disable(vm, p, reason, detail) };
-            false
+            unsafe { fail(vm, p, failure) };
+            return false;
         }
+    };
+    let took = interp::data(vm)
+        .jit
+        .profiler
+        .elapsed()
+        .saturating_sub(begun);
+    let pending = Pending::new(lowered, learned, (reason, again), took);
+    if background::is_on(vm) {
+        // SAFETY: `p` is live.
+        return unsafe { background::submit(vm, p, job, pending) };
     }
+    let emitted = tier1::generate(vm, p, job);
+    // SAFETY: `p` is live, and all of this is of it.
+    unsafe { finish(vm, p, pending, emitted) }
+}
+
+/// `p` gets the code that was made of it: whether it has some now.
+///
+/// # Safety
+/// `p` is live; what was lowered and what was made of it are of `p`.
+#[cfg(feature = "cranelift")]
+pub(super) unsafe fn finish(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    pending: Pending,
+    emitted: Result<tier1::codegen::Emitted, Failure>,
+) -> bool {
+    let begun = interp::data(vm).jit.profiler.elapsed();
+    let took = pending.took + emitted.as_ref().map_or(Duration::ZERO, |e| e.took);
+    // SAFETY: as the caller says.
+    let made = match unsafe { tier1::install(vm, p, pending.lowered, emitted) } {
+        Ok(made) => made,
+        Err(failure) => {
+            // SAFETY: `p` is live.
+            unsafe { fail(vm, p, failure) };
+            return false;
+        }
+    };
+    // SAFETY: `p` is live.
+    let proto = unsafe { &mut *p };
+    let s = state_mut(proto);
+    s.state = TierState::Compiled;
+    s.compiles = s.compiles.saturating_add(1);
+    s.slow_hits = 0;
+    s.learned = pending.learned;
+    proto.slow_hits = 0;
+    proto.grant_calls(0);
+    proto.grant_loops(0);
+    let installing = interp::data(vm)
+        .jit
+        .profiler
+        .elapsed()
+        .saturating_sub(begun);
+    events::compiled(vm, proto, pending.reason, &made, took + installing);
+    true
+}
+
+/// `p` can't be compiled.
+#[cfg(feature = "cranelift")]
+unsafe fn fail(vm: &mut Vm, p: *mut ProtoObj, failure: Failure) {
+    let (reason, detail) = match failure {
+        Failure::CodeMemory => (Reason::CodeMemory, String::new()),
+        Failure::Unsupported(why) => (Reason::Unsupported, why),
+        Failure::Bailout => (Reason::Bailout, String::new()),
+    };
+    // SAFETY: the caller says that `p` is live.
+    unsafe { disable(vm, p, reason, detail) };
+}
+
+/// `p` was to be compiled, and isn't for now: it is considered again later.
+#[cfg(feature = "cranelift")]
+pub(super) fn put_off(p: &mut ProtoObj, again: Option<Why>) {
+    let s = state_mut(p);
+    s.state = TierState::Warm;
+    s.again = again;
+    p.grant_calls(WAIT);
+    p.grant_loops(WAIT);
 }
 
 /// Without a compiler nothing is compiled.
@@ -224,7 +297,10 @@ pub(super) unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, _reason: &'static st
 unsafe fn disable(vm: &mut Vm, p: *mut ProtoObj, reason: Reason, detail: String) {
     // SAFETY: the caller says that `p` is live.
     let proto = unsafe { &mut *p };
-    state_mut(proto).state = TierState::Disabled(reason);
+    let s = state_mut(proto);
+    s.state = TierState::Disabled(reason);
+    #[cfg(feature = "cranelift")]
+    background::cancel(vm, s);
     withdraw(vm, proto);
     let jit = &interp::data(vm).jit;
     rest(proto, &facts(jit, proto, 0), &jit.options.thresholds);
@@ -259,7 +335,7 @@ pub(crate) unsafe fn invalidate_for_nothing(vm: &mut Vm, p: *mut ProtoObj) {
     if state(proto).is_some_and(|s| s.state == TierState::Compiled) {
         let s = state_mut(proto);
         s.state = TierState::Queued;
-        s.again = Some(strata_profiler::Why::Feedback);
+        s.again = Some(Why::Feedback);
         s.compiles = s.compiles.saturating_sub(1);
         withdraw(vm, proto);
         events::invalidated(vm, proto, "stress");
@@ -276,9 +352,17 @@ pub(super) unsafe fn broken(vm: &mut Vm, p: *mut ProtoObj, what: super::Assumpti
     let proto = unsafe { &mut *p };
     let s = state_mut(proto);
     s.speculation.no_assumptions |= what == super::Assumption::Metatables;
+    if let Some(pending) = background::cancel(vm, s) {
+        // It never had code that makes it.
+        put_off(proto, pending.again.or(Some(Why::Assumption)));
+        proto.grant_calls(0);
+        proto.grant_loops(0);
+        return;
+    }
+    let s = state_mut(proto);
     if s.state == TierState::Compiled {
         s.state = TierState::Queued;
-        s.again = Some(strata_profiler::Why::Assumption);
+        s.again = Some(Why::Assumption);
     }
     withdraw(vm, proto);
     events::invalidated(vm, proto, what.broken());

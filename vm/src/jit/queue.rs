@@ -20,6 +20,8 @@
 //! - The worker's time is bounded by a share of the time that has passed.
 //! - [`cancel`](Queue::cancel) forgets a job: if it runs already, its result is
 //!   dropped. A job for a key replaces one that has not been taken yet.
+//! - Who would rather do a job than wait any longer may take it back, unless the
+//!   worker has begun it.
 //! - A job that panics is a [`Failure`] like others.
 //!
 //! # Determinism
@@ -314,7 +316,22 @@ impl<J: Job> Queue<J> {
         drop((job, result));
     }
 
+    /// Takes back the job of `key` if the worker has not begun it, for whoever
+    /// would rather do it than wait. Where it is fixed when a result is handed
+    /// over, no job is given back.
+    pub(crate) fn take_back(&mut self, key: u64) -> Option<J> {
+        let pending = self.pending.get(&key).filter(|p| p.due.is_none())?;
+        let mut state = self.shared.state.lock();
+        let waiting = &mut state.waiting;
+        let n = waiting.iter().position(|w| w.serial == pending.serial)?;
+        let job = waiting.swap_remove(n).job;
+        drop(state);
+        self.pending.remove(&key);
+        Some(job)
+    }
+
     /// Whether a job of `key` was submitted and its result is not taken.
+    #[allow(dead_code, reason = "the optimizing compiler asks it")]
     pub(crate) fn pending(&self, key: u64) -> bool {
         self.pending.contains_key(&key)
     }

@@ -101,19 +101,14 @@ impl Lower<'_> {
         self.out_charging(self.owed_at(pc))
     }
 
+    /// Put off to the end, as exits are: the current block isn't complete.
     fn out_charging(&mut self, owed: i32) -> Block {
         if !self.around.charges || owed == 0 {
             return self.pass;
         }
-        let here = self.b.current_block();
         let out = self.cold_block();
-        let status = self.b.append_block_param(out, types::I64);
-        self.b.switch_to_block(out);
-        self.charge_now(owed);
-        self.b.ins().jump(self.pass, &[status.into()]);
-        if let Some(here) = here {
-            self.b.switch_to_block(here);
-        }
+        self.b.append_block_param(out, types::I64);
+        self.outs.push((out, owed));
         out
     }
 }

@@ -92,6 +92,12 @@ impl Lower<'_> {
             let which = self.int(p.exit as i64);
             self.b.ins().jump(out, &[which.into()]);
         }
+        for (block, owed) in std::mem::take(&mut self.outs) {
+            self.b.switch_to_block(block);
+            let status = self.b.block_params(block)[0];
+            self.charge_exit(owed);
+            self.b.ins().jump(self.pass, &[status.into()]);
+        }
         self.b.switch_to_block(out);
         let mut exits = std::mem::take(&mut self.exits).into_boxed_slice();
         let first = self.int(exits.as_mut_ptr() as i64);

@@ -118,6 +118,9 @@ pub(super) struct Lower<'a> {
     pub(super) reachable: bool,
     pub(super) exits: Vec<Exit>,
     pub(super) pending: Vec<PendingExit>,
+    /// Blocks that charge so much and pass a status on, to be emitted at the
+    /// end.
+    pub(super) outs: Vec<(Block, i32)>,
     pub(super) exit_of: HashMap<(u32, Guard, i32), Block>,
     pub(super) entries: Vec<PendingEntry>,
     pub(super) points: Vec<u16>,
@@ -205,6 +208,7 @@ pub(super) unsafe fn lower(
         reachable: true,
         exits: Vec::new(),
         pending: Vec::new(),
+        outs: Vec::new(),
         exit_of: HashMap::new(),
         entries: Vec::new(),
         points: vec![0; code.len()],

@@ -29,6 +29,7 @@
 //! - `alloc`: tables and closures
 //! - `intrinsics`: calls of host functions that are done inline
 //! - `heat`: counting for tier 2
+//! - `codegen`: CLIF to machine code, on any thread
 //! - `counts`: counting executed instructions, where the host asks for it
 //! - `charge`: charging them, where they are limited
 //! - `aside`: calls off the hot path, which leave machine registers alone
@@ -41,6 +42,7 @@ mod aside;
 mod branch;
 mod calls;
 mod charge;
+pub(crate) mod codegen;
 mod counts;
 mod elements;
 mod entries;
@@ -61,15 +63,16 @@ pub(crate) use arith::operator;
 
 use crate::deopt::Site;
 use crate::interp;
-use crate::jit::{self, Assumption, Code, CodeSpace, Speculation};
+use crate::jit::queue::Job as _;
+use crate::jit::{self, Assumption, Code, CodeSpace, Dependant, Speculation};
 use crate::stress::StressModes;
+use cranelift_codegen::ir;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
-use cranelift_codegen::{Context, ir};
 use cranelift_frontend::FunctionBuilderContext;
-use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::{Linkage, Module, ModuleError};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
 
@@ -77,23 +80,24 @@ use strata_runtime::object::ProtoObj;
 pub(crate) struct Compiler {
     isa: OwnedTargetIsa,
     builder: FunctionBuilderContext,
-    context: Context,
-    space: CodeSpace,
-    /// See [`aside`]: its memory and its address, and its helpers.
-    trampoline: Option<(jit::CodeRange, usize)>,
+    /// For what is compiled on the VM's thread.
+    tools: codegen::Tools,
+    /// See [`aside`].
+    trampoline: Option<jit::CodeRange>,
+    /// Its helpers.
     asides: aside::Table,
 }
 
 impl std::fmt::Debug for Compiler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Compiler({:?})", self.space)
+        write!(f, "Compiler({})", self.isa.name())
     }
 }
 
 impl Compiler {
     /// A compiler for this machine; `None` if Cranelift does not know it.
     /// `checked`: what is compiled goes through Cranelift's verifier.
-    fn new(limit: usize, checked: bool) -> Option<Compiler> {
+    fn new(checked: bool) -> Option<Compiler> {
         let mut flags = settings::builder();
         flags.set("opt_level", "none").ok()?;
         flags.set("use_colocated_libcalls", "false").ok()?;
@@ -111,62 +115,32 @@ impl Compiler {
         Some(Compiler {
             isa,
             builder: FunctionBuilderContext::new(),
-            context: Context::new(),
-            space: CodeSpace::new(limit),
+            tools: codegen::Tools::default(),
             trampoline: None,
             asides: aside::Table::default(),
         })
     }
 
     /// The address of the trampoline of [`aside`], made at the first call.
-    fn trampoline(&mut self) -> Result<usize, Failure> {
+    fn trampoline(&mut self, space: &CodeSpace) -> Result<usize, Failure> {
         if self.trampoline.is_none() {
-            let func = &mut self.context.func;
-            aside::build(func, &mut self.builder, &*self.isa, &self.asides);
-            let made = self.emit(None)?;
-            self.context.clear();
-            self.trampoline = Some((made.0, made.1 as usize));
+            let mut func = ir::Function::new();
+            aside::build(&mut func, &mut self.builder, &*self.isa, &self.asides);
+            let emitted = self.run(self.job(func, false))?;
+            self.trampoline = Some(emitted.place(space)?);
         }
-        Ok(self.trampoline.as_ref().map_or(0, |(_, entry)| *entry))
+        Ok(self.trampoline.as_ref().map_or(0, jit::CodeRange::start))
     }
 
-    /// Makes code of the function in `self.context`. Under `perf record` the
-    /// module writes its name into the map of the process.
-    fn emit(&mut self, name: Option<&str>) -> Result<(jit::CodeRange, *const ()), Failure> {
-        let mut builder =
-            JITBuilder::with_isa(self.isa.clone(), cranelift_module::default_libcall_names());
-        builder.memory_provider(Box::new(self.space.clone()));
-        let mut module = JITModule::new(builder);
-        let signature = &self.context.func.signature;
-        let id = match name {
-            Some(name) => module.declare_function(name, Linkage::Local, signature)?,
-            None => module.declare_anonymous_function(signature)?,
-        };
-        module.define_function(id, &mut self.context)?;
-        module.finalize_definitions()?;
-        let entry = module.get_finalized_function(id).cast::<()>();
-        let range = self
-            .space
-            .take()
-            .ok_or_else(|| Failure::Unsupported("no code was made".into()))?;
-        Ok((range, entry))
+    /// The rest of the work on `func`.
+    fn job(&self, func: ir::Function, listed: bool) -> codegen::Job {
+        let isa = self.isa.clone();
+        codegen::Job { isa, func, listed }
     }
 
-    /// Where code goes.
-    #[cfg(feature = "llvm")]
-    pub(crate) fn space(&self) -> CodeSpace {
-        self.space.clone()
-    }
-
-    /// Code memory in use, in bytes.
-    pub(crate) fn code_bytes(&self) -> usize {
-        self.space.in_use()
-    }
-
-    /// Gives back the memory of code that is out of use: how many bytes. To be
-    /// called when no native frame is left.
-    pub(crate) fn reclaim(&self) -> usize {
-        self.space.reclaim()
+    /// Does it now.
+    fn run(&mut self, job: codegen::Job) -> Result<codegen::Emitted, Failure> {
+        Ok(job.run(&mut self.tools)?)
     }
 }
 
@@ -209,78 +183,106 @@ impl From<String> for Failure {
     }
 }
 
-impl From<ModuleError> for Failure {
-    fn from(e: ModuleError) -> Failure {
-        match e {
-            ModuleError::Allocation { .. } => Failure::CodeMemory,
-            e => Failure::Unsupported(e.to_string()),
+impl From<io::Error> for Failure {
+    fn from(e: io::Error) -> Failure {
+        match e.kind() {
+            io::ErrorKind::OutOfMemory => Failure::CodeMemory,
+            _ => Failure::Unsupported(e.to_string()),
         }
     }
 }
 
-/// Compiles `p`; its entry is that of the code afterwards.
-///
-/// # Errors
-/// It isn't possible: `p` is as before.
-///
-/// # Safety
-/// `p` is live.
-pub(crate) unsafe fn compile(
+/// A function between lowering and installing: what belongs to its code.
+pub(crate) struct Lowered {
+    points: Box<[u16]>,
+    exits: Box<[jit::Exit]>,
+    checks: Vec<jit::EntryCheck>,
+    sites: Vec<Site>,
+    assumes: Vec<Arc<Dependant>>,
+    heat: heat::Heat,
+    /// Cranelift's IR, if code is listed.
+    clif: Option<String>,
+}
+
+/// Whether compiles of this VM are checked: by Cranelift's verifier, and that
+/// there are no functions the compiler can't do.
+fn checked(vm: &mut Vm) -> bool {
+    let data = interp::data(vm);
+    cfg!(debug_assertions)
+        || data.stress.modes != StressModes::default()
+        || data.jit.options.thresholds.calls <= 1
+}
+
+/// Runs a part of a compile. Whatever goes wrong in the compiler, the function
+/// stays interpreted.
+fn guarded<R>(
     vm: &mut Vm,
     p: *mut ProtoObj,
-    speculation: &Speculation,
-) -> Result<Compiled, Failure> {
-    let data = interp::data(vm);
-    if data.stress.bails_out() {
-        return Err(Failure::Bailout);
-    }
-    let checked = cfg!(debug_assertions) || data.stress.modes != StressModes::default();
-    let jit = &mut data.jit;
-    let checked = checked || jit.options.thresholds.calls <= 1;
-    let mut compiler = match jit.tier1.take() {
+    part: impl FnOnce(&mut Vm, &mut Compiler) -> Result<R, Failure>,
+) -> Result<R, Failure> {
+    let checked = checked(vm);
+    let mut compiler = match interp::data(vm).jit.tier1.take() {
         Some(c) => c,
-        None => Compiler::new(jit.options.thresholds.code_bytes, checked)
-            .ok_or_else(|| Failure::Unsupported("unknown machine".into()))?,
+        None => {
+            Compiler::new(checked).ok_or_else(|| Failure::Unsupported("unknown machine".into()))?
+        }
     };
-    // Whatever goes wrong in a compiler, the function stays interpreted.
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: `p` is live.
-        unsafe { compile_with(&mut compiler, vm, p, speculation) }
-    }))
-    .unwrap_or_else(|_| {
-        compiler.context = Context::new();
-        Err(Failure::Unsupported("the compiler panicked".into()))
-    });
-    if checked && let Err(Failure::Unsupported(why)) = &result {
-        // SAFETY: `p` is live.
-        let name = unsafe { jit::events::name(&mut *p) };
-        panic!("tier 1 can't compile {name}: {why}");
-    }
+    let result = catch_unwind(AssertUnwindSafe(|| part(vm, &mut compiler)))
+        .unwrap_or_else(|_| Err(Failure::Unsupported("the compiler panicked".into())));
     if result.is_err() {
-        // It still holds what was begun, and perhaps memory.
+        // They still hold what was begun.
         compiler.builder = FunctionBuilderContext::new();
-        while compiler.space.take().is_some() {}
+        compiler.tools = codegen::Tools::default();
     }
-    compiler.context.clear();
     interp::data(vm).jit.tier1 = Some(compiler);
+    complain(checked, p, &result);
     result
 }
 
-unsafe fn compile_with(
+/// Where compiles are checked, a function that can't be compiled is a bug.
+fn complain<R>(checked: bool, p: *mut ProtoObj, result: &Result<R, Failure>) {
+    if checked && let Err(Failure::Unsupported(why)) = result {
+        // SAFETY: callers hold a live prototype.
+        let name = unsafe { jit::events::name(&mut *p) };
+        panic!("tier 1 can't compile {name}: {why}");
+    }
+}
+
+/// The first part of compiling `p`: what is left to do, on any thread, and
+/// what [`install`] needs besides.
+///
+/// # Errors
+/// It isn't possible.
+///
+/// # Safety
+/// `p` is live, and no code of it may be entered.
+pub(crate) unsafe fn lower(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    speculation: &Speculation,
+) -> Result<(codegen::Job, Lowered), Failure> {
+    if interp::data(vm).stress.bails_out() {
+        return Err(Failure::Bailout);
+    }
+    // SAFETY: as the caller says.
+    guarded(vm, p, |vm, c| unsafe { lower_with(c, vm, p, speculation) })
+}
+
+unsafe fn lower_with(
     c: &mut Compiler,
     vm: &mut Vm,
     p: *mut ProtoObj,
     speculation: &Speculation,
-) -> Result<Compiled, Failure> {
+) -> Result<(codegen::Job, Lowered), Failure> {
     // SAFETY: `p` is live.
     unsafe {
         let counts = interp::data(vm).jit.counts.as_deref_mut();
         let counts = counts.map(|counts| &raw mut *counts);
-        let trampoline = c.trampoline()?;
-        c.context.func.signature = lower::signature(&*c.isa);
-        c.context.func.name = ir::UserFuncName::user(0, (*p).id.0);
+        let trampoline = c.trampoline(interp::data(vm).jit.code_space())?;
+        let name = ir::UserFuncName::user(0, (*p).id.0);
+        let mut func = ir::Function::with_name_signature(name, lower::signature(&*c.isa));
         let made = lower::lower(
-            &mut c.context.func,
+            &mut func,
             &mut c.builder,
             &*c.isa,
             p,
@@ -297,23 +299,6 @@ unsafe fn compile_with(
             },
             &interp::data(vm).stress,
         )?;
-        let clif = c.context.func.dfg.num_insts() as u32;
-        let listing = interp::data(vm).jit.listings.is_some();
-        let mut listed = listing.then(|| c.context.func.display().to_string());
-        c.context.set_disasm(listing);
-        let name = jit::symbol(vm, &mut *p);
-        let (mut range, entry) = c.emit(name.as_deref())?;
-        let listed = listed.take().map(|clif| Listed {
-            clif,
-            asm: c
-                .context
-                .compiled_code()
-                .and_then(|code| code.vcode.clone()),
-            sites: made.sites.clone(),
-        });
-        let exits = made.exits.as_ptr_range();
-        let exits = exits.start as usize..exits.end as usize;
-        range.keep(Box::new((made.exits, made.checks, made.heat.clone())));
         // What the code names stays alive with the prototype; older code may
         // still have native frames.
         if vm.native_depth == 0 {
@@ -321,12 +306,6 @@ unsafe fn compile_with(
         }
         (*p).refs.extend(made.refs);
         vm.heap.barrier(p.cast());
-        (*p).entry = entry;
-        (*p).points_entry = entry;
-        let entries = made.points.iter().filter(|at| **at != 0).count() as u32 + 1;
-        let place = (range.start(), range.size());
-        let points = made.points.into_boxed_slice();
-        (*p).points = points.as_ptr();
         let charges = vm.charges;
         let jit = &mut interp::data(vm).jit;
         let made_of = [
@@ -339,25 +318,92 @@ unsafe fn compile_with(
             .map(|(_, assumption)| jit.assumptions.make(assumption, p))
             .collect();
         vm.epoch_assumed |= made.assumes;
+        let listed = interp::data(vm).jit.listings.is_some();
+        let clif = listed.then(|| func.display().to_string());
+        let lowered = Lowered {
+            points: made.points.into_boxed_slice(),
+            exits: made.exits,
+            checks: made.checks,
+            sites: made.sites,
+            assumes,
+            heat: made.heat,
+            clif,
+        };
+        Ok((c.job(func, listed), lowered))
+    }
+}
+
+/// The second part of compiling `p`, done now.
+///
+/// # Errors
+/// It isn't possible.
+pub(crate) fn generate(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    job: codegen::Job,
+) -> Result<codegen::Emitted, Failure> {
+    guarded(vm, p, |_, c| c.run(job))
+}
+
+/// The last part: `p` has code afterwards.
+///
+/// # Errors
+/// It isn't possible: `p` is as before.
+///
+/// # Safety
+/// `p` is live, `lowered` and `emitted` belong together and are of `p`.
+pub(crate) unsafe fn install(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    lowered: Lowered,
+    emitted: Result<codegen::Emitted, Failure>,
+) -> Result<Compiled, Failure> {
+    let space = interp::data(vm).jit.code_space();
+    let placed = emitted.and_then(|emitted| Ok((emitted.place(space)?, emitted)));
+    complain(checked(vm), p, &placed);
+    let (mut range, emitted) = placed?;
+    let Lowered {
+        points,
+        exits,
+        checks,
+        sites,
+        assumes,
+        heat,
+        clif,
+    } = lowered;
+    let compiled = Compiled {
+        clif: emitted.clif,
+        entries: points.iter().filter(|at| **at != 0).count() as u32 + 1,
+        place: (range.start(), range.size()),
+        listed: clif.map(|clif| Listed {
+            clif,
+            asm: emitted.asm,
+            sites: sites.clone(),
+        }),
+    };
+    let place = exits.as_ptr_range();
+    let place = place.start as usize..place.end as usize;
+    range.keep(Box::new((exits, checks, heat.clone())));
+    // SAFETY: `p` is live; the range and the points stay as long as they can
+    // be entered.
+    unsafe {
+        (*p).entry = range.start() as *const ();
+        (*p).points_entry = (*p).entry;
+        (*p).points = points.as_ptr();
         jit::state_mut(&mut *p).code = Some(Code {
             _range: range,
             _assumes: assumes,
             _points: points,
-            exits,
+            exits: place,
             #[cfg(feature = "llvm")]
-            heat: made.heat,
-            sites: made.sites.into_boxed_slice(),
+            heat,
+            sites: sites.into_boxed_slice(),
         });
-        Ok(Compiled {
-            clif,
-            entries,
-            place,
-            listed,
-        })
     }
+    Ok(compiled)
 }
 
 /// Whether there is code for this machine.
 pub(crate) fn supported() -> bool {
-    Compiler::new(0, false).is_some()
+    Compiler::new(false).is_some()
 }

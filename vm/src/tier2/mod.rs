@@ -42,7 +42,6 @@ use crate::jit::queue::{Job, Queue};
 use crate::jit::{self, Assumption, Speculation};
 use bumpalo::Bump;
 use code::{Code, ExitTable};
-use inkwell::memory_buffer::MemoryBuffer;
 use llvm::Machine;
 use snapshot::{EntryAt, Snapshot};
 use std::cell::Cell;
@@ -185,18 +184,18 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     };
     let start = Instant::now();
     let context = machine.context();
-    let buffer = MemoryBuffer::create_from_memory_range_copy(lowered.text.as_bytes(), &name);
-    let module = context
-        .create_module_from_ir(buffer)
-        .map_err(|e| format!("LLVM can't read what was made: {e}\n{}", lowered.text))?;
-    machine.prepare(&module);
+    let module = machine
+        .parse(&context, &name, &lowered.text)
+        .map_err(|e| format!("{e}\n{}", lowered.text))?;
     let parsed = start.elapsed();
     let passes = std::env::var("S2PASSES").unwrap_or("default<O3>".into());
     machine
         .optimize(&module, &passes)
         .map_err(|e| e.to_string())?;
     report.opt_time = start.elapsed();
-    if std::env::var("S2TIME").is_ok() { eprintln!("parse {:?}", parsed); }
+    if std::env::var("S2TIME").is_ok() {
+        eprintln!("parse {:?}", parsed);
+    }
     if listing {
         let text = module.print_to_string().to_string();
         report.texts.push(("optimized".into(), text));
@@ -206,7 +205,16 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     }
     let object = machine.emit(&module).map_err(|e| e.to_string())?;
     report.codegen_time = object.codegen;
-    if std::env::var("S2TIME").is_ok() { eprintln!("TIME {name}: insts {} text {} ir {:?} parse+opt {:?} codegen {:?}", report.insts, lowered.text.len(), report.ir_time, report.opt_time, report.codegen_time); }
+    if std::env::var("S2TIME").is_ok() {
+        eprintln!(
+            "TIME {name}: insts {} text {} ir {:?} parse+opt {:?} codegen {:?}",
+            report.insts,
+            lowered.text.len(),
+            report.ir_time,
+            report.opt_time,
+            report.codegen_time
+        );
+    }
     drop(module);
     tools.machine = Some(machine);
     Ok(Product {
@@ -372,10 +380,7 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<(Code,
     if assumes && vm.meta_epoch != snapshot.epoch {
         return Err("what it assumed does not hold any more".into());
     }
-    let space = match &interp::data(vm).jit.tier1 {
-        Some(tier1) => tier1.space(),
-        None => return Err("no code memory".into()),
-    };
+    let space = interp::data(vm).jit.code_space().clone();
     let funcs = snapshot
         .funcs
         .iter()
@@ -397,9 +402,14 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<(Code,
     let entry = linked
         .address(lower::ENTRY)
         .ok_or("the code has no entry")?;
+    // SAFETY: the caller says that `p` is live.
+    let name = unsafe { jit::events::name(&mut *p) };
+    let jit = &mut interp::data(vm).jit;
+    if let Some(perf) = &mut jit.perf {
+        linked.tell(perf, &format!("lua2:{name}"));
+    }
     let mut range = linked.range;
     range.keep(exits);
-    let jit = &mut interp::data(vm).jit;
     let assumes = assumes.then(|| jit.assumptions.make(Assumption::Metatables, p));
     vm.epoch_assumed |= assumes.is_some();
     let code = Code {

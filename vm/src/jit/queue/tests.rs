@@ -136,6 +136,26 @@ fn a_new_job_replaces_the_one_of_its_key() {
 }
 
 #[test]
+fn jobs_that_wait_are_given_back() {
+    let mut q = queue(Options::default());
+    let release = busy(&mut q, 0);
+    q.submit(1, 0, job(|| 11)).unwrap();
+    q.submit(2, 0, job(|| 22)).unwrap();
+    // One runs, one is unknown.
+    assert!(q.take_back(0).is_none() && q.take_back(9).is_none());
+    assert_eq!(q.take_back(1).map(|job| job.run(&mut ())), Some(11));
+    assert!(!q.pending(1) && q.take_back(1).is_none());
+    drop(release);
+    let mut results = drain(&mut q);
+    results.sort_by_key(|(key, _)| *key);
+    assert_eq!(results, [(0, Ok(0)), (2, Ok(22))]);
+
+    let mut q = delivering(Delivery::Delay(2), 1);
+    q.submit(1, 0, job(|| 1)).unwrap();
+    assert!(q.take_back(1).is_none());
+}
+
+#[test]
 fn the_coldest_makes_room() {
     let mut q = queue(Options {
         length: 2,

@@ -3,16 +3,21 @@
 //! An object is laid out in one range of code memory:
 //!
 //! ```text
-//! ┌────────┬──────────────────────────┬─────────────┐
-//! │ code   │ constants, jump tables   │ stubs       │
-//! └────────┴──────────────────────────┴─────────────┘
+//! ┌────────┬──────────────────────────┬────────────────────┬─────────┐
+//! │ code   │ constants, jump tables   │ table of constants │ stubs   │
+//! └────────┴──────────────────────────┴────────────────────┴─────────┘
 //! ```
+//!
+//! The *table of constants* isn't in the object: its words are whatever the
+//! code needs of this process, addresses among them, and are given when it is
+//! linked. The object refers to it by name, [`CONSTANTS`].
 //!
 //! The bytes are copied, relocated for the place they are going to be
 //! executed at, and sealed. A file that is damaged is an error like any other.
 
 use super::libcalls::{self, ADDRESS, STUB};
 use super::relocate::{Kind, To};
+use crate::jit::perf::Perf;
 use crate::jit::{CodeRange, CodeSpace};
 use object::elf::{EM_X86_64, SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NOBITS};
 use object::read::elf::{ElfFile64, ElfSection64, FileHeader as _, SectionHeader as _};
@@ -56,10 +61,10 @@ impl From<object::read::Error> for LinkError {
 
 /// A function of a linked object.
 #[derive(Debug)]
-struct Function {
-    name: Box<str>,
-    address: usize,
-    size: usize,
+pub(super) struct Function {
+    pub name: Box<str>,
+    pub address: usize,
+    pub size: usize,
 }
 
 /// An object in code memory.
@@ -67,7 +72,7 @@ struct Function {
 pub(crate) struct Linked {
     /// Its memory: while it isn't dropped the functions may be called.
     pub range: CodeRange,
-    functions: Vec<Function>,
+    pub(super) functions: Vec<Function>,
 }
 
 impl Linked {
@@ -77,20 +82,25 @@ impl Linked {
         Some(found.address)
     }
 
-    /// All functions: names, addresses and sizes.
-    pub(crate) fn functions(&self) -> impl Iterator<Item = (&str, (usize, usize))> {
-        self.functions
-            .iter()
-            .map(|f| (&*f.name, (f.address, f.size)))
+    /// Names its functions, which belong to `owner`, to profilers and
+    /// debuggers.
+    pub(crate) fn tell(&self, perf: &mut Perf, owner: &str) {
+        for Function {
+            name,
+            address,
+            size,
+        } in &self.functions
+        {
+            perf.add(&format!("{owner} {name}"), (*address, *size));
+        }
     }
 }
 
-/// Brings the object file `bytes` into code memory.
+/// Brings the object file `bytes` into code memory. `constants` become the
+/// table that the object knows as [`CONSTANTS`].
 ///
 /// # Errors
 /// It can't be linked. Nothing stays in code memory.
-///
-/// `constants` become the table that the object knows as [`CONSTANTS`].
 pub(crate) fn link(
     bytes: &[u8],
     space: &CodeSpace,

@@ -9,6 +9,7 @@ use inkwell::llvm_sys::core::{
     LLVMGetDiagInfoSeverity,
 };
 use inkwell::llvm_sys::prelude::{LLVMContextRef, LLVMDiagnosticInfoRef};
+use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::module::Module;
 use inkwell::passes::PassBuilderOptions;
 use inkwell::targets::{
@@ -22,8 +23,6 @@ use std::time::{Duration, Instant};
 pub(crate) struct Object {
     /// The file.
     pub bytes: Box<[u8]>,
-    /// Time the passes took.
-    pub passes: Duration,
     /// Time code generation took.
     pub codegen: Duration,
 }
@@ -87,26 +86,27 @@ impl Machine {
         Context::create()
     }
 
-    /// Prepares a new module for this machine: before anything in it depends
-    /// on the sizes of types.
-    pub(crate) fn prepare(&self, module: &Module<'_>) {
-        module.set_triple(&self.target.get_triple());
-        module.set_data_layout(&self.target.get_target_data().get_data_layout());
-    }
-
-    /// Runs `passes` (such as `default<O3>`) over a module and makes code of
-    /// what comes out. Afterwards the module is of no more use.
+    /// Reads a module in LLVM's text form.
     ///
     /// # Errors
-    /// LLVM refused it.
-    pub(crate) fn compile(&self, module: &Module<'_>, passes: &str) -> Result<Object, Refusal> {
-        let took = self.optimize(module, passes)?;
-        let mut object = self.emit(module)?;
-        object.passes = took;
-        Ok(object)
+    /// There is a mistake in it.
+    pub(crate) fn parse<'c>(
+        &self,
+        context: &'c Context,
+        name: &str,
+        text: &str,
+    ) -> Result<Module<'c>, Refusal> {
+        let _inside = Inside::enter(name);
+        let buffer = MemoryBuffer::create_from_memory_range_copy(text.as_bytes(), name);
+        let module = context
+            .create_module_from_ir(buffer)
+            .map_err(|e| Refusal::Invalid(e.to_string()))?;
+        module.set_triple(&self.target.get_triple());
+        module.set_data_layout(&self.target.get_target_data().get_data_layout());
+        Ok(module)
     }
 
-    /// The first half of [`compile`](Self::compile): how long it took.
+    /// Runs `passes` (such as `default<O3>`) over a module: how long it took.
     ///
     /// # Errors
     /// LLVM refused it.
@@ -121,7 +121,7 @@ impl Machine {
         Ok(start.elapsed())
     }
 
-    /// The second half of [`compile`](Self::compile).
+    /// Makes code of a module, which is of no more use afterwards.
     ///
     /// # Errors
     /// LLVM refused it.
@@ -129,7 +129,6 @@ impl Machine {
         let start = Instant::now();
         Ok(Object {
             bytes: self.write(module, FileType::Object)?.into(),
-            passes: Duration::ZERO,
             codegen: start.elapsed(),
         })
     }

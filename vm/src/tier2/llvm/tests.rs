@@ -2,7 +2,6 @@
 
 use super::{LinkError, Linked, Machine, Object, Refusal, link};
 use crate::jit::CodeSpace;
-use inkwell::memory_buffer::MemoryBuffer;
 use inkwell::module::Module;
 
 const O3: &str = "default<O3>";
@@ -11,14 +10,18 @@ const O3: &str = "default<O3>";
 fn with_module<R>(text: &str, f: impl FnOnce(&Machine, &Module<'_>) -> R) -> R {
     let machine = Machine::new(true).unwrap();
     let context = machine.context();
-    let buffer = MemoryBuffer::create_from_memory_range_copy(text.as_bytes(), "test");
-    let module = context.create_module_from_ir(buffer).unwrap();
-    machine.prepare(&module);
+    let module = machine.parse(&context, "test", text).unwrap();
     f(&machine, &module)
 }
 
+/// Optimizes a module and makes an object of it.
+fn make(machine: &Machine, module: &Module<'_>) -> Result<Object, Refusal> {
+    machine.optimize(module, O3)?;
+    machine.emit(module)
+}
+
 fn compile(text: &str) -> Object {
-    with_module(text, |machine, module| machine.compile(module, O3)).unwrap()
+    with_module(text, make).unwrap()
 }
 
 fn load(text: &str, space: &CodeSpace) -> Linked {
@@ -65,9 +68,10 @@ fn functions_call_one_another_and_are_found_by_name() {
     }
     assert_eq!(code.address("absent"), None);
     let range = code.range.start()..code.range.start() + code.range.size();
-    for (name, (start, size)) in code.functions() {
-        assert!(size > 0 && range.contains(&start), "{name}");
-        assert!(start + size <= range.end, "{name}");
+    for f in &code.functions {
+        let end = f.address + f.size;
+        assert!(range.contains(&f.address) && f.size > 0, "{f:?}");
+        assert!(end <= range.end, "{f:?}");
     }
 }
 
@@ -224,6 +228,28 @@ fn library_functions_are_reached_through_stubs() {
     }
 }
 
+#[test]
+fn constants_come_with_an_object() {
+    let text = "@strata_constants = external hidden constant [3 x i64]
+         define i64 @second(i64 %x) {
+           %p = getelementptr [3 x i64], ptr @strata_constants, i64 0, i64 1
+           %c = load i64, ptr %p  %r = add i64 %c, %x  ret i64 %r }
+         define ptr @table() { ret ptr @strata_constants }";
+    let (object, space) = (compile(text), space());
+    for constants in [[1, 20, 300], [4, u64::MAX, 6]] {
+        let code = link(&object.bytes, &space, &constants).unwrap();
+        // SAFETY: they have these types; the table has three words.
+        unsafe {
+            let second: Unary = function(&code, "second");
+            assert_eq!(second(5), (constants[1] as i64).wrapping_add(5));
+            let table: extern "C" fn() -> *const [u64; 3] = function(&code, "table");
+            assert_eq!(*table(), constants);
+            let range = code.range.start()..code.range.start() + code.range.size();
+            assert!(range.contains(&(table() as usize)));
+        }
+    }
+}
+
 /// Links `text`, which must fail, and leave no code behind.
 fn refused(text: &str) -> LinkError {
     let space = space();
@@ -306,29 +332,36 @@ fn damaged_objects_are_errors() {
 
 #[test]
 fn bad_modules_and_passes_are_refused() {
+    let machine = Machine::new(true).unwrap();
+    let context = machine.context();
+    let e = machine
+        .parse(&context, "test", "define i64 @f( {")
+        .err()
+        .unwrap();
+    assert!(matches!(e, Refusal::Invalid(_)), "{e}");
     let invalid = "declare void @g()
                    define i64 @f(i64 %x) { %r = add i64 %x, 1  ret i64 %r }";
     with_module(invalid, |machine, module| {
         // A block without an end.
         let f = module.get_function("g").unwrap();
         module.get_context().append_basic_block(f, "entry");
-        let e = machine.compile(module, O3).err().unwrap();
+        let e = make(machine, module).err().unwrap();
         assert!(matches!(e, Refusal::Invalid(_)), "{e}");
     });
     with_module(CONSTANTS, |machine, module| {
-        let e = machine.compile(module, "no-such-pass").err().unwrap();
+        let e = machine.optimize(module, "no-such-pass").err().unwrap();
         assert!(
             matches!(&e, Refusal::Passes(why) if why.contains("no-such-pass")),
             "{e}"
         );
         // The machine and the module are as good as before.
-        constants_work(&link(&machine.compile(module, O3).unwrap().bytes, &space(), &[]).unwrap());
+        constants_work(&link(&make(machine, module).unwrap().bytes, &space(), &[]).unwrap());
     });
     // An operand in a register that doesn't exist: LLVM tells its handler.
     let operand = "define i64 @f(i64 %x) {
                      %r = call i64 asm \"\", \"=r,{nonesuch}\"(i64 %x)  ret i64 %r }";
     with_module(operand, |machine, module| {
-        let e = machine.compile(module, O3).err().unwrap();
+        let e = make(machine, module).err().unwrap();
         assert!(matches!(e, Refusal::Codegen(_)), "{e}");
     });
 }

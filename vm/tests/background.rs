@@ -1,0 +1,230 @@
+//! Compiling in the background: results reach running programs, and nothing
+//! of it outlives what it is for. Needs the features `cli` and `cranelift`.
+#![cfg(all(feature = "cli", feature = "cranelift"))]
+
+mod common;
+
+use common::*;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use strata::profiler::sink::Recording;
+use strata::profiler::{Event, RecordingSink};
+use strata::{JitMode, JitOptions, Lua, LuaOptions};
+
+/// For tests that count this process's threads.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// A VM with another thread that compiles what loops or is called twice.
+fn lua() -> (Lua, Recording) {
+    let mut jit = JitOptions {
+        mode: JitMode::Baseline,
+        ..JitOptions::default()
+    };
+    jit.thresholds.calls = 2;
+    jit.thresholds.back_edges = 2;
+    jit.thresholds.start_up = 1;
+    jit.thresholds.background = 100;
+    let options = LuaOptions {
+        jit,
+        ..LuaOptions::default()
+    };
+    let lua = Lua::new_with(options).unwrap();
+    let (sink, events) = RecordingSink::new();
+    lua.trace_jit(sink);
+    (lua, events)
+}
+
+#[test]
+fn a_running_loop_goes_on_in_code_that_arrives() {
+    let _alone = ALONE.lock();
+    let (lua, events) = lua();
+    let start = Instant::now();
+    let is_entry = |e: &Event| matches!(e, Event::OsrEntry { .. });
+    let look = lua
+        .create_function(move |_, ()| {
+            let entered = events.take().iter().any(is_entry);
+            Ok((entered, start.elapsed() > Duration::from_secs(60)))
+        })
+        .unwrap();
+    lua.globals().set("look", look).unwrap();
+    let source = "local entered, late \
+                  repeat entered, late = look() until entered or late \
+                  return entered";
+    assert!(lua.load(source).eval::<bool>().unwrap());
+    if !cfg!(target_os = "linux") || std::thread::available_parallelism().unwrap().get() == 1 {
+        return;
+    }
+    // Although another thread may have been quicker.
+    while compile_threads() == 0 {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        std::thread::yield_now();
+    }
+    drop(lua);
+    assert_eq!(compile_threads(), 0);
+}
+
+/// Threads of this process that compile.
+fn compile_threads() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let name = |task: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
+    };
+    tasks
+        .filter_map(name)
+        .filter(|name| name.starts_with("strata-compile"))
+        .count()
+}
+
+#[test]
+fn a_thousand_vms_leave_no_threads() {
+    let _alone = ALONE.lock();
+    let mut compiled = 0;
+    for _ in 0..1000 {
+        let (lua, events) = lua();
+        // Closed while the worker is at it, or before it begins.
+        lua.load("local function f(x) return x + 1 end for i = 1, 50 do f(i) end")
+            .exec()
+            .unwrap();
+        let made = |e: &&Event| matches!(e, Event::Warm { .. });
+        compiled += events.take().iter().filter(made).count();
+    }
+    assert!(compiled >= 1000, "{compiled}");
+    if cfg!(target_os = "linux") {
+        assert_eq!(compile_threads(), 0);
+    }
+}
+
+/// Runs a program with results handed over as `delivery` says: what it prints,
+/// and its trace.
+fn delivered(delivery: &str, source: &str) -> (String, Vec<serde_json::Value>) {
+    let folder = Folder::new(&delivery.replace(':', "-"));
+    folder.file("p.lua", source);
+    let mut command = folder.command(&[
+        "run",
+        "--jit=baseline",
+        "--jit-opt=calls=5,back-edges=5,background=100",
+        "--trace-jit=json:t",
+        "p.lua",
+    ]);
+    command.env("STRATA_STRESS", format!("queue={delivery},seed=3"));
+    let output = command.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let trace = String::from_utf8(folder.bytes("t")).unwrap();
+    let events = trace
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    (out, events.collect())
+}
+
+/// The functions that were compiled, by the line where they begin.
+fn compiled(events: &[serde_json::Value]) -> Vec<u64> {
+    let compiled = events.iter().filter(|e| e["event"] == "compiled");
+    compiled
+        .map(|e| e["func"]["line"].as_u64().unwrap())
+        .collect()
+}
+
+#[test]
+fn results_of_functions_that_are_gone_are_dropped() {
+    let source = "\
+        local function make() return load('return function(x) return x * 2 end')() end
+        local s = 0
+        for n = 1, 30 do
+          local f = make()
+          for i = 1, 10 do s = s + f(i) end
+          f = nil
+          collectgarbage()
+        end
+        print(s)";
+    // Most of them are found hot and collected before the result is due.
+    let (out, events) = delivered("delay:60", source);
+    assert_eq!(out, "3300\n");
+    let warm = events.iter().filter(|e| e["event"] == "warm").count();
+    let compiled = compiled(&events).len();
+    assert!(warm > 30 && compiled < 30, "{warm} {compiled}");
+    for delivery in ["sync", "reorder", "drop", "delay:3"] {
+        assert_eq!(delivered(delivery, source).0, "3300\n", "{delivery}");
+    }
+}
+
+#[test]
+fn assumptions_broken_meanwhile_are_not_relied_on() {
+    let source = "\
+        local Base = {get = function() return 1 end}
+        Base.__index = Base
+        local Derived = setmetatable({}, Base)
+        Derived.__index = Derived
+        local o = setmetatable({}, Derived)
+        local function f(o) return o:get() end
+        local s = 0
+        for i = 1, 200 do
+          s = s + f(o)
+          if i == 20 then rawset(Derived, 'get', function() return 100 end) end
+        end
+        print(s)";
+    // Found hot before, due after.
+    let (out, events) = delivered("delay:80", source);
+    assert_eq!(out, "18020\n");
+    assert!(compiled(&events).contains(&6), "{events:?}");
+    let reason = |e: &&serde_json::Value| e["event"] == "compiled" && e["func"]["line"] == 6;
+    let first = events.iter().find(reason).unwrap();
+    assert_eq!(first["reason"], "assumption", "{first}");
+    for delivery in ["sync", "reorder", "drop", "delay:3"] {
+        assert_eq!(delivered(delivery, source).0, "18020\n", "{delivery}");
+    }
+}
+
+/// Programs that end while LLVM is at work, which takes it milliseconds.
+#[cfg(feature = "llvm")]
+#[test]
+fn programs_end_whatever_the_optimizing_compiler_is_at() {
+    let folder = Folder::new("ends");
+    let work = "local s = 0 for i = 1, LIMIT do s = s + i % 7 end print(s)";
+    for n in 0..24 {
+        let (end, status) = match n % 4 {
+            0 => ("", 0),
+            1 => ("os.exit(3)", 3),
+            2 => ("os.exit(4, true)", 4),
+            _ => ("error('x', 0)", 1),
+        };
+        // Some end before it begins, some after it is done.
+        let limit = 1000 << (n / 2);
+        let source = work.replace("LIMIT", &limit.to_string());
+        folder.file("p.lua", format!("{source} {end}"));
+        let output = folder.vm(&["run", "--jit=full", "--jit-opt=hot=100", "p.lua"]);
+        assert_eq!(output.status.code(), Some(status), "{n}: {output:?}");
+        let out = String::from_utf8_lossy(&output.stdout);
+        let expected: u64 = (1..=limit).map(|i| i % 7).sum();
+        assert_eq!(out, format!("{expected}\n"));
+    }
+}
+
+/// The same of a host that calls `exit`, which C's destructors follow.
+#[cfg(feature = "llvm")]
+#[test]
+fn hosts_exit_whatever_the_optimizing_compiler_is_at() {
+    const CHILD: &str = "STRATA_TEST_LIMIT";
+    if let Ok(limit) = std::env::var(CHILD) {
+        let mut jit = JitOptions::default();
+        jit.thresholds.hot = 100;
+        let options = LuaOptions {
+            jit,
+            ..LuaOptions::default()
+        };
+        let lua = Lua::new_with(options).unwrap();
+        let source = format!("local s = 0 for i = 1, {limit} do s = s + i % 7 end");
+        lua.load(source).exec().unwrap();
+        std::process::exit(7);
+    }
+    for n in 0..12 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args([
+            "--exact",
+            "hosts_exit_whatever_the_optimizing_compiler_is_at",
+        ]);
+        child.env(CHILD, (1000 << n).to_string());
+        let output = child.output().unwrap();
+        assert_eq!(output.status.code(), Some(7), "{n}: {output:?}");
+    }
+}
