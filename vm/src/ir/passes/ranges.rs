@@ -19,6 +19,12 @@
 //! runs the loop, and [`Cx::may_hoist`] ends that. Only guards that are passed in
 //! every iteration are replaced.
 //!
+//! ## Steps
+//! The step of a loop that is entered in its midst is a register's value. If
+//! such a value doesn't change in a counted loop and is added to a parameter
+//! each time, a guard before the loop expects it to be 1, and it is 1 in the
+//! loop.
+//!
 //! ## Intervals
 //! Each integer has a least and a greatest value, from how it is computed. The
 //! inductions of a counted loop have them if its count is the distance between
@@ -28,11 +34,12 @@
 //! Not done: ranges from comparisons with variables, steps that are no
 //! constants.
 
-use super::loops::{Counted, Induction, counted, entry_frame, place, preheaders};
+use super::loops::{Counted, Induction, counted, entry_frame, passed, place, preheaders};
 use super::memory::distance;
 use super::{Cx, rename::Rename};
 use crate::ir::cfg::{Cfg, LoopId};
 use crate::ir::{BlockId, FrameId, Func, Op, Reason, Term, Ty, V};
+use smallvec::SmallVec;
 use std::collections::HashMap;
 
 /// Runs the pass.
@@ -48,22 +55,81 @@ pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
     let ids = || (0..cfg.loops.len()).map(|n| LoopId(n as u32));
     let loops: Vec<Counted> = ids().filter_map(|id| counted(f, &cfg, id)).collect();
     decide(f, &cfg, &loops, cx);
+    for id in ids() {
+        steps(f, &cfg, id, &mut home, cx);
+    }
     let mut rename = Rename::default();
     // Inner loops first: what is before them may go before the next.
     for id in ids().rev() {
         let Some(l) = counted(f, &cfg, id) else {
             continue;
         };
-        let may = place(f, l.header).is_some_and(|(func, pc)| (cx.may_hoist)(func, pc));
-        let frame = if may {
-            entry_frame(f, l.preheader, l.header)
-        } else {
-            None
+        let Some(frame) = before_loop(f, &l, cx) else {
+            continue;
         };
-        let Some(frame) = frame else { continue };
         bounds(f, &cfg, &l, frame, &mut home, &mut rename, cx);
     }
     rename.apply(f);
+}
+
+/// What guards before this loop go on with, if they may be there.
+fn before_loop(f: &mut Func<'_>, l: &Counted, cx: &Cx<'_>) -> Option<FrameId> {
+    let (func, pc) = place(f, l.header)?;
+    if !(cx.may_hoist)(func, pc) {
+        return None;
+    }
+    entry_frame(f, l.preheader, l.header)
+}
+
+/// Expects steps that are not known to be 1.
+fn steps(
+    f: &mut Func<'_>,
+    cfg: &Cfg,
+    id: LoopId,
+    home: &mut Vec<Option<BlockId>>,
+    cx: &mut Cx<'_>,
+) {
+    let Some(l) = counted(f, cfg, id) else { return };
+    let outside = |v: V| home[v.n()].is_some_and(|b| !cfg.contains(id, b));
+    let mut unknown: SmallVec<[V; 2]> = SmallVec::new();
+    let latch = cfg.the(id).latches[0];
+    let next = passed(f, latch, l.header).unwrap_or_default();
+    for (&p, &next) in f.blocks[l.header.n()].params.iter().zip(&next) {
+        let i = &f.insts[next.n()];
+        let by = match (i.op, i.args) {
+            (Op::IAdd, &[a, by]) if a == p => by,
+            (Op::IAdd, &[by, a]) if a == p => by,
+            _ => continue,
+        };
+        if outside(by) && f.int_const(by).is_none() && !unknown.contains(&by) {
+            unknown.push(by);
+        }
+    }
+    if unknown.is_empty() {
+        return;
+    }
+    let Some(frame) = before_loop(f, &l, cx) else {
+        return;
+    };
+    for step in unknown {
+        let one = f.inst(Op::Int, Ty::Int, &[], 1, None);
+        let is = f.inst(Op::IEq, Ty::Bool, &[step, one], 0, None);
+        let reason = Reason::Step as u64;
+        let guard = f.inst(Op::Guard, Ty::Void, &[is], reason, Some(frame));
+        f.blocks[l.preheader.n()].insts.extend([one, is, guard]);
+        home.resize(f.insts.len(), Some(l.preheader));
+        for b in &cfg.the(id).blocks {
+            for n in 0..f.blocks[b.n()].insts.len() {
+                let v = f.blocks[b.n()].insts[n];
+                let args = f.insts[v.n()].args;
+                if args.contains(&step) {
+                    let new = args.iter().map(|&a| if a == step { one } else { a });
+                    f.insts[v.n()].args = f.arena.alloc_slice_fill_iter(new);
+                }
+            }
+        }
+        cx.stats.steps_guessed += 1;
+    }
 }
 
 /// Moves bounds checks of inductions before the loop.
