@@ -107,13 +107,30 @@ pub(super) fn place(f: &Func<'_>, header: BlockId) -> Option<(u32, u32)> {
     Some((frame.func, frame.pc))
 }
 
-/// A parameter that changes by a constant each time around.
+/// A parameter that changes by the same each time around.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Induction {
     pub param: V,
     /// Its value before the loop.
     pub first: V,
-    pub step: i64,
+    pub step: Step,
+}
+
+/// By how much.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// Not zero.
+    Const(i64),
+    /// By a value known before the loop, which is yet to be guarded to be above
+    /// zero.
+    Upward(V),
+}
+
+impl Step {
+    /// It is above zero, or will be.
+    pub(super) fn is_upward(self) -> bool {
+        !matches!(self, Step::Const(..0))
+    }
 }
 
 /// A counted loop.
@@ -131,6 +148,15 @@ pub(super) struct Counted {
 
 /// The loop as a counted one. It needs a preheader.
 pub(super) fn counted(f: &Func<'_>, cfg: &Cfg, id: LoopId) -> Option<Counted> {
+    // Known where the preheader ends: no block of the loop defines it.
+    let inside = |v: V| {
+        let mut blocks = cfg.the(id).blocks.iter();
+        blocks.any(|b| {
+            let block = &f.blocks[b.n()];
+            block.params.contains(&v) || block.insts.contains(&v)
+        })
+    };
+    let outside = |v: V| !inside(v);
     let header = cfg.the(id).header;
     let preheader = cfg.preheader(f, id)?;
     let [latch] = cfg.the(id).latches[..] else {
@@ -143,21 +169,22 @@ pub(super) fn counted(f: &Func<'_>, cfg: &Cfg, id: LoopId) -> Option<Counted> {
         if f.ty(param) != Ty::Int {
             continue;
         }
-        if let (Some(from), step) = distance(f, next[n])
-            && from == param
-            && step != 0
-        {
-            inductions.push(Induction {
-                param,
-                first: first[n],
-                step,
-            });
-        }
+        let sum = &f.insts[next[n].n()];
+        let step = match (distance(f, next[n]), sum.op, sum.args) {
+            ((Some(from), by), _, _) if from == param && by != 0 => Step::Const(by),
+            (_, Op::IAdd, &[x, by] | &[by, x]) if x == param && outside(by) => Step::Upward(by),
+            _ => continue,
+        };
+        inductions.push(Induction {
+            param,
+            first: first[n],
+            step,
+        });
     }
     // The test: a branch on `count == 0` that leaves, passed on every way
     // around.
     for (n, &count) in inductions.iter().enumerate() {
-        if count.step != -1 {
+        if count.step != Step::Const(-1) {
             continue;
         }
         let test = cfg

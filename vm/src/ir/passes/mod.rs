@@ -60,7 +60,6 @@ counters! {
     values_hoisted, "values computed before a loop instead of in it";
     guards_hoisted, "guards before a loop instead of in it";
     bounds_hoisted, "bounds checks of all iterations before a loop";
-    steps_guessed, "steps of loops that are expected to be 1";
     loops_stripped, "loops that poll once in a while only";
     dead_removed, "instructions without a use";
     slot_stores_removed, "stores to VM slots that nobody sees";

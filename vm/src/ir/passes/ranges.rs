@@ -13,17 +13,14 @@
 //! count <= x / -s                              if s < 0
 //! ```
 //!
+//! A step that is known before the loop but no constant is guarded to be above
+//! zero.
+//!
 //! Neither can overflow once the first holds, whatever the count is: nothing is
 //! assumed about how loops are made. The guard in the loop is gone. The guards
 //! before it go on at the beginning of the loop; if they fail, the interpreter
 //! runs the loop, and [`Cx::may_hoist`] ends that. Only guards that are passed in
 //! every iteration are replaced.
-//!
-//! ## Steps
-//! The step of a loop that is entered in its midst is a register's value. If
-//! such a value doesn't change in a counted loop and is added to a parameter
-//! each time, a guard before the loop expects it to be 1, and it is 1 in the
-//! loop.
 //!
 //! ## Intervals
 //! Each integer has a least and a greatest value, from how it is computed. The
@@ -31,15 +28,13 @@
 //! two limits of which a branch has told the order. Comparisons and bounds
 //! checks that intervals decide are gone.
 //!
-//! Not done: ranges from comparisons with variables, steps that are no
-//! constants.
+//! Not done: ranges from comparisons with variables.
 
-use super::loops::{Counted, Induction, counted, entry_frame, passed, place, preheaders};
+use super::loops::{Counted, Induction, Step, counted, entry_frame, place, preheaders};
 use super::memory::distance;
 use super::{Cx, rename::Rename};
 use crate::ir::cfg::{Cfg, LoopId};
 use crate::ir::{BlockId, FrameId, Func, Op, Reason, Term, Ty, V};
-use smallvec::SmallVec;
 use std::collections::HashMap;
 
 /// Runs the pass.
@@ -55,9 +50,6 @@ pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
     let ids = || (0..cfg.loops.len()).map(|n| LoopId(n as u32));
     let loops: Vec<Counted> = ids().filter_map(|id| counted(f, &cfg, id)).collect();
     decide(f, &cfg, &loops, cx);
-    for id in ids() {
-        steps(f, &cfg, id, &mut home, cx);
-    }
     let mut rename = Rename::default();
     // Inner loops first: what is before them may go before the next.
     for id in ids().rev() {
@@ -79,57 +71,6 @@ fn before_loop(f: &mut Func<'_>, l: &Counted, cx: &Cx<'_>) -> Option<FrameId> {
         return None;
     }
     entry_frame(f, l.preheader, l.header)
-}
-
-/// Expects steps that are not known to be 1.
-fn steps(
-    f: &mut Func<'_>,
-    cfg: &Cfg,
-    id: LoopId,
-    home: &mut Vec<Option<BlockId>>,
-    cx: &mut Cx<'_>,
-) {
-    let Some(l) = counted(f, cfg, id) else { return };
-    let outside = |v: V| home[v.n()].is_some_and(|b| !cfg.contains(id, b));
-    let mut unknown: SmallVec<[V; 2]> = SmallVec::new();
-    let latch = cfg.the(id).latches[0];
-    let next = passed(f, latch, l.header).unwrap_or_default();
-    for (&p, &next) in f.blocks[l.header.n()].params.iter().zip(&next) {
-        let i = &f.insts[next.n()];
-        let by = match (i.op, i.args) {
-            (Op::IAdd, &[a, by]) if a == p => by,
-            (Op::IAdd, &[by, a]) if a == p => by,
-            _ => continue,
-        };
-        if outside(by) && f.int_const(by).is_none() && !unknown.contains(&by) {
-            unknown.push(by);
-        }
-    }
-    if unknown.is_empty() {
-        return;
-    }
-    let Some(frame) = before_loop(f, &l, cx) else {
-        return;
-    };
-    for step in unknown {
-        let one = f.inst(Op::Int, Ty::Int, &[], 1, None);
-        let is = f.inst(Op::IEq, Ty::Bool, &[step, one], 0, None);
-        let reason = Reason::Step as u64;
-        let guard = f.inst(Op::Guard, Ty::Void, &[is], reason, Some(frame));
-        f.blocks[l.preheader.n()].insts.extend([one, is, guard]);
-        home.resize(f.insts.len(), Some(l.preheader));
-        for b in &cfg.the(id).blocks {
-            for n in 0..f.blocks[b.n()].insts.len() {
-                let v = f.blocks[b.n()].insts[n];
-                let args = f.insts[v.n()].args;
-                if args.contains(&step) {
-                    let new = args.iter().map(|&a| if a == step { one } else { a });
-                    f.insts[v.n()].args = f.arena.alloc_slice_fill_iter(new);
-                }
-            }
-        }
-        cx.stats.steps_guessed += 1;
-    }
 }
 
 /// Moves bounds checks of inductions before the loop.
@@ -180,7 +121,7 @@ fn check(f: &mut Func<'_>, l: &Counted, p: Induction, k: i64, len: V, frame: Fra
     let mut put = |f: &mut Func<'_>, op: Op, args: &[V], imm: u64, frame: Option<FrameId>| {
         let ty = match op {
             Op::Guard => Ty::Void,
-            Op::IUlt | Op::Not => Ty::Bool,
+            Op::IUlt | Op::ILt | Op::Not => Ty::Bool,
             _ => Ty::Int,
         };
         let v = f.inst(op, ty, args, imm, frame);
@@ -195,14 +136,23 @@ fn check(f: &mut Func<'_>, l: &Counted, p: Induction, k: i64, len: V, frame: Fra
     };
     let x = put(f, Op::GuardIndex, &[x, len], 0, Some(frame));
     let mut room = x;
-    if p.step > 0 {
+    if p.step.is_upward() {
         let one = put(f, Op::Int, &[], 1, None);
         let last = put(f, Op::ISub, &[len, one], 0, None);
         room = put(f, Op::ISub, &[last, x], 0, None);
     }
-    if p.step.unsigned_abs() != 1 {
-        let by = put(f, Op::Int, &[], p.step.unsigned_abs(), None);
-        room = put(f, Op::UDiv, &[room, by], 0, None);
+    match p.step {
+        Step::Const(1 | -1) => {}
+        Step::Const(step) => {
+            let by = put(f, Op::Int, &[], step.unsigned_abs(), None);
+            room = put(f, Op::UDiv, &[room, by], 0, None);
+        }
+        Step::Upward(by) => {
+            let zero = put(f, Op::Int, &[], 0, None);
+            let up = put(f, Op::ILt, &[zero, by], 0, None);
+            put(f, Op::Guard, &[up], Reason::Step as u64, Some(frame));
+            room = put(f, Op::UDiv, &[room, by], 0, None);
+        }
     }
     let beyond = put(f, Op::IUlt, &[room, l.count.first], 0, None);
     let fits = put(f, Op::Not, &[beyond], 0, None);
@@ -319,8 +269,11 @@ impl End {
 /// The least and the greatest value of an induction, if the count is their
 /// distance and they are known to be in order.
 fn limits(f: &Func<'_>, cfg: &Cfg, l: &Counted, p: Induction) -> Option<(End, End)> {
+    let Step::Const(step) = p.step else {
+        return None;
+    };
     let count = &f.insts[l.count.first.n()];
-    let by = p.step.unsigned_abs();
+    let by = step.unsigned_abs();
     let apart = match count.op {
         Op::UDiv if f.int_const(count.args[1]) == i64::try_from(by).ok() => {
             &f.insts[count.args[0].n()]
@@ -334,7 +287,7 @@ fn limits(f: &Func<'_>, cfg: &Cfg, l: &Counted, p: Induction) -> Option<(End, En
         (Op::IAdd, &[high, c]) => (End::Const(f.int_const(c)?.wrapping_neg()), End::Is(high)),
         _ => return None,
     };
-    let first = if p.step > 0 { low } else { high };
+    let first = if step > 0 { low } else { high };
     (first.is(f, p.first) && ordered(f, cfg, l.preheader, low, high)).then_some((low, high))
 }
 
