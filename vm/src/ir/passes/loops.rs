@@ -31,24 +31,29 @@ pub(super) fn preheaders(f: &mut Func<'_>) -> Option<Cfg> {
         changed = true;
         let header = cfg.the(id).header;
         let new = f.block();
-        let types: Vec<_> = f.blocks[header.n()]
-            .params
-            .iter()
-            .map(|&p| f.ty(p))
-            .collect();
-        let args = types.into_iter().map(|ty| f.param(new, ty)).collect();
+        let preds = cfg.preds[header.n()].iter().copied();
+        let outside: SmallVec<[BlockId; 2]> = preds.filter(|&p| !cfg.contains(id, p)).collect();
+        // One way in: what it passes is known. Several: parameters.
+        let args = match outside[..] {
+            [from] => passed(f, from, header).unwrap_or_default(),
+            _ => {
+                let params = f.blocks[header.n()].params.iter();
+                let types: SmallVec<[Ty; 4]> = params.map(|&p| f.ty(p)).collect();
+                types.into_iter().map(|ty| f.param(new, ty)).collect()
+            }
+        };
         f.blocks[new.n()].term = Term::Jump(Target {
             block: header,
             args,
         });
         f.blocks[new.n()].cold = f.blocks[header.n()].cold;
-        for &p in &cfg.preds[header.n()] {
-            if cfg.contains(id, p) {
-                continue;
-            }
+        for &p in &outside {
             for t in f.blocks[p.n()].term.targets_mut() {
                 if t.block == header {
                     t.block = new;
+                    if outside.len() == 1 {
+                        t.args.clear();
+                    }
                 }
             }
         }
@@ -99,6 +104,23 @@ pub(super) fn substituted(f: &mut Func<'_>, id: FrameId, map: &dyn Fn(V) -> V) -
     }
     f.frames.push(new);
     FrameId(f.frames.len() as u32 - 1)
+}
+
+/// Makes the parameter at position `n` of a block one of type `ty`; its value
+/// is a box of that from now on. What is passed to it is the caller's matter.
+pub(super) fn unbox_param(f: &mut Func<'_>, block: BlockId, n: usize, ty: Ty) -> V {
+    let old = f.blocks[block.n()].params[n];
+    let new = f.inst(Op::Param, ty, &[], 0, None);
+    f.blocks[block.n()].params[n] = new;
+    f.insts[old.n()].op = Op::Box;
+    f.insts[old.n()].args = f.arena.alloc_slice_copy(&[new]);
+    f.blocks[block.n()].insts.insert(0, old);
+    // The state at the beginning comes before the box.
+    if let Some(entry) = f.blocks[block.n()].entry {
+        let entry = substituted(f, entry, &|v| if v == old { new } else { v });
+        f.blocks[block.n()].entry = Some(entry);
+    }
+    new
 }
 
 /// The pc of a loop, of a function, at which guards before it go on.

@@ -13,6 +13,7 @@
 //!
 //! - [`fold`]: constants, algebra, boxing; with [`flow`]: branches and blocks
 //! - [`gvn`]: what was computed, loaded or found out before
+//! - [`unbox`]: loop parameters that need no tag
 //! - [`licm`]: what is the same in every iteration of a loop
 //! - [`ranges`]: bounds checks of counted loops, intervals
 //! - [`strip`]: counted loops that poll once in a while
@@ -30,6 +31,7 @@ mod rename;
 mod strip;
 #[cfg(test)]
 mod tests;
+mod unbox;
 
 use super::{Func, verify};
 
@@ -84,6 +86,7 @@ pub(crate) type Pass = fn(&mut Func<'_>, &mut Cx<'_>);
 pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("fold", fold::run),
     ("gvn", gvn::run),
+    ("unbox", unbox::run),
     ("licm", licm::run),
     ("ranges", ranges::run),
     ("strip", strip::run),
@@ -100,7 +103,8 @@ impl<'c> Pipeline<'c> {
     /// The passes that code is compiled with. `may_hoist`: see [`Cx`].
     pub(crate) fn standard(may_hoist: &'c dyn Fn(u32, u32) -> bool) -> Pipeline<'c> {
         let names = [
-            "fold", "gvn", "fold", "dce", "licm", "ranges", "licm", "gvn", "fold", "strip", "dce",
+            "fold", "gvn", "fold", "dce", "unbox", "fold", "licm", "ranges", "licm", "gvn", "fold",
+            "strip", "dce",
         ];
         Pipeline::of(&names, may_hoist)
     }

@@ -92,6 +92,11 @@ fn gvn() {
 }
 
 #[test]
+fn unbox() {
+    cases("unbox.ir");
+}
+
+#[test]
 fn licm() {
     cases("licm.ir");
 }
