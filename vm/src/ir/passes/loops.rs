@@ -97,13 +97,7 @@ pub(super) fn substituted(f: &mut Func<'_>, id: FrameId, map: &dyn Fn(V) -> V) -
     if same {
         return id;
     }
-    // Often made a moment ago.
-    let recent = f.frames.iter().enumerate().rev().take(16);
-    if let Some((n, _)) = recent.into_iter().find(|(_, frame)| **frame == new) {
-        return FrameId(n as u32);
-    }
-    f.frames.push(new);
-    FrameId(f.frames.len() as u32 - 1)
+    f.add_frame(new)
 }
 
 /// Makes the parameter at position `n` of a block one of type `ty`; its value

@@ -100,6 +100,7 @@ impl Builder<'_, '_> {
             closure: self.ctx.below.map(|(_, closure)| closure),
             linked: self.st.linked,
             regs: self.f.arena.alloc_slice_copy(&regs),
+            sunk: &[],
         };
         self.f.frames.push(frame);
         self.frame_cache = Some((pc, waits, id));
