@@ -493,7 +493,8 @@ impl Term {
         }
     }
 
-    fn replace(&mut self, map: &mut dyn FnMut(V) -> V) {
+    /// Replaces the values it uses itself.
+    pub(crate) fn replace(&mut self, map: &mut dyn FnMut(V) -> V) {
         match self {
             Term::Branch { cond, .. } => *cond = map(*cond),
             Term::Return { values, .. } => values.iter_mut().for_each(|v| *v = map(*v)),

@@ -67,6 +67,7 @@ counters! {
     guards_hoisted, "guards before a loop instead of in it";
     bounds_hoisted, "bounds checks of all iterations before a loop";
     loops_stripped, "loops that poll once in a while only";
+    loops_peeled, "loops with a first iteration of its own";
     tables_sunk, "tables that are not allocated";
     dead_removed, "instructions without a use";
     slot_stores_removed, "stores to VM slots that nobody sees";

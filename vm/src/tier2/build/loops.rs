@@ -121,8 +121,7 @@ impl Builder<'_, '_> {
             return Ok(());
         }
         let info = &self.ctx.flow.loops[&self.ctx.flow.at[&pc]];
-        let changes = info.written.contains(step);
-        if changes || info.types[usize::from(step)] != Ty::Int {
+        if info.types[usize::from(step)] != Ty::Int {
             return Ok(());
         }
         let v = self.val(step);

@@ -1,7 +1,8 @@
 //! Which tables can be sunk. See [the module above](super).
 
 use super::{Layout, Objects, Site, TABLE, Tables, base, frame_values};
-use crate::ir::cfg::Cfg;
+use crate::ir::cfg::{Cfg, Loop, LoopId};
+use crate::ir::passes::loops::passed;
 use crate::ir::{BlockId, FrameId, Func, Op, Term, Ty, V};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -14,6 +15,7 @@ pub(super) fn find(f: &Func<'_>, cfg: &Cfg, tables: Tables<'_>) -> Option<Object
         tables,
         group: HashMap::new(),
         gone: HashSet::new(),
+        first: true,
     };
     e.candidates();
     e.uses();
@@ -30,6 +32,56 @@ pub(super) fn find(f: &Func<'_>, cfg: &Cfg, tables: Tables<'_>) -> Option<Object
     }
 }
 
+/// Loops that carry what could be an object but for what it is in the first
+/// iteration.
+pub(super) fn but_for_the_first(f: &Func<'_>, cfg: &Cfg) -> Vec<LoopId> {
+    let none = |_, _, _, _| false;
+    let tables = Tables {
+        root: 0,
+        sinkable: &none,
+    };
+    let mut e = Escape {
+        f,
+        cfg,
+        tables,
+        group: HashMap::new(),
+        gone: HashSet::new(),
+        first: false,
+    };
+    e.candidates();
+    e.uses();
+    loop {
+        let before = e.gone.len();
+        e.new_tables_that_stay();
+        let live = e.liveness();
+        e.passing(&live);
+        if e.gone.len() == before {
+            break;
+        }
+    }
+    let carries = |l: &Loop| {
+        let insts = l.blocks.iter().flat_map(|b| f.blocks[b.n()].insts.iter());
+        let made = insts.filter(|v| f.insts[v.n()].op == Op::NewTable);
+        let made: HashSet<V> = made
+            .filter_map(|&v| e.of(v))
+            .map(|v| e.group_of(v))
+            .collect();
+        let params = f.blocks[l.header.n()].params.iter();
+        params.enumerate().any(|(n, &p)| {
+            // New tables come around, something else comes in.
+            let outside = cfg.preds[l.header.n()]
+                .iter()
+                .filter(|p| !l.blocks.contains(p));
+            let mut first = outside.filter_map(|&from| passed(f, from, l.header));
+            e.of(p).is_some()
+                && made.contains(&e.group_of(p))
+                && first.any(|args| !e.group.contains_key(&base(f, args[n])))
+        })
+    };
+    let ids = (0..cfg.loops.len()).map(|n| LoopId(n as u32));
+    ids.filter(|&id| carries(cfg.the(id))).collect()
+}
+
 struct Escape<'e, 'a> {
     f: &'e Func<'a>,
     cfg: &'e Cfg,
@@ -39,6 +91,9 @@ struct Escape<'e, 'a> {
     group: HashMap<V, V>,
     /// Groups that are not sunk.
     gone: HashSet<V>,
+    /// What loops get from outside counts. If not, parameters of their headers
+    /// may be anything there.
+    first: bool,
 }
 
 /// For each object, the blocks at whose beginning it is yet to be used.
@@ -71,7 +126,14 @@ impl Escape<'_, '_> {
     /// What is passed to a parameter, on all ways.
     fn passed(&self, b: BlockId, n: usize) -> SmallVec<[V; 4]> {
         let mut passed = SmallVec::new();
+        let from_outside = |p: BlockId| {
+            let headed = self.cfg.loops.iter().find(|l| l.header == b);
+            headed.is_some_and(|l| !l.latches.contains(&p))
+        };
         for &p in dedup(&self.cfg.preds[b.n()]).iter() {
+            if !self.first && from_outside(p) {
+                continue;
+            }
             for t in self.f.targets(p) {
                 if t.block == b {
                     passed.push(t.args[n]);

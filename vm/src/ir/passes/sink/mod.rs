@@ -29,13 +29,15 @@
 //! - its shape is known at each point, and the same on all ways that meet;
 //! - frame maps can tell its shape ([`Tables::sinkable`]).
 //!
-//! ([`rewrite`]) carries the fields along.
+//! ([`rewrite`]) carries the fields along. A loop that gets something else
+//! before its first iteration is [peeled](peel).
 //!
 //! ## What it doesn't do
 //! Array parts, metatables, tables in fields of sunk tables, and objects that
 //! escape on some ways only: these are allocated.
 
 mod escape;
+mod peel;
 mod rewrite;
 
 use super::Cx;
@@ -58,6 +60,7 @@ pub(crate) struct Tables<'t> {
 /// Runs the pass.
 pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
     let Some(tables) = cx.tables else { return };
+    cx.stats.loops_peeled += peel::run(f);
     let Some(cfg) = Cfg::of(f) else { return };
     let Some(objects) = escape::find(f, &cfg, tables) else {
         return;
