@@ -25,6 +25,23 @@ pub(crate) enum Held {
     Value(V),
     /// What is in its VM slot.
     Slot,
+    /// An object that was not allocated, by its name in the frame state's
+    /// list.
+    Sunk(V),
+}
+
+/// An object that was not allocated: a table with fields and nothing else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Sunk<'a> {
+    /// Its name: the number of a value that is gone.
+    pub name: V,
+    /// The function and the instruction that make it.
+    pub func: u32,
+    pub pc: u32,
+    /// Its shape, by number in the table of constants.
+    pub shape: u64,
+    /// Its fields by number, in the order of the shape.
+    pub fields: &'a [(u64, V)],
 }
 
 /// The state of one frame, and through its parents of all of them.
@@ -46,6 +63,9 @@ pub(crate) struct Frame<'a> {
     pub linked: bool,
     /// Its live registers, ascending.
     pub regs: &'a [(u8, Held)],
+    /// The objects that this frame and its parents name, as they are here; of
+    /// parents it doesn't count.
+    pub sunk: &'a [Sunk<'a>],
 }
 
 impl<'a> Frame<'a> {
@@ -58,6 +78,9 @@ impl<'a> Frame<'a> {
             if let Held::Value(v) = held {
                 f(*v);
             }
+        }
+        for sunk in self.sunk {
+            sunk.fields.iter().for_each(|(_, v)| f(*v));
         }
     }
 
@@ -72,9 +95,13 @@ impl<'a> Frame<'a> {
             self.regs = arena.alloc_slice_fill_iter(self.regs.iter().map(|&(r, held)| {
                 let held = match held {
                     Held::Value(v) => Held::Value(map(v)),
-                    Held::Slot => Held::Slot,
+                    other => other,
                 };
                 (r, held)
+            }));
+            self.sunk = arena.alloc_slice_fill_iter(self.sunk.iter().map(|s| Sunk {
+                fields: arena.alloc_slice_fill_iter(s.fields.iter().map(|&(n, v)| (n, map(v)))),
+                ..*s
             }));
         }
     }

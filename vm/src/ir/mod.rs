@@ -47,7 +47,7 @@ pub(crate) mod passes;
 mod print;
 pub(crate) mod verify;
 
-pub(crate) use frame::{Frame, FrameId, Held};
+pub(crate) use frame::{Frame, FrameId, Held, Sunk};
 pub(crate) use inst::Op;
 
 use bumpalo::Bump;
@@ -378,6 +378,20 @@ impl<'a> Func<'a> {
         v
     }
 
+    /// The number of this frame state: of one like it that was made lately, or
+    /// of a new one.
+    pub(crate) fn add_frame(&mut self, frame: Frame<'a>) -> FrameId {
+        let mut recent = self.frames.iter().enumerate().rev().take(16);
+        let n = match recent.find(|(_, f)| **f == frame) {
+            Some((n, _)) => n,
+            None => {
+                self.frames.push(frame);
+                self.frames.len() - 1
+            }
+        };
+        FrameId(n as u32)
+    }
+
     /// The type of a value.
     pub(crate) fn ty(&self, v: V) -> Ty {
         self.insts[v.n()].ty
@@ -447,6 +461,16 @@ impl Term {
         }
     }
 
+    /// Gives it another frame state, if it has one.
+    pub(crate) fn set_frame(&mut self, new: FrameId) {
+        match self {
+            Term::Exit { frame, .. } | Term::Return { frame, .. } | Term::Leave { frame } => {
+                *frame = new;
+            }
+            Term::Open | Term::Jump(_) | Term::Branch { .. } => {}
+        }
+    }
+
     /// Its frame state.
     pub(crate) fn frame(&self) -> Option<FrameId> {
         match self {
@@ -469,7 +493,8 @@ impl Term {
         }
     }
 
-    fn replace(&mut self, map: &mut dyn FnMut(V) -> V) {
+    /// Replaces the values it uses itself.
+    pub(crate) fn replace(&mut self, map: &mut dyn FnMut(V) -> V) {
         match self {
             Term::Branch { cond, .. } => *cond = map(*cond),
             Term::Return { values, .. } => values.iter_mut().for_each(|v| *v = map(*v)),

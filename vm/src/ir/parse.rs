@@ -6,7 +6,7 @@
 //! question.
 
 use super::inst::{INSTS, Imm, Info};
-use super::{BlockId, Frame, FrameId, Func, Held, Inst, Op, Reason, Target, Term, Ty, V};
+use super::{BlockId, Frame, FrameId, Func, Held, Inst, Op, Reason, Sunk, Target, Term, Ty, V};
 use bumpalo::Bump;
 use smallvec::SmallVec;
 
@@ -168,6 +168,7 @@ impl<'t, 'a> Parser<'t, 'a> {
                 closure: None,
                 linked: false,
                 regs: &[],
+                sunk: &[],
             });
         }
         FrameId(n)
@@ -225,6 +226,10 @@ impl<'t, 'a> Parser<'t, 'a> {
             let held = self.held()?;
             regs.push((reg, held));
         }
+        let mut sunk = Vec::new();
+        while self.peek().is_some_and(|w| numbered(w, "#").is_some()) {
+            sunk.push(self.sunk()?);
+        }
         self.f.frames[id.n()] = Frame {
             func,
             pc,
@@ -234,13 +239,42 @@ impl<'t, 'a> Parser<'t, 'a> {
             closure,
             linked,
             regs: self.f.arena.alloc_slice_copy(&regs),
+            sunk: self.f.arena.alloc_slice_copy(&sunk),
         };
         Ok(())
+    }
+
+    fn sunk(&mut self) -> Result<Sunk<'a>, String> {
+        let name = V(self.prefixed("#", "object")?);
+        self.expect("=")?;
+        let func = self.prefixed("f", "function")?;
+        self.expect("pc")?;
+        let pc = self.number()?;
+        self.expect("shape")?;
+        let shape = self.number()?;
+        self.expect("{")?;
+        let mut fields = Vec::new();
+        while !self.eat("}") {
+            let n = self.number()?;
+            self.expect("=")?;
+            fields.push((n, self.value()?));
+        }
+        Ok(Sunk {
+            name,
+            func,
+            pc,
+            shape,
+            fields: self.f.arena.alloc_slice_copy(&fields),
+        })
     }
 
     fn held(&mut self) -> Result<Held, String> {
         if self.eat("slot") {
             return Ok(Held::Slot);
+        }
+        if let Some(n) = self.peek().and_then(|w| numbered(w, "#")) {
+            self.at += 1;
+            return Ok(Held::Sunk(V(n)));
         }
         self.value().map(Held::Value)
     }
@@ -378,6 +412,7 @@ mod tests {
     fn every_terminator_and_form_of_head_and_frame_comes_back() {
         let text = "\
 frame 0: f0 pc 5 base 0 r1=v3 r2=slot
+frame 1: f0 pc 5 base 0 r1=#9 r2=v3 #9 = f0 pc 3 shape 12 { 0=v3 1=v5 } #10 = f0 pc 4 shape 0 { }
 frame 2: in f0 pc 7 base 0 linked r0=slot
 frame 3: f1 pc 0 base 4 parent 2 closure v4 linked r1=v3
 b0(v1: int, v2: any):
@@ -396,7 +431,7 @@ b3():
 b4(v8: bool):
   branch v8 b5() b6()
 b5():
-  return v3 v2 @0
+  return v3 v2 @1
 b6() cold:
   leave @2
 ";

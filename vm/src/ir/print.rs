@@ -12,7 +12,8 @@
 //!   exit shape @0
 //! ```
 //!
-//! `in` is a frame that waits. Values, blocks and frame states keep their
+//! `in` is a frame that waits. `r1=#7` is an object that was not allocated,
+//! `#7 = f0 pc 3 shape 12 { 0=v4 1=v5 }` at the end of the line how to make it. Values, blocks and frame states keep their
 //! numbers, so that what passes print can be compared. Blocks without a way
 //! to them are left out.
 
@@ -61,7 +62,19 @@ impl fmt::Display for Frame<'_> {
             match held {
                 Held::Value(v) => write!(f, " r{r}={v}")?,
                 Held::Slot => write!(f, " r{r}=slot")?,
+                Held::Sunk(name) => write!(f, " r{r}=#{}", name.0)?,
             }
+        }
+        for s in self.sunk {
+            write!(
+                f,
+                " #{} = f{} pc {} shape {} {{",
+                s.name.0, s.func, s.pc, s.shape
+            )?;
+            for (n, v) in s.fields {
+                write!(f, " {n}={v}")?;
+            }
+            f.write_str(" }")?;
         }
         Ok(())
     }

@@ -5,12 +5,13 @@
 //! - Every use is dominated by its definition, uses by frame states included.
 //! - Each instruction is in one block; what needs a frame state has one.
 //! - Frame states have ascending registers, parents that wait, and a closure
-//!   if they are inlined.
+//!   if they are inlined; they list the objects that they or their parents name
+//!   and that were not allocated.
 //! - Control flow is reducible and every reachable block is finished.
 
 use super::cfg::Cfg;
 use super::inst::{Arg, Res};
-use super::{BlockId, FrameId, Func, Op, Term, Ty, V};
+use super::{BlockId, FrameId, Func, Held, Op, Term, Ty, V};
 
 /// Checks `f`.
 ///
@@ -84,6 +85,12 @@ impl Verifier<'_, '_> {
     }
 
     fn frame(&self, id: FrameId, b: BlockId, at: usize) -> Result<(), String> {
+        self.one_frame(id, b, at)?;
+        self.sunk(id)
+    }
+
+    /// The frame state and its parents, but for objects.
+    fn one_frame(&self, id: FrameId, b: BlockId, at: usize) -> Result<(), String> {
         let frame = self
             .f
             .frames
@@ -118,7 +125,28 @@ impl Verifier<'_, '_> {
         if !below.is_some_and(|p| p.waits && p.base <= frame.base && parent != id) {
             return Err(format!("frame state {}: its parent doesn't wait", id.0));
         }
-        self.frame(parent, b, at)
+        self.one_frame(parent, b, at)
+    }
+
+    /// Whatever object the frame state or a parent of it names is in its list.
+    fn sunk(&self, id: FrameId) -> Result<(), String> {
+        let listed = self.f.frames[id.n()].sunk;
+        // Parents are known to be there, and to end.
+        let mut at = Some(id);
+        while let Some(frame) = at.map(|id| &self.f.frames[id.n()]) {
+            for (_, held) in frame.regs {
+                if let Held::Sunk(name) = held
+                    && !listed.iter().any(|s| s.name == *name)
+                {
+                    return Err(format!(
+                        "frame state {}: #{} is not in its list",
+                        id.0, name.0
+                    ));
+                }
+            }
+            at = frame.parent;
+        }
+        Ok(())
     }
 
     fn inst(&self, v: V, b: BlockId, at: usize) -> Result<(), String> {

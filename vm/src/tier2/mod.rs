@@ -29,6 +29,7 @@ mod build;
 pub(crate) mod code;
 mod flow;
 mod helpers;
+mod layouts;
 pub(crate) mod llvm;
 mod lower;
 pub(crate) mod snapshot;
@@ -36,12 +37,13 @@ pub(crate) mod snapshot;
 pub(crate) use lower::ExitSite;
 
 use crate::interp;
-use crate::ir::passes::{PassStats, Pipeline};
+use crate::ir::passes::{PassStats, Pipeline, Tables};
 use crate::ir::verify;
 use crate::jit::queue::{Job, Queue};
 use crate::jit::{self, Assumption, Speculation};
 use bumpalo::Bump;
 use code::{Code, ExitTable};
+use layouts::Layouts;
 use llvm::Machine;
 use snapshot::{EntryAt, Snapshot};
 use std::cell::Cell;
@@ -152,9 +154,21 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
             texts.push((name.to_string(), f.to_string()));
         }
     };
-    report.passes = Pipeline::standard(&may_hoist).run(&mut func, checked, Some(&mut watch))?;
+    let layouts = Layouts::of(&snapshot);
+    let sinkable = |f: u32, pc: u32, shape: u64, fields: usize| {
+        layouts.sinkable(&snapshot, f, pc, shape, fields)
+    };
+    let tables = Tables {
+        root: u64::from(snapshot.root.0),
+        sinkable: &sinkable,
+    };
+    report.passes = Pipeline::standard(&may_hoist).with_tables(tables).run(
+        &mut func,
+        checked,
+        Some(&mut watch),
+    )?;
     report.texts.append(&mut texts);
-    let lowered = lower::lower(&snapshot, &func, built.slots, stress)?;
+    let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, stress)?;
     if std::env::var("S2DUMP").is_ok() {
         eprintln!(
             "=== {name} {:?}\n{func}\n{}",

@@ -12,6 +12,7 @@
 //! skipped nor jumped to from new places, so that loops keep their shape. What
 //! is cut off stays where it is: blocks that can't be reached are ignored.
 
+use super::loops::unbox_param;
 use super::{Cx, rename::Rename};
 use crate::ir::{BlockId, Func, Inst, Op, Target, Term, Ty, V, cfg};
 use smallvec::SmallVec;
@@ -252,16 +253,20 @@ fn params(f: &mut Func<'_>, cx: &mut Cx<'_>) -> bool {
 
 /// What the parameter `p` always is, if all of `args` are that or `p` itself.
 fn same_value(f: &Func<'_>, p: V, args: &[V]) -> Option<V> {
-    let mut same = None;
-    for &a in args {
-        if a == p || boxed_again(f, a) == Some(p) {
-            continue;
+    let one = |name: &dyn Fn(V) -> V| {
+        let mut same = None;
+        for &a in args {
+            let a = name(a);
+            if a != p && *same.get_or_insert(a) != a {
+                return None;
+            }
         }
-        if *same.get_or_insert(a) != a {
-            return None;
-        }
-    }
-    same
+        same
+    };
+    // As it is; or a value on some ways, and a box of what a guard made of it
+    // on others.
+    let plain = |a: V| boxed_again(f, a).unwrap_or(a);
+    one(&|a| if plain(a) == p { p } else { a }).or_else(|| one(&plain))
 }
 
 /// The value of which `a` is a box again, after a guard.
@@ -309,8 +314,7 @@ fn unbox(
     rename: &Rename,
 ) {
     let old = f.blocks[b.n()].params[n];
-    let new = f.inst(Op::Param, ty, &[], 0, None);
-    f.blocks[b.n()].params[n] = new;
+    let new = unbox_param(f, b, n, ty);
     for &(from, t) in edges {
         let arg = rename.of(f.targets(from)[t].args[n]);
         let inner = if arg == old {
@@ -320,9 +324,4 @@ fn unbox(
         };
         f.blocks[from.n()].term.targets_mut()[t].args[n] = inner;
     }
-    let args = f.arena.alloc_slice_copy(&[new]);
-    let inst = &mut f.insts[old.n()];
-    inst.op = Op::Box;
-    inst.args = args;
-    f.blocks[b.n()].insts.insert(0, old);
 }

@@ -31,24 +31,29 @@ pub(super) fn preheaders(f: &mut Func<'_>) -> Option<Cfg> {
         changed = true;
         let header = cfg.the(id).header;
         let new = f.block();
-        let types: Vec<_> = f.blocks[header.n()]
-            .params
-            .iter()
-            .map(|&p| f.ty(p))
-            .collect();
-        let args = types.into_iter().map(|ty| f.param(new, ty)).collect();
+        let preds = cfg.preds[header.n()].iter().copied();
+        let outside: SmallVec<[BlockId; 2]> = preds.filter(|&p| !cfg.contains(id, p)).collect();
+        // One way in: what it passes is known. Several: parameters.
+        let args = match outside[..] {
+            [from] => passed(f, from, header).unwrap_or_default(),
+            _ => {
+                let params = f.blocks[header.n()].params.iter();
+                let types: SmallVec<[Ty; 4]> = params.map(|&p| f.ty(p)).collect();
+                types.into_iter().map(|ty| f.param(new, ty)).collect()
+            }
+        };
         f.blocks[new.n()].term = Term::Jump(Target {
             block: header,
             args,
         });
         f.blocks[new.n()].cold = f.blocks[header.n()].cold;
-        for &p in &cfg.preds[header.n()] {
-            if cfg.contains(id, p) {
-                continue;
-            }
+        for &p in &outside {
             for t in f.blocks[p.n()].term.targets_mut() {
                 if t.block == header {
                     t.block = new;
+                    if outside.len() == 1 {
+                        t.args.clear();
+                    }
                 }
             }
         }
@@ -92,13 +97,24 @@ pub(super) fn substituted(f: &mut Func<'_>, id: FrameId, map: &dyn Fn(V) -> V) -
     if same {
         return id;
     }
-    // Often made a moment ago.
-    let recent = f.frames.iter().enumerate().rev().take(16);
-    if let Some((n, _)) = recent.into_iter().find(|(_, frame)| **frame == new) {
-        return FrameId(n as u32);
+    f.add_frame(new)
+}
+
+/// Makes the parameter at position `n` of a block one of type `ty`; its value
+/// is a box of that from now on. What is passed to it is the caller's matter.
+pub(super) fn unbox_param(f: &mut Func<'_>, block: BlockId, n: usize, ty: Ty) -> V {
+    let old = f.blocks[block.n()].params[n];
+    let new = f.inst(Op::Param, ty, &[], 0, None);
+    f.blocks[block.n()].params[n] = new;
+    f.insts[old.n()].op = Op::Box;
+    f.insts[old.n()].args = f.arena.alloc_slice_copy(&[new]);
+    f.blocks[block.n()].insts.insert(0, old);
+    // The state at the beginning comes before the box.
+    if let Some(entry) = f.blocks[block.n()].entry {
+        let entry = substituted(f, entry, &|v| if v == old { new } else { v });
+        f.blocks[block.n()].entry = Some(entry);
     }
-    f.frames.push(new);
-    FrameId(f.frames.len() as u32 - 1)
+    new
 }
 
 /// The pc of a loop, of a function, at which guards before it go on.
@@ -107,13 +123,30 @@ pub(super) fn place(f: &Func<'_>, header: BlockId) -> Option<(u32, u32)> {
     Some((frame.func, frame.pc))
 }
 
-/// A parameter that changes by a constant each time around.
+/// A parameter that changes by the same each time around.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Induction {
     pub param: V,
     /// Its value before the loop.
     pub first: V,
-    pub step: i64,
+    pub step: Step,
+}
+
+/// By how much.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// Not zero.
+    Const(i64),
+    /// By a value known before the loop, which is yet to be guarded to be above
+    /// zero.
+    Upward(V),
+}
+
+impl Step {
+    /// It is above zero, or will be.
+    pub(super) fn is_upward(self) -> bool {
+        !matches!(self, Step::Const(..0))
+    }
 }
 
 /// A counted loop.
@@ -131,6 +164,15 @@ pub(super) struct Counted {
 
 /// The loop as a counted one. It needs a preheader.
 pub(super) fn counted(f: &Func<'_>, cfg: &Cfg, id: LoopId) -> Option<Counted> {
+    // Known where the preheader ends: no block of the loop defines it.
+    let inside = |v: V| {
+        let mut blocks = cfg.the(id).blocks.iter();
+        blocks.any(|b| {
+            let block = &f.blocks[b.n()];
+            block.params.contains(&v) || block.insts.contains(&v)
+        })
+    };
+    let outside = |v: V| !inside(v);
     let header = cfg.the(id).header;
     let preheader = cfg.preheader(f, id)?;
     let [latch] = cfg.the(id).latches[..] else {
@@ -143,21 +185,22 @@ pub(super) fn counted(f: &Func<'_>, cfg: &Cfg, id: LoopId) -> Option<Counted> {
         if f.ty(param) != Ty::Int {
             continue;
         }
-        if let (Some(from), step) = distance(f, next[n])
-            && from == param
-            && step != 0
-        {
-            inductions.push(Induction {
-                param,
-                first: first[n],
-                step,
-            });
-        }
+        let sum = &f.insts[next[n].n()];
+        let step = match (distance(f, next[n]), sum.op, sum.args) {
+            ((Some(from), by), _, _) if from == param && by != 0 => Step::Const(by),
+            (_, Op::IAdd, &[x, by] | &[by, x]) if x == param && outside(by) => Step::Upward(by),
+            _ => continue,
+        };
+        inductions.push(Induction {
+            param,
+            first: first[n],
+            step,
+        });
     }
     // The test: a branch on `count == 0` that leaves, passed on every way
     // around.
     for (n, &count) in inductions.iter().enumerate() {
-        if count.step != -1 {
+        if count.step != Step::Const(-1) {
             continue;
         }
         let test = cfg

@@ -13,6 +13,8 @@
 //!
 //! - [`fold`]: constants, algebra, boxing; with [`flow`]: branches and blocks
 //! - [`gvn`]: what was computed, loaded or found out before
+//! - [`sink`]: tables that are not allocated
+//! - [`unbox`]: loop parameters that need no tag
 //! - [`licm`]: what is the same in every iteration of a loop
 //! - [`ranges`]: bounds checks of counted loops, intervals
 //! - [`strip`]: counted loops that poll once in a while
@@ -27,9 +29,13 @@ mod loops;
 mod memory;
 mod ranges;
 mod rename;
+mod sink;
 mod strip;
 #[cfg(test)]
 mod tests;
+mod unbox;
+
+pub(crate) use sink::Tables;
 
 use super::{Func, verify};
 
@@ -61,6 +67,8 @@ counters! {
     guards_hoisted, "guards before a loop instead of in it";
     bounds_hoisted, "bounds checks of all iterations before a loop";
     loops_stripped, "loops that poll once in a while only";
+    loops_peeled, "loops with a first iteration of its own";
+    tables_sunk, "tables that are not allocated";
     dead_removed, "instructions without a use";
     slot_stores_removed, "stores to VM slots that nobody sees";
 }
@@ -72,6 +80,8 @@ pub(crate) struct Cx<'c> {
     /// Whether a guard may be put before the loop whose header is at this pc of
     /// this function; where it may not, such a guard failed too often.
     pub may_hoist: &'c dyn Fn(u32, u32) -> bool,
+    /// What is known of tables; without it none is sunk.
+    pub tables: Option<Tables<'c>>,
 }
 
 /// Who is called with the name of a pass and what it has made.
@@ -84,6 +94,8 @@ pub(crate) type Pass = fn(&mut Func<'_>, &mut Cx<'_>);
 pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("fold", fold::run),
     ("gvn", gvn::run),
+    ("sink", sink::run),
+    ("unbox", unbox::run),
     ("licm", licm::run),
     ("ranges", ranges::run),
     ("strip", strip::run),
@@ -94,13 +106,15 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
 pub(crate) struct Pipeline<'c> {
     passes: Vec<(&'static str, Pass)>,
     may_hoist: &'c dyn Fn(u32, u32) -> bool,
+    tables: Option<Tables<'c>>,
 }
 
 impl<'c> Pipeline<'c> {
     /// The passes that code is compiled with. `may_hoist`: see [`Cx`].
     pub(crate) fn standard(may_hoist: &'c dyn Fn(u32, u32) -> bool) -> Pipeline<'c> {
         let names = [
-            "fold", "gvn", "fold", "dce", "licm", "ranges", "licm", "gvn", "fold", "strip", "dce",
+            "fold", "gvn", "fold", "dce", "sink", "fold", "gvn", "fold", "dce", "unbox", "fold",
+            "licm", "ranges", "licm", "gvn", "fold", "strip", "dce",
         ];
         Pipeline::of(&names, may_hoist)
     }
@@ -114,6 +128,15 @@ impl<'c> Pipeline<'c> {
         Pipeline {
             passes: names.iter().filter_map(find).collect(),
             may_hoist,
+            tables: None,
+        }
+    }
+
+    /// The same, with what is known of tables.
+    pub(crate) fn with_tables(self, tables: Tables<'c>) -> Pipeline<'c> {
+        Pipeline {
+            tables: Some(tables),
+            ..self
         }
     }
 
@@ -131,6 +154,7 @@ impl<'c> Pipeline<'c> {
         let mut cx = Cx {
             stats: PassStats::default(),
             may_hoist: self.may_hoist,
+            tables: self.tables,
         };
         for &(name, pass) in &self.passes {
             pass(f, &mut cx);

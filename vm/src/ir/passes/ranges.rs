@@ -13,6 +13,9 @@
 //! count <= x / -s                              if s < 0
 //! ```
 //!
+//! A step that is known before the loop but no constant is guarded to be above
+//! zero.
+//!
 //! Neither can overflow once the first holds, whatever the count is: nothing is
 //! assumed about how loops are made. The guard in the loop is gone. The guards
 //! before it go on at the beginning of the loop; if they fail, the interpreter
@@ -25,10 +28,9 @@
 //! two limits of which a branch has told the order. Comparisons and bounds
 //! checks that intervals decide are gone.
 //!
-//! Not done: ranges from comparisons with variables, steps that are no
-//! constants.
+//! Not done: ranges from comparisons with variables.
 
-use super::loops::{Counted, Induction, counted, entry_frame, place, preheaders};
+use super::loops::{Counted, Induction, Step, counted, entry_frame, place, preheaders};
 use super::memory::distance;
 use super::{Cx, rename::Rename};
 use crate::ir::cfg::{Cfg, LoopId};
@@ -54,16 +56,21 @@ pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
         let Some(l) = counted(f, &cfg, id) else {
             continue;
         };
-        let may = place(f, l.header).is_some_and(|(func, pc)| (cx.may_hoist)(func, pc));
-        let frame = if may {
-            entry_frame(f, l.preheader, l.header)
-        } else {
-            None
+        let Some(frame) = before_loop(f, &l, cx) else {
+            continue;
         };
-        let Some(frame) = frame else { continue };
         bounds(f, &cfg, &l, frame, &mut home, &mut rename, cx);
     }
     rename.apply(f);
+}
+
+/// What guards before this loop go on with, if they may be there.
+fn before_loop(f: &mut Func<'_>, l: &Counted, cx: &Cx<'_>) -> Option<FrameId> {
+    let (func, pc) = place(f, l.header)?;
+    if !(cx.may_hoist)(func, pc) {
+        return None;
+    }
+    entry_frame(f, l.preheader, l.header)
 }
 
 /// Moves bounds checks of inductions before the loop.
@@ -114,7 +121,7 @@ fn check(f: &mut Func<'_>, l: &Counted, p: Induction, k: i64, len: V, frame: Fra
     let mut put = |f: &mut Func<'_>, op: Op, args: &[V], imm: u64, frame: Option<FrameId>| {
         let ty = match op {
             Op::Guard => Ty::Void,
-            Op::IUlt | Op::Not => Ty::Bool,
+            Op::IUlt | Op::ILt | Op::Not => Ty::Bool,
             _ => Ty::Int,
         };
         let v = f.inst(op, ty, args, imm, frame);
@@ -129,14 +136,23 @@ fn check(f: &mut Func<'_>, l: &Counted, p: Induction, k: i64, len: V, frame: Fra
     };
     let x = put(f, Op::GuardIndex, &[x, len], 0, Some(frame));
     let mut room = x;
-    if p.step > 0 {
+    if p.step.is_upward() {
         let one = put(f, Op::Int, &[], 1, None);
         let last = put(f, Op::ISub, &[len, one], 0, None);
         room = put(f, Op::ISub, &[last, x], 0, None);
     }
-    if p.step.unsigned_abs() != 1 {
-        let by = put(f, Op::Int, &[], p.step.unsigned_abs(), None);
-        room = put(f, Op::UDiv, &[room, by], 0, None);
+    match p.step {
+        Step::Const(1 | -1) => {}
+        Step::Const(step) => {
+            let by = put(f, Op::Int, &[], step.unsigned_abs(), None);
+            room = put(f, Op::UDiv, &[room, by], 0, None);
+        }
+        Step::Upward(by) => {
+            let zero = put(f, Op::Int, &[], 0, None);
+            let up = put(f, Op::ILt, &[zero, by], 0, None);
+            put(f, Op::Guard, &[up], Reason::Step as u64, Some(frame));
+            room = put(f, Op::UDiv, &[room, by], 0, None);
+        }
     }
     let beyond = put(f, Op::IUlt, &[room, l.count.first], 0, None);
     let fits = put(f, Op::Not, &[beyond], 0, None);
@@ -253,8 +269,11 @@ impl End {
 /// The least and the greatest value of an induction, if the count is their
 /// distance and they are known to be in order.
 fn limits(f: &Func<'_>, cfg: &Cfg, l: &Counted, p: Induction) -> Option<(End, End)> {
+    let Step::Const(step) = p.step else {
+        return None;
+    };
     let count = &f.insts[l.count.first.n()];
-    let by = p.step.unsigned_abs();
+    let by = step.unsigned_abs();
     let apart = match count.op {
         Op::UDiv if f.int_const(count.args[1]) == i64::try_from(by).ok() => {
             &f.insts[count.args[0].n()]
@@ -268,7 +287,7 @@ fn limits(f: &Func<'_>, cfg: &Cfg, l: &Counted, p: Induction) -> Option<(End, En
         (Op::IAdd, &[high, c]) => (End::Const(f.int_const(c)?.wrapping_neg()), End::Is(high)),
         _ => return None,
     };
-    let first = if p.step > 0 { low } else { high };
+    let first = if step > 0 { low } else { high };
     (first.is(f, p.first) && ordered(f, cfg, l.preheader, low, high)).then_some((low, high))
 }
 

@@ -12,7 +12,7 @@
 //! `STRATA_BLESS=1` rewrites what comes after; the diff is what to review. The
 //! verifier runs before the first and after each pass.
 
-use super::Pipeline;
+use super::{Pipeline, Tables};
 use crate::ir::parse::parse;
 use bumpalo::Bump;
 use std::path::Path;
@@ -54,7 +54,8 @@ fn cases(name: &str) {
 }
 
 /// What these passes make of a function. A guard may be put before any loop
-/// but those at pc 13.
+/// but those at pc 13. New tables have shape 0, and frame maps can tell tables
+/// of shape 1 with one field, 2 with two, and so on.
 fn run(text: &str, passes: &str) -> Result<String, String> {
     let arena = Bump::new();
     let mut f = parse(&arena, text)?;
@@ -67,7 +68,12 @@ fn run(text: &str, passes: &str) -> Result<String, String> {
         })
         .collect();
     let may_hoist = |_, pc| pc != 13;
-    Pipeline::of(&names, &may_hoist).run(&mut f, true, None)?;
+    let tables = Tables {
+        root: 0,
+        sinkable: &|_, _, shape, fields| shape == fields as u64,
+    };
+    let pipeline = Pipeline::of(&names, &may_hoist).with_tables(tables);
+    pipeline.run(&mut f, true, None)?;
     Ok(f.to_string())
 }
 
@@ -92,6 +98,11 @@ fn gvn() {
 }
 
 #[test]
+fn unbox() {
+    cases("unbox.ir");
+}
+
+#[test]
 fn licm() {
     cases("licm.ir");
 }
@@ -104,4 +115,9 @@ fn ranges() {
 #[test]
 fn strip() {
     cases("strip.ir");
+}
+
+#[test]
+fn sink() {
+    cases("sink.ir");
 }

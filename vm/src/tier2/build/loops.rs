@@ -11,7 +11,7 @@ use crate::ir::{Op as Ir, Reason, Term, Ty};
 use crate::tier2::build::state::Reg;
 use crate::tier2::flow::target;
 use strata_runtime::value::tag;
-use strata_spec::Insn;
+use strata_spec::{Insn, Op};
 
 impl Builder<'_, '_> {
     pub(super) fn for_prep(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
@@ -105,6 +105,39 @@ impl Builder<'_, '_> {
                 self.st.set(r, Reg::Val { v, clean: true });
             }
         }
+        Ok(())
+    }
+
+    /// Of a loop that is entered in its midst, at `pc`: expects the step that
+    /// was loaded right before the loop, so that it is a constant.
+    pub(super) fn expect_step(&mut self, pc: u32) -> Result<(), Refused> {
+        let Some(load) = pc.checked_sub(2) else {
+            return Ok(());
+        };
+        let (load, prep) = (self.insn(load), self.insn(pc - 1));
+        let step = prep.a().saturating_add(2);
+        let loaded = load.op() == Some(Op::LoadI) && load.a() == step;
+        if prep.op() != Some(Op::ForPrep) || !loaded || !self.may_speculate(pc) {
+            return Ok(());
+        }
+        let info = &self.ctx.flow.loops[&self.ctx.flow.at[&pc]];
+        if info.types[usize::from(step)] != Ty::Int {
+            return Ok(());
+        }
+        let v = self.val(step);
+        let v = self.expect(v, Ty::Int, pc)?;
+        let expected = self.int(i64::from(load.d()));
+        let same = self.put(Ir::IEq, &[v, expected]);
+        self.guard(same, Reason::Step, pc)?;
+        // Its slot holds that.
+        self.st.set(
+            step,
+            Reg::Val {
+                v: expected,
+                clean: true,
+            },
+        );
+        self.frame_cache = None;
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 
 use super::{Builder, Edge, Header, Refused};
 use crate::ir::{BlockId, Frame, FrameId, Held, Op as Ir, Target, Term, Ty, V};
+use crate::tier2::snapshot::EntryAt;
 use smallvec::SmallVec;
 use std::rc::Rc;
 use strata_spec::module::RegSet;
@@ -99,6 +100,7 @@ impl Builder<'_, '_> {
             closure: self.ctx.below.map(|(_, closure)| closure),
             linked: self.st.linked,
             regs: self.f.arena.alloc_slice_copy(&regs),
+            sunk: &[],
         };
         self.f.frames.push(frame);
         self.frame_cache = Some((pc, waits, id));
@@ -205,6 +207,9 @@ impl Builder<'_, '_> {
         let info = &flow.loops[&bb];
         let captured = self.func().spec().captured;
         let carried = live.intersection(&info.written).minus(&captured);
+        if self.ctx.below.is_none() && self.s.entry == EntryAt::Loop(pc) {
+            self.expect_step(pc)?;
+        }
         // What the loop only reads is read once, before it.
         let fixed = live.minus(&info.written).minus(&captured);
         for r in fixed.intersection(&info.read).iter() {

@@ -2,7 +2,7 @@
 
 use super::{Lower, Region};
 use crate::interp::native::{DID, TAKEN};
-use crate::ir::{FrameId, Held, V};
+use crate::ir::{FrameId, Held, Reason, V};
 use crate::tier1::layout::*;
 use crate::tier2::helpers::{self, Helper};
 use crate::tier2::snapshot::{Callee, EntryAt, Slot};
@@ -298,11 +298,23 @@ impl Lower<'_, '_> {
         let word = self.offset("%vm", VM_POLL.into());
         let word = self.temp(&format!("load volatile i32, ptr {word}"));
         let asked = self.temp(&format!("icmp ne i32 {word}, 0"));
-        let (slow, go) = (self.new_label(), self.new_label());
+        let go = self.new_label();
+        // Objects that were not allocated are made by an exit alone; the
+        // interpreter looks again.
+        let sunk = !self.f.frames[frame.n()].sunk.is_empty();
+        let slow = if sunk {
+            self.exit(frame, Reason::Done)
+        } else {
+            self.new_label()
+        };
         self.line(&format!(
             "br i1 {asked}, label %{slow}, label %{go}, !prof !{}",
             super::UNLIKELY
         ));
+        if sunk {
+            self.label(&go);
+            return Ok(());
+        }
         self.label(&slow);
         self.settle(frame);
         let f = self.helper(Helper::Poll);

@@ -1,13 +1,16 @@
 //! Frame states to frame maps, and the code of exits.
 
 use super::{ExitSite, Lower};
-use crate::ir::{FrameId, Held, Op, Reason, Ty, V};
+use crate::ir::{FrameId, Held, Op, Reason, Sunk, Ty, V};
 use crate::tier2::helpers::Helper;
+use crate::tier2::layouts::Layouts;
 use crate::tier2::snapshot::Const;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use strata_runtime::value::tag;
-use strata_spec::frame_map::{FrameMap, FuncId, Loc, Repr, Value, VirtualFrame};
+use strata_spec::frame_map::{
+    FrameMap, FuncId, Loc, Part, Repr, SunkKind, SunkObject, Value, VirtualFrame,
+};
 
 /// Where the values of an exit are, and the code that puts them there.
 #[derive(Default)]
@@ -97,7 +100,9 @@ impl Lower<'_, '_> {
     /// The frame map of a frame state.
     fn frame_map(&self, frame: FrameId, places: &mut Places) -> FrameMap {
         let mut frames = Vec::new();
-        let waits = self.f.frames[frame.n()].waits;
+        let innermost = self.f.frames[frame.n()];
+        let waits = innermost.waits;
+        let sunk = innermost.sunk;
         let mut at = Some(frame);
         while let Some(id) = at {
             let state = self.f.frames[id.n()];
@@ -108,6 +113,11 @@ impl Lower<'_, '_> {
                     let value = match held {
                         Held::Slot => Value::At(Repr::Tagged, Loc::Slot(state.base + u32::from(r))),
                         Held::Value(v) => self.place(v, state.func, places),
+                        // The verifier has found it in the list.
+                        Held::Sunk(name) => {
+                            let at = sunk.iter().position(|s| s.name == name);
+                            at.map_or(Value::Nil, |n| Value::Sunk(n as u16))
+                        }
                     };
                     (r, value)
                 })
@@ -124,8 +134,26 @@ impl Lower<'_, '_> {
         frames.reverse();
         FrameMap {
             frames,
-            sunk: Vec::new(),
+            sunk: sunk.iter().map(|s| self.sunk(s, places)).collect(),
             waits,
+        }
+    }
+
+    /// How to make an object that was not allocated.
+    fn sunk(&self, s: &Sunk<'_>, places: &mut Places) -> SunkObject {
+        // Sinking has asked for both.
+        let slot = Layouts::site(self.s, s.func, s.pc).unwrap_or(0);
+        let names = self.layouts.names(self.s, s.func, s.shape);
+        let names = names.unwrap_or_default();
+        let parts = names.into_iter().zip(s.fields);
+        SunkObject {
+            kind: SunkKind::Table {
+                func: FuncId(s.func),
+                slot,
+            },
+            parts: parts
+                .map(|(name, &(_, v))| (Part::Field(name), self.place(v, 0, places)))
+                .collect(),
         }
     }
 

@@ -22,6 +22,7 @@ mod insts;
 mod maps;
 
 use super::helpers::Helper;
+use super::layouts::Layouts;
 use super::snapshot::{Obj, Snapshot};
 use crate::ir::cfg::Cfg;
 use crate::ir::{BlockId, FrameId, Func, Op, Reason, Target, Term, Ty, V};
@@ -104,6 +105,8 @@ struct Text {
 
 struct Lower<'l, 'a> {
     s: &'l Snapshot,
+    /// Names of fields, for tables that are made at exits.
+    layouts: &'l Layouts,
     f: &'l Func<'a>,
     blocks: Vec<Text>,
     /// The block that is being written.
@@ -130,6 +133,7 @@ struct Lower<'l, 'a> {
 /// There is no code for something.
 pub(crate) fn lower(
     s: &Snapshot,
+    layouts: &Layouts,
     f: &Func<'_>,
     slots: u32,
     stress: bool,
@@ -137,6 +141,7 @@ pub(crate) fn lower(
     let cfg = Cfg::of(f).ok_or("a loop is entered at two places")?;
     let mut l = Lower {
         s,
+        layouts,
         f,
         blocks: (0..f.blocks.len()).map(|_| Text::default()).collect(),
         at: 0,
