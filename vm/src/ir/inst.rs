@@ -170,6 +170,7 @@ macro_rules! for_each_inst {
             Step,       "step",        [], Void, Num, ALL, ALL;
             StepTest,   "step_test",   [], Bool, Num, ALL, ALL;
             Call,       "call",        [Closure Ptr], Void, Num, ALL, ALL;
+            TailCall,   "tail_call",   [Closure Ptr], Void, Num, ALL, ALL;
             CallHost,   "call_host",   [], Void, Num, ALL, ALL;
         }
     };
@@ -299,6 +300,7 @@ impl Op {
                     | Op::Step
                     | Op::StepTest
                     | Op::Call
+                    | Op::TailCall
                     | Op::CallHost
                     | Op::LinkStore
                     | Op::NewTable
@@ -308,7 +310,10 @@ impl Op {
     /// May run other code, which may do anything: nothing but registers of
     /// this frame is as before.
     pub(crate) fn calls(self) -> bool {
-        matches!(self, Op::Step | Op::StepTest | Op::Call | Op::CallHost)
+        matches!(
+            self,
+            Op::Step | Op::StepTest | Op::Call | Op::TailCall | Op::CallHost
+        )
     }
 
     /// Depends on nothing but its arguments and does nothing else: may be

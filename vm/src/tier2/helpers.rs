@@ -45,6 +45,7 @@ helpers! {
     Return = native::return_slow as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     ReturnClose = native::return_close as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     CallHost = native::call_host as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
+    Enter = native::interpret as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     FillUp = fill_up as unsafe extern "C" fn(*mut Value, *mut Value, usize) -> usize;
     Barrier = barrier as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     BarrierStored = barrier_stored as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;

@@ -51,7 +51,7 @@ impl Builder<'_, '_> {
                 self.call_closure(pc, proto)
             }
             Callee::Host { .. } => self.call_host(pc),
-            Callee::Closure { .. } | Callee::Mixed => self.step(pc),
+            Callee::Closure { .. } | Callee::Mixed => self.call_any(pc, None),
         }
     }
 
@@ -66,11 +66,19 @@ impl Builder<'_, '_> {
     /// A call whose arguments are open. No frame state describes these, so
     /// nothing may be left here: what isn't as expected takes a step.
     fn open_call(&mut self, pc: u32, callee: Callee) -> Result<(), Refused> {
-        let proto = match callee {
-            Callee::Host { .. } => return self.call_host(pc),
-            Callee::Closure { proto, params, .. } if params <= MAX_PARAMS => proto,
-            _ => return self.step(pc),
-        };
+        match callee {
+            Callee::Host { .. } => self.call_host(pc),
+            Callee::Closure { proto, params, .. } if params <= MAX_PARAMS => {
+                self.call_any(pc, Some(proto))
+            }
+            _ => self.call_any(pc, None),
+        }
+    }
+
+    /// Calls whatever is in the call's register, without a guard: a closure,
+    /// of this prototype if there is such a thing, natively, and anything else
+    /// by a step.
+    fn call_any(&mut self, pc: u32, proto: Option<Obj>) -> Result<(), Refused> {
         let v = self.val(self.insn(pc).a());
         if !matches!(self.f.ty(v), Ty::Any | Ty::Closure) {
             return self.step(pc);
@@ -78,16 +86,7 @@ impl Builder<'_, '_> {
         self.settle(pc)?;
         let frame = self.frame(pc, true)?;
         let (done, slow) = (self.f.block(), self.cold_block());
-        let is = self.is(v, tag::CLOSURE);
-        self.unless(is, slow);
-        let f = match self.f.ty(v) {
-            Ty::Closure => v,
-            _ => self.emit(Ir::Unbox, Ty::Closure, &[v], 0),
-        };
-        let is = self.put(Ir::ProtoOf, &[f]);
-        let proto = self.object(proto, Ty::Ptr);
-        let same = self.put(Ir::Same, &[is, proto]);
-        self.unless(same, slow);
+        let (f, proto) = self.closure_or(v, proto, slow);
         self.emit_at(Ir::Call, Ty::Void, &[f, proto], u64::from(pc), frame);
         self.join(done);
         self.go_on(slow);
@@ -95,6 +94,75 @@ impl Builder<'_, '_> {
         self.join(done);
         self.go_on(done);
         self.after_step(pc);
+        Ok(())
+    }
+
+    /// `v` as a closure, of this prototype if there is such a thing, and its
+    /// prototype; anything else goes to `slow`.
+    fn closure_or(&mut self, v: V, proto: Option<Obj>, slow: crate::ir::BlockId) -> (V, V) {
+        let f = match self.f.ty(v) {
+            Ty::Closure => v,
+            _ => {
+                let is = self.is(v, tag::CLOSURE);
+                self.unless(is, slow);
+                self.emit(Ir::Unbox, Ty::Closure, &[v], 0)
+            }
+        };
+        let is = self.put(Ir::ProtoOf, &[f]);
+        let Some(proto) = proto else {
+            return (f, is);
+        };
+        let proto = self.object(proto, Ty::Ptr);
+        let same = self.put(Ir::Same, &[is, proto]);
+        self.unless(same, slow);
+        (f, proto)
+    }
+
+    /// `tailcall`: a closure takes the frame over.
+    pub(super) fn tail_call(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
+        let (a, b) = (i.a(), i.b());
+        let proto = match self.func().slots.get(usize::from(i.slot())) {
+            Some(Slot::Call(Callee::Closure { proto, params, .. })) if *params <= MAX_PARAMS => {
+                Some(*proto)
+            }
+            Some(Slot::Call(Callee::Mixed)) => None,
+            _ => return self.leave_by_step(pc),
+        };
+        let spec = self.func().spec();
+        let v = self.val(a);
+        let closure = matches!(self.f.ty(v), Ty::Any | Ty::Closure);
+        if b == 0 || b > 9 || spec.vararg || !spec.captured.is_empty() || !closure {
+            return self.leave_by_step(pc);
+        }
+        let args: SmallVec<[V; 8]> = (0..b - 1).map(|k| self.val(a + 2 + k)).collect();
+        let slow = self.cold_block();
+        let (f, proto) = self.closure_or(v, proto, slow);
+        for (k, &v) in args.iter().enumerate() {
+            self.put_imm(Ir::SlotStore, &[v], k as u64);
+        }
+        let here = self.at;
+        self.go_on(slow);
+        self.settle(pc)?;
+        let frame = self.frame(pc, true)?;
+        self.end(Term::Leave { frame });
+        self.go_on(here);
+        // All of the frame is the callee's: nothing is live in it.
+        let frame = crate::ir::FrameId(self.f.frames.len() as u32);
+        self.f.frames.push(crate::ir::Frame {
+            func: self.ctx.no,
+            pc,
+            waits: true,
+            base: self.ctx.base,
+            parent: None,
+            closure: None,
+            linked: true,
+            regs: &[],
+            sunk: &[],
+        });
+        self.frame_cache = None;
+        self.emit_at(Ir::TailCall, Ty::Void, &[f, proto], u64::from(b - 1), frame);
+        // The call ends the function: this is never reached.
+        self.end(Term::Leave { frame });
         Ok(())
     }
 

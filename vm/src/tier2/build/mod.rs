@@ -397,11 +397,8 @@ impl<'s> Builder<'s, '_> {
             Op::TForLoop => self.tfor_loop(pc, i)?,
             Op::Call => self.call(pc, i)?,
             Op::Return | Op::Return0 | Op::Return1 => self.ret(pc, i, op)?,
-            Op::TailCall | Op::ReturnClose => {
-                self.settle(pc)?;
-                let frame = self.frame(pc, true)?;
-                self.end(Term::Leave { frame });
-            }
+            Op::TailCall => self.tail_call(pc, i)?,
+            Op::ReturnClose => self.leave_by_step(pc)?,
             Op::JTrue
             | Op::JFalse
             | Op::JTrueSet
@@ -440,6 +437,14 @@ impl<'s> Builder<'s, '_> {
                 None => return Err(format!("nothing is built for {op:?}")),
             },
         }
+        Ok(())
+    }
+
+    /// Runs instruction `pc` by a step that leaves the function.
+    fn leave_by_step(&mut self, pc: u32) -> Result<(), Refused> {
+        self.settle(pc)?;
+        let frame = self.frame(pc, true)?;
+        self.end(Term::Leave { frame });
         Ok(())
     }
 

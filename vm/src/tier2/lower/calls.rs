@@ -7,9 +7,12 @@ use crate::tier1::layout::*;
 use crate::tier2::helpers::{self, Helper};
 use crate::tier2::snapshot::{Callee, EntryAt, Slot};
 use strata_runtime::feedback::FeedbackSlot;
-use strata_runtime::frame::{LUA, NATIVE_BIT, link_word};
+use strata_runtime::frame::{LUA, NATIVE_BIT, TAIL_BIT, link_word};
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
+
+/// Most parameters that are filled up without a look at the stack's end.
+const MAX_PARAMS: u8 = 24;
 
 /// Kind of link, results wanted: what a return looks at.
 const KIND_AND_WANT: u32 = 0xffff_0700;
@@ -220,44 +223,88 @@ impl Lower<'_, '_> {
         self.store("ptr", &back, "%base", offset + 8, Region::Slot);
     }
 
-    /// Calls a closure of a known prototype.
-    pub(super) fn call(
+    /// The parameters of the callee at the call of a frame state, if they are
+    /// known.
+    fn params_of(&self, frame: FrameId) -> Option<u8> {
+        let state = self.f.frames[frame.n()];
+        let (i, _) = self.insn_of(frame);
+        let func = &self.s.funcs[state.func as usize];
+        match func.slots.get(usize::from(i.slot())) {
+            Some(Slot::Call(Callee::Closure { params, .. })) => Some(*params),
+            _ => None,
+        }
+    }
+
+    /// Sets `vm.top` behind `n` arguments that begin `first` slots above the
+    /// base (`None`: it is there already), and fills missing parameters of
+    /// `proto` with nil. What would need more than the stack is sure to have
+    /// room for goes to `slow`.
+    fn arguments(
         &mut self,
-        _closure: V,
-        proto: V,
-        frame: Option<FrameId>,
-    ) -> Result<(), String> {
+        first: u32,
+        n: Option<u8>,
+        proto: &str,
+        params: Option<u8>,
+        slow: &str,
+    ) {
+        let at = |k: u8| (i64::from(first) + i64::from(k)) * 16;
+        if let Some(n) = n {
+            let top = self.offset("%base", at(n));
+            self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
+            if let Some(params) = params {
+                for j in n..params {
+                    self.store("i8", &tag::NIL.to_string(), "%base", at(j), Region::Slot);
+                }
+                return;
+            }
+        }
+        let params = match params {
+            Some(params) => params.to_string(),
+            None => {
+                let params = self.load("i8", proto, PROTO_PARAMS.into(), Region::Shape);
+                self.temp(&format!("zext i8 {params} to i64"))
+            }
+        };
+        let new = self.offset("%base", at(0));
+        let top = match n {
+            Some(n) => self.offset("%base", at(n)),
+            None => self.load("ptr", "%vm", VM_TOP.into(), Region::Vm),
+        };
+        let size = self.temp(&format!("shl i64 {params}, 4"));
+        let end = self.temp(&format!("getelementptr i8, ptr {new}, i64 {size}"));
+        let missing = self.temp(&format!("icmp ult ptr {top}, {end}"));
+        let (fill, few, go) = (self.new_label(), self.new_label(), self.new_label());
+        self.line(&format!(
+            "br i1 {missing}, label %{fill}, label %{go}, !prof !{}",
+            super::UNLIKELY
+        ));
+        self.label(&fill);
+        let many = self.temp(&format!("icmp ugt i64 {params}, {MAX_PARAMS}"));
+        self.line(&format!("br i1 {many}, label %{slow}, label %{few}"));
+        self.label(&few);
+        let f = self.helper(Helper::FillUp);
+        self.line(&format!(
+            "call i64 {f}(ptr {new}, ptr {top}, i64 {params}) #0"
+        ));
+        self.line(&format!("br label %{go}"));
+        self.label(&go);
+    }
+
+    /// Calls a closure whose prototype is `proto`.
+    pub(super) fn call(&mut self, proto: V, frame: Option<FrameId>) -> Result<(), String> {
         let frame = Self::frame_of(frame)?;
         let state = self.f.frames[frame.n()];
         let (i, pc) = self.insn_of(frame);
-        let (a, b) = (i.a(), i.b());
-        let func = &self.s.funcs[state.func as usize];
-        let params = match func.slots.get(usize::from(i.slot())) {
-            Some(Slot::Call(Callee::Closure { params, .. })) => *params,
-            _ => return Err("nothing is known of its callee".into()),
-        };
-        let first = state.base + u32::from(a) + 2;
-        let new = self.offset("%base", i64::from(first) * 16);
-        if let Some(n) = b.checked_sub(1) {
-            let top = self.offset("%base", (i64::from(first) + i64::from(n)) * 16);
-            self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
-            for j in n..params {
-                let at = (i64::from(first) + i64::from(j)) * 16;
-                self.store("i8", &tag::NIL.to_string(), "%base", at, Region::Slot);
-            }
-        } else {
-            // Open arguments: as many as there are.
-            let top = self.load("ptr", "%vm", VM_TOP.into(), Region::Vm);
-            let f = self.helper(Helper::FillUp);
-            self.line(&format!(
-                "call i64 {f}(ptr {new}, ptr {top}, i64 {params}) #0"
-            ));
-        }
-        self.link(frame, (i64::from(first) - 1) * 16);
+        let first = state.base + u32::from(i.a()) + 2;
         let p = self.r(proto);
+        let (slow, go) = (self.new_label(), self.new_label());
+        let params = self.params_of(frame);
+        self.arguments(first, i.b().checked_sub(1), &p, params, &slow);
+        let new = self.offset("%base", i64::from(first) * 16);
+        self.link(frame, (i64::from(first) - 1) * 16);
         let entry = self.load("ptr", &p, PROTO_ENTRY.into(), Region::Heap);
         let status = self.temp(&format!("call i64 {entry}(ptr %vm, ptr {new}, i64 0) #0"));
-        let (odd, go) = (self.new_label(), self.new_label());
+        let odd = self.new_label();
         let fine = self.temp(&format!("icmp eq i64 {status}, {DID}"));
         self.line(&format!(
             "br i1 {fine}, label %{go}, label %{odd}, !prof !{}",
@@ -270,6 +317,40 @@ impl Lower<'_, '_> {
             "call i64 {f}(ptr %vm, ptr {base}, i64 {pc}, i64 {status}) #1"
         ));
         self.go_on(&status, &go);
+        self.label(&slow);
+        let status = self.run_step(frame)?;
+        self.go_on(&status, &go);
+        self.label(&go);
+        Ok(())
+    }
+
+    /// Gives the frame to a closure, whose `n` arguments are in place, and
+    /// leaves.
+    pub(super) fn tail_call(
+        &mut self,
+        closure: V,
+        proto: V,
+        n: u64,
+        frame: Option<FrameId>,
+    ) -> Result<(), String> {
+        let frame = Self::frame_of(frame)?;
+        let p = self.r(proto);
+        let params = self.params_of(frame);
+        self.store_value(closure, "%base", -32, Region::Slot);
+        let link = self.load("i64", "%base", LINK0.into(), Region::Slot);
+        let link = self.temp(&format!("or i64 {link}, {TAIL_BIT}"));
+        self.store("i64", &link, "%base", LINK0.into(), Region::Slot);
+        let (slow, go) = (self.new_label(), self.new_label());
+        self.arguments(0, Some(n as u8), &p, params, &slow);
+        let entry = self.load("ptr", &p, PROTO_ENTRY.into(), Region::Heap);
+        let status = self.temp(&format!(
+            "tail call i64 {entry}(ptr %vm, ptr %base, i64 0) #0"
+        ));
+        self.line(&format!("ret i64 {status}"));
+        self.label(&slow);
+        let f = self.helper(Helper::Enter);
+        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 0) #1"));
+        self.line(&format!("ret i64 {status}"));
         self.label(&go);
         Ok(())
     }

@@ -248,7 +248,8 @@ impl Lower<'_, '_> {
                 self.step(i.frame)?;
             }
             Op::StepTest => self.step_test(v, i.frame)?,
-            Op::Call => self.call(args[0], args[1], i.frame)?,
+            Op::Call => self.call(args[1], i.frame)?,
+            Op::TailCall => self.tail_call(args[0], args[1], i.imm, i.frame)?,
             Op::CallHost => self.call_host(i.frame)?,
         }
         Ok(())
