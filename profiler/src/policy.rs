@@ -58,8 +58,8 @@ pub struct Thresholds {
     pub slow_hits: u32,
     /// Limit of code memory, in bytes.
     pub code_bytes: usize,
-    /// Calls, or back-edges of a loop, of baseline code after which it is
-    /// optimized. 0 counts as 1.
+    /// Instructions that baseline code of a function, or of a loop, has to have
+    /// executed before it is optimized: calls, or back-edges, by its length.
     pub hot: u32,
     /// How much of the time another thread may compile, in percent. 0: there
     /// is none, the program does it itself.
@@ -80,7 +80,7 @@ impl Default for Thresholds {
             compiles: 5,
             slow_hits: 20_000,
             code_bytes: 64 << 20,
-            hot: 20_000,
+            hot: 3_000_000,
             background: 100,
         }
     }

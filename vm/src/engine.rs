@@ -134,14 +134,14 @@ pub fn listings(vm: &mut Vm) -> Vec<Listing> {
 }
 
 /// Compiles the prototype of `f`, a Lua function, and those inside it, hot or
-/// not.
-pub fn compile_all(vm: &mut Vm, f: Value) {
+/// not; `optimized`: by the optimizing compiler.
+pub fn compile_all(vm: &mut Vm, f: Value, optimized: bool) {
     if f.tag == tag::CLOSURE {
         // SAFETY: the tag says that it is a closure; the caller's value is
         // live, and so is its prototype.
         unsafe {
             let p = (*f.as_closure()).proto;
-            jit::compile_all(vm, p);
+            jit::compile_all(vm, p, optimized);
         }
     }
 }

@@ -211,7 +211,23 @@ pub(crate) struct DisasmArgs {
     #[arg(long)]
     pub(crate) clif: bool,
 
-    /// Instead of bytecode, show the baseline compiler's machine code
+    /// Instead of bytecode, show the optimizing compiler's intermediate code:
+    /// after one pass, after each (`all`), or what LLVM gets [default: last]
+    #[arg(
+        long,
+        value_name = "PASS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "last"
+    )]
+    pub(crate) ir: Option<String>,
+
+    /// Instead of bytecode, show what LLVM makes of the intermediate code
+    #[arg(long)]
+    pub(crate) llvm: bool,
+
+    /// Instead of bytecode, show machine code; with --ir or --llvm, of the
+    /// optimizing compiler
     #[arg(long)]
     pub(crate) asm: bool,
 
@@ -233,7 +249,12 @@ pub(crate) struct DisasmArgs {
 impl DisasmArgs {
     /// Whether to show what bytecode is compiled to.
     pub(crate) fn compiled(&self) -> bool {
-        self.clif || self.asm || self.frame_maps
+        self.clif || self.asm || self.frame_maps || self.optimized()
+    }
+
+    /// Whether it is the optimizing compiler's code that is asked for.
+    pub(crate) fn optimized(&self) -> bool {
+        self.ir.is_some() || self.llvm
     }
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn disasm(args: &DisasmArgs) -> Outcome<Status> {
     }
     if args.warm {
         return Err(Problem::input(
-            "--warm goes with --clif, --asm or --frame-maps",
+            "--warm goes with --clif, --ir, --llvm, --asm or --frame-maps",
         ));
     }
     let file = Input::read(&args.file)?;
@@ -106,6 +106,10 @@ fn compiled(args: &DisasmArgs) -> Outcome<Status> {
     if let Some(why) = engine::baseline() {
         return Err(Problem::input(format!("the baseline compiler is {why}")));
     }
+    if args.optimized() {
+        engine::optimizing()
+            .map_err(|why| Problem::input(format!("the optimizing compiler is {why}")))?;
+    }
     let mut session = Session::compiling(&args.vm)?;
     engine::list_code(&mut session.vm);
     let (listings, outcome) = if args.warm {
@@ -118,7 +122,7 @@ fn compiled(args: &DisasmArgs) -> Outcome<Status> {
         (listings, outcome)
     } else {
         let main = session.load(Input::read(&args.file)?.module()?)?;
-        engine::compile_all(&mut session.vm, main);
+        engine::compile_all(&mut session.vm, main, args.optimized());
         session.finish_trace();
         (engine::listings(&mut session.vm), Ok(SUCCESS))
     };
@@ -135,10 +139,18 @@ fn compiled(args: &DisasmArgs) -> Outcome<Status> {
 fn listing_text(args: &DisasmArgs, listings: &[Listing]) -> String {
     let mut text = String::new();
     for (n, listing) in listings.iter().enumerate() {
-        if listings[n + 1..].iter().any(|l| l.func == listing.func) {
+        let same = |l: &Listing| {
+            (&l.func, l.tier, &l.part) == (&listing.func, listing.tier, &listing.part)
+        };
+        let other_tier = (listing.tier == 2) != args.optimized();
+        if other_tier || listings[n + 1..].iter().any(same) {
             continue;
         }
-        text.push_str(&format!("; {}\n", listing.func));
+        text.push_str(&format!("; {}", listing.func));
+        text.push_str(&match &listing.part {
+            Some(part) => format!(", {part}\n"),
+            None => "\n".into(),
+        });
         if let Some(why) = &listing.missing {
             text.push_str(&format!("; not compiled: {why}\n\n"));
             continue;
@@ -146,6 +158,12 @@ fn listing_text(args: &DisasmArgs, listings: &[Listing]) -> String {
         let parts = [
             (true, "bytecode", &listing.bytecode),
             (args.clif, "intermediate code", &listing.clif),
+            (
+                args.ir.is_some(),
+                "intermediate code",
+                &listing.ir(args.ir.as_deref()),
+            ),
+            (args.llvm, "LLVM", &listing.llvm),
             (args.asm, "machine code", &listing.asm),
             (args.frame_maps, "frame maps", &listing.frame_maps),
         ];

@@ -131,6 +131,7 @@ macro_rules! for_each_inst {
             // ---- tables: fields
             Shape,      "shape",       [Table], Ptr, No, SHAPES, NONE;
             SetShape,   "set_shape",   [Table Ptr], Void, No, NONE, SHAPES;
+            Epoch,      "epoch",       [], Int, No, SHAPES, NONE;
             Meta,       "meta",        [Table], Ptr, No, SHAPES, NONE;
             Field,      "field",       [Table], Any, Num, FIELDS, NONE;
             SetField,   "set_field",   [Table Each], Void, Num, NONE, FIELDS;

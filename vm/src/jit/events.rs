@@ -123,7 +123,7 @@ pub(super) fn not_compiled(vm: &mut Vm, p: &mut ProtoObj, reason: Reason, detail
     };
     let jit = &mut interp::data(vm).jit;
     if let Some(listings) = &mut jit.listings {
-        listings.push(Listing::none(&name(p), event.to_string()));
+        listings.push(Listing::none(&name(p), 1, event.to_string()));
     }
     jit.profiler.emit(event);
 }
@@ -196,6 +196,7 @@ pub(super) fn optimized(
     code: &crate::tier2::code::Code,
     report: &crate::tier2::Report,
 ) {
+    listed2(vm, p, at, report);
     let func = name(p);
     let jit = &mut interp::data(vm).jit;
     let total = report.ir_time + report.opt_time + report.codegen_time;
@@ -228,7 +229,11 @@ pub(super) fn not_optimized(
         reason: Reason::Unsupported,
         detail: format!("tier 2: {why}"),
     };
-    interp::data(vm).jit.profiler.emit(event);
+    let jit = &mut interp::data(vm).jit;
+    if let Some(listings) = &mut jit.listings {
+        listings.push(Listing::none(&name(p), 2, event.to_string()));
+    }
+    jit.profiler.emit(event);
 }
 
 /// A guard of optimized code failed, in a function of `p`.
@@ -245,4 +250,18 @@ pub(super) fn exited2(vm: &mut Vm, p: &mut ProtoObj, site: crate::tier2::ExitSit
         count: hits,
     };
     interp::data(vm).jit.profiler.emit(event);
+}
+
+/// Optimized code of `p` as text, if code is listed.
+#[cfg(feature = "llvm")]
+pub(super) fn listed2(
+    vm: &mut Vm,
+    p: &mut ProtoObj,
+    at: crate::tier2::snapshot::EntryAt,
+    report: &crate::tier2::Report,
+) {
+    let func = name(p);
+    if let Some(listings) = &mut interp::data(vm).jit.listings {
+        listings.push(Listing::optimized(&func, at, p.spec(), report));
+    }
 }

@@ -231,13 +231,19 @@ pub(crate) fn install(vm: &mut Vm, options: &JitOptions) {
 ///
 /// # Safety
 /// `p` is live.
-pub(crate) unsafe fn compile_all(vm: &mut Vm, p: *mut ProtoObj) {
+pub(crate) unsafe fn compile_all(vm: &mut Vm, p: *mut ProtoObj, optimized: bool) {
     let mut left = vec![p];
     while let Some(p) = left.pop() {
         // SAFETY: prototypes keep their children alive, and nothing collects
         // while compiling.
         unsafe {
-            policy::compile(vm, p, "listing");
+            #[cfg(feature = "llvm")]
+            if optimized {
+                optimize::list(vm, p);
+            }
+            if !optimized {
+                policy::compile(vm, p, "listing");
+            }
             left.extend((*p).children.iter().rev());
         }
     }

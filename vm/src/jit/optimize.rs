@@ -23,18 +23,18 @@ use strata_runtime::value::Value;
 #[cfg(feature = "llvm")]
 mod with_llvm;
 #[cfg(feature = "llvm")]
-pub(crate) use with_llvm::{compiled2, exited2, speculation2};
+pub(crate) use with_llvm::{compiled2, exited2, list, speculation2};
 
-/// What counters of tier 1's code begin with; `None` if nobody asks.
-pub(crate) fn heat_budget(vm: &mut Vm) -> Option<i32> {
+/// Instructions of tier 1's code after which its counters are used up; `None`
+/// if nobody asks.
+pub(crate) fn heat_budget(vm: &mut Vm) -> Option<u32> {
     let charges = vm.charges;
     let jit = &interp::data(vm).jit;
     let asks = cfg!(feature = "llvm")
         && jit.options.mode == JitMode::Full
         && !jit.options.count
         && !charges;
-    let hot = jit.options.thresholds.hot.max(1) - 1;
-    asks.then(|| i32::try_from(hot).unwrap_or(i32::MAX))
+    asks.then_some(jit.options.thresholds.hot)
 }
 
 /// The counter of calls of the function whose frame is at `base` is used up.

@@ -352,6 +352,10 @@ pub(super) unsafe fn broken(vm: &mut Vm, p: *mut ProtoObj, what: super::Assumpti
     let proto = unsafe { &mut *p };
     let s = state_mut(proto);
     s.speculation.no_assumptions |= what == super::Assumption::Metatables;
+    #[cfg(feature = "llvm")]
+    {
+        s.tier2.speculation.no_assumptions |= what == super::Assumption::Metatables;
+    }
     if let Some(pending) = background::cancel(vm, s) {
         // It never had code that makes it.
         put_off(proto, pending.again.or(Some(Why::Assumption)));

@@ -27,17 +27,28 @@ pub(crate) struct Heat {
     pub cells: Arc<[AtomicI32]>,
     /// Headers and last instructions of the loops, from number 1 on.
     pub loops: Vec<(u32, u32)>,
+    /// What each counter begins with.
+    pub budgets: Vec<i32>,
 }
 
 impl Heat {
-    /// Counters for these loops, all with `budget`.
-    pub(super) fn new(mut loops: Vec<(u32, u32)>, budget: i32) -> Heat {
+    /// Counters for a function of `len` instructions with these loops: used up
+    /// after so much `work`, in instructions.
+    pub(super) fn new(mut loops: Vec<(u32, u32)>, len: u32, work: u32) -> Heat {
         loops.sort_unstable();
-        let cells = (0..=loops.len()).map(|_| AtomicI32::new(budget));
+        let times = |len: u32| i32::try_from(work / len.max(1)).unwrap_or(i32::MAX);
+        let each = loops.iter().map(|&(header, last)| times(last + 1 - header));
+        let budgets: Vec<i32> = std::iter::once(times(len)).chain(each).collect();
         Heat {
-            cells: cells.collect(),
+            cells: budgets.iter().map(|&n| AtomicI32::new(n)).collect(),
             loops,
+            budgets,
         }
+    }
+
+    /// What counter `number` begins with.
+    pub(crate) fn budget(&self, number: usize) -> i32 {
+        self.budgets.get(number).copied().unwrap_or(i32::MAX)
     }
 
     /// The number of the loop with this header.

@@ -54,8 +54,8 @@ pub(super) struct Surroundings<'a> {
     pub root: *mut strata_runtime::object::Shape,
     /// Inline fields that allocation sites suggest.
     pub site_fields: Vec<u8>,
-    /// What its counters begin with, if tier 2 is to know of it.
-    pub heat: Option<i32>,
+    /// Instructions after which its counters are used up, if tier 2 is to know.
+    pub heat: Option<u32>,
     /// Where executed instructions are counted, if they are.
     pub counts: Option<*mut Counts>,
     /// Executed instructions are charged, see [`super::charge`].
@@ -235,11 +235,11 @@ pub(super) unsafe fn lower(
             *place = Some(label);
         }
     }
-    if let Some(budget) = l.around.heat {
+    if let Some(work) = l.around.heat {
         let loops = l.loops.iter().map(|(header, l)| (*header, l.end));
         let loops: Vec<_> = loops.collect();
         l.loop_ends = super::heat::loop_ends(code, &loops);
-        l.heat = Heat::new(loops, budget);
+        l.heat = Heat::new(loops, code.len() as u32, work);
     }
     let (first, dispatch, index) = l.prologue(at);
     let mut pc = first;

@@ -169,17 +169,6 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     )?;
     report.texts.append(&mut texts);
     let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, stress)?;
-    if std::env::var("S2DUMP").is_ok() {
-        eprintln!(
-            "=== {name} {:?}\n{func}\n{}",
-            snapshot.entry,
-            if std::env::var("S2DUMP").unwrap() == "2" {
-                &lowered.text
-            } else {
-                ""
-            }
-        );
-    }
     report.insts = func.insts.len() as u32;
     for (_, _, why) in &built.inlining {
         *(if why.is_none() {
@@ -191,6 +180,9 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     report.ir_time = start.elapsed();
     if listing {
         report.texts.push(("llvm".into(), lowered.text.clone()));
+        report
+            .texts
+            .push(("frame maps".into(), lowered.maps_text()));
     }
     let machine = match tools.machine.take() {
         Some(m) => m,
@@ -289,6 +281,7 @@ pub(crate) unsafe fn request(
         vm.heap.barrier(p.cast());
     }
     let waker = vm.waker();
+    let seed = vm.heap.seed();
     let data = interp::data(vm);
     let modes = &data.stress.modes;
     let checked = cfg!(debug_assertions)
@@ -303,6 +296,7 @@ pub(crate) unsafe fn request(
     };
     let options = jit::queue::Options {
         delivery: modes.queue,
+        seed,
         ..jit::queue::Options::default()
     };
     let tier2 = data.jit.tier2.get_or_insert_with(|| Tier2 {
@@ -432,7 +426,7 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<(Code,
         entry: entry as *const (),
         slots,
         exits: at,
-        assumes,
+        _assumes: assumes,
     };
     Ok((code, report))
 }

@@ -114,10 +114,9 @@ pub(crate) struct Function {
     pub code: Vec<Insn>,
     pub consts: Vec<Const>,
     pub slots: Vec<Slot>,
-    /// The prototype, its instructions, its constants and its feedback slots.
+    /// The prototype, its instructions and its feedback slots.
     pub proto: Obj,
     pub code_at: Obj,
-    pub consts_at: Obj,
     pub slots_at: Obj,
     /// Where it may speculate.
     pub speculation: Speculation,
@@ -239,7 +238,6 @@ impl Taker<'_> {
                 slots: Vec::new(),
                 proto: self.object(p),
                 code_at: self.address((*p).code as usize),
-                consts_at: self.address((*p).k as usize),
                 slots_at: self.address((*p).slots as usize),
                 speculation: crate::jit::speculation2(&*p),
                 liveness: Liveness::of((*p).spec()),

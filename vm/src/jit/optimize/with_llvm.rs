@@ -40,9 +40,15 @@ fn left(p: &ProtoObj, number: usize) -> Option<i32> {
     Some(code.heat.cells.get(number)?.load(Ordering::Relaxed))
 }
 
-/// What counters begin with.
-fn budget(vm: &mut Vm) -> i32 {
-    super::heat_budget(vm).unwrap_or(i32::MAX)
+/// What a counter of `p` began with.
+fn budget(p: &ProtoObj, number: usize) -> i32 {
+    let code = state(p).and_then(|s| s.code.as_ref());
+    code.map_or(i32::MAX, |code| code.heat.budget(number))
+}
+
+/// How often a counter of `p` was counted down.
+fn counted(p: &ProtoObj, number: usize) -> i32 {
+    budget(p, number).saturating_sub(left(p, number).unwrap_or(0))
 }
 
 /// Queues a compile, if it may be: the counter is not asked again for a while.
@@ -86,7 +92,6 @@ pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usi
         if let Some(status) = enter(vm, p, base, header) {
             return status;
         }
-        let budget = budget(vm);
         let Some(code) = state(&*p).and_then(|s| s.code.as_ref()) else {
             return GO_ON;
         };
@@ -98,13 +103,12 @@ pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usi
         let end = code.heat.loops[number - 1].1;
         for (n, &(other, other_end)) in (1..).zip(&code.heat.loops) {
             let around = other < header && other_end >= end;
-            let rounds = budget.saturating_sub(left(&*p, n).unwrap_or(0));
-            if around && rounds >= 2 && other < at {
+            if around && counted(&*p, n) >= 2 && other < at {
                 (at, chosen) = (other, n);
             }
         }
-        let calls = budget.saturating_sub(left(&*p, 0).unwrap_or(0));
-        grant(&mut *p, number, budget.max(64));
+        let calls = counted(&*p, 0);
+        grant(&mut *p, number, budget(&*p, number).max(64));
         let at = if calls > SOME_CALLS {
             EntryAt::Start
         } else {
@@ -203,17 +207,16 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
             let s = state_mut(&mut *inner);
             s.tier2.speculation.forbid(site.pc);
         }
-        drop_code(vm, table);
+        drop_code(table);
     }
 }
 
 /// Takes code out of use, so that it is made anew.
-unsafe fn drop_code(vm: &mut Vm, table: &ExitTable) {
+unsafe fn drop_code(table: &ExitTable) {
     // SAFETY: the code's prototype is live, as its frame is.
     unsafe {
         let p = table.proto();
         table.dead.set(true);
-        let budget = budget(vm);
         let proto = &mut *p;
         let points = proto.points_entry;
         let s = state_mut(proto);
@@ -229,7 +232,22 @@ unsafe fn drop_code(vm: &mut Vm, table: &ExitTable) {
         };
         if let Some(number) = number {
             // Sooner than the first time: it is hot.
-            grant(proto, number, budget / 4);
+            let again = budget(proto, number) / 4;
+            grant(proto, number, again);
+        }
+    }
+}
+
+/// Compiles `p` for a listing, and nothing else.
+///
+/// # Safety
+/// `p` is live.
+pub(crate) unsafe fn list(vm: &mut Vm, p: *mut ProtoObj) {
+    // SAFETY: as the caller says.
+    unsafe {
+        match tier2::compile_now(vm, p, EntryAt::Start) {
+            Ok(report) => events::listed2(vm, &mut *p, EntryAt::Start, &report),
+            Err(why) => events::not_optimized(vm, &mut *p, EntryAt::Start, why),
         }
     }
 }

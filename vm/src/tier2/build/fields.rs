@@ -121,7 +121,9 @@ impl Builder<'_, '_> {
                 self.entry(holder, c, i, pc)?
             }
             _ => {
-                self.assumes |= !nil_ok;
+                if !nil_ok {
+                    self.assume(pc)?;
+                }
                 return Ok(self.nil());
             }
         };
@@ -140,9 +142,21 @@ impl Builder<'_, '_> {
         Ok(self.put(Ir::Entry, &[at]))
     }
 
+    /// Metatables are as caches know them: assumed, or looked at.
+    fn assume(&mut self, pc: u32) -> Result<(), Refused> {
+        if self.s.funcs[0].speculation.may_assume() {
+            self.assumes = true;
+            return Ok(());
+        }
+        let epoch = self.put(Ir::Epoch, &[]);
+        let known = self.int(i64::from(self.s.epoch));
+        let same = self.put(Ir::IEq, &[epoch, known]);
+        self.guard(same, Reason::Meta, pc)
+    }
+
     /// The holder of a cache, as it was.
     fn holder(&mut self, c: Cache, pc: u32) -> Result<V, Refused> {
-        self.assumes = true;
+        self.assume(pc)?;
         let holder = self.object(c.holder, Ty::Table);
         let expected = self.object(c.holder_shape, Ty::Ptr);
         let frame = self.frame(pc, false)?;
@@ -244,7 +258,7 @@ impl Builder<'_, '_> {
             self.barrier(t, v);
             return Ok(());
         }
-        self.assumes = true;
+        self.assume(pc)?;
         let room = self.put(Ir::FieldRoom, &[t]);
         let n = self.int(i64::from(c.slot));
         let fits = self.put(Ir::ILt, &[n, room]);

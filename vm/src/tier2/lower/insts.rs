@@ -145,6 +145,10 @@ impl Lower<'_, '_> {
                 self.define(v, &format!("getelementptr i8, ptr {f}, i64 0"));
             }
             Op::Shape => self.load_to(v, "ptr", &r[0], T_SHAPE, Region::Shape),
+            Op::Epoch => {
+                let epoch = self.load("i32", "%vm", VM_EPOCH.into(), Region::Vm);
+                self.define(v, &format!("zext i32 {epoch} to i64"));
+            }
             Op::SetShape => self.store("ptr", &r[1], &r[0], T_SHAPE.into(), Region::Shape),
             Op::Meta => {
                 let shape = self.load("ptr", &r[0], T_SHAPE.into(), Region::Shape);
@@ -342,6 +346,11 @@ impl Lower<'_, '_> {
             };
             return self.define(v, &text);
         }
+        if let Some(k) = self.f.int_const(args[1]) {
+            // LLVM multiplies.
+            let result = self.long_divide(modulo, &x, &y, k == -1);
+            return self.define(v, &format!("add i64 {result}, 0"));
+        }
         // Natural numbers below 2^32 are divided in a fraction of the time.
         let (short, long, done) = (self.new_label(), self.new_label(), self.new_label());
         let both = self.temp(&format!("or i64 {x}, {y}"));
@@ -358,15 +367,30 @@ impl Lower<'_, '_> {
         let quick = self.temp(&format!("zext i32 {q} to i64"));
         self.line(&format!("br label %{done}"));
         self.label(&long);
-        // Dividing by -1 may overflow.
-        let minus = self.temp(&format!("icmp eq i64 {y}, -1"));
+        let slow = self.long_divide(modulo, &x, &y, true);
+        self.line(&format!("br label %{done}"));
+        self.label(&done);
+        self.define(
+            v,
+            &format!("phi i64 [ {quick}, %{short} ], [ {slow}, %{long} ]"),
+        );
+    }
+
+    /// Floor division or modulo of any integers; `minus_one`: the divisor may
+    /// be -1, which may overflow.
+    fn long_divide(&mut self, modulo: bool, x: &str, y: &str, minus_one: bool) -> String {
+        let minus = if minus_one {
+            self.temp(&format!("icmp eq i64 {y}, -1"))
+        } else {
+            "false".into()
+        };
         let safe = self.temp(&format!("select i1 {minus}, i64 1, i64 {y}"));
         let rem = self.temp(&format!("srem i64 {x}, {safe}"));
         let signs = self.temp(&format!("xor i64 {rem}, {y}"));
         let differ = self.temp(&format!("icmp slt i64 {signs}, 0"));
         let some = self.temp(&format!("icmp ne i64 {rem}, 0"));
         let off = self.temp(&format!("and i1 {differ}, {some}"));
-        let slow = if modulo {
+        if modulo {
             let fixed = self.temp(&format!("add i64 {rem}, {y}"));
             let m = self.temp(&format!("select i1 {off}, i64 {fixed}, i64 {rem}"));
             self.temp(&format!("select i1 {minus}, i64 0, i64 {m}"))
@@ -376,13 +400,7 @@ impl Lower<'_, '_> {
             let q = self.temp(&format!("sub i64 {q}, {by}"));
             let negated = self.temp(&format!("sub i64 0, {x}"));
             self.temp(&format!("select i1 {minus}, i64 {negated}, i64 {q}"))
-        };
-        self.line(&format!("br label %{done}"));
-        self.label(&done);
-        self.define(
-            v,
-            &format!("phi i64 [ {quick}, %{short} ], [ {slow}, %{long} ]"),
-        );
+        }
     }
 
     /// Lua's shift to the left: negative distances go right, far ones give 0.

@@ -54,6 +54,24 @@ pub(crate) struct Lowered {
     pub words: usize,
 }
 
+impl Lowered {
+    /// The exits with the numbers of their frame maps, and the maps.
+    pub(crate) fn maps_text(&self) -> String {
+        let mut text = String::new();
+        for site in &self.exits {
+            let ExitSite {
+                map,
+                reason,
+                func,
+                pc,
+            } = site;
+            let reason = reason.name();
+            let _ = writeln!(text, "exit at f{func} pc {pc}, {reason}: map {}", map.0);
+        }
+        text + &self.maps.to_string()
+    }
+}
+
 /// Regions of memory as LLVM knows them: names of TBAA access tags.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
