@@ -199,7 +199,9 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
         let inner = table.funcs[site.func as usize];
         events::exited2(vm, &mut *inner, site, hits);
         let enough = interp::data(vm).jit.options.thresholds.exits;
-        if hits < enough.max(1) || table.dead.get() {
+        // The end of the loop is no failure.
+        let fine = site.reason == Reason::Done || table.dead.get();
+        if fine || hits < enough.max(1) {
             return;
         }
         // What was never reached is known by now; other guesses were wrong.

@@ -1,10 +1,10 @@
 //! Tables: a cell comes off the free list of its size class, as the heap
 //! takes it (`Heap::new_cell`, `table::new_table_at`), and every field is
-//! written. An empty list takes a step.
+//! written. An empty list takes a step, or is left to the interpreter.
 
 use super::{Lower, Region};
 use crate::interp::native::DID;
-use crate::ir::{FrameId, V};
+use crate::ir::{FrameId, Reason, V};
 use crate::tier1::layout::*;
 use crate::tier2::helpers::Helper;
 use crate::tier2::snapshot::Slot;
@@ -26,7 +26,15 @@ impl Lower<'_, '_> {
         let class = class_of(size_of::<Table>() + usize::from(fields) * size_of::<Value>());
         let bytes = CLASS_SIZE[class];
         let free = i64::from(VM_FREE) + class as i64 * 8;
-        let (slow, fast, done) = (self.new_label(), self.new_label(), self.new_label());
+        let (fast, done) = (self.new_label(), self.new_label());
+        // Objects that were not allocated are made by an exit alone; the
+        // interpreter makes this one.
+        let sunk = !state.sunk.is_empty();
+        let slow = if sunk {
+            self.exit(frame, Reason::Done)
+        } else {
+            self.new_label()
+        };
         // Without type: cells are free lists and tables by turns.
         let list = self.offset("%vm", free);
         let t = self.temp(&format!("load ptr, ptr {list}"));
@@ -68,6 +76,11 @@ impl Lower<'_, '_> {
         self.plain_store("i64", &kinds.to_string(), &t, T_ARR_KIND);
         self.plain_store("ptr", "null", &t, T_HASH);
         self.line(&format!("br label %{done}"));
+        if sunk {
+            self.label(&done);
+            self.define(v, &format!("phi ptr [ {t}, %{fast} ]"));
+            return Ok(());
+        }
         self.label(&slow);
         self.settle(frame);
         let f = self.helper(Helper::NewTable);

@@ -22,7 +22,6 @@ pub(super) fn find(f: &Func<'_>, cfg: &Cfg, tables: Tables<'_>) -> Option<Object
     // Each round has fewer candidates.
     loop {
         let before = e.gone.len();
-        e.new_tables_that_stay();
         let live = e.liveness();
         e.passing(&live);
         let layouts = e.layouts(&live);
@@ -52,7 +51,6 @@ pub(super) fn but_for_the_first(f: &Func<'_>, cfg: &Cfg) -> Vec<LoopId> {
     e.uses();
     loop {
         let before = e.gone.len();
-        e.new_tables_that_stay();
         let live = e.liveness();
         e.passing(&live);
         if e.gone.len() == before {
@@ -66,16 +64,11 @@ pub(super) fn but_for_the_first(f: &Func<'_>, cfg: &Cfg) -> Vec<LoopId> {
             .filter_map(|&v| e.of(v))
             .map(|v| e.group_of(v))
             .collect();
-        let params = f.blocks[l.header.n()].params.iter();
-        params.enumerate().any(|(n, &p)| {
-            // New tables come around, something else comes in.
-            let outside = cfg.preds[l.header.n()]
-                .iter()
-                .filter(|p| !l.blocks.contains(p));
-            let mut first = outside.filter_map(|&from| passed(f, from, l.header));
+        let mut params = f.blocks[l.header.n()].params.iter();
+        params.any(|&p| {
             e.of(p).is_some()
                 && made.contains(&e.group_of(p))
-                && first.any(|args| !e.group.contains_key(&base(f, args[n])))
+                && matches!(e.rounds(l, p, &mut SmallVec::new()), Some(1..))
         })
     };
     let ids = (0..cfg.loops.len()).map(|n| LoopId(n as u32));
@@ -121,6 +114,52 @@ impl Escape<'_, '_> {
         if let Some(o) = self.of(v) {
             self.gone.insert(self.group_of(o));
         }
+    }
+
+    /// After how many iterations of the loop the value `v` of it is an object in
+    /// each; `None`: that is not certain.
+    fn rounds(&self, l: &Loop, v: V, seen: &mut SmallVec<[V; 8]>) -> Option<u32> {
+        let v = base(self.f, v);
+        let head = &self.f.blocks[l.header.n()].params;
+        if let Some(n) = head.iter().position(|&p| p == v) {
+            let outside = self.cfg.preds[l.header.n()].iter();
+            let mut first = outside
+                .filter(|p| !l.blocks.contains(p))
+                .filter_map(|&from| passed(self.f, from, l.header));
+            if first.all(|args| self.group.contains_key(&base(self.f, args[n]))) {
+                return Some(0);
+            }
+            // What was there before may be there for ever.
+            if seen.contains(&v) {
+                return None;
+            }
+            seen.push(v);
+            let around = self.passed(l.header, n).into_iter();
+            let most = around
+                .map(|a| self.rounds(l, a, seen))
+                .try_fold(0, |n, r| Some(r?.max(n)));
+            seen.pop();
+            return Some(most? + 1);
+        }
+        let mut blocks = l.blocks.iter();
+        let place = blocks.find_map(|&b| {
+            let params = &self.f.blocks[b.n()].params;
+            params.iter().position(|&p| p == v).map(|n| (b, n))
+        });
+        let Some((b, n)) = place else {
+            // A new table, or an object from outside.
+            return self.group.contains_key(&v).then_some(0);
+        };
+        if seen.contains(&v) {
+            return None;
+        }
+        seen.push(v);
+        let ways = self.passed(b, n).into_iter();
+        let most = ways
+            .map(|a| self.rounds(l, a, seen))
+            .try_fold(0, |n, r| Some(r?.max(n)));
+        seen.pop();
+        most
     }
 
     /// What is passed to a parameter, on all ways.
@@ -229,23 +268,6 @@ impl Escape<'_, '_> {
                     if !self.group.contains_key(&p) {
                         self.reject(a);
                     }
-                }
-            }
-        }
-    }
-
-    /// Rejects what frame states of allocations that stay name: when cells run
-    /// out, these store registers to their slots.
-    fn new_tables_that_stay(&mut self) {
-        let f = self.f;
-        for &b in &self.cfg.order {
-            for &v in &f.blocks[b.n()].insts {
-                let i = &f.insts[v.n()];
-                if i.op == Op::NewTable
-                    && self.of(v).is_none()
-                    && let Some(frame) = i.frame
-                {
-                    frame_values(f, frame, &mut |v| self.reject(v));
                 }
             }
         }
@@ -398,14 +420,13 @@ impl Escape<'_, '_> {
         }
         for &v in &f.blocks[b.n()].insts {
             let i = &f.insts[v.n()];
-            if i.op == Op::NewTable {
-                if self.of(v).is_some() {
-                    let fields = BTreeSet::new();
-                    let shape = self.tables.root;
-                    here.insert(v, Layout { shape, fields });
-                    continue;
-                }
-            } else if let Some(frame) = i.frame {
+            if i.op == Op::NewTable && self.of(v).is_some() {
+                let fields = BTreeSet::new();
+                let shape = self.tables.root;
+                here.insert(v, Layout { shape, fields });
+                continue;
+            }
+            if let Some(frame) = i.frame {
                 self.told(frame, here);
             }
             let Some(o) = i.args.first().and_then(|&a| self.of(a)) else {

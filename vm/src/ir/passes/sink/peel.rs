@@ -17,8 +17,10 @@
 //!                                         out
 //! ```
 //!
-//! Values of the loop that are used behind it come from two places then: where
-//! ways meet, they become parameters.
+//! What is behind the loop is copied as well if it is short, so that each
+//! iteration has its own; else at least blocks that end there. Values of the
+//! loop that are used in what is left come from two places then: where ways
+//! meet, they become parameters.
 
 use super::escape;
 use crate::ir::cfg::{Cfg, LoopId};
@@ -51,9 +53,29 @@ pub(super) fn run(f: &mut Func<'_>) -> u32 {
         let Some((id, preheader)) = fitting.next() else {
             return peeled;
         };
-        peel(f, &cfg, id, preheader);
+        peel(f, &cfg, &region(f, &cfg, id), id, preheader);
     }
     MOST_LOOPS
+}
+
+/// The blocks that are copied, in reverse postorder: the loop, and what only it
+/// leads to.
+fn region(f: &Func<'_>, cfg: &Cfg, id: LoopId) -> Vec<BlockId> {
+    let header = cfg.the(id).header;
+    let own = |b: &BlockId| cfg.dominates(header, *b);
+    let all: Vec<BlockId> = cfg.order.iter().copied().filter(own).collect();
+    let size: usize = all.iter().map(|b| f.blocks[b.n()].insts.len()).sum();
+    // In an outer loop, what follows goes around that.
+    if size <= MOST && cfg.the(id).parent.is_none() {
+        return all;
+    }
+    let ends = |b: BlockId| {
+        let mut preds = cfg.preds[b.n()].iter();
+        f.targets(b).is_empty() && preds.all(|&p| cfg.contains(id, p))
+    };
+    all.into_iter()
+        .filter(|&b| cfg.contains(id, b) || ends(b))
+        .collect()
 }
 
 /// The first iteration: copies of values and blocks.
@@ -68,14 +90,13 @@ impl Copies {
     }
 }
 
-fn peel(f: &mut Func<'_>, cfg: &Cfg, id: LoopId, preheader: BlockId) {
-    let whole = cfg.the(id);
-    let header = whole.header;
+fn peel(f: &mut Func<'_>, cfg: &Cfg, region: &[BlockId], id: LoopId, preheader: BlockId) {
+    let header = cfg.the(id).header;
     let mut copies = Copies {
         values: HashMap::new(),
         blocks: HashMap::new(),
     };
-    for &b in &whole.blocks {
+    for &b in region {
         let new = f.block();
         copies.blocks.insert(b, new);
         f.blocks[new.n()].cold = f.blocks[b.n()].cold;
@@ -87,7 +108,7 @@ fn peel(f: &mut Func<'_>, cfg: &Cfg, id: LoopId, preheader: BlockId) {
         }
     }
     // In this order definitions come before their uses.
-    for &b in &whole.blocks {
+    for &b in region {
         let new = copies.blocks[&b];
         let insts: Vec<V> = f.blocks[b.n()].insts.iter().copied().collect();
         for v in insts {
@@ -109,18 +130,23 @@ fn peel(f: &mut Func<'_>, cfg: &Cfg, id: LoopId, preheader: BlockId) {
             }
         }
         f.blocks[new.n()].term = term;
+        // The copy of the header begins no loop.
+        if let Some(entry) = f.blocks[b.n()].entry.filter(|_| b != header) {
+            let entry = substituted(f, entry, &|v| copies.of(v));
+            f.blocks[new.n()].entry = Some(entry);
+        }
     }
     for t in f.blocks[preheader.n()].term.targets_mut() {
         if t.block == header {
             t.block = copies.blocks[&header];
         }
     }
-    join(f, cfg, id, &copies);
+    join(f, cfg, region, &copies);
 }
 
 /// Makes what is behind the loop use the values of whichever iteration was
 /// the last.
-fn join(f: &mut Func<'_>, cfg: &Cfg, id: LoopId, copies: &Copies) {
+fn join(f: &mut Func<'_>, cfg: &Cfg, region: &[BlockId], copies: &Copies) {
     let mut preds: HashMap<BlockId, SmallVec<[BlockId; 4]>> = HashMap::new();
     for b in crate::ir::cfg::reachable(f) {
         let nexts: BTreeSet<BlockId> = f.targets(b).iter().map(|t| t.block).collect();
@@ -130,13 +156,12 @@ fn join(f: &mut Func<'_>, cfg: &Cfg, id: LoopId, copies: &Copies) {
     }
     let mut j = Joins {
         f,
-        cfg,
-        id,
+        region,
         copies,
         preds,
         known: HashMap::new(),
     };
-    let outside = cfg.order.iter().filter(|b| !cfg.contains(id, **b));
+    let outside = cfg.order.iter().filter(|b| !region.contains(b));
     for &b in outside {
         j.block(b);
     }
@@ -144,8 +169,7 @@ fn join(f: &mut Func<'_>, cfg: &Cfg, id: LoopId, copies: &Copies) {
 
 struct Joins<'j, 'a> {
     f: &'j mut Func<'a>,
-    cfg: &'j Cfg,
-    id: LoopId,
+    region: &'j [BlockId],
     copies: &'j Copies,
     preds: HashMap<BlockId, SmallVec<[BlockId; 4]>>,
     /// What values are where blocks begin.
@@ -227,7 +251,7 @@ impl Joins<'_, '_> {
         if self.copies.blocks.values().any(|&copy| copy == b) {
             return self.copies.of(v);
         }
-        if b.n() < self.cfg.loop_of.len() && self.cfg.contains(self.id, b) {
+        if self.region.contains(&b) {
             return v;
         }
         self.at_start(b, v)
