@@ -21,8 +21,9 @@
 //! instruction at which it would go on. Guards between two effects share one.
 //! Frame states are not instructions; the values they name are used by them.
 //! A frame state says of a register that it is a value, or that its VM slot
-//! holds it already ([`Held::Slot`]). A frame inlined into another names that
-//! one as its parent, which *waits* in a call.
+//! holds it already ([`Held::Slot`]), or that it is an object which was not
+//! allocated ([`Held::Sunk`]): how to make it is in a list. A frame inlined into
+//! another names that one as its parent, which *waits* in a call.
 //!
 //! ## Memory
 //! Instructions say which regions they read and write (the table in [`inst`]).
@@ -35,7 +36,7 @@
 //! - [`frame`]: frame states
 //! - [`cfg`]: orders, dominators, loops
 //! - `print`, and for tests `parse`: the text form
-//! - [`passes`]: what makes it better
+//! - [`passes`]: what makes code better, and the order in which they run
 //! - [`verify`]: what must hold between passes
 
 pub(crate) mod cfg;

@@ -10,8 +10,8 @@
 //! - `isub x c` is `iadd x -c`, and sums of constants are one constant.
 //! - `not` of an integer comparison is the opposite comparison.
 //!
-//! - Who takes values of any type, and frame states, name what was boxed
-//!   rather than the box.
+//! - Who takes values of any type, returns and frame states name what was
+//!   boxed rather than the box.
 //!
 //! ## Soundness
 //! Integers wrap, division and modulo round down, shifts are Lua's
@@ -94,6 +94,11 @@ fn instructions(f: &mut Func<'_>, cx: &mut Cx<'_>) -> bool {
     let insts = &f.insts;
     for frame in &mut f.frames {
         frame.replace(f.arena, &mut |v| unboxed(insts, v));
+    }
+    for block in &mut f.blocks {
+        if let Term::Return { values, .. } = &mut block.term {
+            values.iter_mut().for_each(|v| *v = unboxed(insts, *v));
+        }
     }
     cx.stats != before
 }

@@ -53,6 +53,9 @@ fn cases(name: &str) {
     );
 }
 
+/// Instead of passes: all of them, as code is compiled.
+const STANDARD: &str = "standard";
+
 /// What these passes make of a function. A guard may be put before any loop
 /// but those at pc 13. New tables have shape 0, and frame maps can tell tables
 /// of shape 1 with one field, 2 with two, and so on.
@@ -60,20 +63,25 @@ fn run(text: &str, passes: &str) -> Result<String, String> {
     let arena = Bump::new();
     let mut f = parse(&arena, text)?;
     crate::ir::verify::verify(&f)?;
+    let may_hoist = |_, pc| pc != 13;
     let names: Vec<&'static str> = passes
         .split_whitespace()
+        .filter(|p| *p != STANDARD)
         .map(|p| {
             let all = super::PASSES.iter().find(|n| n.0 == p);
             all.expect("a pass of this name").0
         })
         .collect();
-    let may_hoist = |_, pc| pc != 13;
     let tables = Tables {
         root: 0,
         sinkable: &|_, _, shape, fields| shape == fields as u64,
     };
-    let pipeline = Pipeline::of(&names, &may_hoist).with_tables(tables);
-    pipeline.run(&mut f, true, None)?;
+    let pipeline = if passes == STANDARD {
+        Pipeline::standard(&may_hoist)
+    } else {
+        Pipeline::of(&names, &may_hoist)
+    };
+    pipeline.with_tables(tables).run(&mut f, true, None)?;
     Ok(f.to_string())
 }
 
@@ -120,4 +128,47 @@ fn strip() {
 #[test]
 fn sink() {
     cases("sink.ir");
+}
+
+#[test]
+fn standard() {
+    cases("standard.ir");
+}
+
+#[test]
+fn watchers_see_every_pass_and_counters_have_names() {
+    let arena = Bump::new();
+    let text = "frame 0: f0 pc 0 base 0\nb0(v0: int):\n  v1: int = iadd v0 v0\n  return v0 @0\n";
+    let mut f = parse(&arena, text).expect("a function");
+    let mut seen = Vec::new();
+    let mut watch = |name, f: &crate::ir::Func<'_>| seen.push((name, f.to_string()));
+    let may_hoist = |_, _| true;
+    let pipeline = Pipeline::of(&["gvn", "dce"], &may_hoist);
+    let stats = pipeline
+        .run(&mut f, true, Some(&mut watch))
+        .expect("it is well-formed");
+    let names: Vec<&str> = seen.iter().map(|s| s.0).collect();
+    assert_eq!(names, ["gvn", "dce"]);
+    assert!(seen[0].1.contains("iadd") && !seen[1].1.contains("iadd"));
+    let mut counted = Vec::new();
+    stats.each(&mut |name, _, n| {
+        if n != 0 {
+            counted.push((name, n));
+        }
+    });
+    assert_eq!(counted, [("dead_removed", 1)]);
+}
+
+#[test]
+fn a_broken_function_is_told_with_the_pass() {
+    let arena = Bump::new();
+    let text = "frame 0: f0 pc 0 base 0\nb0(v0: int):\n  v1: int = iadd v0 v2\n  return v1 @0\n";
+    let mut f = parse(&arena, text).expect("a function");
+    let may_hoist = |_, _| true;
+    let pipeline = Pipeline::of(&["dce"], &may_hoist);
+    let error = pipeline.run(&mut f, true, None).expect_err("v2 is nowhere");
+    assert!(
+        error.starts_with("after dce: ") && error.contains("v2"),
+        "{error}"
+    );
 }

@@ -15,7 +15,8 @@
 //! only such. Those parameters follow when boxes are folded
 //! ([`flow`](super::flow)).
 //!
-//! The guard goes on at the beginning of the loop, like all that is hoisted; see
+//! Not if it is known to be something else before the loop. The guard goes on at
+//! the beginning of the loop, like all that is hoisted; see
 //! [`licm`](super::licm) for when it may. Nothing is guarded for the sake of
 //! cold blocks.
 
@@ -75,6 +76,11 @@ fn one_loop(
         let Some(first) = passed(f, preheader, header).map(|args| args[n]) else {
             continue;
         };
+        // What is something else for sure would leave each time.
+        let of = &f.insts[first.n()];
+        if of.op == Op::Box && f.ty(of.args[0]) != ty {
+            continue;
+        }
         let guard = f.inst(Op::GuardIs, ty, &[first], tag, Some(frame));
         f.blocks[preheader.n()].insts.push(guard);
         pass(f, preheader, header, n, guard);
