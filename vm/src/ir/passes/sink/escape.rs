@@ -15,6 +15,7 @@ pub(super) fn find(f: &Func<'_>, cfg: &Cfg, tables: Tables<'_>) -> Option<Object
         tables,
         group: HashMap::new(),
         gone: HashSet::new(),
+        sites: HashMap::new(),
         first: true,
     };
     e.candidates();
@@ -45,6 +46,7 @@ pub(super) fn but_for_the_first(f: &Func<'_>, cfg: &Cfg) -> Vec<LoopId> {
         tables,
         group: HashMap::new(),
         gone: HashSet::new(),
+        sites: HashMap::new(),
         first: false,
     };
     e.candidates();
@@ -84,6 +86,8 @@ struct Escape<'e, 'a> {
     group: HashMap<V, V>,
     /// Groups that are not sunk.
     gone: HashSet<V>,
+    /// The site of one table of each group.
+    sites: HashMap<V, Site>,
     /// What loops get from outside counts. If not, parameters of their headers
     /// may be anything there.
     first: bool,
@@ -220,6 +224,19 @@ impl Escape<'_, '_> {
             for v in self.passed(b, n) {
                 let (x, y) = (self.group_of(p), self.group_of(base(f, v)));
                 self.group.insert(x, y);
+            }
+        }
+        for &b in &self.cfg.order {
+            for &v in &f.blocks[b.n()].insts {
+                let i = &f.insts[v.n()];
+                if i.op == Op::NewTable
+                    && let Some(frame) = i.frame
+                {
+                    let func = f.frames[frame.n()].func;
+                    let pc = i.imm as u32;
+                    let group = self.group_of(v);
+                    self.sites.entry(group).or_insert(Site { func, pc });
+                }
             }
         }
     }
@@ -464,7 +481,7 @@ impl Escape<'_, '_> {
         let mut named: SmallVec<[V; 4]> = SmallVec::new();
         frame_values(self.f, frame, &mut |v| named.extend(self.of(v)));
         for o in named {
-            let site = self.sites().get(&self.group_of(o)).copied();
+            let site = self.sites.get(&self.group_of(o)).copied();
             let fine = match (here.get(&o), site) {
                 (Some(l), Some(s)) => (self.tables.sinkable)(s.func, s.pc, l.shape, l.fields.len()),
                 _ => false,
@@ -475,30 +492,10 @@ impl Escape<'_, '_> {
         }
     }
 
-    /// The site of one table of each group.
-    fn sites(&self) -> BTreeMap<V, Site> {
-        let f = self.f;
-        let mut sites = BTreeMap::new();
-        for &b in &self.cfg.order {
-            for &v in &f.blocks[b.n()].insts {
-                let i = &f.insts[v.n()];
-                if i.op == Op::NewTable
-                    && let Some(frame) = i.frame
-                {
-                    let func = f.frames[frame.n()].func;
-                    let pc = i.imm as u32;
-                    sites.entry(self.group_of(v)).or_insert(Site { func, pc });
-                }
-            }
-        }
-        sites
-    }
-
     fn objects(&self, layouts: Vec<BTreeMap<V, Layout>>) -> Option<Objects> {
-        let sites = self.sites();
         let left = self.group.keys().copied().filter(|&v| self.of(v).is_some());
         let site: HashMap<V, Site> = left
-            .filter_map(|v| Some((v, *sites.get(&self.group_of(v))?)))
+            .filter_map(|v| Some((v, *self.sites.get(&self.group_of(v))?)))
             .collect();
         let mut made: Vec<V> = site.keys().copied().collect();
         made.retain(|v| self.f.insts[v.n()].op == Op::NewTable);
