@@ -16,8 +16,8 @@
 //! ## Soundness
 //! Integers wrap, division and modulo round down, shifts are Lua's
 //! (`strata_runtime::ops::arith`, which the interpreter uses). For floats only
-//! what holds for NaN, infinities and both zeros is used, and no operation
-//! whose result is NaN is folded, since its sign can be seen. A guard on a
+//! what holds for NaN, infinities and both zeros is used. NaN has a sign that
+//! can be seen: what is computed here is computed as the machine does. A guard on a
 //! value of another tag stays: the interpreter has to see that.
 
 use super::{Cx, flow, rename::Rename};
@@ -178,13 +178,10 @@ fn int_const(i: i64) -> Step {
     Step::Const(Op::Int, i as u64)
 }
 
-/// A float, unless it is NaN: its sign depends on who computes it.
+/// A float as this machine computes it, which is the one that code is for. NaN
+/// has a sign, and LLVM's own folding would choose another.
 fn float_const(x: f64) -> Step {
-    if x.is_nan() {
-        KEEP
-    } else {
-        Step::Const(Op::Float, x.to_bits())
-    }
+    Step::Const(Op::Float, x.to_bits())
 }
 
 struct Simplifier<'s, 'a> {
@@ -378,7 +375,9 @@ impl Simplifier<'_, '_> {
         }
         match (self.float_of(a), self.float_of(b)) {
             (Some(x), Some(y)) => return on_floats(op, x, y),
-            (Some(_), None) if is_commutative(op) => return Step::Op(op, [b, a]),
+            (Some(x), None) if is_commutative(op) && !x.is_nan() => {
+                return Step::Op(op, [b, a]);
+            }
             (_, Some(y)) => match op {
                 Op::FMul | Op::FDiv if y == 1.0 => return is(a),
                 Op::FSub if y.to_bits() == 0.0f64.to_bits() => return is(a),

@@ -172,3 +172,16 @@ fn a_broken_function_is_told_with_the_pass() {
         "{error}"
     );
 }
+
+#[test]
+fn folded_nan_has_the_sign_that_the_machine_gives_it() {
+    let arena = Bump::new();
+    let text = "frame 0: f0 pc 0 base 0\nb0():\n  v0: float = float 0.0\n  v1: float = fdiv v0 v0\n  return v1 @0\n";
+    let mut f = parse(&arena, text).expect("a function");
+    let may_hoist = |_, _| true;
+    let pipeline = Pipeline::of(&["fold"], &may_hoist);
+    pipeline.run(&mut f, true, None).expect("it is well-formed");
+    let zero = std::hint::black_box(0.0f64);
+    assert_eq!(f.insts[1].op, crate::ir::Op::Float);
+    assert_eq!(f.insts[1].imm, (zero / zero).to_bits());
+}
