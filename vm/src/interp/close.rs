@@ -62,21 +62,34 @@ pub(super) unsafe fn close_upvals(vm: *mut Vm, level: *mut Value) {
 
 slow_handler! {
     closure(pc, base, vm, i, k) {
+        let c = make_closure(vm, base, (i >> 32) as usize);
+        put(ra(base, i), Value::closure(c));
+        next(vm, pc, base)
+    }
+}
+
+/// A closure of this child of the function whose frame is at `base`.
+///
+/// # Safety
+/// `base` is the innermost frame of a Lua function that has such a child.
+pub(crate) unsafe fn make_closure(vm: *mut Vm, base: *mut Value, child: usize) -> *mut Closure {
+    // SAFETY: as the caller says; descriptors name registers of the frame and
+    // upvalues of its function.
+    unsafe {
         let parent = (*base.sub(2)).as_closure();
         let children: &[*mut ProtoObj] = &(*(*parent).proto).children;
-        let proto = *children.get_unchecked((i >> 32) as usize);
+        let proto = *children.get_unchecked(child);
         let descs = &(*proto).spec().upvals;
         let c = (*vm).heap.new_closure(proto, descs.len());
         let ups = (&raw mut (*c).upvals).cast::<*mut Upval>();
         for (j, d) in descs.iter().enumerate() {
             *ups.add(j) = if d.from_register {
-                find_upval(vm, base.add(usize::from(d.index)))
+                find_upval(&mut *vm, base.add(usize::from(d.index)))
             } else {
                 Closure::upval(parent, usize::from(d.index))
             };
         }
-        put(ra(base, i), Value::closure(c));
-        next(vm, pc, base)
+        c
     }
 }
 

@@ -355,6 +355,9 @@ pub(crate) fn fail(vm: &mut Vm, e: strata_runtime::error::Error) -> usize {
     unsafe { raise::raise(vm, e) }
 }
 
+#[cfg(feature = "llvm")]
+pub(crate) use close::make_closure;
+
 /// Instructions as compiled code runs them; see [`native::step`].
 #[cfg(feature = "cranelift")]
 pub(crate) mod steps {

@@ -168,6 +168,7 @@ macro_rules! for_each_inst {
             // ---- everything else: bytecode instructions by helpers, calls
             Poll,       "poll",        [], Void, Num, NONE, NONE;
             NewTable,   "new_table",   [], Table, Num, HEAP, HEAP;
+            NewClosure, "new_closure", [], Closure, Num, HEAP, HEAP;
             Step,       "step",        [], Void, Num, ALL, ALL;
             StepTest,   "step_test",   [], Bool, Num, ALL, ALL;
             Call,       "call",        [Closure Ptr], Void, Num, ALL, ALL;

@@ -6,7 +6,7 @@ use crate::interp::native::{self, DID};
 use crate::interp::probes;
 use crate::interp::{self, CONTINUE, steps};
 use strata_runtime::Vm;
-use strata_runtime::object::GcHeader;
+use strata_runtime::object::{Closure, GcHeader};
 use strata_runtime::ops::arith::{float_mod, float_pow};
 use strata_runtime::value::{NIL, Value};
 use strata_spec::Op;
@@ -46,6 +46,8 @@ helpers! {
     ReturnClose = native::return_close as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     CallHost = native::call_host as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
     Enter = native::interpret as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    CallSwitch = native::call_switch as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
+    NewClosure = new_closure as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> *mut Closure;
     FillUp = fill_up as unsafe extern "C" fn(*mut Value, *mut Value, usize) -> usize;
     Barrier = barrier as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     BarrierStored = barrier_stored as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
@@ -208,6 +210,12 @@ unsafe extern "C" fn fill_up(first: *mut Value, top: *mut Value, params: usize) 
         }
     }
     0
+}
+
+/// A closure of a child of the function whose frame is at `base`.
+unsafe extern "C" fn new_closure(vm: *mut Vm, base: *mut Value, child: usize) -> *mut Closure {
+    // SAFETY: code passes its frame and the number that its bytecode has.
+    unsafe { interp::make_closure(vm, base, child) }
 }
 
 unsafe extern "C" fn barrier(vm: *mut Vm, object: *mut GcHeader, _: u64) -> usize {

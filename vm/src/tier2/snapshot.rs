@@ -13,6 +13,7 @@ use strata_runtime::Vm;
 use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot};
 use strata_runtime::object::{Closure, GcHeader, ProtoObj, Table};
 use strata_runtime::proto::LoadedModule;
+use strata_runtime::stdlib::coroutine::switches;
 use strata_runtime::stdlib::math::{Intrinsic, intrinsic};
 use strata_runtime::table::site::MAX_INLINE;
 use strata_runtime::value::{Value, tag};
@@ -83,6 +84,8 @@ pub(crate) enum Callee {
     Host {
         f: Obj,
         intrinsic: Option<Intrinsic>,
+        /// It switches coroutines.
+        switches: bool,
     },
     /// This and that.
     Mixed,
@@ -325,6 +328,7 @@ impl Taker<'_> {
                 CallState::Same | CallState::SameProto if seen.tag == tag::NATIVE => Callee::Host {
                     f: self.address(seen.proto as usize),
                     intrinsic: intrinsic(seen.proto as usize),
+                    switches: switches(seen.proto as usize),
                 },
                 _ => Callee::Mixed,
             }

@@ -29,6 +29,7 @@ impl Builder<'_, '_> {
             Callee::Host {
                 f,
                 intrinsic: Some(which),
+                ..
             } if self.fits_intrinsic(which, i, pc) => self.intrinsic(pc, i, f, which),
             Callee::Closure {
                 proto,
@@ -55,10 +56,23 @@ impl Builder<'_, '_> {
         }
     }
 
+    /// Calls a host function; anything else takes a step.
     fn call_host(&mut self, pc: u32) -> Result<(), Refused> {
+        let v = self.val(self.insn(pc).a());
+        if !matches!(self.f.ty(v), Ty::Any | Ty::Native) {
+            return self.step(pc);
+        }
         self.settle(pc)?;
         let frame = self.frame(pc, true)?;
+        let (done, slow) = (self.f.block(), self.cold_block());
+        let is = self.is(v, tag::NATIVE);
+        self.unless(is, slow);
         self.emit_at(Ir::CallHost, Ty::Void, &[], u64::from(pc), frame);
+        self.join(done);
+        self.go_on(slow);
+        self.emit_at(Ir::Step, Ty::Void, &[], u64::from(pc), frame);
+        self.join(done);
+        self.go_on(done);
         self.after_step(pc);
         Ok(())
     }

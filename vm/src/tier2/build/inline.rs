@@ -21,6 +21,8 @@ const MAX_RECURSION: u32 = 1;
 /// IR instructions after which only small functions are inlined.
 const BIG: usize = 4000;
 const SMALL: usize = 16;
+/// The longest function that is inlined into itself.
+const SHORT: usize = 24;
 /// Most results of a call that is inlined.
 const MAX_RESULTS: u8 = 5;
 
@@ -35,7 +37,7 @@ impl Builder<'_, '_> {
         if i.b() == 0 || i.c() == 0 || i.c() > MAX_RESULTS {
             return Some("open arguments or results");
         }
-        if no == 0 || no == self.ctx.no {
+        if (no == 0 || no == self.ctx.no) && (len > SHORT || self.recursion(no) > 0) {
             return Some("recursion");
         }
         if self.f.insts.len() > BIG && len > SMALL {

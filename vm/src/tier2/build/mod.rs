@@ -374,6 +374,12 @@ impl<'s> Builder<'s, '_> {
             Op::GetIndex | Op::GetIndexI => self.get_index(pc, i, op)?,
             Op::SetIndex | Op::SetIndexI => self.set_index(pc, i, op)?,
             Op::NewTable => self.new_table(pc, i)?,
+            Op::Closure => {
+                // Only functions that make none are inlined: the frame is the
+                // physical one.
+                let v = self.put_imm(Ir::NewClosure, &[], u64::from(i.u32()));
+                self.set(a, v);
+            }
             Op::Not => {
                 let v = self.val(b);
                 let t = self.truthy(v);
@@ -423,13 +429,9 @@ impl<'s> Builder<'s, '_> {
             | Op::JNotGtI
             | Op::JGeI
             | Op::JNotGeI => self.conditional(pc, i, op)?,
-            Op::SetList
-            | Op::Concat
-            | Op::TForCall
-            | Op::Vararg
-            | Op::Closure
-            | Op::Close
-            | Op::Tbc => self.step(pc)?,
+            Op::SetList | Op::Concat | Op::TForCall | Op::Vararg | Op::Close | Op::Tbc => {
+                self.step(pc)?
+            }
             // The prologue does it.
             Op::VarargPrep => {}
             _ => match flow::arith_operator(op) {

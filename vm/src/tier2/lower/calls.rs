@@ -365,7 +365,16 @@ impl Lower<'_, '_> {
         let slot = i64::from(i.slot()) * size_of::<FeedbackSlot>() as i64;
         let slot = self.offset(&slots, slot);
         let base = self.base_of(frame);
-        let f = self.helper(Helper::CallHost);
+        let slots = &self.s.funcs[state.func as usize].slots;
+        let switches = matches!(
+            slots.get(usize::from(i.slot())),
+            Some(Slot::Call(Callee::Host { switches: true, .. }))
+        );
+        let f = self.helper(if switches {
+            Helper::CallSwitch
+        } else {
+            Helper::CallHost
+        });
         let status = self.temp(&format!(
             "call i64 {f}(ptr %vm, ptr {base}, i64 {pc}, ptr {slot}) #0"
         ));

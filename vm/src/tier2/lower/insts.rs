@@ -248,6 +248,14 @@ impl Lower<'_, '_> {
             Op::BarrierElem => self.barrier(&r[0], Some(args[1])),
             Op::Poll => self.poll(i.imm, i.frame)?,
             Op::NewTable => self.new_table(v, i.frame)?,
+            Op::NewClosure => {
+                let f = self.helper(Helper::NewClosure);
+                let child = i.imm;
+                self.define(
+                    v,
+                    &format!("call ptr {f}(ptr %vm, ptr %base, i64 {child}) #0"),
+                );
+            }
             Op::Step => {
                 self.step(i.frame)?;
             }
