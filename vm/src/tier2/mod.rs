@@ -193,15 +193,10 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     let module = machine
         .parse(&context, &name, &lowered.text)
         .map_err(|e| format!("{e}\n{}", lowered.text))?;
-    let parsed = start.elapsed();
-    let passes = std::env::var("S2PASSES").unwrap_or("default<O3>".into());
     machine
-        .optimize(&module, &passes)
+        .optimize(&module, "default<O3>")
         .map_err(|e| e.to_string())?;
     report.opt_time = start.elapsed();
-    if std::env::var("S2TIME").is_ok() {
-        eprintln!("parse {:?}", parsed);
-    }
     if listing {
         let text = module.print_to_string().to_string();
         report.texts.push(("optimized".into(), text));
@@ -211,16 +206,6 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     }
     let object = machine.emit(&module).map_err(|e| e.to_string())?;
     report.codegen_time = object.codegen;
-    if std::env::var("S2TIME").is_ok() {
-        eprintln!(
-            "TIME {name}: insts {} text {} ir {:?} parse+opt {:?} codegen {:?}",
-            report.insts,
-            lowered.text.len(),
-            report.ir_time,
-            report.opt_time,
-            report.codegen_time
-        );
-    }
     drop(module);
     tools.machine = Some(machine);
     Ok(Product {
@@ -266,11 +251,6 @@ pub(crate) unsafe fn request(
             jit::events::name(&mut *p).to_string(),
         )
     };
-    if let Ok(only) = std::env::var("S2ONLY")
-        && !only.split(',').any(|o| name.contains(o))
-    {
-        return Err("S2ONLY".into());
-    }
     // What the code will name has to live until it is there.
     // SAFETY: `p` is live.
     unsafe {

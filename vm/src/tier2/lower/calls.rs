@@ -135,13 +135,6 @@ impl Lower<'_, '_> {
     fn run_step(&mut self, frame: FrameId) -> Result<String, String> {
         let (i, pc) = self.insn_of(frame);
         let op = i.op().ok_or("unknown opcode")?;
-        if std::env::var("S2STEPS").is_ok() {
-            eprintln!(
-                "STEP {op:?} bits {:#x} cold {}",
-                i.feedback_bits(),
-                self.f.blocks[self.at].cold
-            );
-        }
         let base = self.base_of(frame);
         let step = helpers::step_of(op).ok_or_else(|| format!("no step runs {op:?}"))?;
         let f = self.helper(step);
