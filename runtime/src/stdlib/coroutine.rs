@@ -34,6 +34,11 @@ pub fn switches(address: usize) -> bool {
     known.iter().any(|f| *f as usize == address)
 }
 
+/// Whether the Rust function at this address is `coroutine.yield`.
+pub fn yields(address: usize) -> bool {
+    yield_ as crate::native::NativeFn as usize == address
+}
+
 /// Opens the coroutine library.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use strata_runtime::Vm;
 use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot};
 use strata_runtime::object::{Closure, GcHeader, ProtoObj, Table};
 use strata_runtime::proto::LoadedModule;
-use strata_runtime::stdlib::coroutine::switches;
+use strata_runtime::stdlib::coroutine::{switches, yields};
 use strata_runtime::stdlib::math::{Intrinsic, intrinsic};
 use strata_runtime::table::site::MAX_INLINE;
 use strata_runtime::value::{Value, tag};
@@ -86,6 +86,8 @@ pub(crate) enum Callee {
         intrinsic: Option<Intrinsic>,
         /// It switches coroutines.
         switches: bool,
+        /// It is `coroutine.yield`.
+        yields: bool,
     },
     /// This and that.
     Mixed,
@@ -127,6 +129,20 @@ pub(crate) struct Function {
 }
 
 impl Function {
+    /// How many of its call sites have called function `no`.
+    pub(crate) fn calls_of(&self, no: FuncNo) -> usize {
+        let is =
+            |s: &&Slot| matches!(s, Slot::Call(Callee::Closure { func: Some(n), .. }) if *n == no);
+        self.slots.iter().filter(is).count()
+    }
+
+    /// Whether it yields: what comes after is run by tier 1, so that there is
+    /// little to win.
+    pub(crate) fn yields(&self) -> bool {
+        let is = |s: &Slot| matches!(s, Slot::Call(Callee::Host { yields: true, .. }));
+        self.slots.iter().any(is)
+    }
+
     /// Its description.
     pub(crate) fn spec(&self) -> &Proto {
         &self.module.protos[self.id.0 as usize]
@@ -329,6 +345,7 @@ impl Taker<'_> {
                     f: self.address(seen.proto as usize),
                     intrinsic: intrinsic(seen.proto as usize),
                     switches: switches(seen.proto as usize),
+                    yields: yields(seen.proto as usize),
                 },
                 _ => Callee::Mixed,
             }

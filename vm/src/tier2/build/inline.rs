@@ -37,7 +37,11 @@ impl Builder<'_, '_> {
         if i.b() == 0 || i.c() == 0 || i.c() > MAX_RESULTS {
             return Some("open arguments or results");
         }
-        if (no == 0 || no == self.ctx.no) && (len > SHORT || self.recursion(no) > 0) {
+        if f.yields() {
+            return Some("it yields");
+        }
+        let itself = no == 0 || no == self.ctx.no;
+        if itself && (len > SHORT || f.calls_of(no) > 2 || self.recursion(no) > 0) {
             return Some("recursion");
         }
         if self.f.insts.len() > BIG && len > SMALL {

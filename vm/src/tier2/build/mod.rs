@@ -65,6 +65,9 @@ pub(crate) type Refused = String;
 /// # Errors
 /// It can't be compiled.
 pub(crate) fn build<'a>(snapshot: &Snapshot, arena: &'a Bump) -> Result<Built<'a>, Refused> {
+    if snapshot.funcs[0].yields() {
+        return Err("it yields".into());
+    }
     let func = Func::new(arena);
     let mut b = Builder {
         s: snapshot,
