@@ -20,7 +20,7 @@ use strata_tests::generate::program;
 use strata_tests::session::{End, Session, lossy};
 
 /// How often a program's function is called.
-const CALLS: u32 = 4;
+const CALLS: u32 = 6;
 
 fn repeated(program: &str) -> String {
     format!(
@@ -92,26 +92,47 @@ fn run(
     }
 }
 
-/// How functions are compiled: after so many calls or back-edges.
-fn after(n: u32) -> JitOptions {
+/// How far functions are compiled.
+#[derive(Clone, Copy, Debug)]
+struct Compiling {
+    /// After so many calls or back-edges.
+    threshold: u32,
+    /// By the optimizing compiler, too, where it is built in.
+    optimizing: bool,
+}
+
+/// By the baseline compiler, or by both.
+fn compiling(optimizing: impl Strategy<Value = bool>) -> impl Strategy<Value = Compiling> {
+    (1..4u32, optimizing).prop_map(|(threshold, optimizing)| Compiling {
+        threshold,
+        optimizing,
+    })
+}
+
+fn options(compiling: Compiling) -> JitOptions {
     let mut options = JitOptions {
-        mode: JitMode::Baseline,
+        mode: if compiling.optimizing {
+            JitMode::Full
+        } else {
+            JitMode::Baseline
+        },
         ..JitOptions::default()
     };
-    options.thresholds.calls = n;
-    options.thresholds.back_edges = n;
+    options.thresholds.calls = compiling.threshold;
+    options.thresholds.back_edges = compiling.threshold;
+    options.thresholds.hot = compiling.threshold;
     options
 }
 
-fn check(program: &str, threshold: u32, modes: &StressModes) -> Result<(), TestCaseError> {
+fn check(program: &str, how: Compiling, modes: &StressModes) -> Result<(), TestCaseError> {
     let source = repeated(program);
     let off = JitOptions {
         mode: JitMode::Off,
         ..JitOptions::default()
     };
     let (expected, _) = run(&source, &off, &StressModes::default())?;
-    let (got, compiles) = run(&source, &after(threshold), modes)?;
-    if modes.bailout != 1 && threshold < CALLS {
+    let (got, compiles) = run(&source, &options(how), modes)?;
+    if modes.bailout != 1 && how.threshold < CALLS {
         prop_assert!(compiles > 0, "nothing was compiled");
     }
     if expected != got {
@@ -139,13 +160,27 @@ fn config(cases: u32) -> Config {
 
 #[test]
 fn compiled_programs_print_what_interpreted_ones_do() {
-    let cases = if cfg!(debug_assertions) { 150 } else { 600 };
+    let cases = if cfg!(debug_assertions) { 100 } else { 400 };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[23; 32]);
     let mut runner = TestRunner::new_with_rng(config(cases), rng);
     runner
         .run(
-            &(program(), 1..4u32, modes()),
-            |(source, threshold, modes)| check(&source, threshold, &modes),
+            &(program(), compiling(Just(false)), modes()),
+            |(source, how, modes)| check(&source, how, &modes),
+        )
+        .unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// The same with the optimizing compiler, which takes its time.
+#[test]
+fn optimized_programs_print_what_interpreted_ones_do() {
+    let cases = if cfg!(debug_assertions) { 10 } else { 40 };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[29; 32]);
+    let mut runner = TestRunner::new_with_rng(config(cases), rng);
+    runner
+        .run(
+            &(program(), compiling(Just(true)), modes()),
+            |(source, how, modes)| check(&source, how, &modes),
         )
         .unwrap_or_else(|e| panic!("{e}"));
 }
@@ -166,8 +201,8 @@ fn fuzz_tiers() {
         let mut runner = TestRunner::new_with_rng(config(50), rng);
         runner
             .run(
-                &(program(), 1..4u32, modes()),
-                |(source, threshold, modes)| check(&source, threshold, &modes),
+                &(program(), compiling(any::<bool>()), modes()),
+                |(source, how, modes)| check(&source, how, &modes),
             )
             .unwrap_or_else(|e| panic!("FUZZ_SEED={seed}: {e}"));
         programs += 50;
