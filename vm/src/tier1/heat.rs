@@ -21,6 +21,7 @@ pub(crate) const GO_ON: usize = usize::MAX;
 
 /// Counters of a function's code.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(not(feature = "llvm"), allow(dead_code, reason = "for tier 2"))]
 pub(crate) struct Heat {
     /// Number 0 counts calls, the others loops. The code holds their
     /// addresses. Only the VM's thread touches them.
@@ -47,6 +48,7 @@ impl Heat {
     }
 
     /// What counter `number` begins with.
+    #[cfg(feature = "llvm")]
     pub(crate) fn budget(&self, number: usize) -> i32 {
         self.budgets.get(number).copied().unwrap_or(i32::MAX)
     }
