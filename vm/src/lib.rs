@@ -7,7 +7,10 @@ mod deopt;
 pub mod engine;
 mod interp;
 #[cfg(any(test, feature = "llvm"))]
-#[allow(dead_code, reason = "the compiler that uses all of it follows")]
+#[cfg_attr(
+    not(feature = "llvm"),
+    allow(dead_code, reason = "what the optimizing compiler uses")
+)]
 mod ir;
 #[cfg_attr(
     not(feature = "cranelift"),

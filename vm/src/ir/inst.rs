@@ -46,8 +46,6 @@ pub(crate) mod regions {
     pub const HASHES: u16 = 1 << 8;
     /// Colours of objects, and what the collector keeps.
     pub const HEAP: u16 = 1 << 9;
-    /// Everything but the frame's slots.
-    pub const WORLD: u16 = 0x7fe;
     /// Everything.
     pub const ALL: u16 = 0x7ff;
 }
@@ -220,6 +218,7 @@ pub(crate) enum Imm {
 /// One row of the table.
 #[derive(Debug)]
 pub(crate) struct Info {
+    #[cfg_attr(not(test), allow(dead_code, reason = "what tests compare"))]
     pub op: Op,
     pub mnemonic: &'static str,
     pub args: &'static [Arg],

@@ -85,7 +85,8 @@ pub(crate) enum Ty {
 }
 
 impl Ty {
-    /// All types, for parsers and tests.
+    /// All types, for the parser.
+    #[cfg(test)]
     pub(crate) const ALL: [Ty; 11] = [
         Ty::Void,
         Ty::Any,

@@ -16,6 +16,7 @@
 
 use crate::interp;
 use crate::jit::JitMode;
+#[cfg(not(feature = "llvm"))]
 use crate::tier1::heat::GO_ON;
 use strata_runtime::Vm;
 use strata_runtime::value::Value;
@@ -51,7 +52,7 @@ pub(crate) unsafe fn hot_call(vm: &mut Vm, base: *mut Value) {
     let _ = (vm, base);
 }
 
-/// The counter of the loop at `header` is used up: [`GO_ON`], or the status to
+/// The counter of the loop at `header` is used up: `GO_ON`, or the status to
 /// leave the function with, of which the rest was run.
 ///
 /// # Safety
@@ -76,6 +77,3 @@ pub(crate) fn ready(vm: &mut Vm) {
     crate::tier2::ready(vm);
     let _ = vm;
 }
-
-/// Only where it is returned.
-const _: usize = GO_ON;

@@ -316,7 +316,7 @@ fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
         p.points_entry = vm.exec.entry;
         p.points = std::ptr::null();
         #[cfg(feature = "llvm")]
-        crate::tier2::withdraw(vm, p);
+        crate::tier2::withdraw(p);
         p.grant_calls(0);
         p.grant_loops(0);
         vm.native_epoch = vm.native_epoch.wrapping_add(1);

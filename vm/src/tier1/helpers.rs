@@ -92,12 +92,12 @@ unsafe extern "C" fn exit(vm: *mut Vm, base: *mut Value, which: *mut Exit) -> us
 }
 
 /// Stress: whether a guard that is reached fails whatever it finds.
-unsafe extern "C" fn force(vm: *mut Vm, _: *mut Value) -> usize {
+pub(crate) unsafe extern "C" fn force(vm: *mut Vm, _: *mut Value) -> usize {
     // SAFETY: compiled code passes its VM.
     usize::from(interp::data(unsafe { &mut *vm }).stress.fails())
 }
 
-unsafe extern "C" fn barrier(vm: *mut Vm, object: *mut GcHeader, _: u64) -> usize {
+pub(crate) unsafe extern "C" fn barrier(vm: *mut Vm, object: *mut GcHeader, _: u64) -> usize {
     // SAFETY: compiled code passes a live object.
     unsafe {
         (*vm).heap.barrier(object);
@@ -105,7 +105,11 @@ unsafe extern "C" fn barrier(vm: *mut Vm, object: *mut GcHeader, _: u64) -> usiz
     0
 }
 
-unsafe extern "C" fn barrier_stored(vm: *mut Vm, object: *mut GcHeader, stored: u64) -> usize {
+pub(crate) unsafe extern "C" fn barrier_stored(
+    vm: *mut Vm,
+    object: *mut GcHeader,
+    stored: u64,
+) -> usize {
     // SAFETY: compiled code passes a live table and the object stored to it.
     unsafe {
         (*vm).heap.stored = stored as *mut GcHeader;
@@ -114,11 +118,11 @@ unsafe extern "C" fn barrier_stored(vm: *mut Vm, object: *mut GcHeader, stored: 
     0
 }
 
-extern "C" fn fmod(a: f64, b: f64) -> f64 {
+pub(crate) extern "C" fn fmod(a: f64, b: f64) -> f64 {
     float_mod(a, b)
 }
 
-extern "C" fn pow(a: f64, b: f64) -> f64 {
+pub(crate) extern "C" fn pow(a: f64, b: f64) -> f64 {
     float_pow(a, b)
 }
 

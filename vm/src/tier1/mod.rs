@@ -49,7 +49,7 @@ mod entries;
 mod exits;
 mod fields;
 pub(crate) mod heat;
-mod helpers;
+pub(crate) mod helpers;
 mod intrinsics;
 pub(crate) mod layout;
 mod loops;

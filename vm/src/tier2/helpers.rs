@@ -5,9 +5,9 @@ use super::code::ExitTable;
 use crate::interp::native::{self, DID};
 use crate::interp::probes;
 use crate::interp::{self, CONTINUE, steps};
+use crate::tier1::helpers::{barrier, barrier_stored, fmod, force, pow};
 use strata_runtime::Vm;
 use strata_runtime::object::{Closure, GcHeader};
-use strata_runtime::ops::arith::{float_mod, float_pow};
 use strata_runtime::value::{NIL, Value};
 use strata_spec::Op;
 
@@ -138,12 +138,6 @@ unsafe extern "C" fn exit(
     unsafe { (*table).take(&mut *vm, base, n, words) }
 }
 
-/// Stress: whether a guard that is reached fails whatever it finds.
-unsafe extern "C" fn force(vm: *mut Vm, _: *mut Value) -> usize {
-    // SAFETY: code passes its VM.
-    usize::from(interp::data(unsafe { &mut *vm }).stress.fails())
-}
-
 /// A function can't begin at once: see [`native::prologue`]. `slots`: what its
 /// frame and those of inlined functions take.
 unsafe extern "C" fn prologue(vm: *mut Vm, base: *mut Value, slots: usize) -> usize {
@@ -216,27 +210,4 @@ unsafe extern "C" fn fill_up(first: *mut Value, top: *mut Value, params: usize) 
 unsafe extern "C" fn new_closure(vm: *mut Vm, base: *mut Value, child: usize) -> *mut Closure {
     // SAFETY: code passes its frame and the number that its bytecode has.
     unsafe { interp::make_closure(vm, base, child) }
-}
-
-unsafe extern "C" fn barrier(vm: *mut Vm, object: *mut GcHeader, _: u64) -> usize {
-    // SAFETY: code passes a live object.
-    unsafe { (*vm).heap.barrier(object) };
-    0
-}
-
-unsafe extern "C" fn barrier_stored(vm: *mut Vm, object: *mut GcHeader, stored: u64) -> usize {
-    // SAFETY: code passes a live table and the object stored to it.
-    unsafe {
-        (*vm).heap.stored = stored as *mut GcHeader;
-        (*vm).heap.barrier_stored(object);
-    }
-    0
-}
-
-extern "C" fn fmod(a: f64, b: f64) -> f64 {
-    float_mod(a, b)
-}
-
-extern "C" fn pow(a: f64, b: f64) -> f64 {
-    float_pow(a, b)
 }

@@ -167,6 +167,13 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
         checked,
         Some(&mut watch),
     )?;
+    if let Some((_, last)) = texts.last_mut() {
+        report.passes.each(&mut |_, what, n| {
+            if n > 0 {
+                last.push_str(&format!("; {n} {what}\n"));
+            }
+        });
+    }
     report.texts.append(&mut texts);
     let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, stress)?;
     report.insts = func.insts.len() as u32;
@@ -427,11 +434,10 @@ pub(crate) struct State {
 }
 
 /// Takes the code of `p` out of use: tier 1's is, too.
-pub(crate) fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
+pub(crate) fn withdraw(p: &mut ProtoObj) {
     let state = &mut jit::state_mut(p).tier2;
     for code in state.code.drain(..) {
         // SAFETY: the range keeps the table.
         unsafe { (*code.exits).dead.set(true) };
     }
-    let _ = vm;
 }

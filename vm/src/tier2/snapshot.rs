@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use strata_runtime::Vm;
 use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot};
-use strata_runtime::object::{Closure, GcHeader, ProtoObj, Table};
+use strata_runtime::object::{GcHeader, ProtoObj};
 use strata_runtime::proto::LoadedModule;
 use strata_runtime::stdlib::coroutine::{switches, yields};
 use strata_runtime::stdlib::math::{Intrinsic, intrinsic};
@@ -380,6 +380,3 @@ pub(crate) fn kept(snapshot: &Snapshot) -> impl Iterator<Item = *mut GcHeader> +
         .filter(|(_, kept)| **kept)
         .map(|(&at, _)| at as *mut GcHeader)
 }
-
-/// Only to be sure that addresses fit.
-const _: () = assert!(size_of::<*mut Closure>() == 8 && size_of::<*mut Table>() == 8);

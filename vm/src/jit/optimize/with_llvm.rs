@@ -1,10 +1,10 @@
 //! The moments, where tier 2 is built in.
 
-use super::GO_ON;
 use crate::interp;
 use crate::interp::native::Entry;
 use crate::ir::Reason;
 use crate::jit::{self, Speculation, events, state, state_mut};
+use crate::tier1::heat::GO_ON;
 use crate::tier2::code::{Code, ExitTable};
 use crate::tier2::snapshot::EntryAt;
 use crate::tier2::{self, Report};
@@ -99,12 +99,12 @@ pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usi
             return GO_ON;
         };
         // The outermost loop around it that went round.
-        let (mut at, mut chosen) = (header, number);
+        let mut at = header;
         let end = code.heat.loops[number - 1].1;
         for (n, &(other, other_end)) in (1..).zip(&code.heat.loops) {
             let around = other < header && other_end >= end;
             if around && counted(&*p, n) >= 2 && other < at {
-                (at, chosen) = (other, n);
+                at = other;
             }
         }
         let calls = counted(&*p, 0);
@@ -112,7 +112,6 @@ pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usi
         let at = if calls > SOME_CALLS {
             EntryAt::Start
         } else {
-            let _ = chosen;
             EntryAt::Loop(at)
         };
         // At another loop's header registers are much the same.

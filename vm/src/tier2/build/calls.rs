@@ -336,6 +336,3 @@ impl Builder<'_, '_> {
         Ok(())
     }
 }
-
-/// Only numbers below are small tags.
-const _: () = assert!(tag::NIL == 0);

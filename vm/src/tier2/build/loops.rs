@@ -40,11 +40,7 @@ impl Builder<'_, '_> {
             (limit, init)
         };
         let none = self.put(Ir::ILt, &[high, low]);
-        let mut skipped = self.st.clone();
-        for r in a..=a + 3 {
-            skipped.set(r, Reg::Undefined);
-        }
-        let skip = self.edge_with(target(pc, i), skipped)?;
+        let skip = self.loop_left(a, target(pc, i))?;
         let body = self.f.block();
         self.end(Term::Branch {
             cond: none,
@@ -81,11 +77,7 @@ impl Builder<'_, '_> {
             _ => None,
         };
         let taken = self.step_test(pc)?;
-        let mut skipped = self.st.clone();
-        for r in a..=a.saturating_add(3) {
-            skipped.set(r, Reg::Undefined);
-        }
-        let skip = self.edge_with(target(pc, i), skipped)?;
+        let skip = self.loop_left(a, target(pc, i))?;
         let body = self.f.block();
         self.end(Term::Branch {
             cond: taken,
@@ -141,6 +133,16 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
+    /// The way to `pc`, where the loop with its registers from `a` on is left
+    /// to: they hold nothing there.
+    fn loop_left(&mut self, a: u8, pc: u32) -> Result<crate::ir::Target, Refused> {
+        let mut left = self.st.clone();
+        for r in a..=a.saturating_add(3) {
+            left.set(r, Reg::Undefined);
+        }
+        self.edge_with(pc, left)
+    }
+
     pub(super) fn for_loop(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let a = i.a();
         self.poll(pc)?;
@@ -151,11 +153,7 @@ impl Builder<'_, '_> {
         if all(Ty::Int) {
             let zero = self.int(0);
             let last = self.put(Ir::IEq, &[limit, zero]);
-            let mut left = self.st.clone();
-            for r in a..=a + 3 {
-                left.set(r, Reg::Undefined);
-            }
-            let out = self.edge_with(pc + 1, left)?;
+            let out = self.loop_left(a, pc + 1)?;
             let again = self.f.block();
             self.end(Term::Branch {
                 cond: last,
@@ -179,11 +177,7 @@ impl Builder<'_, '_> {
             let below = self.put(Ir::FLe, &[x, limit]);
             let above = self.put(Ir::FLe, &[limit, x]);
             let goes = self.emit(Ir::Select, Ty::Bool, &[up, below, above], 0);
-            let mut left = self.st.clone();
-            for r in a..=a + 3 {
-                left.set(r, Reg::Undefined);
-            }
-            let out = self.edge_with(pc + 1, left)?;
+            let out = self.loop_left(a, pc + 1)?;
             let again = self.f.block();
             self.end(Term::Branch {
                 cond: goes,
@@ -197,11 +191,7 @@ impl Builder<'_, '_> {
             return self.flow_to(target(pc, i));
         }
         let taken = self.step_test(pc)?;
-        let mut left = self.st.clone();
-        for r in a..=a.saturating_add(3) {
-            left.set(r, Reg::Undefined);
-        }
-        let out = self.edge_with(pc + 1, left)?;
+        let out = self.loop_left(a, pc + 1)?;
         let again = self.f.block();
         self.end(Term::Branch {
             cond: taken,

@@ -40,10 +40,8 @@ pub(crate) mod startup;
 #[cfg(test)]
 mod tests;
 
-#[allow(unused_imports, reason = "the compiler that uses them follows")]
-pub(crate) use link::{LinkError, Linked, link};
-#[allow(unused_imports, reason = "the compiler that uses them follows")]
-pub(crate) use machine::{Machine, Object, Refusal};
+pub(crate) use link::link;
+pub(crate) use machine::{Machine, Refusal};
 
 /// LLVM's version and the CPU that it makes code for.
 ///

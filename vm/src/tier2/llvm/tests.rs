@@ -1,6 +1,8 @@
 //! Modules in LLVM's text form, compiled, linked, called and freed.
 
-use super::{LinkError, Linked, Machine, Object, Refusal, link};
+use super::link::{LinkError, Linked};
+use super::machine::Object;
+use super::{Machine, Refusal, link};
 use crate::jit::CodeSpace;
 use inkwell::module::Module;
 
