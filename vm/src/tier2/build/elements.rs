@@ -21,7 +21,7 @@ fn one_kind(bits: u8) -> Option<ArrKind> {
 
 impl Builder<'_, '_> {
     /// The table in register `r`, if it can be one.
-    fn table(&mut self, r: u8, pc: u32) -> Result<Option<V>, Refused> {
+    pub(super) fn table(&mut self, r: u8, pc: u32) -> Result<Option<V>, Refused> {
         let t = self.val(r);
         if !matches!(self.f.ty(t), Ty::Any | Ty::Table) {
             return Ok(None);

@@ -52,13 +52,12 @@ impl Builder<'_, '_> {
             return self.step(pc);
         }
         let t = if global {
-            self.globals(b, pc)?
+            Some(self.globals(b, pc)?)
         } else {
-            let v = self.val(b);
-            if !matches!(self.f.ty(v), Ty::Any | Ty::Table) {
-                return self.step(pc);
-            }
-            self.expect(v, Ty::Table, pc)?
+            self.table(b, pc)?
+        };
+        let Some(t) = t else {
+            return self.step(pc);
         };
         let v = self.by_shape(t, &caches, pc, |b, t, c| b.get_cached(t, c, i, pc))?;
         if op == Op::SelfField {
@@ -205,13 +204,12 @@ impl Builder<'_, '_> {
             return self.step(pc);
         }
         let t = if global {
-            self.globals(a, pc)?
+            Some(self.globals(a, pc)?)
         } else {
-            let t = self.val(a);
-            if !matches!(self.f.ty(t), Ty::Any | Ty::Table) {
-                return self.step(pc);
-            }
-            self.expect(t, Ty::Table, pc)?
+            self.table(a, pc)?
+        };
+        let Some(t) = t else {
+            return self.step(pc);
         };
         // What was found out on the way by one shape isn't known after others.
         let state = self.st.clone();
