@@ -82,7 +82,7 @@ impl Liveness {
     /// what must be kept for when it returns.
     pub fn during(&self, proto: &Proto, pc: u32) -> RegSet {
         let shown = looked_at(proto, pc).intersection(&defined_during(proto, pc));
-        let after = self.dataflow(proto, pc + 1);
+        let after = self.after(proto, pc);
         match proto.code.get(pc as usize) {
             Some(&insn) => match insn.op() {
                 Some(op) => {
@@ -92,6 +92,19 @@ impl Liveness {
                 None => shown,
             },
             None => shown,
+        }
+    }
+
+    /// Registers some path reads before writing that goes on after `pc`: of a
+    /// jump either way.
+    fn after(&self, proto: &Proto, pc: u32) -> RegSet {
+        let jumps = proto.code.get(pc as usize).and_then(|i| i.op());
+        let node = self.nodes.iter().find(|node| node.end == pc + 1);
+        match (jumps, node) {
+            (Some(op), Some(node)) if op.info().ext == Ext::Jump && !op.is_terminator() => {
+                live_out(&self.nodes, node)
+            }
+            _ => self.dataflow(proto, pc + 1),
         }
     }
 
