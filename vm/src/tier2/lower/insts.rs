@@ -21,6 +21,7 @@ impl Lower<'_, '_> {
             .collect();
         match i.op {
             Op::Int | Op::Float | Op::Nil | Op::Bool | Op::Param => {}
+            Op::Argument => self.argument(v, i.imm),
             Op::Object => {
                 let at = self.object(Obj(i.imm as u32));
                 self.define(v, &format!("getelementptr i8, ptr {at}, i64 0"));
@@ -170,6 +171,10 @@ impl Lower<'_, '_> {
                 let flags = self.load("i8", &r[0], FLAGS.into(), Region::Heap);
                 self.define(v, &format!("zext i8 {flags} to i64"));
             }
+            Op::HashSlot => {
+                let f = self.helper(Helper::HashSlot);
+                self.define(v, &format!("call ptr {f}(ptr {}, i64 {}) #2", r[0], r[1]));
+            }
             Op::Entry => self.load_value(v, &r[0], 0, Region::Hash),
             Op::SetEntry => self.store_value(args[1], &r[0], 0, Region::Hash),
             Op::ArrLen => self.load_u32(v, &r[0], T_ARR_LEN),
@@ -261,7 +266,8 @@ impl Lower<'_, '_> {
             }
             Op::StepTest => self.step_test(v, i.frame)?,
             Op::Call => self.call(args[1], i.frame)?,
-            Op::TailCall => self.tail_call(args[0], args[1], i.imm, i.frame)?,
+            Op::CallTyped => self.call_typed(v, args, i.frame)?,
+            Op::TailCall => self.tail_call(args, i.frame)?,
             Op::CallHost => self.call_host(i.frame)?,
         }
         Ok(())
