@@ -414,7 +414,7 @@ pub(crate) mod tests {
                     closure: None,
                     pc: 2,
                     base: 0,
-tail: false,
+                    tail: false,
                     regs: vec![(1, Value::At(Repr::Tagged, Loc::Slot(1)))],
                 },
                 VirtualFrame {
@@ -422,7 +422,7 @@ tail: false,
                     closure: Some(Value::Sunk(1)),
                     pc: 0,
                     base: 4,
-tail: false,
+                    tail: false,
                     regs: vec![
                         (0, Value::At(Repr::Int, Loc::Word(3))),
                         (1, Value::Sunk(0)),

@@ -16,8 +16,8 @@ use strata_runtime::Vm;
 use strata_runtime::error::OutOfMemory;
 use strata_runtime::frame::{TAIL_BIT, VARARG, link_word, write_link};
 use strata_runtime::object::{Closure, ProtoObj, Upval};
-use strata_runtime::{metatable, table};
 use strata_runtime::value::{NIL, Value, tag};
+use strata_runtime::{metatable, table};
 use strata_spec::frame_map::{
     FrameMapId, FrameMaps, FuncId, Loc, Part, Repr, SunkKind, SunkObject, Value as Described,
     VirtualFrame,

@@ -65,7 +65,7 @@ impl Site {
                 closure: None,
                 pc: self.pc(),
                 base: 0,
-tail: false,
+                tail: false,
                 regs: live.iter().map(in_slot).collect(),
             }],
             sunk: Vec::new(),

@@ -118,6 +118,7 @@ impl Layouts {
             let is_field = |s: &&Step| matches!(s, Step::Field(_));
             steps.iter().filter(is_field).count()
         };
-        self.steps(s, func, shape).map(count) == Some(fields) && Layouts::site(s, func, pc).is_some()
+        self.steps(s, func, shape).map(count) == Some(fields)
+            && Layouts::site(s, func, pc).is_some()
     }
 }

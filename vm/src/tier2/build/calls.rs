@@ -406,11 +406,7 @@ impl Builder<'_, '_> {
     }
 
     /// Ends the function with these results of instruction `pc`.
-    pub(super) fn give_back(
-        &mut self,
-        pc: u32,
-        values: SmallVec<[V; 4]>,
-    ) -> Result<(), Refused> {
+    pub(super) fn give_back(&mut self, pc: u32, values: SmallVec<[V; 4]>) -> Result<(), Refused> {
         if self.ctx.below.is_some() {
             let state = self.st.clone();
             self.ctx.returns.push((self.at, state, values));

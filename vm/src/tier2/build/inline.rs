@@ -268,13 +268,7 @@ impl Builder<'_, '_> {
 
     /// Builds function `no` in place of the tail call at `pc` of an inlined
     /// function: its frame takes the place of that one's.
-    fn inline_tail(
-        &mut self,
-        pc: u32,
-        i: Insn,
-        proto: Obj,
-        no: FuncNo,
-    ) -> Result<(), Refused> {
+    fn inline_tail(&mut self, pc: u32, i: Insn, proto: Obj, no: FuncNo) -> Result<(), Refused> {
         let Some((frame, _)) = self.ctx.below else {
             return Err("a tail call of no inlined function".into());
         };
@@ -350,4 +344,3 @@ pub(super) struct Inlined {
 pub(super) type Results = SmallVec<[V; 4]>;
 /// Where a callee returns, with what state of its own, and what.
 pub(super) type Returned = (BlockId, State, Results);
-

@@ -24,8 +24,7 @@ use strata_spec::Insn;
 const TABLE: Known = Known::Tag(tag::TABLE);
 
 /// Flags of tables to which `setmetatable` does more than change the shape.
-const SPECIAL: u8 =
-    tabflag::METATABLE | tabflag::CHAIN | tabflag::WEAK_KEYS | tabflag::WEAK_VALUES;
+const SPECIAL: u8 = tabflag::METATABLE | tabflag::CHAIN | tabflag::WEAK_KEYS | tabflag::WEAK_VALUES;
 
 impl Builder<'_, '_> {
     /// The metamethod that instruction `pc` calls, if it is known and can be
@@ -268,12 +267,7 @@ impl Builder<'_, '_> {
 
     /// `setmetatable` of a table of known shape: the table. `None`: it is not
     /// known, and nothing was built.
-    pub(super) fn set_metatable(
-        &mut self,
-        pc: u32,
-        i: Insn,
-        f: Obj,
-    ) -> Result<Option<V>, Refused> {
+    pub(super) fn set_metatable(&mut self, pc: u32, i: Insn, f: Obj) -> Result<Option<V>, Refused> {
         let Some(Meta::Set(sets)) = self.func().meta(pc) else {
             return Ok(None);
         };

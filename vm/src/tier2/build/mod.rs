@@ -613,13 +613,7 @@ impl<'s> Builder<'s, '_> {
                     self.put_imm(Ir::SlotStore, &[v], u64::from(waiting.base + u32::from(r)));
                 }
             }
-            self.emit_at(
-                Ir::LinkStore,
-                Ty::Void,
-                &[closure],
-                u64::from(tail),
-                frame,
-            );
+            self.emit_at(Ir::LinkStore, Ty::Void, &[closure], u64::from(tail), frame);
         }
         self.st.linked = true;
         self.frame_cache = None;
