@@ -125,7 +125,7 @@ macro_rules! for_each_inst {
             SlotStore,  "slot_store",  [Each], Void, Num, NONE, SLOTS;
             CapturedLoad, "captured_load", [], Any, Num, UPVALS, NONE;
             CapturedStore, "captured_store", [Each], Void, Num, NONE, UPVALS;
-            LinkStore,  "link_store",  [Closure], Void, No, NONE, SLOTS;
+            LinkStore,  "link_store",  [Closure], Void, Num, NONE, SLOTS;
             Myself,     "myself",      [], Closure, No, NONE, NONE;
             // ---- tables: fields
             Shape,      "shape",       [Table], Ptr, No, SHAPES, NONE;
@@ -322,12 +322,7 @@ impl Op {
     pub(crate) fn calls(self) -> bool {
         matches!(
             self,
-            Op::Step
-                | Op::StepTest
-                | Op::Call
-                | Op::CallTyped
-                | Op::TailCall
-                | Op::CallHost
+            Op::Step | Op::StepTest | Op::Call | Op::CallTyped | Op::TailCall | Op::CallHost
         )
     }
 

@@ -46,6 +46,7 @@ helpers! {
     Recheck = native::recheck as unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize) -> usize;
     Return = native::return_slow as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     Returned = returned as unsafe extern "C" fn(*mut Vm, *mut Value, u64, *const Insn, u64, u64) -> usize;
+    ReturnOne = native::return_one as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     ReturnClose = native::return_close as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     CallHost = native::call_host as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
     Enter = native::interpret as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;

@@ -6,6 +6,10 @@
 //! by number ([`Obj`]): code finds their addresses in its table of constants,
 //! which is filled when the code is installed.
 
+mod meta;
+
+pub(crate) use meta::{Known, Meta, MetaCall};
+
 use crate::jit::Speculation;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,6 +17,7 @@ use strata_runtime::Vm;
 use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot};
 use strata_runtime::object::{GcHeader, ProtoObj};
 use strata_runtime::proto::LoadedModule;
+use strata_runtime::stdlib::base::is_setmetatable;
 use strata_runtime::stdlib::coroutine::{switches, yields};
 use strata_runtime::stdlib::math::{Intrinsic, intrinsic};
 use strata_runtime::table::site::MAX_INLINE;
@@ -84,6 +89,8 @@ pub(crate) enum Callee {
     Host {
         f: Obj,
         intrinsic: Option<Intrinsic>,
+        /// It is `setmetatable`.
+        sets_metatable: bool,
         /// It switches coroutines.
         switches: bool,
         /// It is `coroutine.yield`.
@@ -119,6 +126,8 @@ pub(crate) struct Function {
     pub code: Vec<Insn>,
     pub consts: Vec<Const>,
     pub slots: Vec<Slot>,
+    /// What instructions do by way of metatables, by pc.
+    metas: Vec<(u32, Meta)>,
     /// The prototype, its instructions and its feedback slots.
     pub proto: Obj,
     pub code_at: Obj,
@@ -265,6 +274,7 @@ impl Taker<'_> {
                 code: code.to_vec(),
                 consts,
                 slots: Vec::new(),
+                metas: Vec::new(),
                 proto: self.object(p),
                 code_at: self.address((*p).code as usize),
                 slots_at: self.address((*p).slots as usize),
@@ -276,6 +286,8 @@ impl Taker<'_> {
                 .map(|k| self.slot(&*(*p).slots.add(k), depth))
                 .collect();
             self.snapshot.funcs[n as usize].slots = slots;
+            let metas = self.metas(p, n, depth);
+            self.snapshot.funcs[n as usize].metas = metas;
         }
         n
     }
@@ -331,6 +343,19 @@ impl Taker<'_> {
         }
     }
 
+    /// What is to be known of `proto` to inline it into a function that is at
+    /// this depth.
+    unsafe fn callee_of(&mut self, proto: *mut ProtoObj, depth: u32) -> Option<FuncNo> {
+        // SAFETY: the caller says that it is live.
+        unsafe {
+            let room = self.snapshot.funcs.len() < MAX_FUNCS && depth < MAX_DEPTH;
+            if self.funcs.contains_key(&proto) || (room && inlinable(&*proto)) {
+                return Some(self.function(proto, depth + 1));
+            }
+        }
+        None
+    }
+
     unsafe fn callee(&mut self, slot: &FeedbackSlot, depth: u32) -> Callee {
         // SAFETY: the slot is one of a call; it keeps its prototype alive.
         unsafe {
@@ -339,12 +364,7 @@ impl Taker<'_> {
             match seen.state {
                 CallState::Empty => Callee::Unknown,
                 _ if !proto.is_null() => {
-                    let room = self.snapshot.funcs.len() < MAX_FUNCS && depth < MAX_DEPTH;
-                    let func = if self.funcs.contains_key(&proto) || (room && inlinable(&*proto)) {
-                        Some(self.function(proto, depth + 1))
-                    } else {
-                        None
-                    };
+                    let func = self.callee_of(proto, depth);
                     Callee::Closure {
                         params: (*proto).params,
                         proto: self.object(proto),
@@ -354,6 +374,7 @@ impl Taker<'_> {
                 CallState::Same | CallState::SameProto if seen.tag == tag::NATIVE => Callee::Host {
                     f: self.address(seen.proto as usize),
                     intrinsic: intrinsic(seen.proto as usize),
+                    sets_metatable: is_setmetatable(seen.proto as usize),
                     switches: switches(seen.proto as usize),
                     yields: yields(seen.proto as usize),
                 },
@@ -371,7 +392,6 @@ fn inlinable(p: &ProtoObj) -> bool {
             None | Some(
                 Op::VarargPrep
                     | Op::Vararg
-                    | Op::TailCall
                     | Op::Closure
                     | Op::Close
                     | Op::Tbc

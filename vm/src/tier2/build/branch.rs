@@ -112,6 +112,9 @@ impl Builder<'_, '_> {
             let eq = self.put(op, &[x, y]);
             return self.jump_want(eq, want, pc, i);
         }
+        if let Some(eq) = self.meta_equal(pc, x, y)? {
+            return self.jump_want(eq, want, pc, i);
+        }
         // Identical values, floats apart, are equal; other pairs take a step,
         // but for values of two tags that are no numbers.
         let (x, y) = (self.boxed(x), self.boxed(y));
@@ -241,6 +244,11 @@ impl Builder<'_, '_> {
         }
         let fits = |ty: Ty| ty == Ty::Any || number(ty);
         if !fits(tx) || !fits(ty) || (bits & seen::OTHER != 0 && !known) {
+            match self.meta_condition(pc, x, y)? {
+                Some(Some(cond)) => return self.jump_want(cond, want, pc, i),
+                Some(None) => return Ok(()),
+                None => {}
+            }
             return self.jump_by_step(pc, i);
         }
         if !known && !self.may_speculate(pc) {

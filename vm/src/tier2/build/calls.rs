@@ -24,6 +24,9 @@ impl Builder<'_, '_> {
         if i.b() == 0 {
             return self.open_call(pc, callee);
         }
+        if self.called_by_metatable(pc, i, callee)? {
+            return Ok(());
+        }
         match callee {
             Callee::Unknown => self.unreached(pc),
             Callee::Host {
@@ -175,6 +178,12 @@ impl Builder<'_, '_> {
     /// `tailcall`: a closure takes the frame over.
     pub(super) fn tail_call(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let (a, b) = (i.a(), i.b());
+        if self.known_tail_call(pc, i)? {
+            return Ok(());
+        }
+        if self.ctx.below.is_some() {
+            return self.leave_by_step(pc);
+        }
         let proto = match self.func().slots.get(usize::from(i.slot())) {
             Some(Slot::Call(Callee::Closure { proto, params, .. })) if *params <= MAX_PARAMS => {
                 Some(*proto)
@@ -206,6 +215,7 @@ impl Builder<'_, '_> {
             base: self.ctx.base,
             parent: None,
             closure: None,
+            tail: false,
             linked: true,
             regs: &[],
             sunk: &[],
@@ -392,6 +402,11 @@ impl Builder<'_, '_> {
             return Ok(());
         };
         let values: SmallVec<[V; 4]> = (0..n).map(|k| self.val(first + k)).collect();
+        self.give_back(pc, values)
+    }
+
+    /// Ends the function with these results of instruction `pc`.
+    pub(super) fn give_back(&mut self, pc: u32, values: SmallVec<[V; 4]>) -> Result<(), Refused> {
         if self.ctx.below.is_some() {
             let state = self.st.clone();
             self.ctx.returns.push((self.at, state, values));

@@ -20,6 +20,7 @@
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
 //! - `guarded`: elements that are as feedback says
 //! - `inline`: calls that are replaced by the callee
+//! - `meta`: metamethods, setting metatables
 
 mod arith;
 mod branch;
@@ -29,6 +30,7 @@ mod fields;
 mod guarded;
 mod inline;
 mod loops;
+mod meta;
 mod state;
 mod values;
 
@@ -116,7 +118,9 @@ struct Context {
     /// Inlined: the frame that waits, and the function.
     below: Option<(FrameId, V)>,
     /// Inlined: what it returned, from where.
-    returns: Vec<(BlockId, State, SmallVec<[V; 4]>)>,
+    returns: Vec<inline::Returned>,
+    /// Inlined: it was entered by a tail call.
+    tail: bool,
     /// Depth of inlining.
     depth: u32,
     /// Ways to blocks that aren't begun yet.
@@ -147,6 +151,7 @@ impl Context {
             base: 0,
             below: None,
             returns: Vec::new(),
+            tail: false,
             depth: 0,
             edges: HashMap::new(),
             headers: HashMap::new(),
@@ -592,22 +597,23 @@ impl<'s> Builder<'s, '_> {
         if self.st.linked {
             return;
         }
-        let mut chain: SmallVec<[(FrameId, V); 4]> = SmallVec::new();
-        let mut below = self.ctx.below;
-        while let Some((frame, closure)) = below {
-            chain.push((frame, closure));
+        let mut chain: SmallVec<[(FrameId, V, bool); 4]> = SmallVec::new();
+        let mut below = self.ctx.below.map(|(f, c)| (f, c, self.ctx.tail));
+        while let Some((frame, closure, tail)) = below {
+            chain.push((frame, closure, tail));
             let frame = &self.f.frames[frame.n()];
-            below = frame.parent.zip(frame.closure).filter(|_| !frame.linked);
+            let next = frame.parent.zip(frame.closure).filter(|_| !frame.linked);
+            below = next.map(|(f, c)| (f, c, frame.tail));
         }
         // The outermost first: inner frames lie above.
-        for &(frame, closure) in chain.iter().rev() {
+        for &(frame, closure, tail) in chain.iter().rev() {
             let waiting = self.f.frames[frame.n()];
             for &(r, held) in waiting.regs {
                 if let Held::Value(v) = held {
                     self.put_imm(Ir::SlotStore, &[v], u64::from(waiting.base + u32::from(r)));
                 }
             }
-            self.emit_at(Ir::LinkStore, Ty::Void, &[closure], 0, frame);
+            self.emit_at(Ir::LinkStore, Ty::Void, &[closure], u64::from(tail), frame);
         }
         self.st.linked = true;
         self.frame_cache = None;

@@ -182,8 +182,7 @@ impl Lower<'_, '_> {
         };
         let at = i64::from(state.base + u32::from(i.a())) * 16;
         let want = i.c().wrapping_sub(1);
-        self.store_value(*closure, "%base", at, Region::Slot);
-        self.link(frame, at + 16);
+        self.below(*closure, frame, false);
         let proto = self.r(*proto);
         let params = self.params_of(frame);
         let [slow, odd, slots, done] = [(); 4].map(|()| self.new_label());
@@ -282,7 +281,10 @@ impl Lower<'_, '_> {
         let params = self.params_of(frame);
         self.store_value(*closure, "%base", -32, Region::Slot);
         let link = self.load("i64", "%base", LINK0.into(), Region::Slot);
-        let link = self.temp(&format!("or i64 {link}, {}", strata_runtime::frame::TAIL_BIT));
+        let link = self.temp(&format!(
+            "or i64 {link}, {}",
+            strata_runtime::frame::TAIL_BIT
+        ));
         self.store("i64", &link, "%base", LINK0.into(), Region::Slot);
         if self.typed.is_some() {
             let slow = self.new_label();
