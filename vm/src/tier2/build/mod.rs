@@ -18,10 +18,12 @@
 //! - `state`: states, merging, frame states
 //! - `values`: reading, checking and converting registers
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
+//! - `builtins`: calls of library functions
 //! - `inline`: calls that are replaced by the callee
 
 mod arith;
 mod branch;
+mod builtins;
 mod calls;
 mod elements;
 mod fields;
