@@ -46,6 +46,8 @@ pub(crate) mod regions {
     pub const HASHES: u16 = 1 << 8;
     /// Colours of objects, and what the collector keeps.
     pub const HEAP: u16 = 1 << 9;
+    /// All that is in tables, and what the collector keeps.
+    pub const TABLES: u16 = SHAPES | FIELDS | ARRAYS | INTS | FLOATS | MIXED | HASHES | HEAP;
     /// Everything.
     pub const ALL: u16 = 0x7ff;
 }
@@ -160,6 +162,15 @@ macro_rules! for_each_inst {
             StrLen,     "str_len",     [Str], Int, No, NONE, NONE;
             StrData,    "str_data",    [Str], Ptr, No, HEAP, NONE;
             LoadByte,   "load_byte",   [Ptr Int], Int, No, NONE, NONE;
+            // ---- library functions, varargs, iteration
+            TypeName,   "type_name",   [Any], Str, No, NONE, NONE;
+            Leaf,       "leaf",        [Ptr Rest], Bool, No, ALL, HEAP;
+            LeafStore,  "leaf_store",  [Ptr Rest], Bool, No, ALL, TABLES;
+            NextEntry,  "next_entry",  [Table], Int, Num, ALL, SLOTS;
+            LeafValue,  "leaf_value",  [Typed], Given, Num, HEAP, NONE;
+            IterStart,  "iter_start",  [Bool], Void, Num, NONE, SLOTS;
+            VarargCount,"vararg_count",[], Int, Num, NONE, NONE;
+            VarargAt,   "vararg_at",   [Int], Any, Num, NONE, NONE;
             // ---- the collector
             Barrier,    "barrier",     [Obj Each], Void, No, HEAP, HEAP;
             BarrierElem,"barrier_elem",[Table Each], Void, No, HEAP, HEAP;
@@ -187,6 +198,8 @@ pub(crate) enum Arg {
     Each,
     /// A pointer.
     Obj,
+    /// Any number, of any type: the last.
+    Rest,
 }
 
 /// What the result is.
@@ -238,6 +251,9 @@ macro_rules! arg {
     (Obj) => {
         Arg::Obj
     };
+    (Rest) => {
+        Arg::Rest
+    };
     ($ty:ident) => {
         Arg::Is(Ty::$ty)
     };
@@ -272,6 +288,24 @@ macro_rules! define {
     };
 }
 for_each_inst!(define);
+
+impl Info {
+    /// What argument `n` may be; `None`: there is none.
+    pub(crate) fn arg(&self, n: usize) -> Option<Arg> {
+        match (self.args.get(n), self.args.last()) {
+            (Some(Arg::Rest), _) | (None, Some(Arg::Rest)) => Some(Arg::Each),
+            (arg, _) => arg.copied(),
+        }
+    }
+
+    /// Whether it may have so many arguments.
+    pub(crate) fn takes(&self, n: usize) -> bool {
+        match self.args.split_last() {
+            Some((Arg::Rest, others)) => n >= others.len(),
+            _ => n == self.args.len(),
+        }
+    }
+}
 
 impl Op {
     /// This instruction's row.
@@ -336,6 +370,8 @@ impl Op {
                     // Read what an object points to, which a guard found to be one.
                     | Op::LoadByte
                     | Op::StrLen
+                    // Reads where a branch has looked that there is something.
+                    | Op::VarargAt
             )
     }
 

@@ -152,16 +152,17 @@ impl Verifier<'_, '_> {
     fn inst(&self, v: V, b: BlockId, at: usize) -> Result<(), String> {
         let i = &self.f.insts[v.n()];
         let info = i.op.info();
-        if i.args.len() != info.args.len() {
+        if !info.takes(i.args.len()) {
             return Err(format!("{} arguments are wanted", info.args.len()));
         }
-        for (&a, want) in i.args.iter().zip(info.args) {
+        for (n, &a) in i.args.iter().enumerate() {
+            let Some(want) = info.arg(n) else { break };
             self.usable(a, b, at)?;
             let ty = self.f.ty(a);
             let fits = match want {
-                Arg::Is(want) => ty == *want,
+                Arg::Is(want) => ty == want,
                 Arg::Typed => ty != Ty::Any && ty.is_lua(),
-                Arg::Each => ty.is_lua(),
+                Arg::Each | Arg::Rest => ty.is_lua(),
                 Arg::Obj => ty.is_object() || ty == Ty::Ptr,
             };
             if !fits {

@@ -7,7 +7,8 @@ use crate::interp::probes;
 use crate::interp::{self, CONTINUE, steps};
 use crate::tier1::helpers::{barrier, barrier_stored, fmod, force, pow};
 use strata_runtime::Vm;
-use strata_runtime::object::{Closure, GcHeader};
+use strata_runtime::object::{Closure, GcHeader, Table};
+use strata_runtime::stdlib::leaf;
 use strata_runtime::value::{NIL, Value};
 use strata_spec::Op;
 
@@ -53,6 +54,7 @@ helpers! {
     BarrierStored = barrier_stored as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     FloatMod = fmod as extern "C" fn(f64, f64) -> f64;
     FloatPow = pow as extern "C" fn(f64, f64) -> f64;
+    NextEntry = leaf::next_entry as unsafe extern "C" fn(*const Table, *mut Value, *mut Value) -> usize;
     GetField = probes::get_field as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     SetField = probes::set_field as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     GetIndex = probes::get_index as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;

@@ -3,10 +3,10 @@
 //! The function is known by the address of its Rust code, which a guard
 //! compares; then its arguments are guarded, and the work is done.
 
-use super::state::Reg;
 use super::{Builder, Refused};
 use crate::ir::{Op as Ir, Reason, Ty, V};
-use crate::tier2::snapshot::Obj;
+use crate::tier2::snapshot::{Callee, LeafCall, Obj};
+use strata_runtime::stdlib::leaf::Known;
 use strata_runtime::stdlib::math::Intrinsic;
 use strata_spec::Insn;
 
@@ -14,34 +14,82 @@ use strata_spec::Insn;
 const TOO_BIG: f64 = 9_223_372_036_854_775_808.0;
 
 impl Builder<'_, '_> {
-    pub(super) fn fits_intrinsic(&self, which: Intrinsic, i: Insn, pc: u32) -> bool {
+    /// Builds the call at `pc` if it is of a library function that is known.
+    pub(super) fn builtin(&mut self, pc: u32, i: Insn, callee: Callee) -> Result<bool, Refused> {
+        let Callee::Host {
+            f,
+            intrinsic,
+            known,
+            leaves,
+            ..
+        } = callee
+        else {
+            return Ok(false);
+        };
+        let (args, wanted) = (i.b() - 1, i.c());
+        let v = self.val(i.a());
+        let host = matches!(self.f.ty(v), Ty::Any | Ty::Native);
+        if wanted == 0 || !host || !self.may_speculate(pc) {
+            return Ok(false);
+        }
+        if let Some(which) = intrinsic.filter(|&w| self.fits_intrinsic(w, i)) {
+            self.host_is(pc, i.a(), f)?;
+            self.intrinsic(pc, i, which)?;
+            return Ok(true);
+        }
+        match known {
+            Some(Known::Type) if args >= 1 => {
+                self.host_is(pc, i.a(), f)?;
+                let v = self.val(i.a() + 2);
+                let v = self.boxed(v);
+                let name = self.put(Ir::TypeName, &[v]);
+                self.results(i, &[name]);
+                return Ok(true);
+            }
+            Some(which @ (Known::Pairs | Known::Ipairs)) if args >= 1 => {
+                let v = self.val(i.a() + 2);
+                if !matches!(self.f.ty(v), Ty::Any | Ty::Table) {
+                    return Ok(false);
+                }
+                self.host_is(pc, i.a(), f)?;
+                self.pairs(pc, i, which)?;
+                return Ok(true);
+            }
+            _ => {}
+        }
+        let fits = |l: &&LeafCall| (l.args.0..=l.args.1).contains(&args);
+        let Some(&leaf) = leaves.iter().flatten().find(fits) else {
+            return Ok(false);
+        };
+        self.host_is(pc, i.a(), f)?;
+        self.leaf_call(pc, i, leaf)?;
+        Ok(true)
+    }
+
+    /// Leaves at `pc` unless register `a` holds a host function whose Rust
+    /// function is this.
+    pub(super) fn host_is(&mut self, pc: u32, a: u8, f: Obj) -> Result<(), Refused> {
+        let v = self.val(a);
+        let native = self.expect(v, Ty::Native, pc)?;
+        let is = self.put(Ir::HostOf, &[native]);
+        let expected = self.object(f, Ty::Ptr);
+        let same = self.put(Ir::Same, &[is, expected]);
+        self.guard(same, Reason::Callee, pc)
+    }
+
+    fn fits_intrinsic(&self, which: Intrinsic, i: Insn) -> bool {
         let args = i.b().wrapping_sub(1);
         let wanted = match which {
             Intrinsic::Max | Intrinsic::Min => 2..=5,
             Intrinsic::Byte => 2..=2,
             _ => 1..=1,
         };
-        i.c() == 2 && wanted.contains(&args) && self.may_speculate(pc)
+        i.c() == 2 && wanted.contains(&args)
     }
 
     /// A call of a host function whose work is a few instructions.
-    pub(super) fn intrinsic(
-        &mut self,
-        pc: u32,
-        i: Insn,
-        f: Obj,
-        which: Intrinsic,
-    ) -> Result<(), Refused> {
+    fn intrinsic(&mut self, pc: u32, i: Insn, which: Intrinsic) -> Result<(), Refused> {
         let a = i.a();
-        let v = self.val(a);
-        if !matches!(self.f.ty(v), Ty::Any | Ty::Native) {
-            return self.step(pc);
-        }
-        let native = self.expect(v, Ty::Native, pc)?;
-        let is = self.put(Ir::HostOf, &[native]);
-        let expected = self.object(f, Ty::Ptr);
-        let same = self.put(Ir::Same, &[is, expected]);
-        self.guard(same, Reason::Callee, pc)?;
         let x = self.val(a + 2);
         let result = match which {
             Intrinsic::Sqrt => {
@@ -84,10 +132,7 @@ impl Builder<'_, '_> {
                 self.put(Ir::LoadByte, &[data, n])
             }
         };
-        for r in a..self.func().spec().regs {
-            self.st.set(r, Reg::Undefined);
-        }
-        self.set(a, result);
+        self.results(i, &[result]);
         Ok(())
     }
 

@@ -19,13 +19,11 @@ impl Builder<'_, '_> {
         if i.b() == 0 {
             return self.open_call(pc, callee);
         }
+        if self.builtin(pc, i, callee)? {
+            return Ok(());
+        }
         match callee {
             Callee::Unknown => self.unreached(pc),
-            Callee::Host {
-                f,
-                intrinsic: Some(which),
-                ..
-            } if self.fits_intrinsic(which, i, pc) => self.intrinsic(pc, i, f, which),
             Callee::Closure {
                 proto,
                 func,

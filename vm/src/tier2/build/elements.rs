@@ -54,7 +54,10 @@ impl Builder<'_, '_> {
             return self.leave(pc, Reason::Unreached);
         }
         if bits & KINDS == 0 {
-            return self.step(pc);
+            return match op {
+                Op::GetIndex => self.get_by_key(pc, i),
+                _ => self.step(pc),
+            };
         }
         let key = (op == Op::GetIndex).then(|| i.c());
         let one = one_kind(bits).filter(|_| bits & !KINDS == 0 && self.may_speculate(pc));
@@ -202,7 +205,10 @@ impl Builder<'_, '_> {
             return self.leave(pc, Reason::Unreached);
         }
         if bits & (KINDS | seen::APPEND) == 0 {
-            return self.step(pc);
+            return match op {
+                Op::SetIndex => self.set_by_key(pc, i),
+                _ => self.step(pc),
+            };
         }
         let (a, b, c) = (i.a(), i.b(), i.c());
         let key = (op == Op::SetIndex).then_some(b);
