@@ -154,7 +154,15 @@ impl Builder<'_, '_> {
         let eq = match self.func().consts[k as usize] {
             Const::Nil => self.is(v, tag::NIL),
             Const::Bool(b) => self.is(v, if b { tag::TRUE } else { tag::FALSE }),
-            Const::Str { at, short: true } => match ty {
+            Const::Str {
+                types, short: true, ..
+            } if types != 0 && self.f.insts[v.n()].op == Ir::TypeName => {
+                let of = self.f.insts[v.n()].args[0];
+                self.tag_in(of, types)
+            }
+            Const::Str {
+                at, short: true, ..
+            } => match ty {
                 Ty::Str => {
                     let s = self.object(at, Ty::Str);
                     self.put(Ir::Same, &[v, s])

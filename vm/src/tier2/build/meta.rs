@@ -14,14 +14,14 @@ use super::inline::Inlined;
 use super::state::Reg;
 use super::{Builder, Refused};
 use crate::ir::{BlockId, Op as Ir, Reason, Ty, V};
-use crate::tier2::snapshot::{Callee, Known, Meta, MetaCall, Obj};
+use crate::tier2::snapshot::{Callee, Expected, Meta, MetaCall, Obj};
 use smallvec::SmallVec;
 use strata_runtime::object::tabflag;
 use strata_runtime::value::tag;
 use strata_spec::Insn;
 
 /// A table, of whatever shape.
-const TABLE: Known = Known::Tag(tag::TABLE);
+const TABLE: Expected = Expected::Tag(tag::TABLE);
 
 /// Flags of tables to which `setmetatable` does more than change the shape.
 const SPECIAL: u8 = tabflag::METATABLE | tabflag::CHAIN | tabflag::WEAK_KEYS | tabflag::WEAK_VALUES;
@@ -41,9 +41,9 @@ impl Builder<'_, '_> {
     }
 
     /// Makes sure that `v` is what is known of it; registers hold what that is.
-    fn make_sure(&mut self, v: V, known: Known, pc: u32) -> Result<V, Refused> {
+    fn make_sure(&mut self, v: V, known: Expected, pc: u32) -> Result<V, Refused> {
         match known {
-            Known::Shape(shape) => {
+            Expected::Shape(shape) => {
                 let t = self.expect(v, Ty::Table, pc)?;
                 let expected = self.object(shape, Ty::Ptr);
                 let frame = self.frame(pc, false)?;
@@ -51,7 +51,7 @@ impl Builder<'_, '_> {
                 self.refine(t, same);
                 Ok(same)
             }
-            Known::Tag(t) => match Ty::of_tag(t) {
+            Expected::Tag(t) => match Ty::of_tag(t) {
                 Some(Ty::Nil) | None => {
                     let is = self.is(v, t);
                     self.guard(is, Reason::Tag, pc)?;
@@ -63,12 +63,12 @@ impl Builder<'_, '_> {
     }
 
     /// Whether `v` can be what is known of it.
-    fn can_be(&self, v: V, known: Option<Known>) -> bool {
+    fn can_be(&self, v: V, known: Option<Expected>) -> bool {
         let ty = self.f.ty(v);
         match known {
             _ if ty == Ty::Any => true,
-            Some(Known::Shape(_)) => ty == Ty::Table,
-            Some(Known::Tag(t)) => ty.tag() == Some(t),
+            Some(Expected::Shape(_)) => ty == Ty::Table,
+            Some(Expected::Tag(t)) => ty.tag() == Some(t),
             None => true,
         }
     }
@@ -285,13 +285,13 @@ impl Builder<'_, '_> {
         {
             return Ok(None);
         }
-        self.host_is(v, f, pc)?;
+        self.host_is(pc, a, f)?;
         let meta = self.expect(meta, Ty::Table, pc)?;
         let expected = self.object(set.meta, Ty::Table);
         let same = self.put(Ir::Same, &[meta, expected]);
         self.guard(same, Reason::Meta, pc)?;
         self.assume(pc)?;
-        let t = self.make_sure(t, Known::Shape(set.from), pc)?;
+        let t = self.make_sure(t, Expected::Shape(set.from), pc)?;
         let flags = self.put(Ir::Flags, &[t]);
         let special = self.int(i64::from(SPECIAL));
         let special = self.put(Ir::IAnd, &[flags, special]);
@@ -302,14 +302,5 @@ impl Builder<'_, '_> {
         self.put(Ir::SetShape, &[t, to]);
         self.put(Ir::Barrier, &[t, meta]);
         Ok(Some(t))
-    }
-
-    /// Guards that `v` is a host function whose Rust function is `f`.
-    fn host_is(&mut self, v: V, f: Obj, pc: u32) -> Result<(), Refused> {
-        let native = self.expect(v, Ty::Native, pc)?;
-        let is = self.put(Ir::HostOf, &[native]);
-        let expected = self.object(f, Ty::Ptr);
-        let same = self.put(Ir::Same, &[is, expected]);
-        self.guard(same, Reason::Callee, pc)
     }
 }

@@ -18,21 +18,29 @@
 //! - `state`: states, merging, frame states
 //! - `values`: reading, checking and converting registers
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
+//! - `builtins`: calls of library functions
+//! - `leaves`: what is called without a frame
+//! - `iterate`: generic `for` over tables
+//! - `varargs`: extra arguments
 //! - `guarded`: elements that are as feedback says
 //! - `inline`: calls that are replaced by the callee
 //! - `meta`: metamethods, setting metatables
 
 mod arith;
 mod branch;
+mod builtins;
 mod calls;
 mod elements;
 mod fields;
 mod guarded;
 mod inline;
+mod iterate;
+mod leaves;
 mod loops;
 mod meta;
 mod state;
 mod values;
+mod varargs;
 
 use super::flow::{self, Flow};
 use super::snapshot::{Const, EntryAt, FuncNo, Function, Snapshot};
@@ -123,6 +131,8 @@ struct Context {
     tail: bool,
     /// Depth of inlining.
     depth: u32,
+    /// The instruction that was built with the one before it.
+    folded: Option<u32>,
     /// Ways to blocks that aren't begun yet.
     edges: HashMap<BlockId, Vec<Edge>>,
     /// Loop headers that are.
@@ -153,6 +163,7 @@ impl Context {
             returns: Vec::new(),
             tail: false,
             depth: 0,
+            folded: None,
             edges: HashMap::new(),
             headers: HashMap::new(),
             live: HashMap::new(),
@@ -416,13 +427,10 @@ impl<'s> Builder<'s, '_> {
             }
             Op::ForPrep => self.for_prep(pc, i)?,
             Op::ForLoop => self.for_loop(pc, i)?,
-            Op::TForPrep => {
-                self.step(pc)?;
-                if self.open {
-                    self.flow_to(flow::target(pc, i))?;
-                }
-            }
+            Op::TForPrep => self.tfor_prep(pc, i)?,
+            Op::TForCall => self.tfor_call(pc, i)?,
             Op::TForLoop => self.tfor_loop(pc, i)?,
+            Op::Call if self.ctx.folded == Some(pc) => {}
             Op::Call => self.call(pc, i)?,
             Op::Return | Op::Return0 | Op::Return1 => self.ret(pc, i, op)?,
             Op::TailCall => self.tail_call(pc, i)?,
@@ -451,9 +459,9 @@ impl<'s> Builder<'s, '_> {
             | Op::JNotGtI
             | Op::JGeI
             | Op::JNotGeI => self.conditional(pc, i, op)?,
-            Op::SetList | Op::Concat | Op::TForCall | Op::Vararg | Op::Close | Op::Tbc => {
-                self.step(pc)?
-            }
+            Op::Concat => self.concat(pc, i)?,
+            Op::Vararg => self.vararg(pc, i)?,
+            Op::SetList | Op::Close | Op::Tbc => self.step(pc)?,
             // The prologue does it.
             Op::VarargPrep => {}
             _ => match flow::arith_operator(op) {

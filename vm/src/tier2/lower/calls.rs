@@ -207,7 +207,7 @@ impl Lower<'_, '_> {
 
     /// Stores the function and the link of an inlined frame, which the frame
     /// state waits for.
-    fn below(&mut self, closure: V, frame: FrameId, tail: bool) {
+    pub(super) fn below(&mut self, closure: V, frame: FrameId, tail: bool) {
         let state = self.f.frames[frame.n()];
         let at = i64::from(state.base + self.waiting(frame).delta - 2) * 16;
         self.store_value(closure, "%base", at, Region::Slot);

@@ -19,7 +19,7 @@ const MOST_HOLDERS: usize = 8;
 
 /// What a guard is to make sure of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Known {
+pub(crate) enum Expected {
     /// A table of this shape.
     Shape(Obj),
     /// A value with this tag.
@@ -30,7 +30,7 @@ pub(crate) enum Known {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct MetaCall {
     /// What its operands have to be.
-    pub operands: [Option<Known>; 2],
+    pub operands: [Option<Expected>; 2],
     /// The closure, its prototype.
     pub handler: Obj,
     pub proto: Obj,
@@ -240,7 +240,7 @@ impl Taker<'_> {
                 return None;
             }
             let (handler, operands) = if !first.is_nil() {
-                let second = eq.then_some(Known::Tag(tag::TABLE));
+                let second = eq.then_some(Expected::Tag(tag::TABLE));
                 (first, [Some(self.known(&a)?), second])
             } else if !one {
                 let operands = [Some(self.known(&a)?), Some(self.known(&b)?)];
@@ -263,10 +263,10 @@ impl Taker<'_> {
     }
 
     /// What a guard can make sure of.
-    fn known(&mut self, o: &Operand) -> Option<Known> {
+    fn known(&mut self, o: &Operand) -> Option<Expected> {
         match o.tag {
-            tag::TABLE => Some(Known::Shape(self.object(o.shape))),
-            tag::NIL | tag::INT | tag::FLOAT | tag::STR => Some(Known::Tag(o.tag)),
+            tag::TABLE => Some(Expected::Shape(self.object(o.shape))),
+            tag::NIL | tag::INT | tag::FLOAT | tag::STR => Some(Expected::Tag(o.tag)),
             _ => None,
         }
     }
