@@ -7,8 +7,10 @@
 //! which is filled when the code is installed.
 
 mod meta;
+mod methods;
 
 pub(crate) use meta::{Expected, Meta, MetaCall};
+pub(crate) use methods::Method;
 
 use crate::ir::Ty;
 use crate::jit::Speculation;
@@ -167,6 +169,8 @@ pub(crate) struct Function {
     pub slots: Vec<Slot>,
     /// What instructions do by way of metatables, by pc.
     metas: Vec<(u32, Meta)>,
+    /// What calls of several functions may call, by pc.
+    methods: Vec<(u32, Vec<Method>)>,
     /// The prototype, its instructions and its feedback slots.
     pub proto: Obj,
     pub code_at: Obj,
@@ -383,6 +387,7 @@ impl Taker<'_> {
                 consts,
                 slots: Vec::new(),
                 metas: Vec::new(),
+                methods: Vec::new(),
                 proto: self.object(p),
                 code_at: self.address((*p).code as usize),
                 slots_at: self.address((*p).slots as usize),
@@ -397,6 +402,8 @@ impl Taker<'_> {
             self.nils(p, n);
             let metas = self.metas(p, n, depth);
             self.snapshot.funcs[n as usize].metas = metas;
+            let methods = self.methods(n, depth);
+            self.snapshot.funcs[n as usize].methods = methods;
         }
         n
     }

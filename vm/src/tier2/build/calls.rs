@@ -46,6 +46,7 @@ impl Builder<'_, '_> {
                 self.call_closure(pc, i, proto, typed.then_some(params))
             }
             Callee::Host { .. } => self.call_host(pc),
+            Callee::Mixed if self.call_method(pc, i)? => Ok(()),
             Callee::Closure { .. } | Callee::Mixed => self.call_any(pc, None),
         }
     }
@@ -110,7 +111,7 @@ impl Builder<'_, '_> {
     }
 
     /// Calls whatever `v` is: closures with the arguments in registers.
-    fn call_mixed(&mut self, pc: u32, i: Insn, v: V) -> Result<(), Refused> {
+    pub(super) fn call_mixed(&mut self, pc: u32, i: Insn, v: V) -> Result<(), Refused> {
         let args: SmallVec<[V; 8]> = (0..i.b() - 1).map(|k| self.val(i.a() + 2 + k)).collect();
         self.settle_waiting(pc);
         let state = self.st.clone();
@@ -232,7 +233,13 @@ impl Builder<'_, '_> {
         Ok(f)
     }
 
-    fn call_closure(&mut self, pc: u32, i: Insn, proto: Obj, params: Option<u8>) -> Result<(), Refused> {
+    fn call_closure(
+        &mut self,
+        pc: u32,
+        i: Insn,
+        proto: Obj,
+        params: Option<u8>,
+    ) -> Result<(), Refused> {
         let f = self.callee(pc, proto)?;
         if params.is_none() || i.c() == 0 {
             self.settle(pc)?;

@@ -80,8 +80,30 @@ impl Builder<'_, '_> {
         proto: Obj,
         no: FuncNo,
     ) -> Result<(), Refused> {
-        let a = i.a();
         let closure = self.callee(pc, proto)?;
+        if let Some(results) = self.inline_closure(pc, i, closure, no)? {
+            self.set_results(i, &results);
+        }
+        Ok(())
+    }
+
+    /// Results of the call `i` go to its registers.
+    pub(super) fn set_results(&mut self, i: Insn, results: &Results) {
+        for (n, &v) in results.iter().enumerate() {
+            self.set(i.a() + n as u8, v);
+        }
+    }
+
+    /// Builds function `no`, of which `closure` is one, in place of the call
+    /// at `pc`; `None`: it never returns.
+    pub(super) fn inline_closure(
+        &mut self,
+        pc: u32,
+        i: Insn,
+        closure: V,
+        no: FuncNo,
+    ) -> Result<Option<Results>, Refused> {
+        let a = i.a();
         let mut args: SmallVec<[Reg; 8]> = SmallVec::new();
         for n in 0..i.b() - 1 {
             // Parameters are there already: the same slots.
@@ -98,11 +120,7 @@ impl Builder<'_, '_> {
             base: self.ctx.base + u32::from(a) + 2,
             tail: false,
         };
-        let results = self.inlined(pc, callee, &args, usize::from(i.c()) - 1)?;
-        for (n, &v) in results.iter().flatten().enumerate() {
-            self.set(a + n as u8, v);
-        }
-        Ok(())
+        self.inlined(pc, callee, &args, usize::from(i.c()) - 1)
     }
 
     /// Builds a callee that instruction `pc` calls, with these arguments, and

@@ -25,6 +25,7 @@
 //! - `guarded`: elements that are as feedback says
 //! - `inline`: calls that are replaced by the callee
 //! - `meta`: metamethods, setting metatables
+//! - `methods`: calls of methods by objects of several classes
 
 mod arith;
 mod branch;
@@ -38,6 +39,7 @@ mod iterate;
 mod leaves;
 mod loops;
 mod meta;
+mod methods;
 mod state;
 mod values;
 mod varargs;
