@@ -184,6 +184,8 @@ macro_rules! for_each_inst {
             StepTest,   "step_test",   [], Bool, Num, ALL, ALL;
             Call,       "call",        [Closure Ptr], Void, Num, ALL, ALL;
             CallTyped,  "call_typed",  [Closure Ptr Rest], Any, Num, ALL, ALL;
+            Single,     "single",      [Any], Bool, No, NONE, NONE;
+            SetTop,     "set_top",     [], Void, Num, NONE, HEAP;
             TailCall,   "tail_call",   [Closure Ptr Rest], Void, Num, ALL, ALL;
             CallHost,   "call_host",   [], Void, Num, ALL, ALL;
         }

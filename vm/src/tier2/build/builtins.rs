@@ -26,10 +26,10 @@ impl Builder<'_, '_> {
         else {
             return Ok(false);
         };
-        let (args, wanted) = (i.b() - 1, i.c());
+        let args = i.b() - 1;
         let v = self.val(i.a());
         let host = matches!(self.f.ty(v), Ty::Any | Ty::Native);
-        if wanted == 0 || !host || !self.may_speculate(pc) {
+        if !host || !self.may_speculate(pc) {
             return Ok(false);
         }
         if let Some(which) = intrinsic.filter(|&w| self.fits_intrinsic(w, i)) {
@@ -84,7 +84,7 @@ impl Builder<'_, '_> {
             Intrinsic::Byte => 2..=2,
             _ => 1..=1,
         };
-        i.c() == 2 && wanted.contains(&args)
+        matches!(i.c(), 0 | 2) && wanted.contains(&args)
     }
 
     /// A call of a host function whose work is a few instructions.

@@ -57,6 +57,9 @@ impl Builder<'_, '_> {
             self.st.set(r, Reg::Undefined);
         }
         self.frame_cache = None;
+        if i.c() == 0 {
+            return self.give_open(a, values);
+        }
         for k in 0..i.c().saturating_sub(1) {
             let v = match values.get(usize::from(k)) {
                 Some(&v) => v,

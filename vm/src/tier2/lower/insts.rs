@@ -273,6 +273,11 @@ impl Lower<'_, '_> {
             }
             Op::StepTest => self.step_test(v, i.frame)?,
             Op::Call => self.call(args[1], i.frame)?,
+            Op::Single => self.define(v, &format!("and i1 %v{}.one, true", args[0].0)),
+            Op::SetTop => {
+                let top = self.offset("%base", i.imm as i64 * 16);
+                self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
+            }
             Op::CallTyped => self.call_typed(v, args, i.frame)?,
             Op::TailCall => self.tail_call(args, i.frame)?,
             Op::CallHost => self.call_host(i.frame)?,
