@@ -518,6 +518,8 @@ impl Lower<'_, '_> {
             "double @llvm.ceil.f64(double)",
             "double @llvm.sqrt.f64(double)",
             "double @llvm.fabs.f64(double)",
+            "double @llvm.fma.f64(double, double, double)",
+            "double @llvm.copysign.f64(double, double)",
         ] {
             let _ = writeln!(w, "declare {f}");
         }
