@@ -201,7 +201,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
         .parse(&context, &name, &lowered.text)
         .map_err(|e| format!("{e}\n{}", lowered.text))?;
     machine
-        .optimize(&module, "default<O3>")
+        .optimize(&module, llvm::PASSES)
         .map_err(|e| e.to_string())?;
     report.opt_time = start.elapsed();
     if listing {
