@@ -12,6 +12,7 @@
 //! and goes on there. What is left for LLVM to look at is a third of what it
 //! would be otherwise.
 
+use super::typed::PAIR;
 use super::{ExitSite, Lower};
 use crate::ir::{FrameId, Reason, Ty, V};
 use crate::tier2::helpers::Helper;
@@ -175,8 +176,15 @@ impl Lower<'_, '_> {
         }
         let _ = writeln!(
             cold,
-            "  %{LEAVE}.s = call i64 %{LEAVE}.helper(ptr %vm, ptr %base, ptr %{LEAVE}.table, ptr %words) #1\n  ret i64 %{LEAVE}.s"
+            "  %{LEAVE}.s = call i64 %{LEAVE}.helper(ptr %vm, ptr %base, ptr %{LEAVE}.table, ptr %words) #1"
         );
+        let _ = match self.typed {
+            None => writeln!(cold, "  ret i64 %{LEAVE}.s"),
+            Some(_) => writeln!(
+                cold,
+                "  %{LEAVE}.r = insertvalue {PAIR} poison, i64 %{LEAVE}.s, 0\n  ret {PAIR} %{LEAVE}.r"
+            ),
+        };
     }
 
     /// Stores `v` at a word of the deopt buffer.
