@@ -228,6 +228,82 @@ fn arrays_change_their_kind_and_grow() {
 }
 
 #[test]
+fn arrays_of_several_kinds_and_keys_outside_of_them() {
+    let run = same(
+        "local rows = { {}, {}, {} }
+         for i = 1, 60 do rows[1][i] = i; rows[2][i] = i + 0.5; rows[3][i] = i % 2 == 0 and i or i / 4 end
+         for _, row in ipairs(rows) do row[0] = -1; row[-3] = 'x' end
+         local function sum(row)
+           local s = 0
+           for i = 0, 60 do s = s + row[i] end
+           return s
+         end
+         local function put(row, x) for i = 0, 60 do row[i] = x + row[i] end end
+         local function holes(row)
+           local n = 0
+           for i = -4, 64 do if row[i] then n = n + 1 end end
+           return n
+         end
+         local s, n = 0, 0
+         for round = 1, 300 do
+           local row = rows[round % 3 + 1]
+           s = s + sum(row)
+           put(row, 1)
+           n = n + holes(row)
+           if round == 150 then rows[2][7] = 'y' rows[2][7] = 2 end
+           if round == 200 then rows[1][60] = nil n = n * 2 rows[1][60] = 5 end
+           if round == 250 then
+             rows[3][0] = nil
+             setmetatable(rows[3], { __index = function(t, k) return k end, __newindex = rawset })
+           end
+         end
+         rows[1][10] = {}
+         local ok, e = pcall(sum, rows[1])
+         return s, n, ok, e, rows[1][-3], rows[3][0]",
+    );
+    assert!(run.stats.exits > 0, "{:?}", run.stats);
+}
+
+#[test]
+fn arithmetic_on_numbers_of_both_kinds() {
+    same(
+        "local t = {}
+         for i = 1, 90 do t[i] = i % 3 == 0 and i or i % 3 == 1 and i + 0.25 or -i end
+         local s, p, m, q = 0, 1, 0, 0
+         for round = 1, 60 do
+           for i = 2, 90 do
+             local x, y = t[i], t[i - 1]
+             s = s + (x + y) * (x - y)
+             m = m + x % 7 + y // 3
+             q = q + x / (y * y)
+             p = -x
+           end
+         end
+         return s, p, m, q, math.type(s), pcall(function() for i = 1, 200 do m = t[i] + 1 end end)",
+    );
+}
+
+#[test]
+fn loops_whose_step_is_computed() {
+    let run = same(
+        "local function marks(n, step)
+           local t, c = {}, 0
+           for i = 1, n do t[i] = false end
+           for i = step, n, step do t[i] = true end
+           for i = 1, n do if t[i] then c = c + 1 end end
+           return c
+         end
+         local s = 0
+         for round = 1, 120 do s = s + marks(100, round % 9 + 1) end
+         local function walk(a, b, by) local n = 0 for i = a, b, by do n = n + i end return n end
+         for round = 1, 400 do s = s + walk(1, 20, 3) end
+         s = s + walk(math.maxinteger - 5, math.maxinteger, 2) + walk(20, 1, -3) + walk(1, 0, 1)
+         return s, pcall(walk, 1, 10, 0)",
+    );
+    assert!(run.stats.exits > 0, "{:?}", run.stats);
+}
+
+#[test]
 fn finalizers_and_weak_tables_are_seen_at_once() {
     // A poll is no effect to the compiler: what it changes ends the code.
     same(

@@ -137,6 +137,7 @@ macro_rules! for_each_inst {
             FieldRoom,  "field_room",  [Table], Int, No, FIELDS, NONE;
             Flags,      "flags",       [Table], Int, No, SHAPES, NONE;
             Entry,      "entry",       [Ptr], Any, No, HASHES, NONE;
+            HashSlot,   "hash_slot",   [Table Int], Ptr, No, HASHES, NONE;
             SetEntry,   "set_entry",   [Ptr Each], Void, No, NONE, HASHES;
             // ---- tables: elements
             ArrLen,     "arr_len",     [Table], Int, No, ARRAYS, NONE;

@@ -7,7 +7,8 @@ use crate::interp::probes;
 use crate::interp::{self, CONTINUE, steps};
 use crate::tier1::helpers::{barrier, barrier_stored, fmod, force, pow};
 use strata_runtime::Vm;
-use strata_runtime::object::{Closure, GcHeader};
+use strata_runtime::object::{Closure, GcHeader, Table};
+use strata_runtime::table;
 use strata_runtime::value::{NIL, Value};
 use strata_spec::{Insn, Op};
 
@@ -53,6 +54,7 @@ helpers! {
     FillUp = fill_up as unsafe extern "C" fn(*mut Value, *mut Value, usize) -> usize;
     Barrier = barrier as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     BarrierStored = barrier_stored as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
+    HashSlot = hash_slot as unsafe extern "C" fn(*const Table, i64) -> *mut Value;
     FloatMod = fmod as extern "C" fn(f64, f64) -> f64;
     FloatPow = pow as extern "C" fn(f64, f64) -> f64;
     GetField = probes::get_field as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
@@ -229,6 +231,12 @@ unsafe extern "C" fn fill_up(first: *mut Value, top: *mut Value, params: usize) 
         }
     }
     0
+}
+
+/// Where the hash part of `t` has the value of `key`; null if it is nil.
+unsafe extern "C" fn hash_slot(t: *const Table, key: i64) -> *mut Value {
+    // SAFETY: code passes a live table.
+    unsafe { table::int_entry(t, key) }.unwrap_or(std::ptr::null_mut())
 }
 
 /// A closure of a child of the function whose frame is at `base`.

@@ -282,14 +282,14 @@ impl Builder<'_, '_> {
         let ints = self.put(Ir::And, &[xi, yi]);
         let other = self.split(ints, None);
         let state = self.st.clone();
-        let (a, b) = (self.unboxed_int(x), self.unboxed_int(y));
+        let (a, b) = (self.unboxed(x, Ty::Int), self.unboxed(y, Ty::Int));
         let c = self.compare(cmp, a, b, pc)?;
         let mut ways = vec![(self.at, c)];
         self.go_on(other);
         for v in [x, y] {
             // What is an integer has to be one that is exact as a float.
             if matches!(self.f.ty(v), Ty::Any | Ty::Int) {
-                let n = self.unboxed_int(v);
+                let n = self.unboxed(v, Ty::Int);
                 let fits = self.is_exact(n);
                 let float = self.is(v, tag::FLOAT);
                 let fine = self.put(Ir::Or, &[float, fits]);

@@ -18,6 +18,7 @@
 //! - `state`: states, merging, frame states
 //! - `values`: reading, checking and converting registers
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
+//! - `guarded`: elements that are as feedback says
 //! - `inline`: calls that are replaced by the callee
 
 mod arith;
@@ -25,6 +26,7 @@ mod branch;
 mod calls;
 mod elements;
 mod fields;
+mod guarded;
 mod inline;
 mod loops;
 mod state;

@@ -83,6 +83,15 @@ impl Builder<'_, '_> {
         self.put(Ir::Box, &[v])
     }
 
+    /// A value that a branch has found to be of type `ty`.
+    pub(super) fn unboxed(&mut self, v: V, ty: Ty) -> V {
+        if self.f.ty(v) == ty {
+            return v;
+        }
+        let v = self.boxed(v);
+        self.emit(Ir::Unbox, ty, &[v], 0)
+    }
+
     /// Whether `v` has this tag.
     pub(super) fn is(&mut self, v: V, t: u8) -> V {
         match self.f.ty(v) {

@@ -171,6 +171,10 @@ impl Lower<'_, '_> {
                 let flags = self.load("i8", &r[0], FLAGS.into(), Region::Heap);
                 self.define(v, &format!("zext i8 {flags} to i64"));
             }
+            Op::HashSlot => {
+                let f = self.helper(Helper::HashSlot);
+                self.define(v, &format!("call ptr {f}(ptr {}, i64 {}) #2", r[0], r[1]));
+            }
             Op::Entry => self.load_value(v, &r[0], 0, Region::Hash),
             Op::SetEntry => self.store_value(args[1], &r[0], 0, Region::Hash),
             Op::ArrLen => self.load_u32(v, &r[0], T_ARR_LEN),

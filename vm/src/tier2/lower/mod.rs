@@ -559,6 +559,8 @@ impl Lower<'_, '_> {
         w.push_str(&self.generic_entry().unwrap_or_default());
         let _ = writeln!(w, "attributes #0 = {{ nounwind }}");
         let _ = writeln!(w, "attributes #1 = {{ cold nounwind }}");
+        // What looks, and changes nothing.
+        let _ = writeln!(w, "attributes #2 = {{ nounwind willreturn memory(read) }}");
         let _ = writeln!(w, "!0 = !{{!\"strata\"}}");
         for (n, region) in Region::ALL.iter().enumerate() {
             let _ = writeln!(w, "!{} = !{{!\"{region:?}\", !0, i64 0}}", n + 1);
