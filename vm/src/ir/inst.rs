@@ -322,12 +322,7 @@ impl Op {
     pub(crate) fn calls(self) -> bool {
         matches!(
             self,
-            Op::Step
-                | Op::StepTest
-                | Op::Call
-                | Op::CallTyped
-                | Op::TailCall
-                | Op::CallHost
+            Op::Step | Op::StepTest | Op::Call | Op::CallTyped | Op::TailCall | Op::CallHost
         )
     }
 

@@ -1,7 +1,7 @@
 //! Calls and returns.
 
 use super::state::Reg;
-use super::{Builder, Refused};
+use super::{Builder, Inlining, Refused};
 use crate::ir::{Op as Ir, Reason, Term, Ty, V};
 use crate::tier2::snapshot::{Callee, MAX_TYPED, Obj, Slot};
 use smallvec::{SmallVec, smallvec};
@@ -40,14 +40,18 @@ impl Builder<'_, '_> {
                 if !matches!(self.f.ty(v), Ty::Any | Ty::Closure) {
                     return self.step(pc);
                 }
-                if let Some(func) = func {
-                    match self.why_not_inline(func, i) {
-                        None => {
-                            self.inlining.push((func, pc, None));
-                            return self.inline(pc, i, proto, func);
-                        }
-                        Some(why) => self.inlining.push((func, pc, Some(why))),
-                    }
+                let why_not = match func {
+                    Some(func) => self.why_not_inline(func, i),
+                    None => Some("too long, or not looked at"),
+                };
+                self.inlining.push(Inlining {
+                    caller: self.ctx.no,
+                    pc,
+                    callee: proto,
+                    why_not,
+                });
+                if let (Some(func), None) = (func, why_not) {
+                    return self.inline(pc, i, proto, func);
                 }
                 self.call_closure(pc, i, proto, params)
             }
