@@ -12,9 +12,10 @@
 //! and goes on there. What is left for LLVM to look at is a third of what it
 //! would be otherwise.
 
+use super::maps::Item;
 use super::typed::PAIR;
 use super::{ExitSite, Lower};
-use crate::ir::{FrameId, Reason, Ty, V};
+use crate::ir::{FrameId, Reason, Ty};
 use crate::tier2::helpers::Helper;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -70,8 +71,8 @@ impl Lower<'_, '_> {
         let mut needs = Vec::with_capacity(wanted.len());
         for exit in &wanted {
             let mut values = Vec::new();
-            self.frame_map(exit.frame, &mut |v| {
-                values.push(v);
+            self.frame_map(exit.frame, &mut |item| {
+                values.push(item);
                 0
             });
             values.sort_unstable();
@@ -80,7 +81,7 @@ impl Lower<'_, '_> {
         }
         let words = self.assign_words(&needs);
         for &Exit { frame, reason } in &wanted {
-            let map = self.frame_map(frame, &mut |v| words[&v]);
+            let map = self.frame_map(frame, &mut |item| words[&item]);
             let innermost = self.f.frames[frame.n()];
             let site = ExitSite {
                 map: self.maps.add(map),
@@ -95,8 +96,8 @@ impl Lower<'_, '_> {
 
     /// Words of the deopt buffer for all values: two that are needed at one
     /// exit don't share any.
-    fn assign_words(&mut self, needs: &[Vec<V>]) -> HashMap<V, u16> {
-        let mut at: HashMap<V, Vec<usize>> = HashMap::new();
+    fn assign_words(&mut self, needs: &[Vec<Item>]) -> HashMap<Item, u16> {
+        let mut at: HashMap<Item, Vec<usize>> = HashMap::new();
         let mut order = Vec::new();
         for (n, values) in needs.iter().enumerate() {
             for &v in values {
@@ -107,7 +108,7 @@ impl Lower<'_, '_> {
                 exits.push(n);
             }
         }
-        let mut words: HashMap<V, u16> = HashMap::new();
+        let mut words: HashMap<Item, u16> = HashMap::new();
         let mut taken: Vec<usize> = Vec::new();
         for (turn, v) in (1..).zip(order) {
             let others = at[&v].iter().flat_map(|&n| &needs[n]);
@@ -128,16 +129,19 @@ impl Lower<'_, '_> {
         words
     }
 
-    /// In how many words `v` is stored.
-    fn width(&self, v: V) -> u16 {
-        Self::stored(self.f.ty(v)).map_or(0, |(_, words)| words)
+    /// In how many words `item` is stored.
+    fn width(&self, item: Item) -> u16 {
+        match item {
+            Item::Value(v) => Self::stored(self.f.ty(v)).map_or(0, |(_, words)| words),
+            Item::Meta(_) => 1,
+        }
     }
 
     /// The blocks: those with the fewest values first.
-    fn write_stores(&mut self, needs: &[Vec<V>], words: &HashMap<V, u16>) {
+    fn write_stores(&mut self, needs: &[Vec<Item>], words: &HashMap<Item, u16>) {
         let mut order: Vec<usize> = (0..needs.len()).collect();
         order.sort_by_key(|&n| needs[n].len());
-        let mut blocks: Vec<(&[V], String)> = vec![(&[], LEAVE.into())];
+        let mut blocks: Vec<(&[Item], String)> = vec![(&[], LEAVE.into())];
         for n in order {
             let values = &needs[n];
             let candidates = blocks.iter().rev().take(LOOK).chain(&blocks[..1]);
@@ -152,7 +156,7 @@ impl Lower<'_, '_> {
                 continue;
             }
             let rest = values.iter().filter(|v| stored.binary_search(v).is_err());
-            let rest: Vec<V> = rest.copied().collect();
+            let rest: Vec<Item> = rest.copied().collect();
             let label = format!("stores{n}");
             let _ = writeln!(self.cold, "  br label %{label}\n{label}:");
             for v in rest {
@@ -187,37 +191,51 @@ impl Lower<'_, '_> {
         };
     }
 
-    /// Stores `v` at a word of the deopt buffer.
-    fn store_word(&mut self, v: V, word: u16) {
-        let mut put = |word: u16, ty: &str, value: &str| {
-            let cold = &mut self.cold;
-            let at = format!("%at{}", self.temps);
-            self.temps += 1;
-            let _ = writeln!(cold, "  {at} = getelementptr i64, ptr %words, i64 {word}");
-            if ty.starts_with('i') && ty != "i64" {
-                let _ = writeln!(cold, "  {at}.wide = zext {ty} {value} to i64");
-                let _ = writeln!(cold, "  store i64 {at}.wide, ptr {at}");
-            } else {
-                let _ = writeln!(cold, "  store {ty} {value}, ptr {at}");
+    /// Stores `item` at a word of the deopt buffer.
+    fn store_word(&mut self, item: Item, word: u16) {
+        let v = match item {
+            Item::Value(v) => v,
+            Item::Meta(meta) => {
+                let name = format!("%meta{}", self.temps);
+                let at = meta.0 * 8;
+                let _ = writeln!(
+                    self.cold,
+                    "  {name} = load ptr, ptr getelementptr inbounds (i8, ptr @strata_constants, i64 {at})"
+                );
+                return self.put(word, "ptr", &name);
             }
         };
         let n = v.0;
         match self.f.ty(v) {
             Ty::Nil | Ty::Void => {}
             Ty::Any => {
-                put(word, "i8", &format!("%v{n}.t"));
-                put(word + 1, "i64", &format!("%v{n}.p"));
+                self.put(word, "i8", &format!("%v{n}.t"));
+                self.put(word + 1, "i64", &format!("%v{n}.p"));
             }
             Ty::Native | Ty::Ptr => {
-                put(word, "i64", &tag::NATIVE.to_string());
-                put(word + 1, "ptr", &format!("%v{n}"));
+                self.put(word, "i64", &tag::NATIVE.to_string());
+                self.put(word + 1, "ptr", &format!("%v{n}"));
             }
-            ty => put(word, Self::llvm_type(ty), &format!("%v{n}")),
+            ty => self.put(word, Self::llvm_type(ty), &format!("%v{n}")),
+        }
+    }
+
+    /// Stores one word.
+    fn put(&mut self, word: u16, ty: &str, value: &str) {
+        let cold = &mut self.cold;
+        let at = format!("%at{}", self.temps);
+        self.temps += 1;
+        let _ = writeln!(cold, "  {at} = getelementptr i64, ptr %words, i64 {word}");
+        if ty.starts_with('i') && ty != "i64" {
+            let _ = writeln!(cold, "  {at}.wide = zext {ty} {value} to i64");
+            let _ = writeln!(cold, "  store i64 {at}.wide, ptr {at}");
+        } else {
+            let _ = writeln!(cold, "  store {ty} {value}, ptr {at}");
         }
     }
 }
 
 /// Whether all of `part` is in `all`; both are ascending.
-fn contains(all: &[V], part: &[V]) -> bool {
+fn contains(all: &[Item], part: &[Item]) -> bool {
     part.len() <= all.len() && part.iter().all(|v| all.binary_search(v).is_ok())
 }

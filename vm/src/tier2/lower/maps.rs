@@ -2,14 +2,23 @@
 
 use super::Lower;
 use crate::ir::{FrameId, Held, Op, Sunk, Ty, V};
-use crate::tier2::layouts::Layouts;
-use crate::tier2::snapshot::Const;
+use crate::tier2::layouts::{Layouts, Step};
+use crate::tier2::snapshot::{Const, Obj};
 use strata_spec::frame_map::{
     FrameMap, FuncId, Loc, Part, Repr, SunkKind, SunkObject, Value, VirtualFrame,
 };
 
-/// The word of the deopt buffer at which a value is.
-pub(super) type Places<'p> = &'p mut dyn FnMut(V) -> u16;
+/// What an exit stores for its frame map.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) enum Item {
+    /// A value.
+    Value(V),
+    /// A metatable, which is in the table of constants.
+    Meta(Obj),
+}
+
+/// The word of the deopt buffer at which something is.
+pub(super) type Places<'p> = &'p mut dyn FnMut(Item) -> u16;
 
 impl Lower<'_, '_> {
     /// The frame map of a frame state.
@@ -42,6 +51,7 @@ impl Lower<'_, '_> {
                 closure: state.closure.map(|c| self.place(c, 0, places)),
                 pc: state.pc,
                 base: state.base,
+                tail: state.tail,
                 regs,
             });
             at = state.parent;
@@ -58,17 +68,28 @@ impl Lower<'_, '_> {
     fn sunk(&self, s: &Sunk<'_>, places: Places<'_>) -> SunkObject {
         // Sinking has asked for both.
         let slot = Layouts::site(self.s, s.func, s.pc).unwrap_or(0);
-        let names = self.layouts.names(self.s, s.func, s.shape);
-        let names = names.unwrap_or_default();
-        let parts = names.into_iter().zip(s.fields);
+        let steps = self.layouts.steps(self.s, s.func, s.shape);
+        let mut fields = s.fields.iter();
+        let mut parts = Vec::new();
+        for step in steps.unwrap_or_default() {
+            match step {
+                Step::Field(name) => {
+                    if let Some(&(_, v)) = fields.next() {
+                        parts.push((Part::Field(name), self.place(v, 0, places)));
+                    }
+                }
+                Step::Meta(meta) => {
+                    let word = places(Item::Meta(meta));
+                    parts.push((Part::Meta, Value::At(Repr::Table, Loc::Word(word))));
+                }
+            }
+        }
         SunkObject {
             kind: SunkKind::Table {
                 func: FuncId(s.func),
                 slot,
             },
-            parts: parts
-                .map(|(name, &(_, v))| (Part::Field(name), self.place(v, 0, places)))
-                .collect(),
+            parts,
         }
     }
 
@@ -91,11 +112,10 @@ impl Lower<'_, '_> {
             }
             _ => {}
         }
-        let (repr, _) = match Self::stored(i.ty) {
-            Some(how) => how,
-            None => return Value::Nil,
-        };
-        Value::At(repr, Loc::Word(places(v)))
+        match Self::stored(i.ty) {
+            Some((repr, _)) => Value::At(repr, Loc::Word(places(Item::Value(v)))),
+            None => Value::Nil,
+        }
     }
 
     /// How an exit stores a value of this type, and in how many words; `None`:
