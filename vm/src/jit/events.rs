@@ -273,8 +273,15 @@ pub(super) unsafe fn exited2(
     let [mut expected, mut found, mut frame_map] = [const { String::new() }; 3];
     if tracing {
         expected = site.reason.expected().into();
+        let live = table.maps.frames(site.map).next_back();
+        let live: Vec<u8> = live
+            .into_iter()
+            .flat_map(|f| &f.regs)
+            .map(|r| r.0)
+            .collect();
+        let i = p.spec().code[site.pc as usize];
         // SAFETY: as the caller says.
-        found = unsafe { super::guard::operands(p.spec().code[site.pc as usize], vm.base) };
+        found = unsafe { super::guard::operands(i, &live, vm.base) };
         let map = table.maps.get(site.map);
         frame_map = map.map_or_else(String::new, |map| map.to_string());
     }
