@@ -35,6 +35,14 @@ struct Run {
 }
 
 fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
+    let compiles = Compiles::default();
+    let end = traced(source, mode, modes, Box::new(compiles.clone()));
+    let optimized = compiles.0.lock().unwrap().clone();
+    Run { optimized, ..end }
+}
+
+/// The same; who is told of the events is given.
+fn traced(source: &str, mode: JitMode, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
     let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
     let mut options = JitOptions {
         mode,
@@ -46,16 +54,13 @@ fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
     options.thresholds.background = 0;
     options.thresholds.hot = 60;
     engine::set_jit(&mut vm, &options);
-    let compiles = Compiles::default();
-    engine::trace_jit(&mut vm, Box::new(compiles.clone()));
+    engine::trace_jit(&mut vm, sink);
     stdlib::open_all(&mut vm).unwrap();
     engine::set_stress(&mut vm, modes);
-    let end = text_of(&mut vm, source);
-    let optimized = compiles.0.lock().unwrap().clone();
     Run {
-        end,
+        end: text_of(&mut vm, source),
         stats: engine::jit_stats(&mut vm),
-        optimized,
+        optimized: Vec::new(),
     }
 }
 
@@ -345,4 +350,104 @@ fn recursion_inlined_into_itself() {
          local ok = pcall(fib, {})
          return fib(18), ok, fib(10.0)",
     );
+}
+
+/// Keeps all events.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<Event>>>);
+
+impl Sink for Events {
+    fn event(&mut self, _: Duration, event: &Event) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+
+    fn finish(&mut self, _: &Stats) {}
+}
+
+/// The trace tells how code was optimized, why it was left, and why it is made
+/// again.
+#[test]
+fn the_trace_tells_what_the_optimizer_did() {
+    let filler = "t = t or {} ".repeat(100);
+    let source = format!(
+        "
+        local function add(a, b) return a + b end
+        local function long(t) {filler} return t end
+        local function sum(t)
+          local s = 0
+          for i = 1, #t do s = add(s, t[i]) end
+          long(t)
+          return s
+        end
+        local ints, floats = {{}}, {{}}
+        for i = 1, 100 do ints[i], floats[i] = i, i + 0.5 end
+        local s = 0
+        for _ = 1, 40 do s = s + sum(ints) end
+        for _ = 1, 40 do s = s + sum(floats) end
+        return s"
+    );
+    let events = Events::default();
+    let run = traced(&source, JitMode::Full, &at_once(), Box::new(events.clone()));
+    assert_eq!(run.end, "406000.0");
+    let events = events.0.lock().unwrap();
+    let of_sum = |e: &&Event| e.func().is_some_and(|f| f.name == "sum");
+    let (pc, stages, inlining, passes, exits) = events
+        .iter()
+        .filter(of_sum)
+        .find_map(|e| match e {
+            Event::Optimized {
+                pc,
+                stages,
+                inlining,
+                passes,
+                exits,
+                ..
+            } => Some((pc, stages, inlining, passes, exits)),
+            _ => None,
+        })
+        .expect("it was optimized");
+    assert_ne!(*pc, Some(0));
+    for (stage, time) in stages.each() {
+        assert!(time > 0.0, "{stage}");
+    }
+    let find = |name: &str| inlining.iter().find(|i| i.callee.name == name).unwrap();
+    let add = find("add");
+    assert_eq!((add.why_not, add.line, &*add.caller.name), (None, 6, "sum"));
+    let refused = |e: &&Event| {
+        matches!(e, Event::Optimized { inlining, .. }
+            if inlining.iter().any(|i| i.callee.name == "long" && i.why_not.is_some()))
+    };
+    assert!(events.iter().filter(of_sum).any(|e| refused(&e)));
+    assert!(passes["loops_stripped"] > 0, "{passes:?}");
+    assert!(*exits > 0);
+    // Floats come instead of integers.
+    let left = events.iter().filter(of_sum).find_map(|e| match e {
+        Event::Exit {
+            tier: 2,
+            expected,
+            found,
+            frame_map,
+            ..
+        } => Some((expected, found, frame_map)),
+        _ => None,
+    });
+    let (expected, found, frame_map) = left.expect("it was left");
+    assert!(expected.contains("it has seen"), "{expected}");
+    assert!(found.contains("float"), "{found}");
+    assert!(frame_map.starts_with("frame f0 pc"), "{frame_map}");
+    let again = |e: &&Event| {
+        matches!(
+            e,
+            Event::Compiled {
+                tier: 2,
+                reason: "exits" | "feedback",
+                ..
+            }
+        )
+    };
+    assert!(events.iter().filter(of_sum).any(|e| again(&e)));
+    let tier2 = run.stats.tiers[&2];
+    assert!(tier2.recompiles > 0 && tier2.exits > 0, "{tier2:?}");
+    assert!(run.stats.inlined > 0 && run.stats.stages.stall() > 0.0);
+    assert!(run.stats.table().contains("time of optimizing by stage"));
 }

@@ -256,6 +256,25 @@ impl Reason {
         }
     }
 
+    /// What a guard that fails for it expected, in words.
+    pub(crate) fn expected(self) -> &'static str {
+        match self {
+            Reason::Tag => "the types it has seen",
+            Reason::Shape => "the shape it has seen",
+            Reason::Kind => "the kind of elements it has seen",
+            Reason::Index => "an index among the elements",
+            Reason::Callee => "the function it has seen",
+            Reason::Number => "numbers with an integer result",
+            Reason::Entry => "an entry where it was",
+            Reason::Absent => "a value other than nil",
+            Reason::Step => "the step it has seen",
+            Reason::Unreached => "not to come here",
+            Reason::Done => "to go on with the loop",
+            Reason::Meta => "the metatable as it was",
+            Reason::Library => "the library as it was",
+        }
+    }
+
     /// The reason with this number.
     pub(crate) fn from_imm(n: u64) -> Reason {
         Reason::ALL.get(n as usize).copied().unwrap_or(Reason::Tag)

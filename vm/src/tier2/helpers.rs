@@ -36,7 +36,7 @@ macro_rules! helpers {
 
 helpers! {
     Exits = 0usize;
-    Exit = exit as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable, usize, *const u64) -> usize;
+    Exit = exit as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable, *const u64) -> usize;
     Force = force as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
     Prologue = prologue as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     VarargEnter = native::vararg_enter as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
@@ -140,12 +140,11 @@ unsafe extern "C" fn exit(
     vm: *mut Vm,
     base: *mut Value,
     table: *const ExitTable,
-    n: usize,
     words: *const u64,
 ) -> usize {
     // SAFETY: code passes its frame and its own table, which live as long as
     // native frames run it.
-    unsafe { (*table).take(&mut *vm, base, n, words) }
+    unsafe { (*table).take(&mut *vm, base, words) }
 }
 
 /// A function can't begin at once: see [`native::prologue`]. `slots`: what its

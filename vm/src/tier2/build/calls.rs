@@ -34,14 +34,8 @@ impl Builder<'_, '_> {
                 if !matches!(self.f.ty(v), Ty::Any | Ty::Closure) {
                     return self.step(pc);
                 }
-                if let Some(func) = func {
-                    match self.why_not_inline(func, i) {
-                        None => {
-                            self.inlining.push((func, pc, None));
-                            return self.inline(pc, i, proto, func);
-                        }
-                        Some(why) => self.inlining.push((func, pc, Some(why))),
-                    }
+                if let Some(func) = self.to_inline(pc, i, proto, func) {
+                    return self.inline(pc, i, proto, func);
                 }
                 self.call_closure(pc, i, proto, typed.then_some(params))
             }

@@ -7,7 +7,7 @@
 //! ([`Builder::link`]).
 
 use super::state::{Reg, State};
-use super::{Builder, Context, Refused};
+use super::{Builder, Context, Inlining, Refused};
 use crate::ir::{BlockId, FrameId, Reason, Target, Term, Ty, V};
 use crate::tier2::snapshot::{Callee, EntryAt, FuncNo, Meta, Obj, Slot};
 use smallvec::{SmallVec, smallvec};
@@ -27,8 +27,30 @@ const SHORT: usize = 24;
 const MAX_RESULTS: u8 = 5;
 
 impl Builder<'_, '_> {
+    /// The function to put in place of the call at `pc`, if that is to be done:
+    /// `func`, the one of `callee`. What was decided is noted.
+    pub(super) fn to_inline(
+        &mut self,
+        pc: u32,
+        i: Insn,
+        callee: Obj,
+        func: Option<FuncNo>,
+    ) -> Option<FuncNo> {
+        let why_not = match func {
+            Some(no) => self.why_not_inline(no, i),
+            None => Some("too long, or too much else"),
+        };
+        self.inlining.push(Inlining {
+            caller: self.ctx.no,
+            pc,
+            callee,
+            why_not,
+        });
+        func.filter(|_| why_not.is_none())
+    }
+
     /// Why a call of function `no` is not inlined, if it isn't.
-    pub(super) fn why_not_inline(&self, no: FuncNo, i: Insn) -> Option<&'static str> {
+    fn why_not_inline(&self, no: FuncNo, i: Insn) -> Option<&'static str> {
         let f = &self.s.funcs[no as usize];
         let len = f.code.len();
         if self.ctx.depth >= MAX_DEPTH {
@@ -267,9 +289,7 @@ impl Builder<'_, '_> {
             })) if inlined && i.b() != 0 && self.may_speculate(pc) => {
                 let v = self.val(i.a());
                 let closure = matches!(self.f.ty(v), Ty::Any | Ty::Closure);
-                let why = self.why_not_inline(no, i);
-                self.inlining.push((no, pc, why));
-                if !closure || why.is_some() {
+                if self.to_inline(pc, i, proto, Some(no)).is_none() || !closure {
                     return Ok(false);
                 }
                 self.inline_tail(pc, i, proto, no)?;

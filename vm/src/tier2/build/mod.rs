@@ -45,7 +45,7 @@ mod values;
 mod varargs;
 
 use super::flow::{self, Flow};
-use super::snapshot::{Const, EntryAt, FuncNo, Function, Snapshot};
+use super::snapshot::{Const, EntryAt, FuncNo, Function, Obj, Snapshot};
 use crate::ir::{BlockId, FrameId, Func, Held, Op as Ir, Reason, Target, Term, Ty, V};
 use bumpalo::Bump;
 use smallvec::{SmallVec, smallvec};
@@ -67,8 +67,20 @@ pub(crate) struct Built<'a> {
     pub slots: u32,
     /// It relies on the metatable epoch.
     pub assumes: bool,
-    /// What was inlined, and what was not and why: pc, callee, reason.
-    pub inlining: Vec<(FuncNo, u32, Option<&'static str>)>,
+    /// What was inlined, and what was not.
+    pub inlining: Vec<Inlining>,
+}
+
+/// A call of a known function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inlining {
+    /// The function that contains it, and its pc there.
+    pub caller: FuncNo,
+    pub pc: u32,
+    /// The prototype that is called.
+    pub callee: Obj,
+    /// Why it was not inlined, if it wasn't.
+    pub why_not: Option<&'static str>,
 }
 
 /// Why nothing is built.
@@ -190,7 +202,7 @@ struct Builder<'s, 'a> {
     ctx: Context,
     slots: u32,
     assumes: bool,
-    inlining: Vec<(FuncNo, u32, Option<&'static str>)>,
+    inlining: Vec<Inlining>,
     /// The last frame state made, while nothing has changed since.
     frame_cache: Option<(u32, bool, FrameId)>,
 }
