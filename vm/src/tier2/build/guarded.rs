@@ -44,10 +44,10 @@ impl Builder<'_, '_> {
         }
         let len = self.put(Ir::ArrLen, &[t]);
         let mut ways = Vec::new();
-        let (n, outside) = self.in_or_out(n, len, bits, &kinds, pc)?;
+        let (n, outside) = self.in_or_out(t, n, len, bits, &kinds, pc)?;
         let mut at = 0;
         while let Some(&kind) = kinds.get(at) {
-            let (t, next) = self.of_kind(t, &kinds, at, pc)?;
+            let (t, next) = self.of_kind(t, &kinds, at, bits, pc)?;
             let v = self.load_element(t, n, kind);
             if kind == ArrKind::Mixed {
                 let nil = self.is(v, tag::NIL);
@@ -111,11 +111,11 @@ impl Builder<'_, '_> {
         let v = self.some(v, pc)?;
         let len = self.put(Ir::ArrLen, &[t]);
         let done = self.f.block();
-        let (n, outside) = self.in_or_out(n, len, bits, &kinds, pc)?;
+        let (n, outside) = self.in_or_out(t, n, len, bits, &kinds, pc)?;
         let frame = self.frame(pc, false)?;
         let mut at = 0;
         while let Some(&kind) = kinds.get(at) {
-            let (t, next) = self.of_kind(t, &kinds, at, pc)?;
+            let (t, next) = self.of_kind(t, &kinds, at, bits, pc)?;
             let v = match type_of(kind) {
                 // Not what the register holds from here on: this is one way
                 // of several.
@@ -165,6 +165,7 @@ impl Builder<'_, '_> {
     /// if there were such.
     fn in_or_out(
         &mut self,
+        t: V,
         n: V,
         len: V,
         bits: u8,
@@ -172,6 +173,15 @@ impl Builder<'_, '_> {
         pc: u32,
     ) -> Result<(V, Option<BlockId>), Refused> {
         if bits & seen::OUTSIDE == 0 {
+            // All guards come first, so that they may leave loops.
+            let mut known = self.boolean(false);
+            for &kind in kinds {
+                let same = self.has_kind(t, kind);
+                known = self.put(Ir::Or, &[known, same]);
+            }
+            if kinds.len() < 3 {
+                self.guard(known, Reason::Kind, pc)?;
+            }
             let frame = self.frame(pc, false)?;
             let n = self.emit_at(Ir::GuardIndex, Ty::Int, &[n, len], 0, frame);
             return Ok((n, None));
@@ -186,22 +196,36 @@ impl Builder<'_, '_> {
     }
 
     /// Goes on where `t` is of kind number `at` of `kinds`: the table, and the
-    /// block where it is another. The last kind is guarded.
+    /// block where it is another.
     fn of_kind(
         &mut self,
         t: V,
         kinds: &[ArrKind],
         at: usize,
+        bits: u8,
         pc: u32,
     ) -> Result<(V, Option<BlockId>), Refused> {
         let kind = kinds[at];
         if at + 1 == kinds.len() {
-            return Ok((self.guard_kind(t, kind, pc)?, None));
+            return Ok((self.last_kind(t, kind, bits, pc)?, None));
         }
+        let same = self.has_kind(t, kind);
+        Ok((t, Some(self.split(same, None))))
+    }
+
+    /// The last of several kinds: known, unless there are keys outside.
+    fn last_kind(&mut self, t: V, kind: ArrKind, bits: u8, pc: u32) -> Result<V, Refused> {
+        if bits & seen::OUTSIDE == 0 {
+            return Ok(t);
+        }
+        self.guard_kind(t, kind, pc)
+    }
+
+    /// Whether `t` is an array of this kind.
+    fn has_kind(&mut self, t: V, kind: ArrKind) -> V {
         let have = self.put(Ir::ArrKind, &[t]);
         let want = self.int(i64::from(kind as u8));
-        let same = self.put(Ir::IEq, &[have, want]);
-        Ok((t, Some(self.split(same, None))))
+        self.put(Ir::IEq, &[have, want])
     }
 
     /// Leaves if an element is nil, unless that was seen and the table has no
