@@ -127,6 +127,7 @@ fn load_proto(
         call_budget: vm.budgets.0,
         loop_budget: vm.budgets.1,
         entry: vm.exec.entry,
+        typed_entry: std::ptr::null(),
         points_entry: vm.exec.entry,
         optimized_refs: Vec::new(),
         calls_granted: i64::from(vm.budgets.0),

@@ -63,6 +63,9 @@ pub struct ProtoObj {
     /// What compiled callers call, with the frame laid out and `vm.top` at
     /// the end of the arguments; owned by the executor, never null.
     pub entry: *const (),
+    /// What optimized callers call, with the arguments in machine registers;
+    /// null if there is no such code. Owned by the executor.
+    pub typed_entry: *const (),
     /// The numbers of compiled code's entry points, by pc; 0 is none. Null if
     /// there is no code; owned by the executor.
     pub points: *const u16,

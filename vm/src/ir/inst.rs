@@ -61,6 +61,7 @@ macro_rules! for_each_inst {
             Bool,       "bool",        [], Bool, Int, NONE, NONE;
             Object,     "object",      [], Given, Num, NONE, NONE;
             Param,      "param",       [], Given, No, NONE, NONE;
+            Argument,   "argument",    [], Any, Num, NONE, NONE;
             // ---- tags
             Box,        "box",         [Typed], Any, No, NONE, NONE;
             Unbox,      "unbox",       [Any], Given, No, NONE, NONE;
@@ -171,7 +172,8 @@ macro_rules! for_each_inst {
             Step,       "step",        [], Void, Num, ALL, ALL;
             StepTest,   "step_test",   [], Bool, Num, ALL, ALL;
             Call,       "call",        [Closure Ptr], Void, Num, ALL, ALL;
-            TailCall,   "tail_call",   [Closure Ptr], Void, Num, ALL, ALL;
+            CallTyped,  "call_typed",  [Closure Ptr Rest], Any, Num, ALL, ALL;
+            TailCall,   "tail_call",   [Closure Ptr Rest], Void, Num, ALL, ALL;
             CallHost,   "call_host",   [], Void, Num, ALL, ALL;
         }
     };
@@ -188,6 +190,8 @@ pub(crate) enum Arg {
     Each,
     /// A pointer.
     Obj,
+    /// Any number of any type.
+    Rest,
 }
 
 /// What the result is.
@@ -238,6 +242,9 @@ macro_rules! arg {
     };
     (Obj) => {
         Arg::Obj
+    };
+    (Rest) => {
+        Arg::Rest
     };
     ($ty:ident) => {
         Arg::Is(Ty::$ty)
@@ -302,6 +309,7 @@ impl Op {
                     | Op::Step
                     | Op::StepTest
                     | Op::Call
+                    | Op::CallTyped
                     | Op::TailCall
                     | Op::CallHost
                     | Op::LinkStore
@@ -314,7 +322,12 @@ impl Op {
     pub(crate) fn calls(self) -> bool {
         matches!(
             self,
-            Op::Step | Op::StepTest | Op::Call | Op::TailCall | Op::CallHost
+            Op::Step
+                | Op::StepTest
+                | Op::Call
+                | Op::CallTyped
+                | Op::TailCall
+                | Op::CallHost
         )
     }
 

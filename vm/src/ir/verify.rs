@@ -152,16 +152,21 @@ impl Verifier<'_, '_> {
     fn inst(&self, v: V, b: BlockId, at: usize) -> Result<(), String> {
         let i = &self.f.insts[v.n()];
         let info = i.op.info();
-        if i.args.len() != info.args.len() {
-            return Err(format!("{} arguments are wanted", info.args.len()));
+        let (fixed, open) = match info.args.split_last() {
+            Some((Arg::Rest, fixed)) => (fixed.len(), true),
+            _ => (info.args.len(), false),
+        };
+        if i.args.len() < fixed || (!open && i.args.len() > fixed) {
+            return Err(format!("{fixed} arguments are wanted"));
         }
-        for (&a, want) in i.args.iter().zip(info.args) {
+        let wanted = info.args.iter().chain(std::iter::repeat(&Arg::Rest));
+        for (&a, want) in i.args.iter().zip(wanted) {
             self.usable(a, b, at)?;
             let ty = self.f.ty(a);
             let fits = match want {
                 Arg::Is(want) => ty == *want,
                 Arg::Typed => ty != Ty::Any && ty.is_lua(),
-                Arg::Each => ty.is_lua(),
+                Arg::Each | Arg::Rest => ty.is_lua(),
                 Arg::Obj => ty.is_object() || ty == Ty::Ptr,
             };
             if !fits {

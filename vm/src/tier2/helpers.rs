@@ -10,7 +10,7 @@ use strata_runtime::Vm;
 use strata_runtime::object::{Closure, GcHeader, Table};
 use strata_runtime::table;
 use strata_runtime::value::{NIL, Value};
-use strata_spec::Op;
+use strata_spec::{Insn, Op};
 
 macro_rules! helpers {
     ($($name:ident = $f:expr;)*) => {
@@ -42,8 +42,10 @@ helpers! {
     Room = room as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     Done = native::done as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     Poll = poll as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    CallClosure = native::call_closure as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     Recheck = native::recheck as unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize) -> usize;
     Return = native::return_slow as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    Returned = returned as unsafe extern "C" fn(*mut Vm, *mut Value, u64, *const Insn, u64, u64) -> usize;
     ReturnClose = native::return_close as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     CallHost = native::call_host as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
     Enter = native::interpret as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
@@ -82,6 +84,9 @@ helpers! {
     Close = steps::CLOSE;
     Tbc = steps::TBC;
 }
+
+/// In the code that a typed entry answers with: there are results.
+pub(crate) const VALUES: u64 = 0x100;
 
 /// What runs instructions of this opcode: a probe, where there is one, or a
 /// step.
@@ -159,6 +164,27 @@ unsafe extern "C" fn prologue(vm: *mut Vm, base: *mut Value, slots: usize) -> us
         // The interpreter needs less of it.
         native::begin_interpreted(vm, base);
         CONTINUE
+    }
+}
+
+/// A typed entry answered with `code` and `payload`: the results go where the
+/// link of the frame at `base` says, whose words are `link` and `pc`.
+unsafe extern "C" fn returned(
+    vm: *mut Vm,
+    base: *mut Value,
+    link: u64,
+    pc: *const Insn,
+    code: u64,
+    payload: u64,
+) -> usize {
+    // SAFETY: code passes its frame, the innermost one; the first result has a
+    // place where its function is.
+    unsafe {
+        let first = base.sub(2);
+        (*first).tag = code as u8;
+        (*first).payload = payload;
+        let n = ((code >> 16) ^ 1) as usize;
+        native::returned(vm, base, (link, pc), first, n)
     }
 }
 

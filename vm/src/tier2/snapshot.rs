@@ -167,6 +167,9 @@ pub(crate) struct Snapshot {
     pub root: Obj,
 }
 
+/// Most parameters of a typed entry: their tags are in one word.
+pub(crate) const MAX_TYPED: u8 = 8;
+
 /// Most functions of one compile, and the depth to which calls are followed.
 const MAX_FUNCS: usize = 24;
 const MAX_DEPTH: u32 = 4;
@@ -174,6 +177,13 @@ const MAX_DEPTH: u32 = 4;
 pub(crate) const MAX_INLINED: usize = 80;
 
 impl Snapshot {
+    /// The parameters of the typed entry, if the code is to have one.
+    pub(crate) fn typed(&self) -> Option<u8> {
+        let spec = self.funcs[0].spec();
+        (self.entry == EntryAt::Start && !spec.vararg && spec.params <= MAX_TYPED)
+            .then_some(spec.params)
+    }
+
     /// Takes a snapshot for compiling `p`. `base`: the frame that is running
     /// it, if it is to be entered at a loop.
     ///

@@ -91,6 +91,9 @@ pub(crate) fn build<'a>(snapshot: &Snapshot, arena: &'a Bump) -> Result<Built<'a
     };
     let live = b.live_before(first);
     b.st = State::at_entry(usize::from(spec.regs), &live);
+    if let Some(params) = snapshot.typed() {
+        b.arguments(params, &live);
+    }
     b.body()?;
     Ok(Built {
         func: b.f,
@@ -291,6 +294,15 @@ impl<'s> Builder<'s, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Arguments are values.
+    fn arguments(&mut self, params: u8, live: &RegSet) {
+        let captured = self.func().spec().captured;
+        for r in (0..params).filter(|&r| live.contains(r) || captured.contains(r)) {
+            let v = self.put_imm(Ir::Argument, &[], r.into());
+            self.set(r, v);
+        }
     }
 
     /// Ends the block: on to the instruction at `pc`.
@@ -553,6 +565,14 @@ impl<'s> Builder<'s, '_> {
         self.store(&wanted);
         self.link();
         Ok(())
+    }
+
+    /// Every register that is live while instruction `pc` waits is in its slot
+    /// afterwards; so are the frames below.
+    fn settle_waiting(&mut self, pc: u32) {
+        let live = self.live_during(pc);
+        self.store(&live);
+        self.link();
     }
 
     /// Stores those registers that are not in their slots.

@@ -1,5 +1,6 @@
 //! Steps, calls, returns and polls.
 
+use super::typed::KIND_AND_WANT;
 use super::{Lower, Region};
 use crate::interp::native::{DID, TAKEN};
 use crate::ir::{FrameId, Held, Reason, V};
@@ -7,15 +8,12 @@ use crate::tier1::layout::*;
 use crate::tier2::helpers::{self, Helper};
 use crate::tier2::snapshot::{Callee, EntryAt, Slot};
 use strata_runtime::feedback::FeedbackSlot;
-use strata_runtime::frame::{LUA, NATIVE_BIT, TAIL_BIT, link_word};
+use strata_runtime::frame::{LUA, NATIVE_BIT, link_word};
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
 /// Most parameters that are filled up without a look at the stack's end.
 const MAX_PARAMS: u8 = 24;
-
-/// Kind of link, results wanted: what a return looks at.
-const KIND_AND_WANT: u32 = 0xffff_0700;
 
 impl Lower<'_, '_> {
     /// The loop that was compiled is over: what comes is another tier's.
@@ -24,7 +22,7 @@ impl Lower<'_, '_> {
         let f = self.helper(Helper::Done);
         let pc = self.f.frames[frame.n()].pc;
         let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {pc}) #0"));
-        self.line(&format!("ret i64 {status}"));
+        self.ret_status(&status);
     }
 
     /// Checks before the function begins.
@@ -46,7 +44,7 @@ impl Lower<'_, '_> {
                 super::UNLIKELY
             ));
             self.label(&out);
-            self.line(&format!("ret i64 {moved}"));
+            self.ret_status(&moved);
             self.label(&go);
             self.line(&format!("%base = inttoptr i64 {moved} to ptr"));
             let end = self.offset("%base", i64::from(self.slots) * 16);
@@ -87,6 +85,7 @@ impl Lower<'_, '_> {
             super::UNLIKELY
         ));
         self.label(&slow);
+        self.arguments_to_slots();
         let f = self.helper(Helper::Prologue);
         let status = self.temp(&format!(
             "call i64 {f}(ptr %vm, ptr {base}, i64 {slots}) #1"
@@ -96,7 +95,7 @@ impl Lower<'_, '_> {
     }
 
     /// Goes on at `go` if `status` says so, else returns it.
-    fn go_on(&mut self, status: &str, go: &str) {
+    pub(super) fn go_on(&mut self, status: &str, go: &str) {
         let out = self.new_label();
         let fine = self.temp(&format!("icmp eq i64 {status}, {DID}"));
         self.line(&format!(
@@ -104,7 +103,7 @@ impl Lower<'_, '_> {
             super::LIKELY
         ));
         self.label(&out);
-        self.line(&format!("ret i64 {status}"));
+        self.ret_status(&status);
     }
 
     /// The same in a new block.
@@ -115,19 +114,19 @@ impl Lower<'_, '_> {
     }
 
     /// The base of a frame.
-    fn base_of(&mut self, frame: FrameId) -> String {
+    pub(super) fn base_of(&mut self, frame: FrameId) -> String {
         let base = self.f.frames[frame.n()].base;
         self.offset("%base", i64::from(base) * 16)
     }
 
     /// The instruction of a frame state, and its number.
-    fn insn_of(&self, frame: FrameId) -> (Insn, u32) {
+    pub(super) fn insn_of(&self, frame: FrameId) -> (Insn, u32) {
         let state = self.f.frames[frame.n()];
         let f = &self.s.funcs[state.func as usize];
         (f.code[state.pc as usize], state.pc)
     }
 
-    fn frame_of(frame: Option<FrameId>) -> Result<FrameId, String> {
+    pub(super) fn frame_of(frame: Option<FrameId>) -> Result<FrameId, String> {
         frame.ok_or_else(|| "no frame state".into())
     }
 
@@ -154,7 +153,7 @@ impl Lower<'_, '_> {
             let fine = self.temp(&format!("or i1 {taken}, {did}"));
             self.line(&format!("br i1 {fine}, label %{go}, label %{out}"));
             self.label(&out);
-            self.line(&format!("ret i64 {status}"));
+            self.ret_status(&status);
             self.label(&go);
         } else {
             self.pass(&status);
@@ -171,7 +170,7 @@ impl Lower<'_, '_> {
         let fine = self.temp(&format!("or i1 {taken}, {did}"));
         self.line(&format!("br i1 {fine}, label %{go}, label %{out}"));
         self.label(&out);
-        self.line(&format!("ret i64 {status}"));
+        self.ret_status(&status);
         self.label(&go);
         self.define(v, &format!("icmp eq i64 {status}, {TAKEN}"));
         Ok(())
@@ -188,7 +187,7 @@ impl Lower<'_, '_> {
         let f = self.helper(helper);
         let base = self.base_of(frame);
         let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr {base}, i64 {pc}) #0"));
-        self.line(&format!("ret i64 {status}"));
+        self.ret_status(&status);
         Ok(())
     }
 
@@ -205,7 +204,7 @@ impl Lower<'_, '_> {
     }
 
     /// Writes the link at `offset`: of a callee that the frame state waits for.
-    fn link(&mut self, frame: FrameId, offset: i64) {
+    pub(super) fn link(&mut self, frame: FrameId, offset: i64) {
         let state = self.f.frames[frame.n()];
         let (i, pc) = self.insn_of(frame);
         let word = link_word(LUA, u16::from(i.c()), u32::from(i.a()) + 2) | NATIVE_BIT;
@@ -218,7 +217,7 @@ impl Lower<'_, '_> {
 
     /// The parameters of the callee at the call of a frame state, if they are
     /// known.
-    fn params_of(&self, frame: FrameId) -> Option<u8> {
+    pub(super) fn params_of(&self, frame: FrameId) -> Option<u8> {
         let state = self.f.frames[frame.n()];
         let (i, _) = self.insn_of(frame);
         let func = &self.s.funcs[state.func as usize];
@@ -232,7 +231,7 @@ impl Lower<'_, '_> {
     /// base (`None`: it is there already), and fills missing parameters of
     /// `proto` with nil. What would need more than the stack is sure to have
     /// room for goes to `slow`.
-    fn arguments(
+    pub(super) fn arguments(
         &mut self,
         first: u32,
         n: Option<u8>,
@@ -313,37 +312,6 @@ impl Lower<'_, '_> {
         self.label(&slow);
         let status = self.run_step(frame)?;
         self.go_on(&status, &go);
-        self.label(&go);
-        Ok(())
-    }
-
-    /// Gives the frame to a closure, whose `n` arguments are in place, and
-    /// leaves.
-    pub(super) fn tail_call(
-        &mut self,
-        closure: V,
-        proto: V,
-        n: u64,
-        frame: Option<FrameId>,
-    ) -> Result<(), String> {
-        let frame = Self::frame_of(frame)?;
-        let p = self.r(proto);
-        let params = self.params_of(frame);
-        self.store_value(closure, "%base", -32, Region::Slot);
-        let link = self.load("i64", "%base", LINK0.into(), Region::Slot);
-        let link = self.temp(&format!("or i64 {link}, {TAIL_BIT}"));
-        self.store("i64", &link, "%base", LINK0.into(), Region::Slot);
-        let (slow, go) = (self.new_label(), self.new_label());
-        self.arguments(0, Some(n as u8), &p, params, &slow);
-        let entry = self.load("ptr", &p, PROTO_ENTRY.into(), Region::Heap);
-        let status = self.temp(&format!(
-            "tail call i64 {entry}(ptr %vm, ptr %base, i64 0) #0"
-        ));
-        self.line(&format!("ret i64 {status}"));
-        self.label(&slow);
-        let f = self.helper(Helper::Enter);
-        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 0) #1"));
-        self.line(&format!("ret i64 {status}"));
         self.label(&go);
         Ok(())
     }
@@ -435,6 +403,9 @@ impl Lower<'_, '_> {
 
     /// Returns these values by the return instruction of the frame state.
     pub(super) fn ret(&mut self, frame: FrameId, values: &[V]) {
+        if self.typed.is_some() {
+            return self.typed_return(values);
+        }
         let (i, pc) = self.insn_of(frame);
         let n = values.len() as u16;
         let link = self.load("i32", "%base", LINK0.into(), Region::Slot);
@@ -454,7 +425,7 @@ impl Lower<'_, '_> {
         }
         let f = self.helper(Helper::Return);
         let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {pc}) #0"));
-        self.line(&format!("ret i64 {status}"));
+        self.ret_status(&status);
     }
 
     /// Returns the first `take` values, or nil for want of one, if the link

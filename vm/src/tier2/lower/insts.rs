@@ -21,6 +21,7 @@ impl Lower<'_, '_> {
             .collect();
         match i.op {
             Op::Int | Op::Float | Op::Nil | Op::Bool | Op::Param => {}
+            Op::Argument => self.argument(v, i.imm),
             Op::Object => {
                 let at = self.object(Obj(i.imm as u32));
                 self.define(v, &format!("getelementptr i8, ptr {at}, i64 0"));
@@ -265,7 +266,8 @@ impl Lower<'_, '_> {
             }
             Op::StepTest => self.step_test(v, i.frame)?,
             Op::Call => self.call(args[1], i.frame)?,
-            Op::TailCall => self.tail_call(args[0], args[1], i.imm, i.frame)?,
+            Op::CallTyped => self.call_typed(v, args, i.frame)?,
+            Op::TailCall => self.tail_call(args, i.frame)?,
             Op::CallHost => self.call_host(i.frame)?,
         }
         Ok(())

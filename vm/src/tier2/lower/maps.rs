@@ -1,5 +1,6 @@
 //! Frame states to frame maps, and the code of exits.
 
+use super::typed::PAIR;
 use super::{ExitSite, Lower};
 use crate::ir::{FrameId, Held, Op, Reason, Sunk, Ty, V};
 use crate::tier2::helpers::Helper;
@@ -93,7 +94,14 @@ impl Lower<'_, '_> {
             cold,
             "  %{label}.s = call i64 %{label}.f(ptr %vm, ptr %base, ptr %{label}.t, i64 {number}, ptr %words) #1"
         );
-        let _ = writeln!(cold, "  ret i64 %{label}.s");
+        if self.typed.is_some() {
+            let _ = writeln!(
+                cold,
+                "  %{label}.r = insertvalue {PAIR} poison, i64 %{label}.s, 0\n  ret {PAIR} %{label}.r"
+            );
+        } else {
+            let _ = writeln!(cold, "  ret i64 %{label}.s");
+        }
         label
     }
 

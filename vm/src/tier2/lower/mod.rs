@@ -15,11 +15,13 @@
 //! - `calls`: steps, calls, returns, polls, exits
 //! - `maps`: frame states to frame maps
 //! - `alloc`: tables
+//! - `typed`: arguments and results in machine registers
 
 mod alloc;
 mod calls;
 mod insts;
 mod maps;
+mod typed;
 
 use super::helpers::Helper;
 use super::layouts::Layouts;
@@ -33,6 +35,9 @@ use strata_spec::frame_map::{FrameMapId, FrameMaps};
 
 /// The symbol of the code's entry.
 pub(crate) const ENTRY: &str = "strata_entry";
+
+/// The symbol of the typed entry.
+pub(crate) const TYPED: &str = "strata_typed";
 
 /// A place at which code is left.
 #[derive(Clone, Copy, Debug)]
@@ -142,6 +147,8 @@ struct Lower<'l, 'a> {
     slots: u32,
     /// Which guards ask whether they are to fail.
     stress: bool,
+    /// The parameters of the typed entry, if there is one.
+    typed: Option<u8>,
 }
 
 /// Lowers `f`, whose frames take `slots` VM slots. `stress`: guards ask
@@ -172,6 +179,7 @@ pub(crate) fn lower(
         words: 1,
         slots,
         stress,
+        typed: s.typed(),
     };
     for &b in &cfg.order {
         l.block(b)?;
@@ -512,10 +520,7 @@ impl Lower<'_, '_> {
         ] {
             let _ = writeln!(w, "declare {f}");
         }
-        let _ = writeln!(
-            w,
-            "define i64 @{ENTRY}(ptr %vm, ptr noundef %frame, i64 %at) nounwind {{"
-        );
+        let _ = writeln!(w, "{} {{", self.signature());
         let _ = writeln!(w, "start:");
         let _ = writeln!(w, "  %words = alloca [{} x i64], align 8", self.words);
         let _ = writeln!(w, "  br label %b0");
@@ -545,6 +550,7 @@ impl Lower<'_, '_> {
         }
         w.push_str(&self.cold);
         let _ = writeln!(w, "}}");
+        w.push_str(&self.generic_entry().unwrap_or_default());
         let _ = writeln!(w, "attributes #0 = {{ nounwind }}");
         let _ = writeln!(w, "attributes #1 = {{ cold nounwind }}");
         // What looks, and changes nothing.
