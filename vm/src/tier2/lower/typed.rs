@@ -282,7 +282,10 @@ impl Lower<'_, '_> {
         let params = self.params_of(frame);
         self.store_value(*closure, "%base", -32, Region::Slot);
         let link = self.load("i64", "%base", LINK0.into(), Region::Slot);
-        let link = self.temp(&format!("or i64 {link}, {}", strata_runtime::frame::TAIL_BIT));
+        let link = self.temp(&format!(
+            "or i64 {link}, {}",
+            strata_runtime::frame::TAIL_BIT
+        ));
         self.store("i64", &link, "%base", LINK0.into(), Region::Slot);
         if self.typed.is_some() {
             let slow = self.new_label();
