@@ -130,6 +130,7 @@ fn load_proto(
         typed_entry: std::ptr::null(),
         points_entry: vm.exec.entry,
         optimized_refs: Vec::new(),
+        meta_sites: Default::default(),
         calls_granted: i64::from(vm.budgets.0),
         loops_granted: i64::from(vm.budgets.1),
         points: std::ptr::null(),

@@ -82,6 +82,8 @@ pub struct ProtoObj {
     pub refs: Vec<*mut GcHeader>,
     /// The same for optimized code, and for compiles that are under way.
     pub optimized_refs: Vec<*mut GcHeader>,
+    /// What its instructions did by way of metatables.
+    pub meta_sites: crate::feedback::meta::MetaSites,
     /// What the executor keeps: compiled code and its state.
     pub compiled: Option<Box<dyn Any + Send>>,
     /// Instructions.

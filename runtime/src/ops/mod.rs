@@ -9,6 +9,7 @@
 
 pub mod arith;
 pub mod compare;
+pub mod concat;
 pub mod meta;
 
 pub use arith::ArithOp;

@@ -13,6 +13,7 @@
 use super::shared::{add_functions, fixed_str, geti, metatable_of, publish, set_field};
 use super::{Entry, loading};
 use crate::error::Result;
+use crate::feedback::meta::note_metatable;
 use crate::heap::{GcOp, GcOutcome, gc_control};
 use crate::metatable::{self, Event, metamethod};
 use crate::native::{Cx, Ret, cont};
@@ -161,7 +162,7 @@ fn warn(cx: &mut Cx<'_>) -> Result<Ret> {
 
 // ---- types and conversion
 
-fn type_of(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn type_of(cx: &mut Cx<'_>) -> Result<Ret> {
     if cx.n == 0 {
         return Err(cx.arg_error(0, "value expected"));
     }
@@ -169,7 +170,7 @@ fn type_of(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret(Value::str(name))
 }
 
-fn tostring(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn tostring(cx: &mut Cx<'_>) -> Result<Ret> {
     let v = cx.check_any(0)?;
     let handler = if v.is_str() || v.is_number() && cx.vm.type_meta[usize::from(v.tag)].is_null() {
         NIL
@@ -183,7 +184,7 @@ fn tostring(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret(Value::str(s))
 }
 
-fn tonumber(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn tonumber(cx: &mut Cx<'_>) -> Result<Ret> {
     let v = cx.arg(0);
     if cx.is_none_or_nil(1) {
         if v.is_number() {
@@ -230,7 +231,7 @@ fn print(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret0()
 }
 
-fn select(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn select(cx: &mut Cx<'_>) -> Result<Ret> {
     let first = cx.arg(0);
     let n = cx.n as i64;
     let i = if first.tag == tag::INT {
@@ -267,6 +268,11 @@ fn getmetatable(cx: &mut Cx<'_>) -> Result<Ret> {
     })
 }
 
+/// Whether the Rust function at `address` is `setmetatable`.
+pub fn is_setmetatable(address: usize) -> bool {
+    setmetatable as crate::native::NativeFn as usize == address
+}
+
 fn setmetatable(cx: &mut Cx<'_>) -> Result<Ret> {
     let t = cx.check_table(0)?;
     let meta = check_metatable(cx, 1)?;
@@ -276,8 +282,14 @@ fn setmetatable(cx: &mut Cx<'_>) -> Result<Ret> {
     {
         return Err(cx.error("cannot change a protected metatable"));
     }
-    // SAFETY: both tables are live: they lie in slots.
-    unsafe { metatable::set_metatable(cx.vm, t, meta) };
+    // SAFETY: both tables are live: they lie in slots. The frame is ours.
+    unsafe {
+        let before = (*t).shape;
+        metatable::set_metatable(cx.vm, t, meta);
+        if (*before).meta.is_null() && before != (*t).shape {
+            note_metatable(cx.vm.stack.add(cx.base), before, t);
+        }
+    }
     cx.ret(v)
 }
 
@@ -291,12 +303,12 @@ pub(super) fn check_metatable(cx: &mut Cx<'_>, i: usize) -> Result<*mut Table> {
     }
 }
 
-fn rawequal(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn rawequal(cx: &mut Cx<'_>) -> Result<Ret> {
     let (a, b) = (cx.check_any(0)?, cx.check_any(1)?);
     cx.ret_bool(a.raw_eq(b))
 }
 
-fn rawlen(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn rawlen(cx: &mut Cx<'_>) -> Result<Ret> {
     let v = cx.arg(0);
     // SAFETY: tags say what the payloads are, and slots hold live objects.
     let len = unsafe {
@@ -309,7 +321,7 @@ fn rawlen(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret_int(len)
 }
 
-fn rawget(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn rawget(cx: &mut Cx<'_>) -> Result<Ret> {
     let t = cx.check_table(0)?;
     let key = cx.check_any(1)?;
     let v = if key.tag == tag::INT {
@@ -321,7 +333,7 @@ fn rawget(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret(v)
 }
 
-fn rawset(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn rawset(cx: &mut Cx<'_>) -> Result<Ret> {
     let t = cx.check_table(0)?;
     let (key, v) = (cx.check_any(1)?, cx.check_any(2)?);
     // SAFETY: table, key and value lie in slots.
@@ -344,7 +356,7 @@ fn next(cx: &mut Cx<'_>) -> Result<Ret> {
     }
 }
 
-fn pairs(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn pairs(cx: &mut Cx<'_>) -> Result<Ret> {
     let v = cx.check_any(0)?;
     if !metatable_of(cx.vm, v).is_null() {
         let handler = metamethod(cx.vm, v, Event::Pairs);
@@ -356,7 +368,7 @@ fn pairs(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret_all(&[next, v, NIL])
 }
 
-fn ipairs(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn ipairs(cx: &mut Cx<'_>) -> Result<Ret> {
     let v = cx.check_any(0)?;
     let iter = cx.vm.lib.ipairs_iter;
     cx.ret_all(&[iter, v, Value::int(0)])

@@ -90,7 +90,7 @@ pub fn open(vm: &mut Vm) -> Result<()> {
 /// Defines library functions that map a float to a float.
 macro_rules! float_functions {
     ($($name:ident = $f:expr;)*) => {$(
-        fn $name(cx: &mut Cx<'_>) -> Result<Ret> {
+        pub(super) fn $name(cx: &mut Cx<'_>) -> Result<Ret> {
             let x = cx.check_num(0)?;
             let f: fn(f64) -> f64 = $f;
             cx.ret(Value::float(f(x)))
@@ -116,7 +116,7 @@ fn atan(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret(Value::float(y.atan2(x)))
 }
 
-fn log(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn log(cx: &mut Cx<'_>) -> Result<Ret> {
     let x = cx.check_num(0)?;
     let result = if cx.is_none_or_nil(1) {
         x.ln()
@@ -209,13 +209,13 @@ fn modf(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret2(float_as_int(whole), Value::float(fraction))
 }
 
-fn tointeger(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn tointeger(cx: &mut Cx<'_>) -> Result<Ret> {
     let v = cx.check_any(0)?;
     let i = cx.vm.to_integer(v);
     cx.ret(i.map_or(NIL, Value::int))
 }
 
-fn type_of(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn type_of(cx: &mut Cx<'_>) -> Result<Ret> {
     let v = cx.check_any(0)?;
     let [integer, float] = cx.vm.lib.number_names;
     cx.ret(match v.tag {
@@ -225,7 +225,7 @@ fn type_of(cx: &mut Cx<'_>) -> Result<Ret> {
     })
 }
 
-fn ult(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn ult(cx: &mut Cx<'_>) -> Result<Ret> {
     let (a, b) = (cx.check_int(0)?, cx.check_int(1)?);
     cx.ret_bool((a as u64) < b as u64)
 }
@@ -271,7 +271,7 @@ fn min(cx: &mut Cx<'_>) -> Result<Ret> {
 
 // ---- random numbers
 
-fn random(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn random(cx: &mut Cx<'_>) -> Result<Ret> {
     let (low, high) = match cx.n {
         0 => {
             let f = cx.vm.lib.rng.next_float();

@@ -20,6 +20,7 @@ pub mod base;
 pub mod coroutine;
 pub mod debug;
 pub mod io;
+pub mod leaf;
 pub mod loading;
 pub mod math;
 pub mod os;
@@ -59,7 +60,9 @@ pub struct LibState {
     /// The iterator of `ipairs`.
     ipairs_iter: Value,
     /// Names of types by tag, as `type` returns them.
-    type_names: [*mut Str; 16],
+    pub type_names: [*mut Str; 16],
+    /// Strings of one byte, as far as somebody asked for them.
+    chars: [*mut Str; 256],
     /// "integer" and "float", as `math.type` returns them.
     number_names: [*mut Str; 2],
     /// Handles of the default files of `io`.
@@ -96,12 +99,19 @@ impl LibState {
             next: NIL,
             ipairs_iter: NIL,
             type_names: [std::ptr::null_mut(); 16],
+            chars: [std::ptr::null_mut(); 256],
             number_names: [std::ptr::null_mut(); 2],
             default_files: [None; 2],
             file_meta: std::ptr::null_mut(),
             warn: Warn::Off,
             scratch: Vec::new(),
         }
+    }
+
+    /// The iterators that `pairs` and `ipairs` return, nil while the base
+    /// library isn't open.
+    pub fn iterators(&self) -> [Value; 2] {
+        [self.next, self.ipairs_iter]
     }
 
     /// Turns warnings (`warn`, errors in finalizers) on or off.
@@ -117,6 +127,25 @@ impl LibState {
 }
 
 impl Vm {
+    /// The string of one byte. It is kept.
+    #[inline]
+    pub fn char_str(&mut self, byte: u8) -> *mut Str {
+        let known = self.lib.chars[usize::from(byte)];
+        if known.is_null() {
+            self.new_char_str(byte)
+        } else {
+            known
+        }
+    }
+
+    #[cold]
+    fn new_char_str(&mut self, byte: u8) -> *mut Str {
+        let s = self.heap.str(&[byte]);
+        self.handles.hold(Value::str(s));
+        self.lib.chars[usize::from(byte)] = s;
+        s
+    }
+
     /// Emits a piece of a warning, as `warn` does for each of its arguments;
     /// the last has `more` false. Pieces of a message of one piece that
     /// starts with `@` are control messages.

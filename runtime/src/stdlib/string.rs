@@ -182,7 +182,7 @@ pub(super) fn byte(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret_pushed(range.len())
 }
 
-fn char(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn char(cx: &mut Cx<'_>) -> Result<Ret> {
     let n = cx.n;
     if n <= MAX_INTERNED {
         let mut text = [0; MAX_INTERNED];
@@ -225,7 +225,7 @@ fn dump(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret_bytes(&file)
 }
 
-fn len(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn len(cx: &mut Cx<'_>) -> Result<Ret> {
     let s = cx.check_str(0)?;
     // SAFETY: the string in the slot is live.
     let len = unsafe { Str::len(s) };
@@ -265,7 +265,7 @@ fn reverse(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret(Value::str(result))
 }
 
-fn sub(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn sub(cx: &mut Cx<'_>) -> Result<Ret> {
     let s = bytes(cx, 0)?;
     let first = cx.check_int(1)?;
     let last = cx.opt_int(2, -1)?;
@@ -273,6 +273,10 @@ fn sub(cx: &mut Cx<'_>) -> Result<Ret> {
     if range.len() == s.len() {
         let whole = cx.slot(0);
         return cx.ret(whole);
+    }
+    if let [byte] = s[range.clone()] {
+        let one = cx.vm.char_str(byte);
+        return cx.ret(Value::str(one));
     }
     cx.ret_bytes(&s[range])
 }

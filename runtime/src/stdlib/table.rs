@@ -176,7 +176,7 @@ const BLOCK: i64 = 8;
 /// Shortest string that is copied in pieces.
 const LONG: usize = 1 << 16;
 
-fn insert(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn insert(cx: &mut Cx<'_>) -> Result<Ret> {
     let t = Seq::check(cx, 0, ALL)?;
     let end = t.len(cx)?.wrapping_add(1);
     match cx.n {
@@ -214,7 +214,7 @@ fn insert(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret0()
 }
 
-fn remove(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn remove(cx: &mut Cx<'_>) -> Result<Ret> {
     let t = Seq::check(cx, 0, ALL)?;
     let size = t.len(cx)?;
     let mut pos = cx.opt_int(1, size)?;

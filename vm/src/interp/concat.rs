@@ -4,7 +4,8 @@ use super::*;
 use strata_runtime::metatable::Event;
 use strata_runtime::metatable::metamethod;
 use strata_runtime::native::cont;
-use strata_runtime::ops::meta::{binary_handler, concat_error, concat_operand, type_op_error};
+use strata_runtime::ops::concat::{is_plain, join};
+use strata_runtime::ops::meta::{binary_handler, concat_error, type_op_error};
 use strata_runtime::table;
 use strata_runtime::value::tag;
 
@@ -76,25 +77,25 @@ unsafe fn join_operands(vm: *mut Vm, mut left: usize) -> usize {
         while left > 1 {
             let machine = &mut *vm;
             let (x, y) = (*first.add(left - 2), *first.add(left - 1));
-            let plain = |v: Value| v.is_str() || v.is_number();
-            if !plain(x) || !plain(y) {
+            if !is_plain(x) || !is_plain(y) {
                 if let Some(h) = binary_handler(machine, x, y, Event::Concat) {
                     // The count stands below the handler's function slot.
                     let at = frame_end(base);
                     put(at, Value::int(left as i64));
                     return call::call_meta_at(vm, at.add(1), h, &[x, y], cont::CONCAT);
                 }
-                let culprit = if plain(x) { left - 1 } else { left - 2 };
+                let culprit = if is_plain(x) { left - 1 } else { left - 2 };
                 let name = arith::operand_name(machine, Insn(i).b().wrapping_add(culprit as u8));
                 let e = concat_error(machine, x, y, &name);
                 return raise::raise(vm, e);
             }
             // As many operands as are strings or numbers, in one go.
             let mut n = 2;
-            while n < left && plain(*first.add(left - n - 1)) {
+            while n < left && is_plain(*first.add(left - n - 1)) {
                 n += 1;
             }
-            match join(machine, first.add(left - n), n) {
+            let operands = std::slice::from_raw_parts_mut(first.add(left - n), n);
+            match join(machine, operands) {
                 Ok(v) => put(first.add(left - n), v),
                 Err(e) => return raise::raise(vm, e),
             }
@@ -102,61 +103,5 @@ unsafe fn join_operands(vm: *mut Vm, mut left: usize) -> usize {
         }
         copy(ra(base, i), first);
         native::again(vm, (*vm).pc, base)
-    }
-}
-
-/// Concatenates `n` strings and numbers.
-unsafe fn join(vm: &mut Vm, first: *mut Value, n: usize) -> Result<Value> {
-    // SAFETY: the caller passes `n` slots with strings and numbers; strings
-    // made here stay valid because nothing collects before the next safepoint.
-    unsafe {
-        let mut total = 0usize;
-        for j in 0..n {
-            let s = concat_operand(vm, *first.add(j)).expect("operands are strings or numbers");
-            put(first.add(j), Value::str(s));
-            total = match total.checked_add((*s).len) {
-                Some(t) => t,
-                None => return Err(vm.error_at(0, b"string length overflow")),
-            };
-        }
-        let mut buffer = [0u8; 256];
-        if n > 2 && total <= buffer.len() {
-            let mut at = 0;
-            for j in 0..n {
-                let bytes = vm.bytes((*first.add(j)).as_str());
-                buffer[at..at + bytes.len()].copy_from_slice(bytes);
-                at += bytes.len();
-            }
-            return Ok(Value::str(vm.heap.str(&buffer[..total])));
-        }
-        if n > 2 {
-            // The first may be a long accumulator: join the rest, then append.
-            let (s, to) = {
-                let rest: usize = total - (*(*first).as_str()).len;
-                if rest <= strata_runtime::object::MAX_INTERNED {
-                    let mut at = 0;
-                    for j in 1..n {
-                        let bytes = vm.bytes((*first.add(j)).as_str());
-                        buffer[at..at + bytes.len()].copy_from_slice(bytes);
-                        at += bytes.len();
-                    }
-                    (vm.heap.str(&buffer[..rest]), std::ptr::null_mut())
-                } else {
-                    vm.heap.uninit_str(rest)?
-                }
-            };
-            if !to.is_null() {
-                let mut at = to;
-                for j in 1..n {
-                    let bytes = vm.bytes_within((*first.add(j)).as_str())?;
-                    vm.copy_in_pieces(bytes, at)?;
-                    at = at.add(bytes.len());
-                }
-            }
-            return Ok(Value::str(vm.concat((*first).as_str(), s)?));
-        }
-        Ok(Value::str(
-            vm.concat((*first).as_str(), (*first.add(1)).as_str())?,
-        ))
     }
 }

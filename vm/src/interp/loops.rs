@@ -8,6 +8,7 @@ use strata_runtime::error::Error;
 use strata_runtime::frame::{LUA, NATIVE_BIT};
 use strata_runtime::object::NativeKind;
 use strata_runtime::proto::proto_of;
+use strata_runtime::stdlib::leaf::{NO_CURSOR, first_cursor};
 use strata_runtime::table;
 use strata_runtime::value::{NIL, tag};
 
@@ -298,14 +299,6 @@ fn int_limit(vm: &mut Vm, limit: Value, step: i64) -> Result<Option<i64>> {
     } else {
         Ok(Some(i64::MIN))
     }
-}
-
-/// Payload of the closing-value slot, while that is nil: "position unknown".
-const NO_CURSOR: u64 = u64::MAX;
-
-/// Where a traversal by `next` begins, if it begins with no key.
-pub(crate) fn first_cursor(no_key: bool) -> u64 {
-    if no_key { 0 } else { NO_CURSOR }
 }
 
 slow_handler! {

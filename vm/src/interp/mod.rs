@@ -64,9 +64,9 @@ pub(crate) use coro::close_thread;
 #[cfg(feature = "cranelift")]
 pub(crate) use index::seen_element;
 pub(crate) use instrument::instrument;
-#[cfg(feature = "cranelift")]
-pub(crate) use loops::first_cursor;
 pub(crate) use poll::{FEW, finalize};
+#[cfg(feature = "cranelift")]
+pub(crate) use strata_runtime::stdlib::leaf::first_cursor;
 #[cfg(feature = "cranelift")]
 pub(crate) use unwound::note_exit;
 

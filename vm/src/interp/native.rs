@@ -542,6 +542,22 @@ pub(crate) unsafe extern "C" fn return_slow(vm: *mut Vm, base: *mut Value, pc: u
     unsafe {
         let i = (*(*proto_at(base)).code.add(pc)).0;
         let (first, n) = ret::results(vm, base, i);
+        return_values(vm, base, first, n)
+    }
+}
+
+/// The same for a tail call that was replaced by its one result, in register A.
+pub(crate) unsafe extern "C" fn return_one(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
+    // SAFETY: compiled code passes its frame.
+    unsafe {
+        let i = (*(*proto_at(base)).code.add(pc)).0;
+        return_values(vm, base, ra(base, i), 1)
+    }
+}
+
+unsafe fn return_values(vm: *mut Vm, base: *mut Value, first: *mut Value, n: usize) -> usize {
+    // SAFETY: as for `return_slow`.
+    unsafe {
         let fb = original_base(base);
         let link = read_link(fb);
         let status = ret::deliver(vm, fb, link, first, n);

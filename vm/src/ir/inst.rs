@@ -48,6 +48,8 @@ pub(crate) mod regions {
     pub const HEAP: u16 = 1 << 9;
     /// All that belongs to tables, fields and shapes apart.
     pub const PARTS: u16 = ARRAYS | INTS | FLOATS | MIXED | HASHES | HEAP;
+    /// All that is in tables, and what the collector keeps.
+    pub const TABLES: u16 = SHAPES | FIELDS | ARRAYS | INTS | FLOATS | MIXED | HASHES | HEAP;
     /// Everything.
     pub const ALL: u16 = 0x7ff;
 }
@@ -127,7 +129,7 @@ macro_rules! for_each_inst {
             SlotStore,  "slot_store",  [Each], Void, Num, NONE, SLOTS;
             CapturedLoad, "captured_load", [], Any, Num, UPVALS, NONE;
             CapturedStore, "captured_store", [Each], Void, Num, NONE, UPVALS;
-            LinkStore,  "link_store",  [Closure], Void, No, NONE, SLOTS;
+            LinkStore,  "link_store",  [Closure], Void, Num, NONE, SLOTS;
             Myself,     "myself",      [], Closure, No, NONE, NONE;
             // ---- tables: fields
             Shape,      "shape",       [Table], Ptr, No, SHAPES, NONE;
@@ -165,6 +167,15 @@ macro_rules! for_each_inst {
             StrLen,     "str_len",     [Str], Int, No, NONE, NONE;
             StrData,    "str_data",    [Str], Ptr, No, HEAP, NONE;
             LoadByte,   "load_byte",   [Ptr Int], Int, No, NONE, NONE;
+            // ---- library functions, varargs, iteration
+            TypeName,   "type_name",   [Any], Str, No, NONE, NONE;
+            Leaf,       "leaf",        [Ptr Rest], Bool, No, ALL, HEAP;
+            LeafStore,  "leaf_store",  [Ptr Rest], Bool, No, ALL, TABLES;
+            NextEntry,  "next_entry",  [Table], Int, Num, ALL, SLOTS;
+            LeafValue,  "leaf_value",  [Typed], Given, Num, HEAP, NONE;
+            IterStart,  "iter_start",  [Bool], Void, Num, NONE, SLOTS;
+            VarargCount,"vararg_count",[], Int, Num, NONE, NONE;
+            VarargAt,   "vararg_at",   [Int], Any, Num, NONE, NONE;
             // ---- the collector
             Barrier,    "barrier",     [Obj Each], Void, No, HEAP, HEAP;
             BarrierElem,"barrier_elem",[Table Each], Void, No, HEAP, HEAP;
@@ -193,7 +204,7 @@ pub(crate) enum Arg {
     Each,
     /// A pointer.
     Obj,
-    /// Any number of any type.
+    /// Any number, of any type: the last.
     Rest,
 }
 
@@ -284,6 +295,24 @@ macro_rules! define {
 }
 for_each_inst!(define);
 
+impl Info {
+    /// What argument `n` may be; `None`: there is none.
+    pub(crate) fn arg(&self, n: usize) -> Option<Arg> {
+        match (self.args.get(n), self.args.last()) {
+            (Some(Arg::Rest), _) | (None, Some(Arg::Rest)) => Some(Arg::Each),
+            (arg, _) => arg.copied(),
+        }
+    }
+
+    /// Whether it may have so many arguments.
+    pub(crate) fn takes(&self, n: usize) -> bool {
+        match self.args.split_last() {
+            Some((Arg::Rest, others)) => n >= others.len(),
+            _ => n == self.args.len(),
+        }
+    }
+}
+
 impl Op {
     /// This instruction's row.
     pub(crate) fn info(self) -> &'static Info {
@@ -348,6 +377,8 @@ impl Op {
                     // Read what an object points to, which a guard found to be one.
                     | Op::LoadByte
                     | Op::StrLen
+                    // Reads where a branch has looked that there is something.
+                    | Op::VarargAt
             )
     }
 

@@ -211,11 +211,13 @@ pub(crate) enum Reason {
     Done,
     /// A metatable, or a table on the way to one, was changed.
     Meta,
+    /// A library function that has more to do than the code knows.
+    Library,
 }
 
 impl Reason {
     /// All of them.
-    pub(crate) const ALL: [Reason; 12] = [
+    pub(crate) const ALL: [Reason; 13] = [
         Reason::Tag,
         Reason::Shape,
         Reason::Kind,
@@ -228,6 +230,7 @@ impl Reason {
         Reason::Unreached,
         Reason::Done,
         Reason::Meta,
+        Reason::Library,
     ];
 
     /// Its name in the text form, traces and statistics.
@@ -245,6 +248,7 @@ impl Reason {
             Reason::Unreached => "unreached",
             Reason::Done => "done",
             Reason::Meta => "meta",
+            Reason::Library => "library",
         }
     }
 

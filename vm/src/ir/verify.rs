@@ -152,19 +152,15 @@ impl Verifier<'_, '_> {
     fn inst(&self, v: V, b: BlockId, at: usize) -> Result<(), String> {
         let i = &self.f.insts[v.n()];
         let info = i.op.info();
-        let (fixed, open) = match info.args.split_last() {
-            Some((Arg::Rest, fixed)) => (fixed.len(), true),
-            _ => (info.args.len(), false),
-        };
-        if i.args.len() < fixed || (!open && i.args.len() > fixed) {
-            return Err(format!("{fixed} arguments are wanted"));
+        if !info.takes(i.args.len()) {
+            return Err(format!("{} arguments are wanted", info.args.len()));
         }
-        let wanted = info.args.iter().chain(std::iter::repeat(&Arg::Rest));
-        for (&a, want) in i.args.iter().zip(wanted) {
+        for (n, &a) in i.args.iter().enumerate() {
+            let Some(want) = info.arg(n) else { break };
             self.usable(a, b, at)?;
             let ty = self.f.ty(a);
             let fits = match want {
-                Arg::Is(want) => ty == *want,
+                Arg::Is(want) => ty == want,
                 Arg::Typed => ty != Ty::Any && ty.is_lua(),
                 Arg::Each | Arg::Rest => ty.is_lua(),
                 Arg::Obj => ty.is_object() || ty == Ty::Ptr,

@@ -13,6 +13,7 @@ use crate::ir::cfg::{Cfg, Successors};
 use crate::ir::{BlockId, Ty};
 use std::collections::HashMap;
 use strata_runtime::ops::arith::ArithOp;
+use strata_runtime::stdlib::leaf::Known;
 use strata_runtime::value::tag;
 use strata_spec::effects::Effects;
 use strata_spec::module::RegSet;
@@ -360,11 +361,28 @@ fn step(f: &Function, pc: u32, types: &mut [Ty]) {
                 for r in e.kills.union(&e.writes).iter() {
                     set(types, r, Ty::Any);
                 }
+                if speculates && let Some((r, ty)) = known_results(f, pc, op, i) {
+                    set(types, r, ty);
+                }
                 return;
             }
         },
     };
     set(types, a, result);
+}
+
+/// What is known of the types of what a call, an iteration or a concatenation
+/// leaves in registers.
+fn known_results(f: &Function, pc: u32, op: Op, i: Insn) -> Option<(u8, Ty)> {
+    match op {
+        Op::Concat => Some((i.a(), Ty::Str)),
+        Op::Call => f.result_of(i).map(|ty| (i.a(), ty)),
+        Op::TForCall => {
+            let ints = f.iterated(pc) == Some(Known::Ipairs);
+            ints.then(|| (i.a().saturating_add(4), Ty::Int))
+        }
+        _ => None,
+    }
 }
 
 /// The operator of an arithmetic or bitwise instruction, and whether its right

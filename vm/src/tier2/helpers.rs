@@ -8,6 +8,7 @@ use crate::interp::{self, CONTINUE, steps};
 use crate::tier1::helpers::{barrier, barrier_stored, fmod, force, pow};
 use strata_runtime::Vm;
 use strata_runtime::object::{Closure, GcHeader, Table};
+use strata_runtime::stdlib::leaf;
 use strata_runtime::table;
 use strata_runtime::value::{NIL, Value};
 use strata_spec::{Insn, Op};
@@ -46,6 +47,7 @@ helpers! {
     Recheck = native::recheck as unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize) -> usize;
     Return = native::return_slow as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     Returned = returned as unsafe extern "C" fn(*mut Vm, *mut Value, u64, *const Insn, u64, u64) -> usize;
+    ReturnOne = native::return_one as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     ReturnClose = native::return_close as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     CallHost = native::call_host as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
     Enter = native::interpret as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
@@ -58,6 +60,7 @@ helpers! {
     SetInt = set_int as unsafe extern "C" fn(*mut Vm, *mut Table, i64, u64, u64) -> usize;
     FloatMod = fmod as extern "C" fn(f64, f64) -> f64;
     FloatPow = pow as extern "C" fn(f64, f64) -> f64;
+    NextEntry = leaf::next_entry as unsafe extern "C" fn(*const Table, *mut Value, *mut Value) -> usize;
     GetField = probes::get_field as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     SetField = probes::set_field as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     GetIndex = probes::get_index as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;

@@ -6,14 +6,21 @@
 //! by number ([`Obj`]): code finds their addresses in its table of constants,
 //! which is filled when the code is installed.
 
+mod meta;
+
+pub(crate) use meta::{Expected, Meta, MetaCall};
+
+use crate::ir::Ty;
 use crate::jit::Speculation;
 use std::collections::HashMap;
 use std::sync::Arc;
 use strata_runtime::Vm;
 use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot};
-use strata_runtime::object::{GcHeader, ProtoObj};
+use strata_runtime::object::{GcHeader, ProtoObj, Str};
 use strata_runtime::proto::LoadedModule;
+use strata_runtime::stdlib::base::is_setmetatable;
 use strata_runtime::stdlib::coroutine::{switches, yields};
+use strata_runtime::stdlib::leaf::{self, Known};
 use strata_runtime::stdlib::math::{Intrinsic, intrinsic};
 use strata_runtime::table::site::MAX_INLINE;
 use strata_runtime::value::{Value, tag};
@@ -48,6 +55,10 @@ pub(crate) enum Const {
     Str {
         at: Obj,
         short: bool,
+        /// Tags of the types of which it is the name.
+        types: u16,
+        /// It begins with `#`, which is what `select` looks at.
+        hash: bool,
     },
 }
 
@@ -67,6 +78,17 @@ pub(crate) struct Cache {
     pub flags: u8,
 }
 
+/// A leaf that stands for a host function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeafCall {
+    pub f: Obj,
+    /// Least and most arguments.
+    pub args: (u8, u8),
+    /// The tag of its result, if it is always the same.
+    pub result: Option<u8>,
+    pub stores: bool,
+}
+
 /// What a call site has called.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Callee {
@@ -77,6 +99,8 @@ pub(crate) enum Callee {
         proto: Obj,
         /// Its parameters.
         params: u8,
+        /// It may have a typed entry.
+        typed: bool,
         /// What is to be known of it to inline it.
         func: Option<FuncNo>,
     },
@@ -84,6 +108,12 @@ pub(crate) enum Callee {
     Host {
         f: Obj,
         intrinsic: Option<Intrinsic>,
+        /// It is `setmetatable`.
+        sets_metatable: bool,
+        /// What is known of it.
+        known: Option<Known>,
+        /// Its leaves, for the first two numbers of arguments they take.
+        leaves: [Option<LeafCall>; 2],
         /// It switches coroutines.
         switches: bool,
         /// It is `coroutine.yield`.
@@ -119,6 +149,8 @@ pub(crate) struct Function {
     pub code: Vec<Insn>,
     pub consts: Vec<Const>,
     pub slots: Vec<Slot>,
+    /// What instructions do by way of metatables, by pc.
+    metas: Vec<(u32, Meta)>,
     /// The prototype, its instructions and its feedback slots.
     pub proto: Obj,
     pub code_at: Obj,
@@ -143,6 +175,50 @@ impl Function {
         self.slots.iter().any(is)
     }
 
+    /// The iterator, of `pairs` or `ipairs`, that the loop with the `tforcall`
+    /// at `pc` had so far: what the call before the loop has called.
+    pub(crate) fn iterated(&self, pc: u32) -> Option<Known> {
+        let a = self.code[pc as usize].a();
+        let enters = |&n: &usize| {
+            let i = self.code[n];
+            i.op() == Some(Op::TForPrep) && i.a() == a && super::flow::target(n as u32, i) == pc
+        };
+        let prep = (0..pc as usize).rev().find(enters)?;
+        let call = self.code[prep.checked_sub(1)?];
+        if call.op() != Some(Op::Call) || call.a() != a {
+            return None;
+        }
+        match self.slots.get(usize::from(call.slot())) {
+            Some(Slot::Call(Callee::Host { known, .. })) => {
+                known.filter(|k| matches!(k, Known::Pairs | Known::Ipairs))
+            }
+            _ => None,
+        }
+    }
+
+    /// The type of what the call `i` returns first, as far as it is known from
+    /// the callee.
+    pub(crate) fn result_of(&self, i: Insn) -> Option<Ty> {
+        match self.slots.get(usize::from(i.slot())) {
+            Some(Slot::Call(Callee::Host {
+                intrinsic,
+                known,
+                leaves,
+                ..
+            })) if i.b() > 0 && i.c() > 1 => match (intrinsic, known) {
+                (Some(Intrinsic::Sqrt), _) => Some(Ty::Float),
+                (Some(Intrinsic::Floor | Intrinsic::Ceil | Intrinsic::Byte), _) => Some(Ty::Int),
+                (_, Some(Known::Type)) => Some(Ty::Str),
+                _ => {
+                    let fits = |l: &&LeafCall| (l.args.0..=l.args.1).contains(&(i.b() - 1));
+                    let leaf = leaves.iter().flatten().find(fits)?;
+                    leaf.result.and_then(Ty::of_tag)
+                }
+            },
+            _ => None,
+        }
+    }
+
     /// Its description.
     pub(crate) fn spec(&self) -> &Proto {
         &self.module.protos[self.id.0 as usize]
@@ -165,6 +241,18 @@ pub(crate) struct Snapshot {
     pub tags: Vec<u8>,
     /// The shape of an empty table.
     pub root: Obj,
+    /// The iterators of `pairs` and of `ipairs`.
+    pub iterators: [Obj; 2],
+    /// Leaves that are parts of instructions.
+    pub leaves: PartLeaves,
+}
+
+/// Leaves that are parts of instructions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PartLeaves {
+    pub concat: Obj,
+    pub get: Obj,
+    pub set: Obj,
 }
 
 /// Most parameters of a typed entry: their tags are in one word.
@@ -207,10 +295,23 @@ impl Snapshot {
                 epoch: vm.meta_epoch,
                 tags: Vec::new(),
                 root: Obj(0),
+                iterators: [Obj(0); 2],
+                leaves: PartLeaves {
+                    concat: Obj(0),
+                    get: Obj(0),
+                    set: Obj(0),
+                },
             },
         };
         let root = t.object(vm.shapes.root());
         t.snapshot.root = root;
+        t.snapshot.iterators =
+            [Known::Pairs, Known::Ipairs].map(|which| t.object(leaf::iterator(vm, which)));
+        t.snapshot.leaves = PartLeaves {
+            concat: t.address(leaf::CONCAT as usize),
+            get: t.address(leaf::GET as usize),
+            set: t.address(leaf::SET as usize),
+        };
         // SAFETY: `p` is live, and what feedback names is.
         unsafe {
             if let Some(base) = base {
@@ -265,6 +366,7 @@ impl Taker<'_> {
                 code: code.to_vec(),
                 consts,
                 slots: Vec::new(),
+                metas: Vec::new(),
                 proto: self.object(p),
                 code_at: self.address((*p).code as usize),
                 slots_at: self.address((*p).slots as usize),
@@ -276,6 +378,8 @@ impl Taker<'_> {
                 .map(|k| self.slot(&*(*p).slots.add(k), depth))
                 .collect();
             self.snapshot.funcs[n as usize].slots = slots;
+            let metas = self.metas(p, n, depth);
+            self.snapshot.funcs[n as usize].metas = metas;
         }
         n
     }
@@ -290,8 +394,30 @@ impl Taker<'_> {
                 at: self.object(v.as_str()),
                 // SAFETY: constants are live strings.
                 short: unsafe { (*v.as_str()).len <= strata_runtime::object::MAX_INTERNED },
+                types: self.types_named(v.as_str()),
+                // SAFETY: as above; constants are flat.
+                hash: unsafe { Str::bytes(v.as_str()).first() == Some(&b'#') },
             },
         }
+    }
+
+    /// Tags of the types that have this name.
+    fn types_named(&self, name: *mut Str) -> u16 {
+        let names = (0u32..).zip(&self.vm.lib.type_names);
+        names
+            .filter(|(_, known)| **known == name)
+            .fold(0, |tags, (tag, _)| tags | 1 << tag)
+    }
+
+    /// The leaves of the host function at this address.
+    fn leaves(&mut self, address: usize) -> [Option<LeafCall>; 2] {
+        let mut found = leaf::leaves(address).map(|(args, leaf)| LeafCall {
+            f: self.address(leaf.f as usize),
+            args: (*args.start(), *args.end()),
+            result: leaf.result,
+            stores: leaf.stores,
+        });
+        [found.next(), found.next()]
     }
 
     unsafe fn slot(&mut self, slot: &FeedbackSlot, depth: u32) -> Slot {
@@ -331,6 +457,19 @@ impl Taker<'_> {
         }
     }
 
+    /// What is to be known of `proto` to inline it into a function that is at
+    /// this depth.
+    unsafe fn callee_of(&mut self, proto: *mut ProtoObj, depth: u32) -> Option<FuncNo> {
+        // SAFETY: the caller says that it is live.
+        unsafe {
+            let room = self.snapshot.funcs.len() < MAX_FUNCS && depth < MAX_DEPTH;
+            if self.funcs.contains_key(&proto) || (room && inlinable(&*proto)) {
+                return Some(self.function(proto, depth + 1));
+            }
+        }
+        None
+    }
+
     unsafe fn callee(&mut self, slot: &FeedbackSlot, depth: u32) -> Callee {
         // SAFETY: the slot is one of a call; it keeps its prototype alive.
         unsafe {
@@ -339,14 +478,10 @@ impl Taker<'_> {
             match seen.state {
                 CallState::Empty => Callee::Unknown,
                 _ if !proto.is_null() => {
-                    let room = self.snapshot.funcs.len() < MAX_FUNCS && depth < MAX_DEPTH;
-                    let func = if self.funcs.contains_key(&proto) || (room && inlinable(&*proto)) {
-                        Some(self.function(proto, depth + 1))
-                    } else {
-                        None
-                    };
+                    let func = self.callee_of(proto, depth);
                     Callee::Closure {
                         params: (*proto).params,
+                        typed: has_typed_entry(&*proto),
                         proto: self.object(proto),
                         func,
                     }
@@ -354,6 +489,9 @@ impl Taker<'_> {
                 CallState::Same | CallState::SameProto if seen.tag == tag::NATIVE => Callee::Host {
                     f: self.address(seen.proto as usize),
                     intrinsic: intrinsic(seen.proto as usize),
+                    sets_metatable: is_setmetatable(seen.proto as usize),
+                    known: leaf::known(seen.proto as usize),
+                    leaves: self.leaves(seen.proto as usize),
                     switches: switches(seen.proto as usize),
                     yields: yields(seen.proto as usize),
                 },
@@ -361,6 +499,11 @@ impl Taker<'_> {
             }
         }
     }
+}
+
+/// Whether optimized code of `p` has a typed entry.
+fn has_typed_entry(p: &ProtoObj) -> bool {
+    !p.vararg && p.params <= MAX_TYPED
 }
 
 /// Whether calls of `p` may be replaced by its instructions.
@@ -371,7 +514,6 @@ fn inlinable(p: &ProtoObj) -> bool {
             None | Some(
                 Op::VarargPrep
                     | Op::Vararg
-                    | Op::TailCall
                     | Op::Closure
                     | Op::Close
                     | Op::Tbc

@@ -112,8 +112,8 @@ fn unboxed(insts: &[Inst<'_>], v: V) -> V {
 /// Takes arguments out of their boxes where any type will do.
 fn unbox_args(f: &mut Func<'_>, v: V) {
     let inst = f.insts[v.n()];
-    let wants = inst.op.info().args;
-    let takes_all = |n: usize| inst.op != Op::Select && wants.get(n) == Some(&Arg::Each);
+    let info = inst.op.info();
+    let takes_all = |n: usize| inst.op != Op::Select && info.arg(n) == Some(Arg::Each);
     let boxed = |(n, &a): (usize, &V)| takes_all(n) && f.insts[a.n()].op == Op::Box;
     if inst.args.iter().enumerate().any(boxed) {
         let args = inst.args.iter().enumerate();

@@ -38,6 +38,9 @@ impl Builder<'_, '_> {
             return self.leave(pc, Reason::Unreached);
         }
         if other(lt) || other(rt) || (bits & seen::OTHER != 0 && !known) {
+            if self.meta_operator(pc, &[l, r])? {
+                return Ok(());
+            }
             return self.step(pc);
         }
         let want = |ty: Ty, seen: Option<Ty>| if ty == Ty::Any { seen } else { Some(ty) };
@@ -188,6 +191,9 @@ impl Builder<'_, '_> {
     pub(super) fn len(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let (a, b) = (i.a(), i.b());
         let v = self.val(b);
+        if self.meta_operator(pc, &[v, v])? {
+            return Ok(());
+        }
         let n = match self.f.ty(v) {
             Ty::Str => self.put(Ir::StrLen, &[v]),
             Ty::Table if self.may_speculate(pc) => self.table_len(v, pc)?,

@@ -112,6 +112,9 @@ impl Builder<'_, '_> {
             let eq = self.put(op, &[x, y]);
             return self.jump_want(eq, want, pc, i);
         }
+        if let Some(eq) = self.meta_equal(pc, x, y)? {
+            return self.jump_want(eq, want, pc, i);
+        }
         // Identical values, floats apart, are equal; other pairs take a step,
         // but for values of two tags that are no numbers.
         let (x, y) = (self.boxed(x), self.boxed(y));
@@ -151,7 +154,15 @@ impl Builder<'_, '_> {
         let eq = match self.func().consts[k as usize] {
             Const::Nil => self.is(v, tag::NIL),
             Const::Bool(b) => self.is(v, if b { tag::TRUE } else { tag::FALSE }),
-            Const::Str { at, short: true } => match ty {
+            Const::Str {
+                types, short: true, ..
+            } if types != 0 && self.f.insts[v.n()].op == Ir::TypeName => {
+                let of = self.f.insts[v.n()].args[0];
+                self.tag_in(of, types)
+            }
+            Const::Str {
+                at, short: true, ..
+            } => match ty {
                 Ty::Str => {
                     let s = self.object(at, Ty::Str);
                     self.put(Ir::Same, &[v, s])
@@ -241,6 +252,11 @@ impl Builder<'_, '_> {
         }
         let fits = |ty: Ty| ty == Ty::Any || number(ty);
         if !fits(tx) || !fits(ty) || (bits & seen::OTHER != 0 && !known) {
+            match self.meta_condition(pc, x, y)? {
+                Some(Some(cond)) => return self.jump_want(cond, want, pc, i),
+                Some(None) => return Ok(()),
+                None => {}
+            }
             return self.jump_by_step(pc, i);
         }
         if !known && !self.may_speculate(pc) {

@@ -1,19 +1,14 @@
 //! Calls and returns.
 
-use super::state::Reg;
 use super::{Builder, Refused};
 use crate::ir::{Op as Ir, Reason, Term, Ty, V};
 use crate::tier2::snapshot::{Callee, MAX_TYPED, Obj, Slot};
 use smallvec::{SmallVec, smallvec};
-use strata_runtime::stdlib::math::Intrinsic;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
 /// Most parameters that are filled up without a look at the stack's end.
 const MAX_PARAMS: u8 = 24;
-
-/// 2^63: the least float above all integers.
-const TOO_BIG: f64 = 9_223_372_036_854_775_808.0;
 
 impl Builder<'_, '_> {
     pub(super) fn call(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
@@ -24,17 +19,16 @@ impl Builder<'_, '_> {
         if i.b() == 0 {
             return self.open_call(pc, callee);
         }
+        if self.called_by_metatable(pc, i, callee)? || self.builtin(pc, i, callee)? {
+            return Ok(());
+        }
         match callee {
             Callee::Unknown => self.unreached(pc),
-            Callee::Host {
-                f,
-                intrinsic: Some(which),
-                ..
-            } if self.fits_intrinsic(which, i, pc) => self.intrinsic(pc, i, f, which),
             Callee::Closure {
                 proto,
                 func,
                 params,
+                typed,
             } if self.may_speculate(pc) && params <= MAX_PARAMS => {
                 let v = self.val(i.a());
                 if !matches!(self.f.ty(v), Ty::Any | Ty::Closure) {
@@ -49,7 +43,7 @@ impl Builder<'_, '_> {
                         Some(why) => self.inlining.push((func, pc, Some(why))),
                     }
                 }
-                self.call_closure(pc, i, proto, params)
+                self.call_closure(pc, i, proto, typed.then_some(params))
             }
             Callee::Host { .. } => self.call_host(pc),
             Callee::Closure { .. } | Callee::Mixed => self.call_any(pc, None),
@@ -175,6 +169,12 @@ impl Builder<'_, '_> {
     /// `tailcall`: a closure takes the frame over.
     pub(super) fn tail_call(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let (a, b) = (i.a(), i.b());
+        if self.known_tail_call(pc, i)? {
+            return Ok(());
+        }
+        if self.ctx.below.is_some() {
+            return self.leave_by_step(pc);
+        }
         let proto = match self.func().slots.get(usize::from(i.slot())) {
             Some(Slot::Call(Callee::Closure { proto, params, .. })) if *params <= MAX_PARAMS => {
                 Some(*proto)
@@ -206,6 +206,7 @@ impl Builder<'_, '_> {
             base: self.ctx.base,
             parent: None,
             closure: None,
+            tail: false,
             linked: true,
             regs: &[],
             sunk: &[],
@@ -231,9 +232,15 @@ impl Builder<'_, '_> {
         Ok(f)
     }
 
-    fn call_closure(&mut self, pc: u32, i: Insn, proto: Obj, params: u8) -> Result<(), Refused> {
+    fn call_closure(
+        &mut self,
+        pc: u32,
+        i: Insn,
+        proto: Obj,
+        params: Option<u8>,
+    ) -> Result<(), Refused> {
         let f = self.callee(pc, proto)?;
-        if params > MAX_TYPED || i.c() == 0 {
+        if params.is_none() || i.c() == 0 {
             self.settle(pc)?;
             let frame = self.frame(pc, true)?;
             let proto = self.object(proto, Ty::Ptr);
@@ -242,7 +249,7 @@ impl Builder<'_, '_> {
             return Ok(());
         }
         let proto = self.object(proto, Ty::Ptr);
-        let result = self.call_typed(pc, i, f, proto, Some(params))?;
+        let result = self.call_typed(pc, i, f, proto, params)?;
         self.after_step(pc);
         if i.c() > 1 {
             self.set(i.a(), result);
@@ -269,113 +276,6 @@ impl Builder<'_, '_> {
         Ok(self.emit_at(Ir::CallTyped, Ty::Any, &args, u64::from(pc), frame))
     }
 
-    fn fits_intrinsic(&self, which: Intrinsic, i: Insn, pc: u32) -> bool {
-        let args = i.b().wrapping_sub(1);
-        let wanted = match which {
-            Intrinsic::Max | Intrinsic::Min => 2..=5,
-            Intrinsic::Byte => 2..=2,
-            _ => 1..=1,
-        };
-        i.c() == 2 && wanted.contains(&args) && self.may_speculate(pc)
-    }
-
-    /// A call of a host function whose work is a few instructions.
-    fn intrinsic(&mut self, pc: u32, i: Insn, f: Obj, which: Intrinsic) -> Result<(), Refused> {
-        let a = i.a();
-        let v = self.val(a);
-        if !matches!(self.f.ty(v), Ty::Any | Ty::Native) {
-            return self.step(pc);
-        }
-        let native = self.expect(v, Ty::Native, pc)?;
-        let is = self.put(Ir::HostOf, &[native]);
-        let expected = self.object(f, Ty::Ptr);
-        let same = self.put(Ir::Same, &[is, expected]);
-        self.guard(same, Reason::Callee, pc)?;
-        let x = self.val(a + 2);
-        let result = match which {
-            Intrinsic::Sqrt => {
-                let x = self.any_float(x, pc)?;
-                self.put(Ir::FSqrt, &[x])
-            }
-            Intrinsic::Floor | Intrinsic::Ceil => self.rounded(which, x, pc)?,
-            Intrinsic::Abs => match self.f.ty(x) {
-                Ty::Int => {
-                    let zero = self.int(0);
-                    let negative = self.put(Ir::ILt, &[x, zero]);
-                    let other = self.put(Ir::INeg, &[x]);
-                    self.emit(Ir::Select, Ty::Int, &[negative, other, x], 0)
-                }
-                _ => {
-                    let x = self.expect(x, Ty::Float, pc)?;
-                    self.put(Ir::FAbs, &[x])
-                }
-            },
-            Intrinsic::Max | Intrinsic::Min => {
-                let mut best = x;
-                for n in 1..i.b() - 1 {
-                    let y = self.val(a + 2 + n);
-                    best = self.extreme(which, best, y, pc)?;
-                }
-                best
-            }
-            Intrinsic::Byte => {
-                let s = self.expect(x, Ty::Str, pc)?;
-                let n = self.val(a + 3);
-                let n = self.expect(n, Ty::Int, pc)?;
-                let data = self.put(Ir::StrData, &[s]);
-                let node = self.put(Ir::IsNull, &[data]);
-                self.guard_not(node, Reason::Kind, pc)?;
-                let one = self.int(1);
-                let n = self.put(Ir::ISub, &[n, one]);
-                let len = self.put(Ir::StrLen, &[s]);
-                let frame = self.frame(pc, false)?;
-                let n = self.emit_at(Ir::GuardIndex, Ty::Int, &[n, len], 0, frame);
-                self.put(Ir::LoadByte, &[data, n])
-            }
-        };
-        for r in a..self.func().spec().regs {
-            self.st.set(r, Reg::Undefined);
-        }
-        self.set(a, result);
-        Ok(())
-    }
-
-    fn rounded(&mut self, which: Intrinsic, x: V, pc: u32) -> Result<V, Refused> {
-        if self.f.ty(x) == Ty::Int {
-            return Ok(x);
-        }
-        let x = self.expect(x, Ty::Float, pc)?;
-        let op = if which == Intrinsic::Floor {
-            Ir::FFloor
-        } else {
-            Ir::FCeil
-        };
-        let v = self.put(op, &[x]);
-        let size = self.put(Ir::FAbs, &[v]);
-        let limit = self.float(TOO_BIG);
-        let small = self.put(Ir::FLt, &[size, limit]);
-        self.guard(small, Reason::Number, pc)?;
-        Ok(self.put(Ir::ToInt, &[v]))
-    }
-
-    /// `math.max` and `math.min` of two numbers of one kind: the second if it
-    /// is greater (less) than the first.
-    fn extreme(&mut self, which: Intrinsic, x: V, y: V, pc: u32) -> Result<V, Refused> {
-        let ty = match (self.f.ty(x), self.f.ty(y)) {
-            (Ty::Int, _) | (_, Ty::Int) => Ty::Int,
-            _ => Ty::Float,
-        };
-        let (x, y) = (self.expect(x, ty, pc)?, self.expect(y, ty, pc)?);
-        let op = if ty == Ty::Int { Ir::ILt } else { Ir::FLt };
-        let args = if which == Intrinsic::Max {
-            [x, y]
-        } else {
-            [y, x]
-        };
-        let better = self.put(op, &args);
-        Ok(self.emit(Ir::Select, ty, &[better, y, x], 0))
-    }
-
     pub(super) fn ret(&mut self, pc: u32, i: Insn, op: Op) -> Result<(), Refused> {
         let (first, n) = match op {
             Op::Return0 => (0, Some(0)),
@@ -392,6 +292,11 @@ impl Builder<'_, '_> {
             return Ok(());
         };
         let values: SmallVec<[V; 4]> = (0..n).map(|k| self.val(first + k)).collect();
+        self.give_back(pc, values)
+    }
+
+    /// Ends the function with these results of instruction `pc`.
+    pub(super) fn give_back(&mut self, pc: u32, values: SmallVec<[V; 4]>) -> Result<(), Refused> {
         if self.ctx.below.is_some() {
             let state = self.st.clone();
             self.ctx.returns.push((self.at, state, values));

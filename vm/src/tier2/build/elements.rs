@@ -65,7 +65,10 @@ impl Builder<'_, '_> {
             return self.get_guarded(pc, i, key);
         }
         if bits & KINDS == 0 {
-            return self.step(pc);
+            return match op {
+                Op::GetIndex => self.get_by_key(pc, i),
+                _ => self.step(pc),
+            };
         }
         self.get_any_element(pc, i, key)
     }
@@ -174,7 +177,10 @@ impl Builder<'_, '_> {
             return self.set_guarded(pc, i, key);
         }
         if bits & (KINDS | seen::APPEND) == 0 {
-            return self.step(pc);
+            return match op {
+                Op::SetIndex => self.set_by_key(pc, i),
+                _ => self.step(pc),
+            };
         }
         self.set_any_element(pc, i, key)
     }

@@ -18,19 +18,29 @@
 //! - `state`: states, merging, frame states
 //! - `values`: reading, checking and converting registers
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
+//! - `builtins`: calls of library functions
+//! - `leaves`: what is called without a frame
+//! - `iterate`: generic `for` over tables
+//! - `varargs`: extra arguments
 //! - `guarded`: elements that are as feedback says
 //! - `inline`: calls that are replaced by the callee
+//! - `meta`: metamethods, setting metatables
 
 mod arith;
 mod branch;
+mod builtins;
 mod calls;
 mod elements;
 mod fields;
 mod guarded;
 mod inline;
+mod iterate;
+mod leaves;
 mod loops;
+mod meta;
 mod state;
 mod values;
+mod varargs;
 
 use super::flow::{self, Flow};
 use super::snapshot::{Const, EntryAt, FuncNo, Function, Snapshot};
@@ -116,9 +126,13 @@ struct Context {
     /// Inlined: the frame that waits, and the function.
     below: Option<(FrameId, V)>,
     /// Inlined: what it returned, from where.
-    returns: Vec<(BlockId, State, SmallVec<[V; 4]>)>,
+    returns: Vec<inline::Returned>,
+    /// Inlined: it was entered by a tail call.
+    tail: bool,
     /// Depth of inlining.
     depth: u32,
+    /// The instruction that was built with the one before it.
+    folded: Option<u32>,
     /// Ways to blocks that aren't begun yet.
     edges: HashMap<BlockId, Vec<Edge>>,
     /// Loop headers that are.
@@ -147,7 +161,9 @@ impl Context {
             base: 0,
             below: None,
             returns: Vec::new(),
+            tail: false,
             depth: 0,
+            folded: None,
             edges: HashMap::new(),
             headers: HashMap::new(),
             live: HashMap::new(),
@@ -411,13 +427,10 @@ impl<'s> Builder<'s, '_> {
             }
             Op::ForPrep => self.for_prep(pc, i)?,
             Op::ForLoop => self.for_loop(pc, i)?,
-            Op::TForPrep => {
-                self.step(pc)?;
-                if self.open {
-                    self.flow_to(flow::target(pc, i))?;
-                }
-            }
+            Op::TForPrep => self.tfor_prep(pc, i)?,
+            Op::TForCall => self.tfor_call(pc, i)?,
             Op::TForLoop => self.tfor_loop(pc, i)?,
+            Op::Call if self.ctx.folded == Some(pc) => {}
             Op::Call => self.call(pc, i)?,
             Op::Return | Op::Return0 | Op::Return1 => self.ret(pc, i, op)?,
             Op::TailCall => self.tail_call(pc, i)?,
@@ -446,9 +459,9 @@ impl<'s> Builder<'s, '_> {
             | Op::JNotGtI
             | Op::JGeI
             | Op::JNotGeI => self.conditional(pc, i, op)?,
-            Op::SetList | Op::Concat | Op::TForCall | Op::Vararg | Op::Close | Op::Tbc => {
-                self.step(pc)?
-            }
+            Op::Concat => self.concat(pc, i)?,
+            Op::Vararg => self.vararg(pc, i)?,
+            Op::SetList | Op::Close | Op::Tbc => self.step(pc)?,
             // The prologue does it.
             Op::VarargPrep => {}
             _ => match flow::arith_operator(op) {
@@ -592,22 +605,23 @@ impl<'s> Builder<'s, '_> {
         if self.st.linked {
             return;
         }
-        let mut chain: SmallVec<[(FrameId, V); 4]> = SmallVec::new();
-        let mut below = self.ctx.below;
-        while let Some((frame, closure)) = below {
-            chain.push((frame, closure));
+        let mut chain: SmallVec<[(FrameId, V, bool); 4]> = SmallVec::new();
+        let mut below = self.ctx.below.map(|(f, c)| (f, c, self.ctx.tail));
+        while let Some((frame, closure, tail)) = below {
+            chain.push((frame, closure, tail));
             let frame = &self.f.frames[frame.n()];
-            below = frame.parent.zip(frame.closure).filter(|_| !frame.linked);
+            let next = frame.parent.zip(frame.closure).filter(|_| !frame.linked);
+            below = next.map(|(f, c)| (f, c, frame.tail));
         }
         // The outermost first: inner frames lie above.
-        for &(frame, closure) in chain.iter().rev() {
+        for &(frame, closure, tail) in chain.iter().rev() {
             let waiting = self.f.frames[frame.n()];
             for &(r, held) in waiting.regs {
                 if let Held::Value(v) = held {
                     self.put_imm(Ir::SlotStore, &[v], u64::from(waiting.base + u32::from(r)));
                 }
             }
-            self.emit_at(Ir::LinkStore, Ty::Void, &[closure], 0, frame);
+            self.emit_at(Ir::LinkStore, Ty::Void, &[closure], u64::from(tail), frame);
         }
         self.st.linked = true;
         self.frame_cache = None;

@@ -37,7 +37,7 @@ impl Builder<'_, '_> {
     }
 
     /// `old` turned out to be `new`, wherever it is held.
-    fn refine(&mut self, old: V, new: V) {
+    pub(super) fn refine(&mut self, old: V, new: V) {
         for reg in &mut self.st.regs {
             if let Reg::Val { v, .. } = reg
                 && *v == old

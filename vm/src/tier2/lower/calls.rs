@@ -2,13 +2,14 @@
 
 use super::typed::KIND_AND_WANT;
 use super::{Lower, Region};
+use crate::deopt::Waiting;
 use crate::interp::native::{DID, TAKEN};
 use crate::ir::{FrameId, Held, Reason, V};
 use crate::tier1::layout::*;
 use crate::tier2::helpers::{self, Helper};
 use crate::tier2::snapshot::{Callee, EntryAt, Slot};
 use strata_runtime::feedback::FeedbackSlot;
-use strata_runtime::frame::{LUA, NATIVE_BIT, link_word};
+use strata_runtime::frame::TAIL_BIT;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
@@ -193,21 +194,38 @@ impl Lower<'_, '_> {
 
     /// The link of an inlined frame, whose function is `closure` and which the
     /// frame state waits for.
-    pub(super) fn link_store(&mut self, closure: V, frame: Option<FrameId>) -> Result<(), String> {
+    pub(super) fn link_store(
+        &mut self,
+        closure: V,
+        tail: bool,
+        frame: Option<FrameId>,
+    ) -> Result<(), String> {
         let frame = Self::frame_of(frame)?;
-        let state = self.f.frames[frame.n()];
-        let a = self.insn_of(frame).0.a();
-        let at = i64::from(state.base + u32::from(a)) * 16;
-        self.store_value(closure, "%base", at, Region::Slot);
-        self.link(frame, at + 16);
+        self.below(closure, frame, tail);
         Ok(())
     }
 
-    /// Writes the link at `offset`: of a callee that the frame state waits for.
-    pub(super) fn link(&mut self, frame: FrameId, offset: i64) {
+    /// Stores the function and the link of an inlined frame, which the frame
+    /// state waits for.
+    pub(super) fn below(&mut self, closure: V, frame: FrameId, tail: bool) {
         let state = self.f.frames[frame.n()];
-        let (i, pc) = self.insn_of(frame);
-        let word = link_word(LUA, u16::from(i.c()), u32::from(i.a()) + 2) | NATIVE_BIT;
+        let at = i64::from(state.base + self.waiting(frame).delta - 2) * 16;
+        self.store_value(closure, "%base", at, Region::Slot);
+        self.link(frame, at + 16, tail);
+    }
+
+    /// How the frame state waits.
+    fn waiting(&self, frame: FrameId) -> Waiting {
+        let func = &self.s.funcs[self.f.frames[frame.n()].func as usize];
+        Waiting::of(self.insn_of(frame).0, func.spec().regs)
+    }
+
+    /// Writes the link at `offset`: of a callee that the frame state waits for.
+    /// `tail`: another one that it has called in its place.
+    pub(super) fn link(&mut self, frame: FrameId, offset: i64, tail: bool) {
+        let state = self.f.frames[frame.n()];
+        let (_, pc) = self.insn_of(frame);
+        let word = self.waiting(frame).word | if tail { TAIL_BIT } else { 0 };
         self.store("i64", &word.to_string(), "%base", offset, Region::Slot);
         let code = self.s.funcs[state.func as usize].code_at;
         let code = self.object(code);
@@ -293,7 +311,7 @@ impl Lower<'_, '_> {
         let params = self.params_of(frame);
         self.arguments(first, i.b().checked_sub(1), &p, params, &slow);
         let new = self.offset("%base", i64::from(first) * 16);
-        self.link(frame, (i64::from(first) - 1) * 16);
+        self.link(frame, (i64::from(first) - 1) * 16, false);
         let entry = self.load("ptr", &p, PROTO_ENTRY.into(), Region::Heap);
         let status = self.temp(&format!("call i64 {entry}(ptr %vm, ptr {new}, i64 0) #0"));
         let odd = self.new_label();
@@ -391,11 +409,7 @@ impl Lower<'_, '_> {
                 break;
             }
             if let (Some(parent), Some(closure)) = (state.parent, state.closure) {
-                let below = self.f.frames[parent.n()];
-                let a = self.insn_of(parent).0.a();
-                let offset = i64::from(below.base + u32::from(a)) * 16;
-                self.store_value(closure, "%base", offset, Region::Slot);
-                self.link(parent, offset + 16);
+                self.below(closure, parent, state.tail);
             }
             at = state.parent;
         }
@@ -423,7 +437,11 @@ impl Lower<'_, '_> {
         for (k, &v) in values.iter().enumerate() {
             self.store_value(v, "%base", (first + k as i64) * 16, Region::Slot);
         }
-        let f = self.helper(Helper::Return);
+        let helper = match i.op() {
+            Some(Op::TailCall) => Helper::ReturnOne,
+            _ => Helper::Return,
+        };
+        let f = self.helper(helper);
         let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {pc}) #0"));
         self.ret_status(&status);
     }

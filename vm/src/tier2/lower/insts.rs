@@ -140,7 +140,7 @@ impl Lower<'_, '_> {
             Op::CapturedStore => {
                 self.store_value(args[0], "%base", i.imm as i64 * 16, Region::Upval);
             }
-            Op::LinkStore => self.link_store(args[0], i.frame)?,
+            Op::LinkStore => self.link_store(args[0], i.imm != 0, i.frame)?,
             Op::Myself => {
                 let f = self.load("ptr", "%base", FUNC_PAYLOAD.into(), Region::Slot);
                 self.define(v, &format!("getelementptr i8, ptr {f}, i64 0"));
@@ -260,6 +260,13 @@ impl Lower<'_, '_> {
                 let byte = self.temp(&format!("load i8, ptr {at}"));
                 self.define(v, &format!("zext i8 {byte} to i64"));
             }
+            Op::TypeName => self.type_name(v, args[0]),
+            Op::Leaf | Op::LeafStore => self.leaf(v, &r[0], &args[1..]),
+            Op::NextEntry => self.next_entry(v, &r[0], i.imm),
+            Op::LeafValue => self.leaf_value(v, i.imm),
+            Op::IterStart => self.iter_start(&r[0], i.imm),
+            Op::VarargCount => self.vararg_count(v, i.imm),
+            Op::VarargAt => self.vararg_at(v, &r[0], i.imm),
             Op::Barrier => self.barrier(&r[0], None),
             Op::BarrierElem => self.barrier(&r[0], Some(args[1])),
             Op::Poll => self.poll(i.imm, i.frame)?,

@@ -20,6 +20,7 @@
 mod alloc;
 mod calls;
 mod insts;
+mod leaves;
 mod maps;
 mod typed;
 
@@ -523,6 +524,10 @@ impl Lower<'_, '_> {
         let _ = writeln!(w, "{} {{", self.signature());
         let _ = writeln!(w, "start:");
         let _ = writeln!(w, "  %words = alloca [{} x i64], align 8", self.words);
+        let places = leaves::places(&self.f.insts);
+        if places > 0 {
+            let _ = writeln!(w, "  %leaf = alloca [{} x i64], align 16", places * 2);
+        }
         let _ = writeln!(w, "  br label %b0");
         for &b in &cfg.order {
             let text = &self.blocks[b.n()];

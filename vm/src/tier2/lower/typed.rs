@@ -182,8 +182,7 @@ impl Lower<'_, '_> {
         };
         let at = i64::from(state.base + u32::from(i.a())) * 16;
         let want = i.c().wrapping_sub(1);
-        self.store_value(*closure, "%base", at, Region::Slot);
-        self.link(frame, at + 16);
+        self.below(*closure, frame, false);
         let proto = self.r(*proto);
         let params = self.params_of(frame);
         let [slow, odd, slots, done] = [(); 4].map(|()| self.new_label());

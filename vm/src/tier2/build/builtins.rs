@@ -1,0 +1,174 @@
+//! Calls of library functions whose work is a few instructions.
+//!
+//! The function is known by the address of its Rust code, which a guard
+//! compares; then its arguments are guarded, and the work is done.
+
+use super::{Builder, Refused};
+use crate::ir::{Op as Ir, Reason, Ty, V};
+use crate::tier2::snapshot::{Callee, LeafCall, Obj};
+use strata_runtime::stdlib::leaf::Known;
+use strata_runtime::stdlib::math::Intrinsic;
+use strata_spec::Insn;
+
+/// 2^63: the least float above all integers.
+const TOO_BIG: f64 = 9_223_372_036_854_775_808.0;
+
+impl Builder<'_, '_> {
+    /// Builds the call at `pc` if it is of a library function that is known.
+    pub(super) fn builtin(&mut self, pc: u32, i: Insn, callee: Callee) -> Result<bool, Refused> {
+        let Callee::Host {
+            f,
+            intrinsic,
+            known,
+            leaves,
+            ..
+        } = callee
+        else {
+            return Ok(false);
+        };
+        let (args, wanted) = (i.b() - 1, i.c());
+        let v = self.val(i.a());
+        let host = matches!(self.f.ty(v), Ty::Any | Ty::Native);
+        if wanted == 0 || !host || !self.may_speculate(pc) {
+            return Ok(false);
+        }
+        if let Some(which) = intrinsic.filter(|&w| self.fits_intrinsic(w, i)) {
+            self.host_is(pc, i.a(), f)?;
+            self.intrinsic(pc, i, which)?;
+            return Ok(true);
+        }
+        match known {
+            Some(Known::Type) if args >= 1 => {
+                self.host_is(pc, i.a(), f)?;
+                let v = self.val(i.a() + 2);
+                let v = self.boxed(v);
+                let name = self.put(Ir::TypeName, &[v]);
+                self.results(i, &[name]);
+                return Ok(true);
+            }
+            Some(which @ (Known::Pairs | Known::Ipairs)) if args >= 1 => {
+                let v = self.val(i.a() + 2);
+                if !matches!(self.f.ty(v), Ty::Any | Ty::Table) {
+                    return Ok(false);
+                }
+                self.host_is(pc, i.a(), f)?;
+                self.pairs(pc, i, which)?;
+                return Ok(true);
+            }
+            _ => {}
+        }
+        let fits = |l: &&LeafCall| (l.args.0..=l.args.1).contains(&args);
+        let Some(&leaf) = leaves.iter().flatten().find(fits) else {
+            return Ok(false);
+        };
+        self.host_is(pc, i.a(), f)?;
+        self.leaf_call(pc, i, leaf)?;
+        Ok(true)
+    }
+
+    /// Leaves at `pc` unless register `a` holds a host function whose Rust
+    /// function is this.
+    pub(super) fn host_is(&mut self, pc: u32, a: u8, f: Obj) -> Result<(), Refused> {
+        let v = self.val(a);
+        let native = self.expect(v, Ty::Native, pc)?;
+        let is = self.put(Ir::HostOf, &[native]);
+        let expected = self.object(f, Ty::Ptr);
+        let same = self.put(Ir::Same, &[is, expected]);
+        self.guard(same, Reason::Callee, pc)
+    }
+
+    fn fits_intrinsic(&self, which: Intrinsic, i: Insn) -> bool {
+        let args = i.b().wrapping_sub(1);
+        let wanted = match which {
+            Intrinsic::Max | Intrinsic::Min => 2..=5,
+            Intrinsic::Byte => 2..=2,
+            _ => 1..=1,
+        };
+        i.c() == 2 && wanted.contains(&args)
+    }
+
+    /// A call of a host function whose work is a few instructions.
+    fn intrinsic(&mut self, pc: u32, i: Insn, which: Intrinsic) -> Result<(), Refused> {
+        let a = i.a();
+        let x = self.val(a + 2);
+        let result = match which {
+            Intrinsic::Sqrt => {
+                let x = self.any_float(x, pc)?;
+                self.put(Ir::FSqrt, &[x])
+            }
+            Intrinsic::Floor | Intrinsic::Ceil => self.rounded(which, x, pc)?,
+            Intrinsic::Abs => match self.f.ty(x) {
+                Ty::Int => {
+                    let zero = self.int(0);
+                    let negative = self.put(Ir::ILt, &[x, zero]);
+                    let other = self.put(Ir::INeg, &[x]);
+                    self.emit(Ir::Select, Ty::Int, &[negative, other, x], 0)
+                }
+                _ => {
+                    let x = self.expect(x, Ty::Float, pc)?;
+                    self.put(Ir::FAbs, &[x])
+                }
+            },
+            Intrinsic::Max | Intrinsic::Min => {
+                let mut best = x;
+                for n in 1..i.b() - 1 {
+                    let y = self.val(a + 2 + n);
+                    best = self.extreme(which, best, y, pc)?;
+                }
+                best
+            }
+            Intrinsic::Byte => {
+                let s = self.expect(x, Ty::Str, pc)?;
+                let n = self.val(a + 3);
+                let n = self.expect(n, Ty::Int, pc)?;
+                let data = self.put(Ir::StrData, &[s]);
+                let node = self.put(Ir::IsNull, &[data]);
+                self.guard_not(node, Reason::Kind, pc)?;
+                let one = self.int(1);
+                let n = self.put(Ir::ISub, &[n, one]);
+                let len = self.put(Ir::StrLen, &[s]);
+                let frame = self.frame(pc, false)?;
+                let n = self.emit_at(Ir::GuardIndex, Ty::Int, &[n, len], 0, frame);
+                self.put(Ir::LoadByte, &[data, n])
+            }
+        };
+        self.results(i, &[result]);
+        Ok(())
+    }
+
+    fn rounded(&mut self, which: Intrinsic, x: V, pc: u32) -> Result<V, Refused> {
+        if self.f.ty(x) == Ty::Int {
+            return Ok(x);
+        }
+        let x = self.expect(x, Ty::Float, pc)?;
+        let op = if which == Intrinsic::Floor {
+            Ir::FFloor
+        } else {
+            Ir::FCeil
+        };
+        let v = self.put(op, &[x]);
+        let size = self.put(Ir::FAbs, &[v]);
+        let limit = self.float(TOO_BIG);
+        let small = self.put(Ir::FLt, &[size, limit]);
+        self.guard(small, Reason::Number, pc)?;
+        Ok(self.put(Ir::ToInt, &[v]))
+    }
+
+    /// `math.max` and `math.min` of two numbers of one kind: the second if it
+    /// is greater (less) than the first.
+    fn extreme(&mut self, which: Intrinsic, x: V, y: V, pc: u32) -> Result<V, Refused> {
+        let ty = match (self.f.ty(x), self.f.ty(y)) {
+            (Ty::Int, _) | (_, Ty::Int) => Ty::Int,
+            _ => Ty::Float,
+        };
+        let (x, y) = (self.expect(x, ty, pc)?, self.expect(y, ty, pc)?);
+        let op = if ty == Ty::Int { Ir::ILt } else { Ir::FLt };
+        let args = if which == Intrinsic::Max {
+            [x, y]
+        } else {
+            [y, x]
+        };
+        let better = self.put(op, &args);
+        Ok(self.emit(Ir::Select, ty, &[better, y, x], 0))
+    }
+}

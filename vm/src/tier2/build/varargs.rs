@@ -1,0 +1,99 @@
+//! Extra arguments.
+//!
+//! They lie below the frame, as many as its link says. Where a fixed number of
+//! them is wanted they are values like any others, and `select` of all of them
+//! looks at one. What hands on all of them takes a step.
+
+use super::{Builder, Refused};
+use crate::ir::{Op as Ir, Reason, Ty, V};
+use crate::tier2::snapshot::{Callee, Const, Slot};
+use strata_runtime::stdlib::leaf::Known;
+use strata_spec::{Insn, Op};
+
+impl Builder<'_, '_> {
+    /// `vararg`
+    pub(super) fn vararg(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
+        if self.ctx.below.is_some() {
+            return self.step(pc);
+        }
+        let Some(n) = i.c().checked_sub(1) else {
+            if !self.select(pc, i)? {
+                self.step(pc)?;
+            }
+            return Ok(());
+        };
+        let count = self.vararg_count();
+        for k in 0..n {
+            let at = self.int(i64::from(k));
+            let v = self.vararg_at(at, count);
+            self.set(i.a() + k, v);
+        }
+        Ok(())
+    }
+
+    fn vararg_count(&mut self) -> V {
+        let params = self.func().spec().params;
+        self.put_imm(Ir::VarargCount, &[], params.into())
+    }
+
+    /// Extra argument `at`, from 0; nil if there are not so many. What is read
+    /// then is some slot of the stack, and not looked at.
+    fn vararg_at(&mut self, at: V, count: V) -> V {
+        let params = self.func().spec().params;
+        let zero = self.int(0);
+        let inside = self.put(Ir::IUlt, &[at, count]);
+        let safe = self.emit(Ir::Select, Ty::Int, &[inside, at, zero], 0);
+        let v = self.put_imm(Ir::VarargAt, &[safe], params.into());
+        let nil = self.nil();
+        let nil = self.boxed(nil);
+        self.emit(Ir::Select, Ty::Any, &[inside, v, nil], 0)
+    }
+
+    /// `select(x, ...)` for one result: the `vararg` at `pc` and the call after
+    /// it. Whether that is what comes.
+    fn select(&mut self, pc: u32, i: Insn) -> Result<bool, Refused> {
+        let call = self.insn(pc + 1);
+        let a = call.a();
+        let one = call.op() == Some(Op::Call) && call.b() == 0 && call.c() == 2;
+        if !one || i.a() != a.saturating_add(3) {
+            return Ok(false);
+        }
+        let f = match self.func().slots.get(usize::from(call.slot())) {
+            Some(Slot::Call(Callee::Host {
+                f,
+                known: Some(Known::Select),
+                ..
+            })) => *f,
+            _ => return Ok(false),
+        };
+        if !self.may_speculate(pc) || !self.may_speculate(pc + 1) {
+            return Ok(false);
+        }
+        let x = self.val(a + 2);
+        let wanted = self.f.insts[x.n()];
+        let hash = wanted.op == Ir::Object
+            && self.func().consts.iter().any(
+                |k| matches!(k, Const::Str { at, hash: true, .. } if u64::from(at.0) == wanted.imm),
+            );
+        let callee = self.val(a);
+        let fits = |ty: Ty, known: Ty| matches!(ty, Ty::Any) || ty == known;
+        if !fits(self.f.ty(callee), Ty::Native) || !(hash || fits(self.f.ty(x), Ty::Int)) {
+            return Ok(false);
+        }
+        self.host_is(pc, a, f)?;
+        let v = if hash {
+            self.vararg_count()
+        } else {
+            let n = self.expect(x, Ty::Int, pc)?;
+            let one = self.int(1);
+            let positive = self.put(Ir::ILe, &[one, n]);
+            self.guard(positive, Reason::Library, pc)?;
+            let at = self.put(Ir::ISub, &[n, one]);
+            let count = self.vararg_count();
+            self.vararg_at(at, count)
+        };
+        self.results(call, &[v]);
+        self.ctx.folded = Some(pc + 1);
+        Ok(true)
+    }
+}
