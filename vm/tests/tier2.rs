@@ -270,6 +270,33 @@ fn arrays_of_several_kinds_and_keys_outside_of_them() {
 }
 
 #[test]
+fn arrays_grow_wherever_they_begin() {
+    let run = same(
+        "local function fill(t, from, n, step) for i = from, from + n do t[i] = i * step end return t end
+         local s = 0
+         for round = 1, 120 do
+           local a = fill({}, 1, 20, 1)
+           local b = fill({}, 0, 20, 0.5)
+           local c = fill({ n = 1 }, 30, 5, 2)
+           for i = 29, 1, -1 do c[i] = i end
+           fill(c, 36, 3, 1.5)
+           local d = {}
+           for i = 1, 9 do d[#d + 1] = a[i]; d[#d + 1] = b[i] end
+           s = s + #a + a[21] + #b + b[20] + #c + c[39] + #d + d[18] + c[1]
+           if round == 100 then
+             setmetatable(a, { __newindex = function(t, k, v) rawset(t, k, -v) end })
+             fill(a, 15, 15, 1)
+             s = s + a[30]
+           end
+         end
+         local logged = setmetatable({}, { __newindex = function(t, k, v) rawset(t, k, v) s = s + k end })
+         fill(logged, 1, 40, 1)
+         return s, #logged",
+    );
+    assert!(run.stats.exits > 0, "{:?}", run.stats);
+}
+
+#[test]
 fn arithmetic_on_numbers_of_both_kinds() {
     same(
         "local t = {}

@@ -57,6 +57,7 @@ helpers! {
     Barrier = barrier as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     BarrierStored = barrier_stored as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     HashSlot = hash_slot as unsafe extern "C" fn(*const Table, i64) -> *mut Value;
+    SetInt = set_int as unsafe extern "C" fn(*mut Vm, *mut Table, i64, u64, u64) -> usize;
     FloatMod = fmod as extern "C" fn(f64, f64) -> f64;
     FloatPow = pow as extern "C" fn(f64, f64) -> f64;
     NextEntry = leaf::next_entry as unsafe extern "C" fn(*const Table, *mut Value, *mut Value) -> usize;
@@ -240,6 +241,21 @@ unsafe extern "C" fn fill_up(first: *mut Value, top: *mut Value, params: usize) 
 unsafe extern "C" fn hash_slot(t: *const Table, key: i64) -> *mut Value {
     // SAFETY: code passes a live table.
     unsafe { table::int_entry(t, key) }.unwrap_or(std::ptr::null_mut())
+}
+
+/// Stores a value, not nil, at an integer key of `t`, which has no metatable:
+/// 1, or 0 if there is no memory.
+unsafe extern "C" fn set_int(
+    vm: *mut Vm,
+    t: *mut Table,
+    key: i64,
+    tag: u64,
+    payload: u64,
+) -> usize {
+    let tag = tag as u8;
+    // SAFETY: code passes a live table and a live value.
+    let stored = unsafe { table::set_int(&mut *vm, t, key, Value { tag, payload }) };
+    usize::from(stored.is_ok())
 }
 
 /// A closure of a child of the function whose frame is at `base`.

@@ -176,6 +176,17 @@ impl Lower<'_, '_> {
                 let f = self.helper(Helper::HashSlot);
                 self.define(v, &format!("call ptr {f}(ptr {}, i64 {}) #2", r[0], r[1]));
             }
+            Op::SetInt => {
+                let t = self.tag_of(args[2]);
+                let t = self.temp(&format!("zext i8 {t} to i64"));
+                let bits = self.payload_of(args[2]);
+                let f = self.helper(Helper::SetInt);
+                let stored = self.temp(&format!(
+                    "call i64 {f}(ptr %vm, ptr {}, i64 {}, i64 {t}, i64 {bits}) #0",
+                    r[0], r[1]
+                ));
+                self.define(v, &format!("icmp ne i64 {stored}, 0"));
+            }
             Op::Entry => self.load_value(v, &r[0], 0, Region::Hash),
             Op::SetEntry => self.store_value(args[1], &r[0], 0, Region::Hash),
             Op::ArrLen => self.load_u32(v, &r[0], T_ARR_LEN),
