@@ -76,6 +76,22 @@ pub(crate) struct Cache {
     pub tags: u16,
     /// `NIL_OK`; for `Prim` the tag.
     pub flags: u8,
+    /// It was made since the epoch is what it is: of a store, no `__newindex`
+    /// stands in the way.
+    pub current: bool,
+    /// Of a table's own field: if that is nil, so is what the metatable makes
+    /// of it, while the epoch stays.
+    pub nil_stays: bool,
+}
+
+impl Cache {
+    /// Whether both lead to the same place, but for the table's shape.
+    pub(crate) fn same_way(&self, other: &Cache) -> bool {
+        let place = |c: &Cache| (c.state, c.slot, c.tags, c.flags, c.current, c.nil_stays);
+        let others = |c: &Cache| (c.holder, c.holder_shape, c.next_shape);
+        place(self) == place(other)
+            && (self.state == CacheState::Own || others(self) == others(other))
+    }
 }
 
 /// A leaf that stands for a host function.
@@ -378,6 +394,7 @@ impl Taker<'_> {
                 .map(|k| self.slot(&*(*p).slots.add(k), depth))
                 .collect();
             self.snapshot.funcs[n as usize].slots = slots;
+            self.nils(p, n);
             let metas = self.metas(p, n, depth);
             self.snapshot.funcs[n as usize].metas = metas;
         }
@@ -438,6 +455,8 @@ impl Taker<'_> {
                         slot: c.slot,
                         tags: c.tags,
                         flags: c.flags,
+                        current: c.epoch == epoch,
+                        nil_stays: false,
                     });
                     Slot::Field {
                         caches: caches.collect(),
@@ -509,18 +528,21 @@ fn has_typed_entry(p: &ProtoObj) -> bool {
 /// Whether calls of `p` may be replaced by its instructions.
 fn inlinable(p: &ProtoObj) -> bool {
     let fine = |i: &Insn| {
-        !matches!(
-            i.op(),
-            None | Some(
-                Op::VarargPrep
-                    | Op::Vararg
-                    | Op::Closure
-                    | Op::Close
-                    | Op::Tbc
-                    | Op::ReturnClose
-                    | Op::TForPrep
+        // Open results, or many.
+        let many = i.op() == Some(Op::Return) && !(1..=5).contains(&i.b());
+        !many
+            && !matches!(
+                i.op(),
+                None | Some(
+                    Op::VarargPrep
+                        | Op::Vararg
+                        | Op::Closure
+                        | Op::Close
+                        | Op::Tbc
+                        | Op::ReturnClose
+                        | Op::TForPrep
+                )
             )
-        )
     };
     !p.vararg && p.storage.code.len() <= MAX_INLINED && p.storage.code.iter().all(fine)
 }

@@ -438,7 +438,7 @@ impl Lower<'_, '_> {
             Term::Exit {
                 frame,
                 reason: Reason::Done,
-            } => self.done(*frame),
+            } if self.f.frames[frame.n()].sunk.is_empty() => self.done(*frame),
             Term::Exit { frame, reason } => {
                 let exit = self.exit(*frame, *reason);
                 self.line(&format!("br label %{exit}"));
