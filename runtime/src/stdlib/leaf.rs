@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Which leaf stands for which library function, called with how many
-//! arguments, is in [`LEAVES`]. [`get`], [`set`], [`concat`] and
+//! arguments, is in [`LEAVES`]. [`GET`], [`SET`], [`SET_LIST`], [`CONCAT`] and
 //! [`next_entry`] are parts of instructions.
 
 use super::{base, math, string, table as tables};
@@ -37,6 +37,9 @@ pub struct Leaf {
     pub result: Option<u8>,
     /// It changes tables.
     pub stores: bool,
+    /// The function returns one value, whatever it is. If not, nil may stand
+    /// for none.
+    pub one: bool,
 }
 
 /// A library function of which compilers know what it does.
@@ -122,13 +125,21 @@ const LEAVES: &[Row] = &[
     (math::log, 1..=1, leaf!(log), Some(tag::FLOAT), false),
 ];
 
+/// Library functions among these that may return nothing.
+const MAY_HAVE_NONE: [NativeFn; 2] = [string::byte, tables::insert];
+
 /// The leaves of the library function whose Rust function is at `address`, by
 /// numbers of arguments.
 pub fn leaves(address: usize) -> impl Iterator<Item = (RangeInclusive<u8>, Leaf)> {
     let rows = LEAVES.iter().filter(move |row| row.0 as usize == address);
-    rows.map(|(_, args, f, result, stores)| {
-        let (f, result, stores) = (*f, *result, *stores);
-        (args.clone(), Leaf { f, result, stores })
+    rows.map(move |(_, args, f, result, stores)| {
+        let leaf = Leaf {
+            f: *f,
+            result: *result,
+            stores: *stores,
+            one: !MAY_HAVE_NONE.iter().any(|f| *f as usize == address),
+        };
+        (args.clone(), leaf)
     })
 }
 
@@ -138,6 +149,8 @@ pub const CONCAT: LeafFn = leaf!(concat);
 pub const GET: LeafFn = leaf!(get);
 /// `t[k] = v`
 pub const SET: LeafFn = leaf!(set);
+/// A constructor's elements: table, first key, values.
+pub const SET_LIST: LeafFn = leaf!(set_list);
 
 // ---- strings
 
@@ -410,6 +423,17 @@ fn set(vm: &mut Vm, args: &[Value]) -> Option<Value> {
         }
         table::set(vm, t, key, v).ok()?;
     }
+    Some(NIL)
+}
+
+/// Elements of a constructor, from a key on.
+fn set_list(vm: &mut Vm, args: &[Value]) -> Option<Value> {
+    let [t, first, values @ ..] = args else {
+        return None;
+    };
+    let t = table_of(*t).filter(|&t| is_ordinary(t))?;
+    // SAFETY: arguments are live.
+    unsafe { table::set_list(vm, t, first.as_int(), values).ok()? };
     Some(NIL)
 }
 

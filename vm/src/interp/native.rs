@@ -495,6 +495,20 @@ pub(crate) unsafe extern "C" fn return_slow(vm: *mut Vm, base: *mut Value, pc: u
     unsafe {
         let i = (*(*proto_at(base)).code.add(pc)).0;
         let (first, n) = ret::results(vm, base, i);
+        return_values(vm, base, first, n)
+    }
+}
+
+/// Returns the value in register `r` of the frame at `base`, likewise.
+pub(crate) unsafe extern "C" fn return_one(vm: *mut Vm, base: *mut Value, r: usize) -> usize {
+    // SAFETY: compiled code passes its frame and a register of it.
+    unsafe { return_values(vm, base, base.add(r), 1) }
+}
+
+/// Returns `n` values from the frame at `base`.
+unsafe fn return_values(vm: *mut Vm, base: *mut Value, first: *mut Value, n: usize) -> usize {
+    // SAFETY: the callers pass a frame and values in it.
+    unsafe {
         let fb = original_base(base);
         let link = read_link(fb);
         let status = ret::deliver(vm, fb, link, first, n);

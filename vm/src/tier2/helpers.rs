@@ -44,6 +44,7 @@ helpers! {
     Poll = poll as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     Recheck = native::recheck as unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize) -> usize;
     Return = native::return_slow as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    ReturnOne = native::return_one as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     ReturnClose = native::return_close as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     CallHost = native::call_host as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
     Enter = native::interpret as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;

@@ -82,6 +82,8 @@ pub(crate) struct LeafCall {
     /// The tag of its result, if it is always the same.
     pub result: Option<u8>,
     pub stores: bool,
+    /// It has one result.
+    pub one: bool,
 }
 
 /// What a call site has called.
@@ -242,6 +244,7 @@ pub(crate) struct PartLeaves {
     pub concat: Obj,
     pub get: Obj,
     pub set: Obj,
+    pub set_list: Obj,
 }
 
 /// Most functions of one compile, and the depth to which calls are followed.
@@ -279,6 +282,7 @@ impl Snapshot {
                     concat: Obj(0),
                     get: Obj(0),
                     set: Obj(0),
+                    set_list: Obj(0),
                 },
             },
         };
@@ -290,6 +294,7 @@ impl Snapshot {
             concat: t.address(leaf::CONCAT as usize),
             get: t.address(leaf::GET as usize),
             set: t.address(leaf::SET as usize),
+            set_list: t.address(leaf::SET_LIST as usize),
         };
         // SAFETY: `p` is live, and what feedback names is.
         unsafe {
@@ -392,6 +397,7 @@ impl Taker<'_> {
             args: (*args.start(), *args.end()),
             result: leaf.result,
             stores: leaf.stores,
+            one: leaf.one,
         });
         [found.next(), found.next()]
     }

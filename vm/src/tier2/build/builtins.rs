@@ -4,11 +4,12 @@
 //! compares; then its arguments are guarded, and the work is done.
 
 use super::{Builder, Refused};
-use crate::ir::{Op as Ir, Reason, Ty, V};
-use crate::tier2::snapshot::{Callee, LeafCall, Obj};
+use crate::ir::{Op as Ir, Reason, Term, Ty, V};
+use crate::tier2::snapshot::{Callee, LeafCall, Obj, Slot};
+use smallvec::smallvec;
 use strata_runtime::stdlib::leaf::Known;
 use strata_runtime::stdlib::math::Intrinsic;
-use strata_spec::Insn;
+use strata_spec::{Insn, Op};
 
 /// 2^63: the least float above all integers.
 const TOO_BIG: f64 = 9_223_372_036_854_775_808.0;
@@ -63,6 +64,41 @@ impl Builder<'_, '_> {
         };
         self.host_is(pc, i.a(), f)?;
         self.leaf_call(pc, i, leaf)?;
+        Ok(true)
+    }
+
+    /// Builds the tail call at `pc` if it is of a library function that is known
+    /// and has one result.
+    pub(super) fn tail_builtin(&mut self, pc: u32, i: Insn) -> Result<bool, Refused> {
+        let callee = match self.func().slots.get(usize::from(i.slot())) {
+            Some(Slot::Call(callee)) if i.b() != 0 => *callee,
+            _ => return Ok(false),
+        };
+        let more = matches!(
+            callee,
+            Callee::Host {
+                known: Some(Known::Pairs | Known::Ipairs | Known::Select),
+                ..
+            }
+        );
+        let captured = !self.func().spec().captured.is_empty();
+        if more || captured || self.ctx.below.is_some() {
+            return Ok(false);
+        }
+        if matches!(callee, Callee::Host { leaves, .. } if leaves.iter().flatten().any(|l| !l.one))
+        {
+            return Ok(false);
+        }
+        let one = Insn::abc(Op::Call, i.a(), i.b(), 2);
+        if !self.builtin(pc, one, callee)? {
+            return Ok(false);
+        }
+        let v = self.val(i.a());
+        let frame = self.empty_frame(pc);
+        self.end(Term::Return {
+            frame,
+            values: smallvec![v],
+        });
         Ok(true)
     }
 

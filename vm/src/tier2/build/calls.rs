@@ -128,6 +128,9 @@ impl Builder<'_, '_> {
     /// `tailcall`: a closure takes the frame over.
     pub(super) fn tail_call(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let (a, b) = (i.a(), i.b());
+        if self.tail_builtin(pc, i)? {
+            return Ok(());
+        }
         let proto = match self.func().slots.get(usize::from(i.slot())) {
             Some(Slot::Call(Callee::Closure { proto, params, .. })) if *params <= MAX_PARAMS => {
                 Some(*proto)
@@ -153,7 +156,17 @@ impl Builder<'_, '_> {
         let frame = self.frame(pc, true)?;
         self.end(Term::Leave { frame });
         self.go_on(here);
-        // All of the frame is the callee's: nothing is live in it.
+        // All of the frame is the callee's.
+        let frame = self.empty_frame(pc);
+        self.emit_at(Ir::TailCall, Ty::Void, &[f, proto], u64::from(b - 1), frame);
+        // The call ends the function: this is never reached.
+        self.end(Term::Leave { frame });
+        Ok(())
+    }
+
+    /// The frame state at instruction `pc`, which ends the function: nothing is
+    /// live in it.
+    pub(super) fn empty_frame(&mut self, pc: u32) -> crate::ir::FrameId {
         let frame = crate::ir::FrameId(self.f.frames.len() as u32);
         self.f.frames.push(crate::ir::Frame {
             func: self.ctx.no,
@@ -167,10 +180,7 @@ impl Builder<'_, '_> {
             sunk: &[],
         });
         self.frame_cache = None;
-        self.emit_at(Ir::TailCall, Ty::Void, &[f, proto], u64::from(b - 1), frame);
-        // The call ends the function: this is never reached.
-        self.end(Term::Leave { frame });
-        Ok(())
+        frame
     }
 
     /// The closure in the call's register, of the expected prototype.

@@ -452,8 +452,13 @@ impl Lower<'_, '_> {
         for (k, &v) in values.iter().enumerate() {
             self.store_value(v, "%base", (first + k as i64) * 16, Region::Slot);
         }
-        let f = self.helper(Helper::Return);
-        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {pc}) #0"));
+        // A tail call that was built as a library function returns as well.
+        let (helper, what) = match i.op() {
+            Some(Op::TailCall) => (Helper::ReturnOne, first),
+            _ => (Helper::Return, i64::from(pc)),
+        };
+        let f = self.helper(helper);
+        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {what}) #0"));
         self.line(&format!("ret i64 {status}"));
     }
 
