@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Which leaf stands for which library function, called with how many
-//! arguments, is in [`LEAVES`]. [`GET`], [`SET`], [`SET_LIST`], [`CONCAT`] and
+//! arguments, is in [`LEAVES`]. [`GET`], [`SET`], [`BYTE`], [`SET_LIST`], [`CONCAT`] and
 //! [`next_entry`] are parts of instructions.
 
 use super::{base, math, string, table as tables};
@@ -53,16 +53,19 @@ pub enum Known {
     Select,
     /// `type`
     Type,
+    /// `table.unpack`
+    Unpack,
 }
 
 /// The library function that the Rust function at `address` is, if it is one
 /// of those.
 pub fn known(address: usize) -> Option<Known> {
-    let all: [(NativeFn, Known); 4] = [
+    let all: [(NativeFn, Known); 5] = [
         (base::pairs, Known::Pairs),
         (base::ipairs, Known::Ipairs),
         (base::select, Known::Select),
         (base::type_of, Known::Type),
+        (tables::unpack, Known::Unpack),
     ];
     let mut found = all.iter().filter(|(f, _)| *f as usize == address);
     found.next().map(|(_, which)| *which)
@@ -149,6 +152,8 @@ pub const CONCAT: LeafFn = leaf!(concat);
 pub const GET: LeafFn = leaf!(get);
 /// `t[k] = v`
 pub const SET: LeafFn = leaf!(set);
+/// `string.byte(s, n)`
+pub const BYTE: LeafFn = leaf!(byte);
 /// A constructor's elements: table, first key, values.
 pub const SET_LIST: LeafFn = leaf!(set_list);
 

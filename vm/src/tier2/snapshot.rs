@@ -245,6 +245,7 @@ pub(crate) struct PartLeaves {
     pub get: Obj,
     pub set: Obj,
     pub set_list: Obj,
+    pub byte: Obj,
 }
 
 /// Most functions of one compile, and the depth to which calls are followed.
@@ -283,6 +284,7 @@ impl Snapshot {
                     get: Obj(0),
                     set: Obj(0),
                     set_list: Obj(0),
+                    byte: Obj(0),
                 },
             },
         };
@@ -295,6 +297,7 @@ impl Snapshot {
             get: t.address(leaf::GET as usize),
             set: t.address(leaf::SET as usize),
             set_list: t.address(leaf::SET_LIST as usize),
+            byte: t.address(leaf::BYTE as usize),
         };
         // SAFETY: `p` is live, and what feedback names is.
         unsafe {
