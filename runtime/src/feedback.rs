@@ -32,6 +32,7 @@
 //! touched when it has changed.
 
 mod access;
+pub mod meta;
 mod probe;
 #[cfg(test)]
 mod tests;

@@ -63,6 +63,9 @@ pub struct ProtoObj {
     /// What compiled callers call, with the frame laid out and `vm.top` at
     /// the end of the arguments; owned by the executor, never null.
     pub entry: *const (),
+    /// What optimized callers call, with the arguments in machine registers;
+    /// null if there is no such code. Owned by the executor.
+    pub typed_entry: *const (),
     /// The numbers of compiled code's entry points, by pc; 0 is none. Null if
     /// there is no code; owned by the executor.
     pub points: *const u16,
@@ -79,6 +82,8 @@ pub struct ProtoObj {
     pub refs: Vec<*mut GcHeader>,
     /// The same for optimized code, and for compiles that are under way.
     pub optimized_refs: Vec<*mut GcHeader>,
+    /// What its instructions did by way of metatables.
+    pub meta_sites: crate::feedback::meta::MetaSites,
     /// What the executor keeps: compiled code and its state.
     pub compiled: Option<Box<dyn Any + Send>>,
     /// Instructions.

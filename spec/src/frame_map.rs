@@ -105,6 +105,9 @@ pub struct VirtualFrame {
     pub pc: u32,
     /// Where its registers start, relative to the physical frame's base.
     pub base: u32,
+    /// It was entered by a tail call of the function that the frame below
+    /// called.
+    pub tail: bool,
     /// The live registers, ascending.
     pub regs: Vec<(u8, Value)>,
 }
@@ -170,6 +173,9 @@ pub enum Part {
     Index(u32),
     /// The field named by this string constant of the creating function.
     Field(u32),
+    /// The metatable, which has no finalizer and says nothing of weak
+    /// references.
+    Meta,
 }
 
 /// How to make an object that was not allocated.
@@ -341,6 +347,9 @@ impl fmt::Display for FrameMap {
             if let Some(closure) = frame.closure {
                 write!(f, " closure {closure}")?;
             }
+            if frame.tail {
+                f.write_str(" tail")?;
+            }
             for (n, (reg, value)) in frame.regs.iter().enumerate() {
                 let comma = if n == 0 { ":" } else { "," };
                 write!(f, "{comma} r{reg} = {value}")?;
@@ -369,6 +378,7 @@ impl fmt::Display for FrameMap {
                 match part {
                     Part::Index(i) => write!(f, "{comma}[{i}] = {value}")?,
                     Part::Field(k) => write!(f, "{comma}k{k} = {value}")?,
+                    Part::Meta => write!(f, "{comma}meta = {value}")?,
                 }
             }
             writeln!(f, " }}")?;
@@ -404,6 +414,7 @@ pub(crate) mod tests {
                     closure: None,
                     pc: 2,
                     base: 0,
+                    tail: false,
                     regs: vec![(1, Value::At(Repr::Tagged, Loc::Slot(1)))],
                 },
                 VirtualFrame {
@@ -411,6 +422,7 @@ pub(crate) mod tests {
                     closure: Some(Value::Sunk(1)),
                     pc: 0,
                     base: 4,
+                    tail: false,
                     regs: vec![
                         (0, Value::At(Repr::Int, Loc::Word(3))),
                         (1, Value::Sunk(0)),

@@ -82,7 +82,7 @@ impl Liveness {
     /// what must be kept for when it returns.
     pub fn during(&self, proto: &Proto, pc: u32) -> RegSet {
         let shown = looked_at(proto, pc).intersection(&defined_during(proto, pc));
-        let after = self.dataflow(proto, pc + 1);
+        let after = self.dataflow_after(proto, pc);
         match proto.code.get(pc as usize) {
             Some(&insn) => match insn.op() {
                 Some(op) => {
@@ -92,6 +92,16 @@ impl Liveness {
                 None => shown,
             },
             None => shown,
+        }
+    }
+
+    /// Registers some path on from the instruction at `pc` reads before
+    /// writing, whether it jumps or not.
+    fn dataflow_after(&self, proto: &Proto, pc: u32) -> RegSet {
+        let n = self.nodes.partition_point(|node| node.end <= pc);
+        match self.nodes.get(n) {
+            Some(node) if node.end == pc + 1 => live_out(&self.nodes, node),
+            _ => self.dataflow(proto, pc + 1),
         }
     }
 
@@ -307,5 +317,15 @@ mod tests {
         assert_eq!(before(&p, 0), [0, 1, 2]);
         assert_eq!(before(&p, 1), [0, 1, 2, 3]);
         assert_eq!(before(&p, 2), [0, 1, 2]);
+        assert_eq!(during(&p, 0), [0u8; 0]);
+    }
+
+    #[test]
+    fn what_waits_in_a_jump_keeps_what_both_ways_read() {
+        let p = proto(
+            ".params 4",
+            "jlt r0 r1 b\nreturn1 r2\nb: defined 4\nreturn1 r3",
+        );
+        assert_eq!(during(&p, 0), [2, 3]);
     }
 }

@@ -371,6 +371,7 @@ impl Vm {
                     for slot in slots {
                         slot.clear_dead(epoch, &mut dead);
                     }
+                    (*p).meta_sites.clear_dead(&mut dead);
                 }
             }
         }

@@ -13,6 +13,7 @@
 use super::shared::{add_functions, fixed_str, geti, metatable_of, publish, set_field};
 use super::{Entry, loading};
 use crate::error::Result;
+use crate::feedback::meta::note_metatable;
 use crate::heap::{GcOp, GcOutcome, gc_control};
 use crate::metatable::{self, Event, metamethod};
 use crate::native::{Cx, Ret, cont};
@@ -267,6 +268,11 @@ fn getmetatable(cx: &mut Cx<'_>) -> Result<Ret> {
     })
 }
 
+/// Whether the Rust function at `address` is `setmetatable`.
+pub fn is_setmetatable(address: usize) -> bool {
+    setmetatable as crate::native::NativeFn as usize == address
+}
+
 fn setmetatable(cx: &mut Cx<'_>) -> Result<Ret> {
     let t = cx.check_table(0)?;
     let meta = check_metatable(cx, 1)?;
@@ -276,8 +282,14 @@ fn setmetatable(cx: &mut Cx<'_>) -> Result<Ret> {
     {
         return Err(cx.error("cannot change a protected metatable"));
     }
-    // SAFETY: both tables are live: they lie in slots.
-    unsafe { metatable::set_metatable(cx.vm, t, meta) };
+    // SAFETY: both tables are live: they lie in slots. The frame is ours.
+    unsafe {
+        let before = (*t).shape;
+        metatable::set_metatable(cx.vm, t, meta);
+        if (*before).meta.is_null() && before != (*t).shape {
+            note_metatable(cx.vm.stack.add(cx.base), before, t);
+        }
+    }
     cx.ret(v)
 }
 

@@ -260,6 +260,22 @@ pub unsafe fn dict_slot(t: *const Table, key: *const Str) -> Option<u32> {
     }
 }
 
+/// Where the hash part has the value of an integer key, unless that is nil.
+///
+/// # Safety
+/// `t` is a live table.
+pub unsafe fn int_entry(t: *const Table, key: i64) -> Option<*mut Value> {
+    // SAFETY: live by contract.
+    unsafe {
+        let h = (*t).hash;
+        if h.is_null() {
+            return None;
+        }
+        let e = hash::find_int(h, key);
+        (!e.is_null() && !(*e).val.is_nil()).then(|| &raw mut (*e).val)
+    }
+}
+
 // ---- writing
 
 /// Stores `val` at any key.

@@ -100,7 +100,7 @@ impl<'p> Checker<'p> {
             return Err(format!("pc {} of {}", frame.pc, proto.code.len()));
         }
         let op = proto.code.get(frame.pc as usize).and_then(|i| i.op());
-        if inlined && !matches!(op, Some(Op::Call | Op::TForCall)) {
+        if inlined && !op.is_some_and(calls) {
             return Err(format!("pc {} calls nothing", frame.pc));
         }
         let liveness = self
@@ -198,12 +198,70 @@ impl<'p> Checker<'p> {
                     }
                 }
                 (Part::Field(k), _) => return Err(format!("a field k{k} of no table")),
+                (Part::Meta, SunkKind::Table { .. }) => {
+                    if !matches!(v, Value::At(Repr::Table, _)) {
+                        return Err("a metatable that is no table".into());
+                    }
+                }
+                (Part::Meta, _) => return Err("a metatable of no table".into()),
                 (Part::Index(_), _) => {}
             }
             value(main, v)?;
         }
         Ok(())
     }
+}
+
+/// Whether instructions of this opcode call functions whose frames can be told:
+/// themselves, or metamethods. `self` and `concat` write registers before.
+fn calls(op: Op) -> bool {
+    matches!(
+        op,
+        Op::Call
+            | Op::TForCall
+            | Op::Len
+            | Op::GetTabUp
+            | Op::SetTabUp
+            | Op::GetField
+            | Op::SetField
+            | Op::GetIndex
+            | Op::SetIndex
+            | Op::GetIndexI
+            | Op::SetIndexI
+            | Op::JEq
+            | Op::JNe
+            | Op::JLt
+            | Op::JNotLt
+            | Op::JLe
+            | Op::JNotLe
+            | Op::Add
+            | Op::AddI
+            | Op::AddK
+            | Op::Sub
+            | Op::SubK
+            | Op::Mul
+            | Op::MulK
+            | Op::Div
+            | Op::DivK
+            | Op::IDiv
+            | Op::IDivK
+            | Op::Mod
+            | Op::ModK
+            | Op::Pow
+            | Op::PowK
+            | Op::BAnd
+            | Op::BAndK
+            | Op::BOr
+            | Op::BOrK
+            | Op::BXor
+            | Op::BXorK
+            | Op::Shl
+            | Op::ShlK
+            | Op::Shr
+            | Op::ShrK
+            | Op::Unm
+            | Op::BNot
+    )
 }
 
 /// Only closures refer to upvalues.

@@ -45,7 +45,8 @@ pub fn encode(maps: &FrameMaps) -> Vec<u8> {
     for frame in &maps.frames.items {
         number(&mut out, frame.func.0.into());
         number(&mut out, frame.pc.into());
-        number(&mut out, frame.base.into());
+        // Lowest bit: entered by a tail call.
+        number(&mut out, u64::from(frame.base) << 1 | u64::from(frame.tail));
         match frame.closure {
             Some(closure) => put_value(&mut out, closure),
             None => out.push(ABSENT),
@@ -118,10 +119,11 @@ fn put_object(out: &mut Vec<u8>, object: &SunkObject) {
     number(out, second.into());
     number(out, object.parts.len() as u64);
     for &(part, value) in &object.parts {
-        // Lowest bit: a field.
+        // Lowest bits: 0 an index, 1 a field, 2 the metatable.
         let folded = match part {
-            Part::Index(i) => u64::from(i) << 1,
-            Part::Field(k) => u64::from(k) << 1 | 1,
+            Part::Index(i) => u64::from(i) << 2,
+            Part::Field(k) => u64::from(k) << 2 | 1,
+            Part::Meta => 2,
         };
         number(out, folded);
         put_value(out, value);
@@ -233,10 +235,16 @@ pub(super) fn fault(map: &FrameMap) -> Option<String> {
 }
 
 fn take_frame(c: &mut Cursor<'_>) -> Read<VirtualFrame> {
+    let (func, pc) = (FuncId(c.small()?), c.small()?);
+    let folded = c.number()?;
+    let Ok(base) = u32::try_from(folded >> 1) else {
+        return Err(c.error(format!("base {folded}")));
+    };
     let mut frame = VirtualFrame {
-        func: FuncId(c.small()?),
-        pc: c.small()?,
-        base: c.small()?,
+        func,
+        pc,
+        base,
+        tail: folded & 1 != 0,
         closure: None,
         regs: Vec::new(),
     };
@@ -320,12 +328,14 @@ fn take_object(c: &mut Cursor<'_>) -> Read<SunkObject> {
     let count = c.count(2)?;
     let parts = c.list(count, |c, _| {
         let folded = c.number()?;
-        let Ok(n) = u32::try_from(folded >> 1) else {
+        let Ok(n) = u32::try_from(folded >> 2) else {
             return Err(c.error(format!("part {folded}")));
         };
-        let part = match folded & 1 {
+        let part = match folded & 3 {
             0 => Part::Index(n),
-            _ => Part::Field(n),
+            1 => Part::Field(n),
+            2 if n == 0 => Part::Meta,
+            _ => return Err(c.error(format!("part {folded}"))),
         };
         Ok((part, take_value(c)?))
     })?;
@@ -416,7 +426,8 @@ mod tests {
             let mut maps = FrameMaps::new();
             let regs = values.into_iter().enumerate().map(|(n, v)| (n as u8, v)).collect();
             let closure = pc.is_multiple_of(2).then_some(Value::Const(pc));
-            let frame = VirtualFrame { func: FuncId(func), closure, pc, base, regs };
+            let tail = pc.is_multiple_of(5);
+            let frame = VirtualFrame { func: FuncId(func), closure, pc, base, tail, regs };
             maps.add(FrameMap { frames: vec![frame], sunk: vec![], waits: pc.is_multiple_of(3) });
             let back = decode(&encode(&maps)).map_err(|e| TestCaseError::fail(e.to_string()))?;
             prop_assert!(same(&maps, &back));

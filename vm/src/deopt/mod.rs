@@ -21,13 +21,16 @@
 //! - `site`: sites, their maps, checking and printing
 //! - [`restore`]: the one way from a map to frames
 //! - `poison`: overwrites what no map speaks of
+//! - `waiting`: the links between frames
 
 mod poison;
 mod restore;
 mod site;
+mod waiting;
 
 pub(crate) use restore::{Recorded, restore};
 pub(crate) use site::{Site, SiteKind, check_sites};
+pub(crate) use waiting::Waiting;
 
 #[cfg(test)]
 mod tests;

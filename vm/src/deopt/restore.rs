@@ -10,15 +10,14 @@
 //!
 //! Nothing in between collects, and no Lua code runs.
 
-use super::{Site, poison};
+use super::{Site, Waiting, poison};
 use crate::interp;
 use strata_runtime::Vm;
 use strata_runtime::error::OutOfMemory;
-use strata_runtime::frame::{LUA, NATIVE_BIT, VARARG, link_word, write_link};
+use strata_runtime::frame::{TAIL_BIT, VARARG, link_word, write_link};
 use strata_runtime::object::{Closure, ProtoObj, Upval};
-use strata_runtime::table;
 use strata_runtime::value::{NIL, Value, tag};
-use strata_spec::Op;
+use strata_runtime::{metatable, table};
 use strata_spec::frame_map::{
     FrameMapId, FrameMaps, FuncId, Loc, Part, Repr, SunkKind, SunkObject, Value as Described,
     VirtualFrame,
@@ -154,9 +153,11 @@ impl Restoring<'_> {
                         if (*slot).data.site == 0 {
                             (*slot).data.site = table::add_site(self.vm);
                         }
-                        let is_item = |p: &&(Part, Described)| matches!(p.0, Part::Index(_));
-                        let items = object.parts.iter().filter(is_item).count();
-                        let fields = object.parts.len() - items;
+                        let parts = |is: fn(&Part) -> bool| {
+                            object.parts.iter().filter(|p| is(&p.0)).count()
+                        };
+                        let items = parts(|p| matches!(p, Part::Index(_)));
+                        let fields = parts(|p| matches!(p, Part::Field(_)));
                         let t = table::new_table_at(self.vm, (*slot).data.site, items, fields)?;
                         Object::Value(Value::table(t))
                     }
@@ -357,6 +358,10 @@ impl Restoring<'_> {
                 let key = match part {
                     Part::Index(n) => Value::int(i64::from(n)),
                     Part::Field(k) => *(*self.proto(func)).k.add(k as usize),
+                    Part::Meta => {
+                        metatable::set_metatable(self.vm, t.as_table(), v.as_table());
+                        continue;
+                    }
                 };
                 // Keys are integers and strings: only memory can be wanting.
                 table::set(self.vm, t.as_table(), key, v).map_err(|_| OutOfMemory)?;
@@ -424,16 +429,11 @@ impl Restoring<'_> {
             }
             let caller = self.frames[n - 1];
             let code = (*self.proto(caller.func)).code.add(caller.pc as usize);
-            let i = *code;
-            let (want, delta) = match i.op() {
-                Some(Op::TForCall) => (u16::from(i.c()) + 1, u32::from(i.a()) + 6),
-                _ => (u16::from(i.c()), u32::from(i.a()) + 2),
-            };
+            let Waiting { word, delta } = Waiting::of(*code, (*self.proto(caller.func)).regs);
             debug_assert_eq!(original, self.base_of(n - 1).add(delta as usize));
             *original.sub(2) = closure;
-            // The caller may go on in compiled code.
-            let word = link_word(LUA, want, delta) | NATIVE_BIT;
-            write_link(original, word, code.add(1));
+            let tail = if self.frames[n].tail { TAIL_BIT } else { 0 };
+            write_link(original, word | tail, code.add(1));
         }
     }
 

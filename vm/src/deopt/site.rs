@@ -65,6 +65,7 @@ impl Site {
                 closure: None,
                 pc: self.pc(),
                 base: 0,
+                tail: false,
                 regs: live.iter().map(in_slot).collect(),
             }],
             sunk: Vec::new(),

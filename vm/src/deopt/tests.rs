@@ -118,6 +118,7 @@ fn frame(func: u32, pc: u32, base: u32, regs: Vec<(u8, Is)>) -> VirtualFrame {
         closure: None,
         pc,
         base,
+        tail: false,
         regs,
     }
 }

@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use strata_runtime::error::Cause;
 use strata_runtime::feedback::CallState;
+use strata_runtime::feedback::meta::note_operands;
 use strata_runtime::frame::{
     CONT, LUA, Link, NATIVE_BIT, TAIL_BIT, VARARG, original_base, read_link,
 };
@@ -159,6 +160,10 @@ unsafe fn call_any(
         let new = ra(base, i).add(2);
         write_link(new, call_link(i) | native, pc);
         save(vm, pc, base);
+        let f = *new.sub(2);
+        if !f.is_function() {
+            note_operands(&mut *vm, f, NIL);
+        }
         enter(vm, new, n)
     }
 }
@@ -481,7 +486,12 @@ pub(super) unsafe fn finish(
 pub(super) unsafe fn call_meta(vm: *mut Vm, h: Value, args: &[Value], id: u16) -> usize {
     // SAFETY: `vm.base` is a Lua frame; the slack above the limit has room
     // for a frame with a few arguments.
-    unsafe { call_meta_at(vm, frame_end((*vm).base), h, args, id) }
+    unsafe {
+        if let ([a, b, ..], cont::STORE_A | cont::COND | cont::DROP) = (args, id) {
+            note_operands(&mut *vm, *a, *b);
+        }
+        call_meta_at(vm, frame_end((*vm).base), h, args, id)
+    }
 }
 
 /// Like [`call_meta`], with the callee's function slot given.

@@ -467,6 +467,53 @@ pub(crate) unsafe extern "C" fn tail_call_host(
     }
 }
 
+/// The call at `pc` of the frame at `base`, whose callee is a closure and has
+/// no more parameters than the slack above the limit has room for, for
+/// compiled code. Answers as a step.
+#[cfg(feature = "llvm")]
+pub(crate) unsafe extern "C" fn call_closure(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
+    // SAFETY: compiled code passes its frame, canonical, and has looked at the
+    // callee.
+    unsafe {
+        let at = (*proto_at(base)).code.add(pc);
+        let i = (*at).0;
+        let p = (*(*ra(base, i)).as_closure()).proto;
+        let new = ra(base, i).add(2);
+        let end = call::args_end(vm, new, i);
+        write_link(new, call::call_link(i) | NATIVE_BIT, at.add(1));
+        (*vm).top = end;
+        let n = (end as usize - new as usize) / size_of::<Value>();
+        for j in n..(*p).params as usize {
+            put(new.add(j), strata_runtime::value::NIL);
+        }
+        let entry = std::mem::transmute::<*const (), Entry>((*p).entry);
+        let status = entry(vm, new, 0);
+        if status == RETURNED {
+            return status;
+        }
+        recheck(vm, base, pc, status)
+    }
+}
+
+/// The frame at `base`, whose link was this, returns the `n` values at
+/// `first`: as [`return_slow`].
+#[cfg(feature = "llvm")]
+pub(crate) unsafe fn returned(
+    vm: *mut Vm,
+    base: *mut Value,
+    (link, pc): (u64, *const Insn),
+    first: *mut Value,
+    n: usize,
+) -> usize {
+    // SAFETY: the caller passes a frame of compiled code, the innermost one.
+    unsafe {
+        let link = Link::decode(link, pc);
+        let kind = link.kind;
+        let status = ret::deliver(vm, base, link, first, n);
+        if kind == LUA { RETURNED } else { status }
+    }
+}
+
 /// A compiled callee answered `status` to the call at `pc` of the frame at
 /// `base`: whether it returned in a roundabout way (a tail call, a callee
 /// that became compiled) and the frame goes on after all.
@@ -499,15 +546,17 @@ pub(crate) unsafe extern "C" fn return_slow(vm: *mut Vm, base: *mut Value, pc: u
     }
 }
 
-/// Returns the value in register `r` of the frame at `base`, likewise.
-pub(crate) unsafe extern "C" fn return_one(vm: *mut Vm, base: *mut Value, r: usize) -> usize {
-    // SAFETY: compiled code passes its frame and a register of it.
-    unsafe { return_values(vm, base, base.add(r), 1) }
+/// The same for a tail call that was replaced by its one result, in register A.
+pub(crate) unsafe extern "C" fn return_one(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
+    // SAFETY: compiled code passes its frame.
+    unsafe {
+        let i = (*(*proto_at(base)).code.add(pc)).0;
+        return_values(vm, base, ra(base, i), 1)
+    }
 }
 
-/// Returns `n` values from the frame at `base`.
 unsafe fn return_values(vm: *mut Vm, base: *mut Value, first: *mut Value, n: usize) -> usize {
-    // SAFETY: the callers pass a frame and values in it.
+    // SAFETY: as for `return_slow`.
     unsafe {
         let fb = original_base(base);
         let link = read_link(fb);

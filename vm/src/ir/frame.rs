@@ -59,6 +59,8 @@ pub(crate) struct Frame<'a> {
     pub parent: Option<FrameId>,
     /// Its closure, if it is inlined.
     pub closure: Option<V>,
+    /// Inlined: it was entered by a tail call.
+    pub tail: bool,
     /// Its link and closure are in their slots.
     pub linked: bool,
     /// Its live registers, ascending.

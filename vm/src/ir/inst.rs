@@ -63,6 +63,7 @@ macro_rules! for_each_inst {
             Bool,       "bool",        [], Bool, Int, NONE, NONE;
             Object,     "object",      [], Given, Num, NONE, NONE;
             Param,      "param",       [], Given, No, NONE, NONE;
+            Argument,   "argument",    [], Any, Num, NONE, NONE;
             // ---- tags
             Box,        "box",         [Typed], Any, No, NONE, NONE;
             Unbox,      "unbox",       [Any], Given, No, NONE, NONE;
@@ -126,7 +127,7 @@ macro_rules! for_each_inst {
             SlotStore,  "slot_store",  [Each], Void, Num, NONE, SLOTS;
             CapturedLoad, "captured_load", [], Any, Num, UPVALS, NONE;
             CapturedStore, "captured_store", [Each], Void, Num, NONE, UPVALS;
-            LinkStore,  "link_store",  [Closure], Void, No, NONE, SLOTS;
+            LinkStore,  "link_store",  [Closure], Void, Num, NONE, SLOTS;
             Myself,     "myself",      [], Closure, No, NONE, NONE;
             // ---- tables: fields
             Shape,      "shape",       [Table], Ptr, No, SHAPES, NONE;
@@ -138,6 +139,7 @@ macro_rules! for_each_inst {
             FieldRoom,  "field_room",  [Table], Int, No, FIELDS, NONE;
             Flags,      "flags",       [Table], Int, No, SHAPES, NONE;
             Entry,      "entry",       [Ptr], Any, No, HASHES, NONE;
+            HashSlot,   "hash_slot",   [Table Int], Ptr, No, HASHES, NONE;
             SetEntry,   "set_entry",   [Ptr Each], Void, No, NONE, HASHES;
             // ---- tables: elements
             ArrLen,     "arr_len",     [Table], Int, No, ARRAYS, NONE;
@@ -184,7 +186,8 @@ macro_rules! for_each_inst {
             Step,       "step",        [], Void, Num, ALL, ALL;
             StepTest,   "step_test",   [], Bool, Num, ALL, ALL;
             Call,       "call",        [Closure Ptr], Void, Num, ALL, ALL;
-            TailCall,   "tail_call",   [Closure Ptr], Void, Num, ALL, ALL;
+            CallTyped,  "call_typed",  [Closure Ptr Rest], Any, Num, ALL, ALL;
+            TailCall,   "tail_call",   [Closure Ptr Rest], Void, Num, ALL, ALL;
             CallHost,   "call_host",   [], Void, Num, ALL, ALL;
         }
     };
@@ -338,6 +341,7 @@ impl Op {
                     | Op::Step
                     | Op::StepTest
                     | Op::Call
+                    | Op::CallTyped
                     | Op::TailCall
                     | Op::CallHost
                     | Op::LinkStore
@@ -350,7 +354,7 @@ impl Op {
     pub(crate) fn calls(self) -> bool {
         matches!(
             self,
-            Op::Step | Op::StepTest | Op::Call | Op::TailCall | Op::CallHost
+            Op::Step | Op::StepTest | Op::Call | Op::CallTyped | Op::TailCall | Op::CallHost
         )
     }
 

@@ -166,6 +166,7 @@ impl<'t, 'a> Parser<'t, 'a> {
                 base: 0,
                 parent: None,
                 closure: None,
+                tail: false,
                 linked: false,
                 regs: &[],
                 sunk: &[],
@@ -218,6 +219,7 @@ impl<'t, 'a> Parser<'t, 'a> {
         } else {
             None
         };
+        let tail = self.eat("tail");
         let linked = self.eat("linked");
         let mut regs = Vec::new();
         while self.peek().is_some_and(|w| numbered(w, "r").is_some()) {
@@ -237,6 +239,7 @@ impl<'t, 'a> Parser<'t, 'a> {
             base,
             parent,
             closure,
+            tail,
             linked,
             regs: self.f.arena.alloc_slice_copy(&regs),
             sunk: self.f.arena.alloc_slice_copy(&sunk),
@@ -414,7 +417,7 @@ mod tests {
 frame 0: f0 pc 5 base 0 r1=v3 r2=slot
 frame 1: f0 pc 5 base 0 r1=#9 r2=v3 #9 = f0 pc 3 shape 12 { 0=v3 1=v5 } #10 = f0 pc 4 shape 0 { }
 frame 2: in f0 pc 7 base 0 linked r0=slot
-frame 3: f1 pc 0 base 4 parent 2 closure v4 linked r1=v3
+frame 3: f1 pc 0 base 4 parent 2 closure v4 tail linked r1=v3
 b0(v1: int, v2: any):
   v3: int = iadd v1 v1
   v4: closure = guard_is v2 10 @0

@@ -55,6 +55,9 @@ impl fmt::Display for Frame<'_> {
         if let Some(closure) = self.closure {
             write!(f, " closure {closure}")?;
         }
+        if self.tail {
+            f.write_str(" tail")?;
+        }
         if self.linked {
             f.write_str(" linked")?;
         }

@@ -314,6 +314,7 @@ fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
     if state_mut(p).code.take().is_some() {
         p.entry = vm.exec.entry;
         p.points_entry = vm.exec.entry;
+        p.typed_entry = std::ptr::null();
         p.points = std::ptr::null();
         #[cfg(feature = "llvm")]
         crate::tier2::withdraw(p);

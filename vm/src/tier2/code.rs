@@ -20,6 +20,8 @@ pub(crate) struct Code {
     /// Where it is entered, and the address.
     pub at: EntryAt,
     pub entry: *const (),
+    /// The typed entry, or null.
+    pub typed: *const (),
     /// VM slots its frames take.
     pub slots: u32,
     /// The table of its exits: by address, since the range keeps it.

@@ -13,7 +13,7 @@ use strata_runtime::stdlib::leaf;
 use strata_runtime::table;
 use strata_runtime::thread::SLACK;
 use strata_runtime::value::{NIL, Value};
-use strata_spec::Op;
+use strata_spec::{Insn, Op};
 
 macro_rules! helpers {
     ($($name:ident = $f:expr;)*) => {
@@ -45,8 +45,10 @@ helpers! {
     Room = room as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     Done = native::done as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     Poll = poll as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    CallClosure = native::call_closure as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     Recheck = native::recheck as unsafe extern "C" fn(*mut Vm, *mut Value, usize, usize) -> usize;
     Return = native::return_slow as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
+    Returned = returned as unsafe extern "C" fn(*mut Vm, *mut Value, u64, *const Insn, u64, u64) -> usize;
     ReturnOne = native::return_one as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     ReturnClose = native::return_close as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     CallHost = native::call_host as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
@@ -56,6 +58,7 @@ helpers! {
     FillUp = fill_up as unsafe extern "C" fn(*mut Value, *mut Value, usize) -> usize;
     Barrier = barrier as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     BarrierStored = barrier_stored as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
+    HashSlot = hash_slot as unsafe extern "C" fn(*const Table, i64) -> *mut Value;
     FloatMod = fmod as extern "C" fn(f64, f64) -> f64;
     FloatPow = pow as extern "C" fn(f64, f64) -> f64;
     Spread = spread as unsafe extern "C" fn(*mut Vm, *mut Value, *mut Value, usize) -> usize;
@@ -89,6 +92,9 @@ helpers! {
     Close = steps::CLOSE;
     Tbc = steps::TBC;
 }
+
+/// In the code that a typed entry answers with: there are results.
+pub(crate) const VALUES: u64 = 0x100;
 
 /// What runs instructions of this opcode: a probe, where there is one, or a
 /// step.
@@ -169,6 +175,27 @@ unsafe extern "C" fn prologue(vm: *mut Vm, base: *mut Value, slots: usize) -> us
     }
 }
 
+/// A typed entry answered with `code` and `payload`: the results go where the
+/// link of the frame at `base` says, whose words are `link` and `pc`.
+unsafe extern "C" fn returned(
+    vm: *mut Vm,
+    base: *mut Value,
+    link: u64,
+    pc: *const Insn,
+    code: u64,
+    payload: u64,
+) -> usize {
+    // SAFETY: code passes its frame, the innermost one; the first result has a
+    // place where its function is.
+    unsafe {
+        let first = base.sub(2);
+        (*first).tag = code as u8;
+        (*first).payload = payload;
+        let n = ((code >> 16) ^ 1) as usize;
+        native::returned(vm, base, (link, pc), first, n)
+    }
+}
+
 /// The frame of a vararg function at `base` needs so many slots.
 unsafe extern "C" fn room(vm: *mut Vm, base: *mut Value, slots: usize) -> usize {
     // SAFETY: the frame has been moved and is canonical.
@@ -213,6 +240,12 @@ unsafe extern "C" fn fill_up(first: *mut Value, top: *mut Value, params: usize) 
         }
     }
     0
+}
+
+/// Where the hash part of `t` has the value of `key`; null if it is nil.
+unsafe extern "C" fn hash_slot(t: *const Table, key: i64) -> *mut Value {
+    // SAFETY: code passes a live table.
+    unsafe { table::int_entry(t, key) }.unwrap_or(std::ptr::null_mut())
 }
 
 /// A closure of a child of the function whose frame is at `base`.

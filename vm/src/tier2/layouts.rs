@@ -6,7 +6,7 @@
 //! them: this shape and that name give that shape. Whoever makes tables of a
 //! shape has run through such caches from the empty shape on.
 
-use super::snapshot::{Const, FuncNo, Obj, Slot, Snapshot};
+use super::snapshot::{Const, FuncNo, Meta, Obj, Slot, Snapshot};
 use std::collections::HashMap;
 use strata_runtime::feedback::CacheState;
 use strata_spec::Op;
@@ -16,14 +16,24 @@ use strata_spec::Op;
 pub(crate) struct Layouts {
     /// The shape without fields.
     root: u64,
-    /// By shape: the shape before, and the field that was added to it.
-    added: HashMap<u64, (u64, Field)>,
+    /// By shape: the shape before, and what was added to it.
+    added: HashMap<u64, (u64, Added)>,
 }
 
+/// What makes a shape of another one.
 #[derive(Clone, Copy, Debug)]
-struct Field {
-    slot: u32,
-    name: Obj,
+enum Added {
+    Field { slot: u32, name: Obj },
+    Meta(Obj),
+}
+
+/// A step on the way to a table of a shape.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// The next field is stored: its name, a constant of the function.
+    Field(u32),
+    /// It gets this metatable.
+    Meta(Obj),
 }
 
 impl Layouts {
@@ -39,8 +49,16 @@ impl Layouts {
                     continue;
                 };
                 for c in caches.iter().filter(|c| c.state == CacheState::Add) {
-                    let field = Field { slot: c.slot, name };
+                    let field = Added::Field { slot: c.slot, name };
                     added.insert(u64::from(c.next_shape.0), (u64::from(c.shape.0), field));
+                }
+            }
+        }
+        for (_, meta) in s.funcs.iter().flat_map(|f| f.metas()) {
+            if let Meta::Set(sets) = meta {
+                for set in sets {
+                    let from = (u64::from(set.from.0), Added::Meta(set.meta));
+                    added.insert(u64::from(set.to.0), from);
                 }
             }
         }
@@ -50,25 +68,33 @@ impl Layouts {
         }
     }
 
-    /// The names of the fields of a shape, in order, as constants of function
-    /// `func`; `None` if they are not known.
-    pub(crate) fn names(&self, s: &Snapshot, func: FuncNo, shape: u64) -> Option<Vec<u32>> {
+    /// How tables of a shape come about, with names that are constants of
+    /// function `func`; `None` if that is not known.
+    pub(crate) fn steps(&self, s: &Snapshot, func: FuncNo, shape: u64) -> Option<Vec<Step>> {
         let consts = &s.funcs.get(func as usize)?.consts;
-        let mut names = Vec::new();
+        let mut steps = Vec::new();
+        let mut slots = Vec::new();
         let mut at = shape;
         while at != self.root {
-            let &(before, field) = self.added.get(&at)?;
-            let is = |c: &Const| matches!(c, Const::Str { at, .. } if *at == field.name);
-            let constant = consts.iter().position(is)?;
-            names.push((field.slot, u32::try_from(constant).ok()?));
+            let &(before, added) = self.added.get(&at)?;
+            steps.push(match added {
+                Added::Meta(meta) => Step::Meta(meta),
+                Added::Field { slot, name } => {
+                    slots.push(slot);
+                    let is = |c: &Const| matches!(c, Const::Str { at, .. } if *at == name);
+                    let constant = consts.iter().position(is)?;
+                    Step::Field(u32::try_from(constant).ok()?)
+                }
+            });
             at = before;
-            if names.len() > usize::from(u8::MAX) {
+            if steps.len() > usize::from(u8::MAX) {
                 return None;
             }
         }
-        names.reverse();
-        let in_order = (0..).zip(&names).all(|(n, &(slot, _))| n == slot);
-        in_order.then(|| names.into_iter().map(|(_, name)| name).collect())
+        steps.reverse();
+        slots.reverse();
+        let in_order = (0..).zip(&slots).all(|(n, &slot)| n == slot);
+        in_order.then_some(steps)
     }
 
     /// The feedback slot of the instruction at `pc` of `func`, if that makes a
@@ -88,7 +114,11 @@ impl Layouts {
         shape: u64,
         fields: usize,
     ) -> bool {
-        let names = self.names(s, func, shape);
-        names.is_some_and(|n| n.len() == fields) && Layouts::site(s, func, pc).is_some()
+        let count = |steps: Vec<Step>| {
+            let is_field = |s: &&Step| matches!(s, Step::Field(_));
+            steps.iter().filter(is_field).count()
+        };
+        self.steps(s, func, shape).map(count) == Some(fields)
+            && Layouts::site(s, func, pc).is_some()
     }
 }

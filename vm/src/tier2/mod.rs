@@ -397,6 +397,7 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<(Code,
     let entry = linked
         .address(lower::ENTRY)
         .ok_or("the code has no entry")?;
+    let typed = linked.address(lower::TYPED).unwrap_or(0);
     // SAFETY: the caller says that `p` is live.
     let name = unsafe { jit::events::name(&mut *p) };
     let jit = &mut interp::data(vm).jit;
@@ -411,6 +412,7 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<(Code,
         range,
         at: snapshot.entry,
         entry: entry as *const (),
+        typed: typed as *const (),
         slots,
         exits: at,
         _assumes: assumes,

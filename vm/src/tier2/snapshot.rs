@@ -6,6 +6,10 @@
 //! by number ([`Obj`]): code finds their addresses in its table of constants,
 //! which is filled when the code is installed.
 
+mod meta;
+
+pub(crate) use meta::{Expected, Meta, MetaCall};
+
 use crate::ir::Ty;
 use crate::jit::Speculation;
 use std::collections::HashMap;
@@ -14,6 +18,7 @@ use strata_runtime::Vm;
 use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot};
 use strata_runtime::object::{GcHeader, ProtoObj, Str};
 use strata_runtime::proto::LoadedModule;
+use strata_runtime::stdlib::base::is_setmetatable;
 use strata_runtime::stdlib::coroutine::{switches, yields};
 use strata_runtime::stdlib::leaf::{self, Known};
 use strata_runtime::stdlib::math::{Intrinsic, intrinsic};
@@ -96,6 +101,8 @@ pub(crate) enum Callee {
         proto: Obj,
         /// Its parameters.
         params: u8,
+        /// It may have a typed entry.
+        typed: bool,
         /// What is to be known of it to inline it.
         func: Option<FuncNo>,
     },
@@ -103,6 +110,8 @@ pub(crate) enum Callee {
     Host {
         f: Obj,
         intrinsic: Option<Intrinsic>,
+        /// It is `setmetatable`.
+        sets_metatable: bool,
         /// What is known of it.
         known: Option<Known>,
         /// Its leaves, for the first two numbers of arguments they take.
@@ -114,6 +123,26 @@ pub(crate) enum Callee {
     },
     /// This and that.
     Mixed,
+}
+
+impl Callee {
+    /// It is a library function that compilers know, and always has one result.
+    pub(crate) fn has_one_result(&self) -> bool {
+        let Callee::Host {
+            intrinsic,
+            known,
+            leaves,
+            ..
+        } = self
+        else {
+            return false;
+        };
+        let mut leaves = leaves.iter().flatten().peekable();
+        if leaves.peek().is_some() {
+            return leaves.all(|l| l.one);
+        }
+        intrinsic.is_some() || *known == Some(Known::Type)
+    }
 }
 
 /// A feedback slot.
@@ -142,6 +171,8 @@ pub(crate) struct Function {
     pub code: Vec<Insn>,
     pub consts: Vec<Const>,
     pub slots: Vec<Slot>,
+    /// What instructions do by way of metatables, by pc.
+    metas: Vec<(u32, Meta)>,
     /// The prototype, its instructions and its feedback slots.
     pub proto: Obj,
     pub code_at: Obj,
@@ -248,6 +279,9 @@ pub(crate) struct PartLeaves {
     pub byte: Obj,
 }
 
+/// Most parameters of a typed entry: their tags are in one word.
+pub(crate) const MAX_TYPED: u8 = 8;
+
 /// Most functions of one compile, and the depth to which calls are followed.
 const MAX_FUNCS: usize = 24;
 const MAX_DEPTH: u32 = 4;
@@ -255,6 +289,13 @@ const MAX_DEPTH: u32 = 4;
 pub(crate) const MAX_INLINED: usize = 80;
 
 impl Snapshot {
+    /// The parameters of the typed entry, if the code is to have one.
+    pub(crate) fn typed(&self) -> Option<u8> {
+        let spec = self.funcs[0].spec();
+        (self.entry == EntryAt::Start && !spec.vararg && spec.params <= MAX_TYPED)
+            .then_some(spec.params)
+    }
+
     /// Takes a snapshot for compiling `p`. `base`: the frame that is running
     /// it, if it is to be entered at a loop.
     ///
@@ -353,6 +394,7 @@ impl Taker<'_> {
                 code: code.to_vec(),
                 consts,
                 slots: Vec::new(),
+                metas: Vec::new(),
                 proto: self.object(p),
                 code_at: self.address((*p).code as usize),
                 slots_at: self.address((*p).slots as usize),
@@ -364,6 +406,8 @@ impl Taker<'_> {
                 .map(|k| self.slot(&*(*p).slots.add(k), depth))
                 .collect();
             self.snapshot.funcs[n as usize].slots = slots;
+            let metas = self.metas(p, n, depth);
+            self.snapshot.funcs[n as usize].metas = metas;
         }
         n
     }
@@ -442,6 +486,19 @@ impl Taker<'_> {
         }
     }
 
+    /// What is to be known of `proto` to inline it into a function that is at
+    /// this depth.
+    unsafe fn callee_of(&mut self, proto: *mut ProtoObj, depth: u32) -> Option<FuncNo> {
+        // SAFETY: the caller says that it is live.
+        unsafe {
+            let room = self.snapshot.funcs.len() < MAX_FUNCS && depth < MAX_DEPTH;
+            if self.funcs.contains_key(&proto) || (room && inlinable(&*proto)) {
+                return Some(self.function(proto, depth + 1));
+            }
+        }
+        None
+    }
+
     unsafe fn callee(&mut self, slot: &FeedbackSlot, depth: u32) -> Callee {
         // SAFETY: the slot is one of a call; it keeps its prototype alive.
         unsafe {
@@ -450,14 +507,10 @@ impl Taker<'_> {
             match seen.state {
                 CallState::Empty => Callee::Unknown,
                 _ if !proto.is_null() => {
-                    let room = self.snapshot.funcs.len() < MAX_FUNCS && depth < MAX_DEPTH;
-                    let func = if self.funcs.contains_key(&proto) || (room && inlinable(&*proto)) {
-                        Some(self.function(proto, depth + 1))
-                    } else {
-                        None
-                    };
+                    let func = self.callee_of(proto, depth);
                     Callee::Closure {
                         params: (*proto).params,
+                        typed: has_typed_entry(&*proto),
                         proto: self.object(proto),
                         func,
                     }
@@ -465,6 +518,7 @@ impl Taker<'_> {
                 CallState::Same | CallState::SameProto if seen.tag == tag::NATIVE => Callee::Host {
                     f: self.address(seen.proto as usize),
                     intrinsic: intrinsic(seen.proto as usize),
+                    sets_metatable: is_setmetatable(seen.proto as usize),
                     known: leaf::known(seen.proto as usize),
                     leaves: self.leaves(seen.proto as usize),
                     switches: switches(seen.proto as usize),
@@ -476,6 +530,11 @@ impl Taker<'_> {
     }
 }
 
+/// Whether optimized code of `p` has a typed entry.
+fn has_typed_entry(p: &ProtoObj) -> bool {
+    !p.vararg && p.params <= MAX_TYPED
+}
+
 /// Whether calls of `p` may be replaced by its instructions.
 fn inlinable(p: &ProtoObj) -> bool {
     let fine = |i: &Insn| {
@@ -484,7 +543,6 @@ fn inlinable(p: &ProtoObj) -> bool {
             None | Some(
                 Op::VarargPrep
                     | Op::Vararg
-                    | Op::TailCall
                     | Op::Closure
                     | Op::Close
                     | Op::Tbc

@@ -53,9 +53,11 @@ fn read_of(i: &Inst<'_>) -> Option<(u16, u64)> {
         Op::SlotLoad | Op::SlotStore => (regions::SLOTS, i.imm),
         Op::GuardKind => (regions::ARRAYS, Op::ArrKind as u64),
         Op::SetArrLen => (regions::ARRAYS, Op::ArrLen as u64),
-        Op::GuardEntry => (regions::HASHES, STRUCTURE),
+        Op::GuardEntry | Op::HashSlot => (regions::HASHES, STRUCTURE),
         Op::StrData => (regions::HEAP, STRING),
-        Op::CallHost | Op::Call | Op::Step | Op::StepTest => return None,
+        Op::CallHost | Op::Call | Op::CallTyped | Op::TailCall | Op::Step | Op::StepTest => {
+            return None;
+        }
         op => match (op.info().reads, op.info().writes) {
             (regions::ARRAYS, _) => (regions::ARRAYS, op as u64),
             (0, 0) => return None,

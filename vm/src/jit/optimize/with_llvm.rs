@@ -164,10 +164,13 @@ pub(crate) unsafe fn compiled2(
                 return;
             }
             s.tier2.code.retain(|c| c.at != at);
-            let entry = code.entry;
+            let (entry, typed) = (code.entry, code.typed);
             s.tier2.code.push(code);
             match at {
-                EntryAt::Start => proto.entry = entry,
+                EntryAt::Start => {
+                    proto.entry = entry;
+                    proto.typed_entry = typed;
+                }
                 EntryAt::Loop(header) => {
                     let heat = &state_mut(proto)
                         .code
@@ -225,6 +228,7 @@ unsafe fn drop_code(table: &ExitTable) {
         let number = match table.at {
             EntryAt::Start => {
                 proto.entry = points;
+                proto.typed_entry = std::ptr::null();
                 Some(0)
             }
             EntryAt::Loop(header) => state(proto)

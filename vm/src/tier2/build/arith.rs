@@ -38,6 +38,9 @@ impl Builder<'_, '_> {
             return self.leave(pc, Reason::Unreached);
         }
         if other(lt) || other(rt) || (bits & seen::OTHER != 0 && !known) {
+            if self.meta_operator(pc, &[l, r])? {
+                return Ok(());
+            }
             return self.step(pc);
         }
         let want = |ty: Ty, seen: Option<Ty>| if ty == Ty::Any { seen } else { Some(ty) };
@@ -159,36 +162,38 @@ impl Builder<'_, '_> {
             let y = if l == r { x } else { self.any_float(r, pc)? };
             return Ok(Some(self.float_op(kind, x, y)));
         }
+        // Two floats, two integers, one of each.
+        let mut ways = Vec::new();
+        let (lf, rf) = (self.is(l, tag::FLOAT), self.is(r, tag::FLOAT));
+        let floats = self.put(Ir::And, &[lf, rf]);
+        let other = self.split(floats, None);
+        let (x, y) = (self.unboxed(l, Ty::Float), self.unboxed(r, Ty::Float));
+        let v = self.float_op(kind, x, y);
+        let v = self.boxed(v);
+        ways.push((self.at, v));
+        self.go_on(other);
         let (li, ri) = (self.is(l, tag::INT), self.is(r, tag::INT));
         let both = self.put(Ir::And, &[li, ri]);
         let other = self.split(both, None);
-        let (x, y) = (self.unboxed_int(l), self.unboxed_int(r));
+        let (x, y) = (self.unboxed(l, Ty::Int), self.unboxed(r, Ty::Int));
         let v = self.int_op(pc, kind, x, y)?;
-        let int = self.boxed(v);
-        let int_end = self.at;
+        let v = self.boxed(v);
+        ways.push((self.at, v));
         self.go_on(other);
         let x = self.any_float(l, pc)?;
         let y = if l == r { x } else { self.any_float(r, pc)? };
         let v = self.float_op(kind, x, y);
-        let float = self.boxed(v);
-        let float_end = self.at;
-        Ok(Some(
-            self.meet(&[(int_end, int), (float_end, float)], Ty::Any),
-        ))
-    }
-
-    /// A value that was found to be an integer by a branch.
-    pub(super) fn unboxed_int(&mut self, v: V) -> V {
-        if self.f.ty(v) == Ty::Int {
-            return v;
-        }
         let v = self.boxed(v);
-        self.emit(Ir::Unbox, Ty::Int, &[v], 0)
+        ways.push((self.at, v));
+        Ok(Some(self.meet(&ways, Ty::Any)))
     }
 
     pub(super) fn len(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let (a, b) = (i.a(), i.b());
         let v = self.val(b);
+        if self.meta_operator(pc, &[v, v])? {
+            return Ok(());
+        }
         let n = match self.f.ty(v) {
             Ty::Str => self.put(Ir::StrLen, &[v]),
             Ty::Table if self.may_speculate(pc) => self.table_len(v, pc)?,

@@ -112,6 +112,9 @@ impl Builder<'_, '_> {
             let eq = self.put(op, &[x, y]);
             return self.jump_want(eq, want, pc, i);
         }
+        if let Some(eq) = self.meta_equal(pc, x, y)? {
+            return self.jump_want(eq, want, pc, i);
+        }
         // Identical values, floats apart, are equal; other pairs take a step,
         // but for values of two tags that are no numbers.
         let (x, y) = (self.boxed(x), self.boxed(y));
@@ -249,6 +252,11 @@ impl Builder<'_, '_> {
         }
         let fits = |ty: Ty| ty == Ty::Any || number(ty);
         if !fits(tx) || !fits(ty) || (bits & seen::OTHER != 0 && !known) {
+            match self.meta_condition(pc, x, y)? {
+                Some(Some(cond)) => return self.jump_want(cond, want, pc, i),
+                Some(None) => return Ok(()),
+                None => {}
+            }
             return self.jump_by_step(pc, i);
         }
         if !known && !self.may_speculate(pc) {
@@ -290,14 +298,14 @@ impl Builder<'_, '_> {
         let ints = self.put(Ir::And, &[xi, yi]);
         let other = self.split(ints, None);
         let state = self.st.clone();
-        let (a, b) = (self.unboxed_int(x), self.unboxed_int(y));
+        let (a, b) = (self.unboxed(x, Ty::Int), self.unboxed(y, Ty::Int));
         let c = self.compare(cmp, a, b, pc)?;
         let mut ways = vec![(self.at, c)];
         self.go_on(other);
         for v in [x, y] {
             // What is an integer has to be one that is exact as a float.
             if matches!(self.f.ty(v), Ty::Any | Ty::Int) {
-                let n = self.unboxed_int(v);
+                let n = self.unboxed(v, Ty::Int);
                 let fits = self.is_exact(n);
                 let float = self.is(v, tag::FLOAT);
                 let fine = self.put(Ir::Or, &[float, fits]);

@@ -81,24 +81,23 @@ impl Builder<'_, '_> {
             Some(Slot::Call(callee)) if i.b() != 0 => *callee,
             _ => return Ok(false),
         };
-        let more = matches!(
-            callee,
-            Callee::Host {
-                known: Some(Known::Pairs | Known::Ipairs | Known::Select | Known::Unpack),
-                ..
-            }
-        );
-        let captured = !self.func().spec().captured.is_empty();
-        if more || captured || self.ctx.below.is_some() {
-            return Ok(false);
-        }
-        if matches!(callee, Callee::Host { leaves, .. } if leaves.iter().flatten().any(|l| !l.one))
-        {
+        let inlined = self.ctx.below.is_some();
+        if !callee.has_one_result() || !self.func().spec().captured.is_empty() {
             return Ok(false);
         }
         let one = Insn::abc(Op::Call, i.a(), i.b(), 2);
         if !self.builtin(pc, one, callee)? {
-            return Ok(false);
+            if inlined {
+                self.leave(pc, Reason::Unreached)?;
+            }
+            return Ok(inlined);
+        }
+        if inlined {
+            let v = self.val(i.a());
+            let state = self.st.clone();
+            self.ctx.returns.push((self.at, state, smallvec![v]));
+            self.open = false;
+            return Ok(true);
         }
         let v = self.val(i.a());
         let frame = self.empty_frame(pc);

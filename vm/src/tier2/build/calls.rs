@@ -2,8 +2,8 @@
 
 use super::{Builder, Refused};
 use crate::ir::{Op as Ir, Reason, Term, Ty, V};
-use crate::tier2::snapshot::{Callee, Obj, Slot};
-use smallvec::SmallVec;
+use crate::tier2::snapshot::{Callee, MAX_TYPED, Obj, Slot};
+use smallvec::{SmallVec, smallvec};
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
@@ -19,7 +19,7 @@ impl Builder<'_, '_> {
         if i.b() == 0 {
             return self.open_call(pc, callee);
         }
-        if self.builtin(pc, i, callee)? {
+        if self.called_by_metatable(pc, i, callee)? || self.builtin(pc, i, callee)? {
             return Ok(());
         }
         match callee {
@@ -28,6 +28,7 @@ impl Builder<'_, '_> {
                 proto,
                 func,
                 params,
+                typed,
             } if self.may_speculate(pc) && params <= MAX_PARAMS => {
                 let v = self.val(i.a());
                 if !matches!(self.f.ty(v), Ty::Any | Ty::Closure) {
@@ -42,7 +43,7 @@ impl Builder<'_, '_> {
                         Some(why) => self.inlining.push((func, pc, Some(why))),
                     }
                 }
-                self.call_closure(pc, proto)
+                self.call_closure(pc, i, proto, typed.then_some(params))
             }
             Callee::Host { .. } => self.call_host(pc),
             Callee::Closure { .. } | Callee::Mixed => self.call_any(pc, None),
@@ -90,6 +91,10 @@ impl Builder<'_, '_> {
         if !matches!(self.f.ty(v), Ty::Any | Ty::Closure) {
             return self.step(pc);
         }
+        let i = self.insn(pc);
+        if proto.is_none() && (1..=MAX_TYPED + 1).contains(&i.b()) && i.c() > 0 {
+            return self.call_mixed(pc, i, v);
+        }
         self.settle(pc)?;
         let frame = self.frame(pc, true)?;
         let (done, slow) = (self.f.block(), self.cold_block());
@@ -101,6 +106,42 @@ impl Builder<'_, '_> {
         self.join(done);
         self.go_on(done);
         self.after_step(pc);
+        Ok(())
+    }
+
+    /// Calls whatever `v` is: closures with the arguments in registers.
+    fn call_mixed(&mut self, pc: u32, i: Insn, v: V) -> Result<(), Refused> {
+        let args: SmallVec<[V; 8]> = (0..i.b() - 1).map(|k| self.val(i.a() + 2 + k)).collect();
+        self.settle_waiting(pc);
+        let state = self.st.clone();
+        let slow = self.cold_block();
+        let (f, proto) = self.closure_or(v, None, slow);
+        let result = self.call_typed(pc, i, f, proto, None)?;
+        let mut ways = vec![(self.at, result)];
+        self.st = state;
+        self.frame_cache = None;
+        self.go_on(slow);
+        let first = u64::from(self.ctx.base + u32::from(i.a()));
+        self.put_imm(Ir::SlotStore, &[v], first);
+        for (k, &v) in (first + 2..).zip(&args) {
+            self.put_imm(Ir::SlotStore, &[v], k);
+        }
+        let frame = self.frame(pc, true)?;
+        self.emit_at(Ir::Step, Ty::Void, &[], u64::from(pc), frame);
+        if i.c() > 1 {
+            let result = self.put_imm(Ir::SlotLoad, &[], first);
+            ways.push((self.at, result));
+            let result = self.meet(&ways, Ty::Any);
+            self.after_step(pc);
+            self.set(i.a(), result);
+        } else {
+            let done = self.f.block();
+            self.join(done);
+            self.go_on(ways[0].0);
+            self.join(done);
+            self.go_on(done);
+            self.after_step(pc);
+        }
         Ok(())
     }
 
@@ -128,8 +169,11 @@ impl Builder<'_, '_> {
     /// `tailcall`: a closure takes the frame over.
     pub(super) fn tail_call(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let (a, b) = (i.a(), i.b());
-        if self.tail_builtin(pc, i)? {
+        if self.known_tail_call(pc, i)? || self.tail_builtin(pc, i)? {
             return Ok(());
+        }
+        if self.ctx.below.is_some() {
+            return self.leave_by_step(pc);
         }
         let proto = match self.func().slots.get(usize::from(i.slot())) {
             Some(Slot::Call(Callee::Closure { proto, params, .. })) if *params <= MAX_PARAMS => {
@@ -147,9 +191,6 @@ impl Builder<'_, '_> {
         let args: SmallVec<[V; 8]> = (0..b - 1).map(|k| self.val(a + 2 + k)).collect();
         let slow = self.cold_block();
         let (f, proto) = self.closure_or(v, proto, slow);
-        for (k, &v) in args.iter().enumerate() {
-            self.put_imm(Ir::SlotStore, &[v], k as u64);
-        }
         let here = self.at;
         self.go_on(slow);
         self.settle(pc)?;
@@ -158,7 +199,9 @@ impl Builder<'_, '_> {
         self.go_on(here);
         // All of the frame is the callee's.
         let frame = self.empty_frame(pc);
-        self.emit_at(Ir::TailCall, Ty::Void, &[f, proto], u64::from(b - 1), frame);
+        let mut given: SmallVec<[V; 8]> = smallvec![f, proto];
+        given.extend(args);
+        self.emit_at(Ir::TailCall, Ty::Void, &given, 0, frame);
         // The call ends the function: this is never reached.
         self.end(Term::Leave { frame });
         Ok(())
@@ -175,6 +218,7 @@ impl Builder<'_, '_> {
             base: self.ctx.base,
             parent: None,
             closure: None,
+            tail: false,
             linked: true,
             regs: &[],
             sunk: &[],
@@ -195,14 +239,48 @@ impl Builder<'_, '_> {
         Ok(f)
     }
 
-    fn call_closure(&mut self, pc: u32, proto: Obj) -> Result<(), Refused> {
+    fn call_closure(
+        &mut self,
+        pc: u32,
+        i: Insn,
+        proto: Obj,
+        params: Option<u8>,
+    ) -> Result<(), Refused> {
         let f = self.callee(pc, proto)?;
-        self.settle(pc)?;
-        let frame = self.frame(pc, true)?;
+        if params.is_none() || i.c() == 0 {
+            self.settle(pc)?;
+            let frame = self.frame(pc, true)?;
+            let proto = self.object(proto, Ty::Ptr);
+            self.emit_at(Ir::Call, Ty::Void, &[f, proto], u64::from(pc), frame);
+            self.after_step(pc);
+            return Ok(());
+        }
         let proto = self.object(proto, Ty::Ptr);
-        self.emit_at(Ir::Call, Ty::Void, &[f, proto], u64::from(pc), frame);
+        let result = self.call_typed(pc, i, f, proto, params)?;
         self.after_step(pc);
+        if i.c() > 1 {
+            self.set(i.a(), result);
+        }
         Ok(())
+    }
+
+    /// Calls `f`, whose prototype is `proto`, with the arguments in registers:
+    /// its first result. `params`: how many it takes, if that is known.
+    fn call_typed(
+        &mut self,
+        pc: u32,
+        i: Insn,
+        f: V,
+        proto: V,
+        params: Option<u8>,
+    ) -> Result<V, Refused> {
+        let given = i.b() - 1;
+        let n = params.map_or(given, |params| params.min(given));
+        let mut args: SmallVec<[V; 8]> = smallvec![f, proto];
+        args.extend((0..n).map(|k| self.val(i.a() + 2 + k)));
+        self.settle_waiting(pc);
+        let frame = self.frame(pc, true)?;
+        Ok(self.emit_at(Ir::CallTyped, Ty::Any, &args, u64::from(pc), frame))
     }
 
     pub(super) fn ret(&mut self, pc: u32, i: Insn, op: Op) -> Result<(), Refused> {
@@ -221,6 +299,11 @@ impl Builder<'_, '_> {
             return Ok(());
         };
         let values: SmallVec<[V; 4]> = (0..n).map(|k| self.val(first + k)).collect();
+        self.give_back(pc, values)
+    }
+
+    /// Ends the function with these results of instruction `pc`.
+    pub(super) fn give_back(&mut self, pc: u32, values: SmallVec<[V; 4]>) -> Result<(), Refused> {
         if self.ctx.below.is_some() {
             let state = self.st.clone();
             self.ctx.returns.push((self.at, state, values));

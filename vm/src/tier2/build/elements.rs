@@ -1,5 +1,6 @@
 //! Element access with integer keys in the array part, by element kind.
 
+use super::guarded::may_hold;
 use super::{Builder, Refused};
 use crate::interp::seen_element as seen;
 use crate::ir::{BlockId, Op as Ir, Reason, Ty, V};
@@ -7,16 +8,17 @@ use strata_runtime::object::ArrKind;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
-const KINDS: u8 = seen::INT | seen::FLOAT | seen::MIXED;
+pub(super) const KINDS: u8 = seen::INT | seen::FLOAT | seen::MIXED;
 
-/// The one kind that was seen.
-fn one_kind(bits: u8) -> Option<ArrKind> {
-    match bits & KINDS {
-        seen::INT => Some(ArrKind::Int),
-        seen::FLOAT => Some(ArrKind::Float),
-        seen::MIXED => Some(ArrKind::Mixed),
-        _ => None,
-    }
+/// The kinds that were seen.
+pub(super) fn all_kinds(bits: u8) -> Vec<ArrKind> {
+    let kinds = [
+        (seen::INT, ArrKind::Int),
+        (seen::FLOAT, ArrKind::Float),
+        (seen::MIXED, ArrKind::Mixed),
+    ];
+    let kinds = kinds.into_iter().filter(|(bit, _)| bits & bit != 0);
+    kinds.map(|(_, kind)| kind).collect()
 }
 
 impl Builder<'_, '_> {
@@ -30,7 +32,12 @@ impl Builder<'_, '_> {
     }
 
     /// The number of an element, from 0; `None` if the key is no integer.
-    fn element(&mut self, key: Option<u8>, imm: u8, pc: u32) -> Result<Option<V>, Refused> {
+    pub(super) fn element(
+        &mut self,
+        key: Option<u8>,
+        imm: u8,
+        pc: u32,
+    ) -> Result<Option<V>, Refused> {
         let Some(r) = key else {
             return Ok(Some(self.int(i64::from(imm) - 1)));
         };
@@ -43,7 +50,7 @@ impl Builder<'_, '_> {
         Ok(Some(self.put(Ir::ISub, &[k, one])))
     }
 
-    fn guard_kind(&mut self, t: V, kind: ArrKind, pc: u32) -> Result<V, Refused> {
+    pub(super) fn guard_kind(&mut self, t: V, kind: ArrKind, pc: u32) -> Result<V, Refused> {
         let frame = self.frame(pc, false)?;
         Ok(self.emit_at(Ir::GuardKind, Ty::Table, &[t], kind as u64, frame))
     }
@@ -53,41 +60,30 @@ impl Builder<'_, '_> {
         if bits == 0 {
             return self.leave(pc, Reason::Unreached);
         }
+        let key = (op == Op::GetIndex).then(|| i.c());
+        if self.guards_element(bits, pc) {
+            return self.get_guarded(pc, i, key);
+        }
         if bits & KINDS == 0 {
             return match op {
                 Op::GetIndex => self.get_by_key(pc, i),
                 _ => self.step(pc),
             };
         }
-        let key = (op == Op::GetIndex).then(|| i.c());
-        let one = one_kind(bits).filter(|_| bits & !KINDS == 0 && self.may_speculate(pc));
-        let Some(kind) = one else {
-            return self.get_any_element(pc, i, key);
-        };
-        let Some(t) = self.table(i.b(), pc)? else {
-            return self.step(pc);
-        };
-        let Some(n) = self.element(key, i.c(), pc)? else {
-            return self.step(pc);
-        };
-        let t = self.guard_kind(t, kind, pc)?;
-        let len = self.put(Ir::ArrLen, &[t]);
-        let frame = self.frame(pc, false)?;
-        let n = self.emit_at(Ir::GuardIndex, Ty::Int, &[n, len], 0, frame);
+        self.get_any_element(pc, i, key)
+    }
+
+    /// Element `n` of `t`, an array of this kind that has it.
+    pub(super) fn load_element(&mut self, t: V, n: V, kind: ArrKind) -> V {
         let data = self.put(Ir::ArrData, &[t]);
-        let v = match kind {
+        match kind {
             ArrKind::Int => self.put(Ir::LoadInt, &[data, n]),
             ArrKind::Float => self.put(Ir::LoadFloat, &[data, n]),
             ArrKind::Mixed => {
                 let tags = self.put(Ir::ArrTags, &[t]);
-                let v = self.put(Ir::LoadMixed, &[data, tags, n]);
-                let nil = self.is(v, tag::NIL);
-                self.guard_not(nil, Reason::Absent, pc)?;
-                v
+                self.put(Ir::LoadMixed, &[data, tags, n])
             }
-        };
-        self.set(i.a(), v);
-        Ok(())
+        }
     }
 
     /// Operands of an access that is not left if it isn't as expected: table
@@ -120,14 +116,6 @@ impl Builder<'_, '_> {
         Some((table, n))
     }
 
-    /// A value that a branch has found to be of type `ty`.
-    fn unboxed(&mut self, v: V, ty: Ty) -> V {
-        if self.f.ty(v) == ty {
-            return v;
-        }
-        self.emit(Ir::Unbox, ty, &[v], 0)
-    }
-
     /// Several kinds of arrays were seen, or keys that are not in there: what
     /// is none of those known takes a step.
     fn get_any_element(&mut self, pc: u32, i: Insn, key: Option<u8>) -> Result<(), Refused> {
@@ -142,15 +130,7 @@ impl Builder<'_, '_> {
         self.unless(inside, slow);
         let mut ways = Vec::new();
         let have = self.put(Ir::ArrKind, &[t]);
-        let kinds: Vec<ArrKind> = [
-            (seen::INT, ArrKind::Int),
-            (seen::FLOAT, ArrKind::Float),
-            (seen::MIXED, ArrKind::Mixed),
-        ]
-        .into_iter()
-        .filter(|(bit, _)| bits & bit != 0)
-        .map(|(_, kind)| kind)
-        .collect();
+        let kinds = all_kinds(bits);
         for (at, &kind) in kinds.iter().enumerate() {
             let want = self.int(i64::from(kind as u8));
             let same = self.put(Ir::IEq, &[have, want]);
@@ -160,25 +140,13 @@ impl Builder<'_, '_> {
             } else {
                 Some(self.split(same, None))
             };
-            let data = self.put(Ir::ArrData, &[t]);
-            let v = match kind {
-                ArrKind::Int => {
-                    let v = self.put(Ir::LoadInt, &[data, n]);
-                    self.boxed(v)
-                }
-                ArrKind::Float => {
-                    let v = self.put(Ir::LoadFloat, &[data, n]);
-                    self.boxed(v)
-                }
-                ArrKind::Mixed => {
-                    let tags = self.put(Ir::ArrTags, &[t]);
-                    let v = self.put(Ir::LoadMixed, &[data, tags, n]);
-                    let nil = self.is(v, tag::NIL);
-                    let some = self.put(Ir::Not, &[nil]);
-                    self.unless(some, slow);
-                    v
-                }
-            };
+            let v = self.load_element(t, n, kind);
+            if kind == ArrKind::Mixed {
+                let nil = self.is(v, tag::NIL);
+                let some = self.put(Ir::Not, &[nil]);
+                self.unless(some, slow);
+            }
+            let v = self.boxed(v);
             ways.push((self.at, v));
             if let Some(next) = next {
                 self.go_on(next);
@@ -204,58 +172,17 @@ impl Builder<'_, '_> {
         if bits == 0 {
             return self.leave(pc, Reason::Unreached);
         }
+        let key = (op == Op::SetIndex).then(|| i.b());
+        if self.guards_element(bits, pc) {
+            return self.set_guarded(pc, i, key);
+        }
         if bits & (KINDS | seen::APPEND) == 0 {
             return match op {
                 Op::SetIndex => self.set_by_key(pc, i),
                 _ => self.step(pc),
             };
         }
-        let (a, b, c) = (i.a(), i.b(), i.c());
-        let key = (op == Op::SetIndex).then_some(b);
-        let one = one_kind(bits).filter(|_| bits & !KINDS == 0 && self.may_speculate(pc));
-        let Some(kind) = one else {
-            return self.set_any_element(pc, i, key);
-        };
-        let v = self.val(c);
-        let wanted = match kind {
-            ArrKind::Int => Some(Ty::Int),
-            ArrKind::Float => Some(Ty::Float),
-            ArrKind::Mixed => None,
-        };
-        if let Some(ty) = wanted
-            && !matches!(self.f.ty(v), Ty::Any)
-            && self.f.ty(v) != ty
-        {
-            return self.step(pc);
-        }
-        let Some(t) = self.table(a, pc)? else {
-            return self.step(pc);
-        };
-        let Some(n) = self.element(key, b, pc)? else {
-            return self.step(pc);
-        };
-        let v = match wanted {
-            Some(ty) => self.expect(v, ty, pc)?,
-            None => {
-                let nil = self.is(v, tag::NIL);
-                self.guard_not(nil, Reason::Absent, pc)?;
-                v
-            }
-        };
-        let t = self.guard_kind(t, kind, pc)?;
-        let len = self.put(Ir::ArrLen, &[t]);
-        let frame = self.frame(pc, false)?;
-        let n = self.emit_at(Ir::GuardIndex, Ty::Int, &[n, len], 0, frame);
-        let data = self.put(Ir::ArrData, &[t]);
-        if kind == ArrKind::Mixed {
-            // A store over nil may concern `__newindex`.
-            let tags = self.put(Ir::ArrTags, &[t]);
-            let old = self.put(Ir::LoadMixed, &[data, tags, n]);
-            let nil = self.is(old, tag::NIL);
-            self.guard_not(nil, Reason::Absent, pc)?;
-        }
-        self.store_element(t, n, v, kind);
-        Ok(())
+        self.set_any_element(pc, i, key)
     }
 
     /// Appends, or arrays of several kinds: what has no room and what is none
@@ -273,21 +200,9 @@ impl Builder<'_, '_> {
         // Kinds that may hold such a value.
         let ty = self.f.ty(v);
         let append = bits & seen::APPEND != 0;
-        let may = |kind: ArrKind| match kind {
-            ArrKind::Int => matches!(ty, Ty::Int | Ty::Any),
-            ArrKind::Float => matches!(ty, Ty::Float | Ty::Any),
-            ArrKind::Mixed => ty != Ty::Nil,
-        };
-        let seen_kinds = [
-            (seen::INT, ArrKind::Int),
-            (seen::FLOAT, ArrKind::Float),
-            (seen::MIXED, ArrKind::Mixed),
-        ];
-        let kinds: Vec<ArrKind> = seen_kinds
-            .into_iter()
-            .filter(|(bit, kind)| (bits & bit != 0 || append) && may(*kind))
-            .map(|(_, kind)| kind)
-            .collect();
+        let seen_kinds = if append { KINDS } else { bits };
+        let mut kinds = all_kinds(seen_kinds);
+        kinds.retain(|&kind| may_hold(kind, ty));
         if kinds.is_empty() {
             return self.step(pc);
         }
@@ -407,7 +322,7 @@ impl Builder<'_, '_> {
     }
 
     /// Stores `v` as element `n` of `t`, which has room for it.
-    fn store_element(&mut self, t: V, n: V, v: V, kind: ArrKind) {
+    pub(super) fn store_element(&mut self, t: V, n: V, v: V, kind: ArrKind) {
         let data = self.put(Ir::ArrData, &[t]);
         match kind {
             ArrKind::Int => {

@@ -36,13 +36,25 @@ impl Builder<'_, '_> {
         let (a, b) = (i.a(), i.b());
         let (caches, used) = self.caches(i.slot());
         let caches = caches.to_vec();
-        if !used {
-            return self.leave(pc, Reason::Unreached);
+        let global = op == Op::GetTabUp;
+        if caches.is_empty() {
+            let t = if global {
+                let at = self.upval(b);
+                self.put(Ir::UpvalGet, &[at])
+            } else {
+                self.val(b)
+            };
+            let key = self.key(i)?;
+            if self.meta_operator(pc, &[t, key])? {
+                return Ok(());
+            }
+            if !used && self.may_speculate(pc) {
+                return self.leave(pc, Reason::Unreached);
+            }
         }
         if caches.is_empty() || !self.may_speculate(pc) {
             return self.step(pc);
         }
-        let global = op == Op::GetTabUp;
         if let [c] = caches[..]
             && c.state == CacheState::Prim
         {
@@ -142,7 +154,7 @@ impl Builder<'_, '_> {
     }
 
     /// Metatables are as caches know them: assumed, or looked at.
-    fn assume(&mut self, pc: u32) -> Result<(), Refused> {
+    pub(super) fn assume(&mut self, pc: u32) -> Result<(), Refused> {
         if self.s.funcs[0].speculation.may_assume() {
             self.assumes = true;
             return Ok(());
@@ -189,11 +201,23 @@ impl Builder<'_, '_> {
         let (a, b) = (i.a(), i.b());
         let (caches, used) = self.caches(i.slot());
         let caches = caches.to_vec();
-        if !used {
-            return self.leave(pc, Reason::Unreached);
-        }
         let global = op == Op::SetTabUp;
         let v = self.val(b);
+        if caches.is_empty() {
+            let t = if global {
+                let at = self.upval(a);
+                self.put(Ir::UpvalGet, &[at])
+            } else {
+                self.val(a)
+            };
+            let key = self.key(i)?;
+            if self.meta_store(pc, &[t, key, v])? {
+                return Ok(());
+            }
+            if !used && self.may_speculate(pc) {
+                return self.leave(pc, Reason::Unreached);
+            }
+        }
         let ty = self.f.ty(v);
         let fits = |c: &Cache| {
             matches!(c.state, CacheState::Own | CacheState::Add)

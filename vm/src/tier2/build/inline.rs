@@ -8,11 +8,11 @@
 
 use super::state::{Reg, State};
 use super::{Builder, Context, Refused};
-use crate::ir::{Target, Term, Ty, V};
-use crate::tier2::snapshot::{EntryAt, FuncNo, Obj};
-use smallvec::SmallVec;
-use strata_spec::Insn;
+use crate::ir::{BlockId, FrameId, Reason, Target, Term, Ty, V};
+use crate::tier2::snapshot::{Callee, EntryAt, FuncNo, Meta, Obj, Slot};
+use smallvec::{SmallVec, smallvec};
 use strata_spec::effects::Effects;
+use strata_spec::{Insn, Op};
 
 /// How deep calls are followed.
 const MAX_DEPTH: u32 = 4;
@@ -34,7 +34,8 @@ impl Builder<'_, '_> {
         if self.ctx.depth >= MAX_DEPTH {
             return Some("too deep");
         }
-        if i.b() == 0 || i.c() == 0 || i.c() > MAX_RESULTS {
+        let open = i.b() == 0 || i.c() == 0 || i.c() > MAX_RESULTS;
+        if i.op() == Some(Op::Call) && open {
             return Some("open arguments or results");
         }
         if f.yields() {
@@ -47,11 +48,11 @@ impl Builder<'_, '_> {
         if self.f.insts.len() > BIG && len > SMALL {
             return Some("the caller is big already");
         }
-        if f.spec().vararg
-            || !f.spec().captured.is_empty()
-            || len > super::super::snapshot::MAX_INLINED
-        {
+        if !self.form_fits(no) {
             return Some("its form");
+        }
+        if !self.tails_fit(no, self.ctx.depth + 1) {
+            return Some("its tail calls");
         }
         if self.recursion(no) > MAX_RECURSION {
             return Some("recursion");
@@ -81,65 +82,94 @@ impl Builder<'_, '_> {
     ) -> Result<(), Refused> {
         let a = i.a();
         let closure = self.callee(pc, proto)?;
-        let args = i.b() - 1;
-        let spec = self.s.funcs[no as usize].spec();
-        let mut regs = vec![Reg::Undefined; usize::from(spec.regs)];
-        for n in 0..spec.params {
-            let reg = if n < args {
-                // Parameters are there already: the same slots.
-                let v = self.val(a + 2 + n);
-                match self.st.get(a + 2 + n) {
-                    Reg::Val { clean, .. } => Reg::Val { v, clean },
-                    _ => Reg::Val { v, clean: false },
-                }
-            } else {
-                let v = self.nil();
-                Reg::Val { v, clean: false }
-            };
-            regs[usize::from(n)] = reg;
+        let mut args: SmallVec<[Reg; 8]> = SmallVec::new();
+        for n in 0..i.b() - 1 {
+            // Parameters are there already: the same slots.
+            let v = self.val(a + 2 + n);
+            args.push(match self.st.get(a + 2 + n) {
+                Reg::Val { v, clean } => Reg::Val { v, clean },
+                _ => Reg::Val { v, clean: false },
+            });
         }
-        let waiting = self.frame(pc, true)?;
-        let mut inner = Context::of(self.s, no, EntryAt::Start)?;
-        inner.base = self.ctx.base + u32::from(a) + 2;
-        inner.below = Some((waiting, closure));
+        let frame = self.frame(pc, true)?;
+        let callee = Inlined {
+            no,
+            below: (frame, closure),
+            base: self.ctx.base + u32::from(a) + 2,
+            tail: false,
+        };
+        let results = self.inlined(pc, callee, &args, usize::from(i.c()) - 1)?;
+        for (n, &v) in results.iter().flatten().enumerate() {
+            self.set(a + n as u8, v);
+        }
+        Ok(())
+    }
+
+    /// Builds a callee that instruction `pc` calls, with these arguments, and
+    /// goes on in the caller where it has returned with so many results;
+    /// `None`: it never returns.
+    pub(super) fn inlined(
+        &mut self,
+        pc: u32,
+        callee: Inlined,
+        args: &[Reg],
+        wanted: usize,
+    ) -> Result<Option<Results>, Refused> {
+        let before = self.st.clone();
+        let returns = self.callee_body(callee, args)?;
+        Ok(self.returned(pc, wanted, before, returns))
+    }
+
+    /// Builds a callee: where it returns, and what.
+    fn callee_body(&mut self, callee: Inlined, args: &[Reg]) -> Result<Vec<Returned>, Refused> {
+        let spec = self.s.funcs[callee.no as usize].spec();
+        let mut regs = vec![Reg::Undefined; usize::from(spec.regs)];
+        for (n, reg) in regs.iter_mut().take(usize::from(spec.params)).enumerate() {
+            *reg = match args.get(n) {
+                Some(&given) => given,
+                None => {
+                    let v = self.nil();
+                    Reg::Val { v, clean: false }
+                }
+            };
+        }
+        let mut inner = Context::of(self.s, callee.no, EntryAt::Start)?;
+        inner.base = callee.base;
+        inner.below = Some(callee.below);
+        inner.tail = callee.tail;
         inner.depth = self.ctx.depth + 1;
-        self.slots = self.slots.max(inner.base + u32::from(spec.regs));
+        self.slots = self.slots.max(callee.base + u32::from(spec.regs));
         let outer = std::mem::replace(&mut self.ctx, inner);
-        let before = std::mem::replace(
-            &mut self.st,
-            State {
-                regs,
-                linked: false,
-            },
-        );
+        self.st = State {
+            regs,
+            linked: false,
+        };
         self.frame_cache = None;
         let built = self.body();
         let inner = std::mem::replace(&mut self.ctx, outer);
         built?;
         self.frame_cache = None;
-        self.returned(pc, i, before, inner.returns);
-        Ok(())
+        Ok(inner.returns)
     }
 
     /// Goes on in the caller, whose state was `before`, where the callee
-    /// returned to.
+    /// returned to; its results.
     fn returned(
         &mut self,
         pc: u32,
-        i: Insn,
+        wanted: usize,
         before: State,
-        returns: Vec<(crate::ir::BlockId, State, SmallVec<[V; 4]>)>,
-    ) {
+        returns: Vec<Returned>,
+    ) -> Option<Results> {
         self.st = before;
         if returns.is_empty() {
             // It never returns.
             self.open = false;
-            return;
+            return None;
         }
-        let wanted = usize::from(i.c()) - 1;
         // What was stored on all ways for somebody to look at is in its slot.
         let linked = returns.iter().all(|(_, s, _)| s.linked);
-        let mut ways: Vec<(crate::ir::BlockId, SmallVec<[V; 4]>)> = Vec::new();
+        let mut ways: Vec<(BlockId, Results)> = Vec::new();
         for (block, _, values) in returns {
             self.go_on(block);
             let mut values = values;
@@ -150,7 +180,7 @@ impl Builder<'_, '_> {
             }
             ways.push((block, values));
         }
-        let results: SmallVec<[V; 4]> = if let [(block, values)] = &ways[..] {
+        let results: Results = if let [(block, values)] = &ways[..] {
             self.go_on(*block);
             values.clone()
         } else {
@@ -179,9 +209,11 @@ impl Builder<'_, '_> {
             params
         };
         let kept = self.live_during(pc);
-        let kills = Effects::of(strata_spec::Op::Call, i).kills;
-        for r in kills.iter() {
-            self.st.set(r, Reg::Undefined);
+        let i = self.insn(pc);
+        if let Some(op) = i.op() {
+            for r in Effects::of(op, i).kills.iter() {
+                self.st.set(r, Reg::Undefined);
+            }
         }
         if linked {
             self.st.linked = true;
@@ -192,8 +224,126 @@ impl Builder<'_, '_> {
             }
         }
         self.frame_cache = None;
-        for (n, &v) in results.iter().enumerate() {
-            self.set(i.a() + n as u8, v);
+        Some(results)
+    }
+
+    /// Builds a tail call whose callee is known, if it can be inlined, or does
+    /// no more than to return. Whether it is built.
+    pub(super) fn known_tail_call(&mut self, pc: u32, i: Insn) -> Result<bool, Refused> {
+        let inlined = self.ctx.below.is_some();
+        match self.func().slots.get(usize::from(i.slot())) {
+            Some(Slot::Call(Callee::Unknown)) if inlined => {
+                self.leave(pc, Reason::Unreached)?;
+                Ok(true)
+            }
+            Some(&Slot::Call(Callee::Host {
+                f,
+                sets_metatable: true,
+                ..
+            })) => {
+                let Some(t) = self.set_metatable(pc, i, f)? else {
+                    return Ok(false);
+                };
+                self.give_back(pc, smallvec![t])?;
+                Ok(true)
+            }
+            Some(&Slot::Call(Callee::Closure {
+                proto,
+                func: Some(no),
+                ..
+            })) if inlined && i.b() != 0 && self.may_speculate(pc) => {
+                let v = self.val(i.a());
+                let closure = matches!(self.f.ty(v), Ty::Any | Ty::Closure);
+                let why = self.why_not_inline(no, i);
+                self.inlining.push((no, pc, why));
+                if !closure || why.is_some() {
+                    return Ok(false);
+                }
+                self.inline_tail(pc, i, proto, no)?;
+                Ok(true)
+            }
+            _ => Ok(false),
         }
     }
+
+    /// Builds function `no` in place of the tail call at `pc` of an inlined
+    /// function: its frame takes the place of that one's.
+    fn inline_tail(&mut self, pc: u32, i: Insn, proto: Obj, no: FuncNo) -> Result<(), Refused> {
+        let Some((frame, _)) = self.ctx.below else {
+            return Err("a tail call of no inlined function".into());
+        };
+        let closure = self.callee(pc, proto)?;
+        let mut args: SmallVec<[Reg; 8]> = SmallVec::new();
+        for n in 0..i.b() - 1 {
+            let v = self.val(i.a() + 2 + n);
+            args.push(Reg::Val { v, clean: false });
+        }
+        let callee = Inlined {
+            no,
+            below: (frame, closure),
+            base: self.ctx.base,
+            tail: true,
+        };
+        let returns = self.callee_body(callee, &args)?;
+        self.ctx.returns.extend(returns);
+        self.open = false;
+        Ok(())
+    }
+
+    /// Whether all tail calls of function `no` can be built if it is inlined
+    /// at this depth.
+    fn tails_fit(&self, no: FuncNo, depth: u32) -> bool {
+        let f = &self.s.funcs[no as usize];
+        (0..).zip(&f.code).all(|(pc, &i)| {
+            if i.op() != Some(Op::TailCall) {
+                return true;
+            }
+            match f.slots.get(usize::from(i.slot())) {
+                Some(Slot::Call(Callee::Unknown)) => true,
+                Some(Slot::Call(Callee::Host {
+                    sets_metatable: true,
+                    ..
+                })) => i.b() == 3 && matches!(f.meta(pc), Some(Meta::Set(_))),
+                Some(Slot::Call(Callee::Closure {
+                    func: Some(func), ..
+                })) => {
+                    depth < MAX_DEPTH
+                        && i.b() != 0
+                        && *func != no
+                        && *func != 0
+                        && self.form_fits(*func)
+                        && f.speculation.allowed_at(pc)
+                        && self.tails_fit(*func, depth + 1)
+                }
+                Some(Slot::Call(callee)) => {
+                    i.b() != 0 && callee.has_one_result() && f.speculation.allowed_at(pc)
+                }
+                _ => false,
+            }
+        })
+    }
+
+    /// Whether function `no` is of a form that can be inlined.
+    fn form_fits(&self, no: FuncNo) -> bool {
+        let f = &self.s.funcs[no as usize];
+        !f.spec().vararg
+            && f.spec().captured.is_empty()
+            && f.code.len() <= super::super::snapshot::MAX_INLINED
+    }
 }
+
+/// A callee that is to be inlined.
+pub(super) struct Inlined {
+    pub no: FuncNo,
+    /// The frame that waits for it, and its closure.
+    pub below: (FrameId, V),
+    /// Where its registers start, relative to the physical frame.
+    pub base: u32,
+    /// It is called by a tail call.
+    pub tail: bool,
+}
+
+/// What a callee returns.
+pub(super) type Results = SmallVec<[V; 4]>;
+/// Where a callee returns, with what state of its own, and what.
+pub(super) type Returned = (BlockId, State, Results);

@@ -23,17 +23,27 @@ impl Builder<'_, '_> {
         let known = types.iter().all(|t| *t == Ty::Int);
         let seen_ints = matches!(i.feedback_bits(), 0 | seen::INT);
         let step = self.f.int_const(values[2]);
-        let usable = !matches!(step, None | Some(0 | i64::MIN));
+        let usable = !matches!(step, Some(0 | i64::MIN));
         if !fits || !seen_ints || !usable || !(known || self.may_speculate(pc)) {
             return self.for_prep_step(pc, i);
         }
-        let step = step.unwrap_or(1);
+        if step.is_none() && !self.may_speculate(pc) {
+            return self.for_prep_step(pc, i);
+        }
         let init = self.expect(values[0], Ty::Int, pc)?;
-        let limit = if values[1] == values[0] {
-            init
-        } else {
-            self.expect(values[1], Ty::Int, pc)?
+        let typed = |b: &mut Self, r: u8| {
+            let v = b.val(r);
+            b.expect(v, Ty::Int, pc)
         };
+        let limit = typed(self, a + 1)?;
+        let by = typed(self, a + 2)?;
+        if step.is_none() {
+            // Nearly all steps that are computed lead upward.
+            let zero = self.int(0);
+            let up = self.put(Ir::ILt, &[zero, by]);
+            self.guard(up, Reason::Step, pc)?;
+        }
+        let step = step.unwrap_or(1);
         let (low, high) = if step > 0 {
             (init, limit)
         } else {
@@ -50,12 +60,13 @@ impl Builder<'_, '_> {
         });
         self.go_on(body);
         let distance = self.put(Ir::ISub, &[high, low]);
-        let count = match step.unsigned_abs() {
-            1 => distance,
-            by => {
-                let by = self.int(by as i64);
+        let count = match (self.f.int_const(by), step.unsigned_abs()) {
+            (Some(_), 1) => distance,
+            (Some(_), apart) => {
+                let by = self.int(apart as i64);
                 self.put(Ir::UDiv, &[distance, by])
             }
+            (None, _) => self.put(Ir::UDiv, &[distance, by]),
         };
         self.set(a, init);
         self.set(a + 1, count);

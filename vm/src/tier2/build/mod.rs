@@ -22,7 +22,9 @@
 //! - `leaves`: what is called without a frame
 //! - `iterate`: generic `for` over tables
 //! - `varargs`: extra arguments
+//! - `guarded`: elements that are as feedback says
 //! - `inline`: calls that are replaced by the callee
+//! - `meta`: metamethods, setting metatables
 
 mod arith;
 mod branch;
@@ -30,10 +32,12 @@ mod builtins;
 mod calls;
 mod elements;
 mod fields;
+mod guarded;
 mod inline;
 mod iterate;
 mod leaves;
 mod loops;
+mod meta;
 mod state;
 mod values;
 mod varargs;
@@ -97,6 +101,9 @@ pub(crate) fn build<'a>(snapshot: &Snapshot, arena: &'a Bump) -> Result<Built<'a
     };
     let live = b.live_before(first);
     b.st = State::at_entry(usize::from(spec.regs), &live);
+    if let Some(params) = snapshot.typed() {
+        b.arguments(params, &live);
+    }
     b.body()?;
     Ok(Built {
         func: b.f,
@@ -119,7 +126,9 @@ struct Context {
     /// Inlined: the frame that waits, and the function.
     below: Option<(FrameId, V)>,
     /// Inlined: what it returned, from where.
-    returns: Vec<(BlockId, State, SmallVec<[V; 4]>)>,
+    returns: Vec<inline::Returned>,
+    /// Inlined: it was entered by a tail call.
+    tail: bool,
     /// Depth of inlining.
     depth: u32,
     /// The instruction that was built with the one before it.
@@ -152,6 +161,7 @@ impl Context {
             base: 0,
             below: None,
             returns: Vec::new(),
+            tail: false,
             depth: 0,
             folded: None,
             edges: HashMap::new(),
@@ -300,6 +310,15 @@ impl<'s> Builder<'s, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Arguments are values.
+    fn arguments(&mut self, params: u8, live: &RegSet) {
+        let captured = self.func().spec().captured;
+        for r in (0..params).filter(|&r| live.contains(r) || captured.contains(r)) {
+            let v = self.put_imm(Ir::Argument, &[], r.into());
+            self.set(r, v);
+        }
     }
 
     /// Ends the block: on to the instruction at `pc`.
@@ -563,6 +582,14 @@ impl<'s> Builder<'s, '_> {
         Ok(())
     }
 
+    /// Every register that is live while instruction `pc` waits is in its slot
+    /// afterwards; so are the frames below.
+    fn settle_waiting(&mut self, pc: u32) {
+        let live = self.live_during(pc);
+        self.store(&live);
+        self.link();
+    }
+
     /// Stores those registers that are not in their slots.
     fn store(&mut self, regs: &RegSet) {
         for r in regs.iter() {
@@ -580,22 +607,23 @@ impl<'s> Builder<'s, '_> {
         if self.st.linked {
             return;
         }
-        let mut chain: SmallVec<[(FrameId, V); 4]> = SmallVec::new();
-        let mut below = self.ctx.below;
-        while let Some((frame, closure)) = below {
-            chain.push((frame, closure));
+        let mut chain: SmallVec<[(FrameId, V, bool); 4]> = SmallVec::new();
+        let mut below = self.ctx.below.map(|(f, c)| (f, c, self.ctx.tail));
+        while let Some((frame, closure, tail)) = below {
+            chain.push((frame, closure, tail));
             let frame = &self.f.frames[frame.n()];
-            below = frame.parent.zip(frame.closure).filter(|_| !frame.linked);
+            let next = frame.parent.zip(frame.closure).filter(|_| !frame.linked);
+            below = next.map(|(f, c)| (f, c, frame.tail));
         }
         // The outermost first: inner frames lie above.
-        for &(frame, closure) in chain.iter().rev() {
+        for &(frame, closure, tail) in chain.iter().rev() {
             let waiting = self.f.frames[frame.n()];
             for &(r, held) in waiting.regs {
                 if let Held::Value(v) = held {
                     self.put_imm(Ir::SlotStore, &[v], u64::from(waiting.base + u32::from(r)));
                 }
             }
-            self.emit_at(Ir::LinkStore, Ty::Void, &[closure], 0, frame);
+            self.emit_at(Ir::LinkStore, Ty::Void, &[closure], u64::from(tail), frame);
         }
         self.st.linked = true;
         self.frame_cache = None;

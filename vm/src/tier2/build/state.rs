@@ -98,6 +98,7 @@ impl Builder<'_, '_> {
             base: self.ctx.base,
             parent: self.ctx.below.map(|(frame, _)| frame),
             closure: self.ctx.below.map(|(_, closure)| closure),
+            tail: self.ctx.tail,
             linked: self.st.linked,
             regs: self.f.arena.alloc_slice_copy(&regs),
             sunk: &[],

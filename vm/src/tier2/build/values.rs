@@ -37,7 +37,7 @@ impl Builder<'_, '_> {
     }
 
     /// `old` turned out to be `new`, wherever it is held.
-    fn refine(&mut self, old: V, new: V) {
+    pub(super) fn refine(&mut self, old: V, new: V) {
         for reg in &mut self.st.regs {
             if let Reg::Val { v, .. } = reg
                 && *v == old
@@ -81,6 +81,15 @@ impl Builder<'_, '_> {
             return v;
         }
         self.put(Ir::Box, &[v])
+    }
+
+    /// A value that a branch has found to be of type `ty`.
+    pub(super) fn unboxed(&mut self, v: V, ty: Ty) -> V {
+        if self.f.ty(v) == ty {
+            return v;
+        }
+        let v = self.boxed(v);
+        self.emit(Ir::Unbox, ty, &[v], 0)
     }
 
     /// Whether `v` has this tag.

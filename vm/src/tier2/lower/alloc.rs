@@ -91,7 +91,7 @@ impl Lower<'_, '_> {
         let fine = self.temp(&format!("icmp eq i64 {status}, {DID}"));
         self.line(&format!("br i1 {fine}, label %{made}, label %{out}"));
         self.label(&out);
-        self.line(&format!("ret i64 {status}"));
+        self.ret_status(&status);
         self.label(&made);
         let at = i64::from(state.base + u32::from(i.a())) * 16 + i64::from(PAYLOAD);
         let other = self.load("ptr", "%base", at, Region::Slot);

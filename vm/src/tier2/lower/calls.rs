@@ -1,21 +1,20 @@
 //! Steps, calls, returns and polls.
 
+use super::typed::KIND_AND_WANT;
 use super::{Lower, Region};
+use crate::deopt::Waiting;
 use crate::interp::native::{DID, TAKEN};
 use crate::ir::{FrameId, Held, Reason, V};
 use crate::tier1::layout::*;
 use crate::tier2::helpers::{self, Helper};
 use crate::tier2::snapshot::{Callee, EntryAt, Slot};
 use strata_runtime::feedback::FeedbackSlot;
-use strata_runtime::frame::{LUA, NATIVE_BIT, TAIL_BIT, link_word};
+use strata_runtime::frame::TAIL_BIT;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
 /// Most parameters that are filled up without a look at the stack's end.
 const MAX_PARAMS: u8 = 24;
-
-/// Kind of link, results wanted: what a return looks at.
-const KIND_AND_WANT: u32 = 0xffff_0700;
 
 impl Lower<'_, '_> {
     /// The loop that was compiled is over: what comes is another tier's.
@@ -24,7 +23,7 @@ impl Lower<'_, '_> {
         let f = self.helper(Helper::Done);
         let pc = self.f.frames[frame.n()].pc;
         let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {pc}) #0"));
-        self.line(&format!("ret i64 {status}"));
+        self.ret_status(&status);
     }
 
     /// Checks before the function begins.
@@ -46,7 +45,7 @@ impl Lower<'_, '_> {
                 super::UNLIKELY
             ));
             self.label(&out);
-            self.line(&format!("ret i64 {moved}"));
+            self.ret_status(&moved);
             self.label(&go);
             self.line(&format!("%base = inttoptr i64 {moved} to ptr"));
             let end = self.offset("%base", i64::from(self.slots) * 16);
@@ -87,6 +86,7 @@ impl Lower<'_, '_> {
             super::UNLIKELY
         ));
         self.label(&slow);
+        self.arguments_to_slots();
         let f = self.helper(Helper::Prologue);
         let status = self.temp(&format!(
             "call i64 {f}(ptr %vm, ptr {base}, i64 {slots}) #1"
@@ -96,7 +96,7 @@ impl Lower<'_, '_> {
     }
 
     /// Goes on at `go` if `status` says so, else returns it.
-    fn go_on(&mut self, status: &str, go: &str) {
+    pub(super) fn go_on(&mut self, status: &str, go: &str) {
         let out = self.new_label();
         let fine = self.temp(&format!("icmp eq i64 {status}, {DID}"));
         self.line(&format!(
@@ -104,7 +104,7 @@ impl Lower<'_, '_> {
             super::LIKELY
         ));
         self.label(&out);
-        self.line(&format!("ret i64 {status}"));
+        self.ret_status(&status);
     }
 
     /// The same in a new block.
@@ -115,19 +115,19 @@ impl Lower<'_, '_> {
     }
 
     /// The base of a frame.
-    fn base_of(&mut self, frame: FrameId) -> String {
+    pub(super) fn base_of(&mut self, frame: FrameId) -> String {
         let base = self.f.frames[frame.n()].base;
         self.offset("%base", i64::from(base) * 16)
     }
 
     /// The instruction of a frame state, and its number.
-    fn insn_of(&self, frame: FrameId) -> (Insn, u32) {
+    pub(super) fn insn_of(&self, frame: FrameId) -> (Insn, u32) {
         let state = self.f.frames[frame.n()];
         let f = &self.s.funcs[state.func as usize];
         (f.code[state.pc as usize], state.pc)
     }
 
-    fn frame_of(frame: Option<FrameId>) -> Result<FrameId, String> {
+    pub(super) fn frame_of(frame: Option<FrameId>) -> Result<FrameId, String> {
         frame.ok_or_else(|| "no frame state".into())
     }
 
@@ -154,7 +154,7 @@ impl Lower<'_, '_> {
             let fine = self.temp(&format!("or i1 {taken}, {did}"));
             self.line(&format!("br i1 {fine}, label %{go}, label %{out}"));
             self.label(&out);
-            self.line(&format!("ret i64 {status}"));
+            self.ret_status(&status);
             self.label(&go);
         } else {
             self.pass(&status);
@@ -171,7 +171,7 @@ impl Lower<'_, '_> {
         let fine = self.temp(&format!("or i1 {taken}, {did}"));
         self.line(&format!("br i1 {fine}, label %{go}, label %{out}"));
         self.label(&out);
-        self.line(&format!("ret i64 {status}"));
+        self.ret_status(&status);
         self.label(&go);
         self.define(v, &format!("icmp eq i64 {status}, {TAKEN}"));
         Ok(())
@@ -188,27 +188,44 @@ impl Lower<'_, '_> {
         let f = self.helper(helper);
         let base = self.base_of(frame);
         let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr {base}, i64 {pc}) #0"));
-        self.line(&format!("ret i64 {status}"));
+        self.ret_status(&status);
         Ok(())
     }
 
     /// The link of an inlined frame, whose function is `closure` and which the
     /// frame state waits for.
-    pub(super) fn link_store(&mut self, closure: V, frame: Option<FrameId>) -> Result<(), String> {
+    pub(super) fn link_store(
+        &mut self,
+        closure: V,
+        tail: bool,
+        frame: Option<FrameId>,
+    ) -> Result<(), String> {
         let frame = Self::frame_of(frame)?;
-        let state = self.f.frames[frame.n()];
-        let a = self.insn_of(frame).0.a();
-        let at = i64::from(state.base + u32::from(a)) * 16;
-        self.store_value(closure, "%base", at, Region::Slot);
-        self.link(frame, at + 16);
+        self.below(closure, frame, tail);
         Ok(())
     }
 
-    /// Writes the link at `offset`: of a callee that the frame state waits for.
-    fn link(&mut self, frame: FrameId, offset: i64) {
+    /// Stores the function and the link of an inlined frame, which the frame
+    /// state waits for.
+    pub(super) fn below(&mut self, closure: V, frame: FrameId, tail: bool) {
         let state = self.f.frames[frame.n()];
-        let (i, pc) = self.insn_of(frame);
-        let word = link_word(LUA, u16::from(i.c()), u32::from(i.a()) + 2) | NATIVE_BIT;
+        let at = i64::from(state.base + self.waiting(frame).delta - 2) * 16;
+        self.store_value(closure, "%base", at, Region::Slot);
+        self.link(frame, at + 16, tail);
+    }
+
+    /// How the frame state waits.
+    fn waiting(&self, frame: FrameId) -> Waiting {
+        let func = &self.s.funcs[self.f.frames[frame.n()].func as usize];
+        Waiting::of(self.insn_of(frame).0, func.spec().regs)
+    }
+
+    /// Writes the link at `offset`: of a callee that the frame state waits for.
+    /// `tail`: another one that it has called in its place.
+    pub(super) fn link(&mut self, frame: FrameId, offset: i64, tail: bool) {
+        let state = self.f.frames[frame.n()];
+        let (_, pc) = self.insn_of(frame);
+        let word = self.waiting(frame).word | if tail { TAIL_BIT } else { 0 };
         self.store("i64", &word.to_string(), "%base", offset, Region::Slot);
         let code = self.s.funcs[state.func as usize].code_at;
         let code = self.object(code);
@@ -218,7 +235,7 @@ impl Lower<'_, '_> {
 
     /// The parameters of the callee at the call of a frame state, if they are
     /// known.
-    fn params_of(&self, frame: FrameId) -> Option<u8> {
+    pub(super) fn params_of(&self, frame: FrameId) -> Option<u8> {
         let state = self.f.frames[frame.n()];
         let (i, _) = self.insn_of(frame);
         let func = &self.s.funcs[state.func as usize];
@@ -232,7 +249,7 @@ impl Lower<'_, '_> {
     /// base (`None`: it is there already), and fills missing parameters of
     /// `proto` with nil. What would need more than the stack is sure to have
     /// room for goes to `slow`.
-    fn arguments(
+    pub(super) fn arguments(
         &mut self,
         first: u32,
         n: Option<u8>,
@@ -294,7 +311,7 @@ impl Lower<'_, '_> {
         let params = self.params_of(frame);
         self.arguments(first, i.b().checked_sub(1), &p, params, &slow);
         let new = self.offset("%base", i64::from(first) * 16);
-        self.link(frame, (i64::from(first) - 1) * 16);
+        self.link(frame, (i64::from(first) - 1) * 16, false);
         let entry = self.load("ptr", &p, PROTO_ENTRY.into(), Region::Heap);
         let status = self.temp(&format!("call i64 {entry}(ptr %vm, ptr {new}, i64 0) #0"));
         let odd = self.new_label();
@@ -313,37 +330,6 @@ impl Lower<'_, '_> {
         self.label(&slow);
         let status = self.run_step(frame)?;
         self.go_on(&status, &go);
-        self.label(&go);
-        Ok(())
-    }
-
-    /// Gives the frame to a closure, whose `n` arguments are in place, and
-    /// leaves.
-    pub(super) fn tail_call(
-        &mut self,
-        closure: V,
-        proto: V,
-        n: u64,
-        frame: Option<FrameId>,
-    ) -> Result<(), String> {
-        let frame = Self::frame_of(frame)?;
-        let p = self.r(proto);
-        let params = self.params_of(frame);
-        self.store_value(closure, "%base", -32, Region::Slot);
-        let link = self.load("i64", "%base", LINK0.into(), Region::Slot);
-        let link = self.temp(&format!("or i64 {link}, {TAIL_BIT}"));
-        self.store("i64", &link, "%base", LINK0.into(), Region::Slot);
-        let (slow, go) = (self.new_label(), self.new_label());
-        self.arguments(0, Some(n as u8), &p, params, &slow);
-        let entry = self.load("ptr", &p, PROTO_ENTRY.into(), Region::Heap);
-        let status = self.temp(&format!(
-            "tail call i64 {entry}(ptr %vm, ptr %base, i64 0) #0"
-        ));
-        self.line(&format!("ret i64 {status}"));
-        self.label(&slow);
-        let f = self.helper(Helper::Enter);
-        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 0) #1"));
-        self.line(&format!("ret i64 {status}"));
         self.label(&go);
         Ok(())
     }
@@ -423,11 +409,7 @@ impl Lower<'_, '_> {
                 break;
             }
             if let (Some(parent), Some(closure)) = (state.parent, state.closure) {
-                let below = self.f.frames[parent.n()];
-                let a = self.insn_of(parent).0.a();
-                let offset = i64::from(below.base + u32::from(a)) * 16;
-                self.store_value(closure, "%base", offset, Region::Slot);
-                self.link(parent, offset + 16);
+                self.below(closure, parent, state.tail);
             }
             at = state.parent;
         }
@@ -435,6 +417,9 @@ impl Lower<'_, '_> {
 
     /// Returns these values by the return instruction of the frame state.
     pub(super) fn ret(&mut self, frame: FrameId, values: &[V]) {
+        if self.typed.is_some() {
+            return self.typed_return(values);
+        }
         let (i, pc) = self.insn_of(frame);
         let n = values.len() as u16;
         let link = self.load("i32", "%base", LINK0.into(), Region::Slot);
@@ -452,14 +437,13 @@ impl Lower<'_, '_> {
         for (k, &v) in values.iter().enumerate() {
             self.store_value(v, "%base", (first + k as i64) * 16, Region::Slot);
         }
-        // A tail call that was built as a library function returns as well.
-        let (helper, what) = match i.op() {
-            Some(Op::TailCall) => (Helper::ReturnOne, first),
-            _ => (Helper::Return, i64::from(pc)),
+        let helper = match i.op() {
+            Some(Op::TailCall) => Helper::ReturnOne,
+            _ => Helper::Return,
         };
         let f = self.helper(helper);
-        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {what}) #0"));
-        self.line(&format!("ret i64 {status}"));
+        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {pc}) #0"));
+        self.ret_status(&status);
     }
 
     /// Returns the first `take` values, or nil for want of one, if the link

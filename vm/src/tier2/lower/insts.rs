@@ -21,6 +21,7 @@ impl Lower<'_, '_> {
             .collect();
         match i.op {
             Op::Int | Op::Float | Op::Nil | Op::Bool | Op::Param => {}
+            Op::Argument => self.argument(v, i.imm),
             Op::Object => {
                 let at = self.object(Obj(i.imm as u32));
                 self.define(v, &format!("getelementptr i8, ptr {at}, i64 0"));
@@ -139,7 +140,7 @@ impl Lower<'_, '_> {
             Op::CapturedStore => {
                 self.store_value(args[0], "%base", i.imm as i64 * 16, Region::Upval);
             }
-            Op::LinkStore => self.link_store(args[0], i.frame)?,
+            Op::LinkStore => self.link_store(args[0], i.imm != 0, i.frame)?,
             Op::Myself => {
                 let f = self.load("ptr", "%base", FUNC_PAYLOAD.into(), Region::Slot);
                 self.define(v, &format!("getelementptr i8, ptr {f}, i64 0"));
@@ -169,6 +170,10 @@ impl Lower<'_, '_> {
             Op::Flags => {
                 let flags = self.load("i8", &r[0], FLAGS.into(), Region::Heap);
                 self.define(v, &format!("zext i8 {flags} to i64"));
+            }
+            Op::HashSlot => {
+                let f = self.helper(Helper::HashSlot);
+                self.define(v, &format!("call ptr {f}(ptr {}, i64 {}) #2", r[0], r[1]));
             }
             Op::Entry => self.load_value(v, &r[0], 0, Region::Hash),
             Op::SetEntry => self.store_value(args[1], &r[0], 0, Region::Hash),
@@ -271,7 +276,8 @@ impl Lower<'_, '_> {
             }
             Op::StepTest => self.step_test(v, i.frame)?,
             Op::Call => self.call(args[1], i.frame)?,
-            Op::TailCall => self.tail_call(args[0], args[1], i.imm, i.frame)?,
+            Op::CallTyped => self.call_typed(v, args, i.frame)?,
+            Op::TailCall => self.tail_call(args, i.frame)?,
             Op::CallHost => self.call_host(i.frame)?,
         }
         Ok(())

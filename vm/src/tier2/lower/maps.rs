@@ -1,10 +1,11 @@
 //! Frame states to frame maps, and the code of exits.
 
+use super::typed::PAIR;
 use super::{ExitSite, Lower};
 use crate::ir::{FrameId, Held, Op, Reason, Sunk, Ty, V};
 use crate::tier2::helpers::Helper;
-use crate::tier2::layouts::Layouts;
-use crate::tier2::snapshot::Const;
+use crate::tier2::layouts::{Layouts, Step};
+use crate::tier2::snapshot::{Const, Obj};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use strata_runtime::value::tag;
@@ -16,6 +17,8 @@ use strata_spec::frame_map::{
 #[derive(Default)]
 struct Places {
     at: HashMap<V, Value>,
+    /// Words with metatables.
+    metas: HashMap<Obj, u16>,
     words: u16,
     /// What is to be stored: word, type, value.
     stores: Vec<(u16, String)>,
@@ -93,7 +96,14 @@ impl Lower<'_, '_> {
             cold,
             "  %{label}.s = call i64 %{label}.f(ptr %vm, ptr %base, ptr %{label}.t, i64 {number}, ptr %words) #1"
         );
-        let _ = writeln!(cold, "  ret i64 %{label}.s");
+        if self.typed.is_some() {
+            let _ = writeln!(
+                cold,
+                "  %{label}.r = insertvalue {PAIR} poison, i64 %{label}.s, 0\n  ret {PAIR} %{label}.r"
+            );
+        } else {
+            let _ = writeln!(cold, "  ret i64 %{label}.s");
+        }
         label
     }
 
@@ -127,6 +137,7 @@ impl Lower<'_, '_> {
                 closure: state.closure.map(|c| self.place(c, 0, places)),
                 pc: state.pc,
                 base: state.base,
+                tail: state.tail,
                 regs,
             });
             at = state.parent;
@@ -143,18 +154,41 @@ impl Lower<'_, '_> {
     fn sunk(&self, s: &Sunk<'_>, places: &mut Places) -> SunkObject {
         // Sinking has asked for both.
         let slot = Layouts::site(self.s, s.func, s.pc).unwrap_or(0);
-        let names = self.layouts.names(self.s, s.func, s.shape);
-        let names = names.unwrap_or_default();
-        let parts = names.into_iter().zip(s.fields);
+        let steps = self.layouts.steps(self.s, s.func, s.shape);
+        let mut fields = s.fields.iter();
+        let mut parts = Vec::new();
+        for step in steps.unwrap_or_default() {
+            match step {
+                Step::Field(name) => {
+                    if let Some(&(_, v)) = fields.next() {
+                        parts.push((Part::Field(name), self.place(v, 0, places)));
+                    }
+                }
+                Step::Meta(meta) => parts.push((Part::Meta, self.metatable(meta, places))),
+            }
+        }
         SunkObject {
             kind: SunkKind::Table {
                 func: FuncId(s.func),
                 slot,
             },
-            parts: parts
-                .map(|(name, &(_, v))| (Part::Field(name), self.place(v, 0, places)))
-                .collect(),
+            parts,
         }
+    }
+
+    /// A metatable, which is in the table of constants.
+    fn metatable(&self, meta: Obj, places: &mut Places) -> Value {
+        let word = *places.metas.entry(meta).or_insert_with(|| {
+            let word = places.words;
+            places.words += 1;
+            let at = meta.0 * 8;
+            let load = format!(
+                "load ptr, ptr getelementptr inbounds (i8, ptr @strata_constants, i64 {at})|ptr %EXIT.m{word}"
+            );
+            places.stores.push((word, load));
+            word
+        });
+        Value::At(Repr::Table, Loc::Word(word))
     }
 
     /// How `v` is described: a constant, or where the exit stores it.

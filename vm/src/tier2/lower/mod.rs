@@ -15,12 +15,14 @@
 //! - `calls`: steps, calls, returns, polls, exits
 //! - `maps`: frame states to frame maps
 //! - `alloc`: tables
+//! - `typed`: arguments and results in machine registers
 
 mod alloc;
 mod calls;
 mod insts;
 mod leaves;
 mod maps;
+mod typed;
 
 use super::helpers::Helper;
 use super::layouts::Layouts;
@@ -34,6 +36,9 @@ use strata_spec::frame_map::{FrameMapId, FrameMaps};
 
 /// The symbol of the code's entry.
 pub(crate) const ENTRY: &str = "strata_entry";
+
+/// The symbol of the typed entry.
+pub(crate) const TYPED: &str = "strata_typed";
 
 /// A place at which code is left.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +148,8 @@ struct Lower<'l, 'a> {
     slots: u32,
     /// Which guards ask whether they are to fail.
     stress: bool,
+    /// The parameters of the typed entry, if there is one.
+    typed: Option<u8>,
 }
 
 /// Lowers `f`, whose frames take `slots` VM slots. `stress`: guards ask
@@ -173,6 +180,7 @@ pub(crate) fn lower(
         words: 1,
         slots,
         stress,
+        typed: s.typed(),
     };
     for &b in &cfg.order {
         l.block(b)?;
@@ -513,10 +521,7 @@ impl Lower<'_, '_> {
         ] {
             let _ = writeln!(w, "declare {f}");
         }
-        let _ = writeln!(
-            w,
-            "define i64 @{ENTRY}(ptr %vm, ptr noundef %frame, i64 %at) nounwind {{"
-        );
+        let _ = writeln!(w, "{} {{", self.signature());
         let _ = writeln!(w, "start:");
         let _ = writeln!(w, "  %words = alloca [{} x i64], align 8", self.words);
         let places = leaves::places(&self.f.insts);
@@ -550,8 +555,11 @@ impl Lower<'_, '_> {
         }
         w.push_str(&self.cold);
         let _ = writeln!(w, "}}");
+        w.push_str(&self.generic_entry().unwrap_or_default());
         let _ = writeln!(w, "attributes #0 = {{ nounwind }}");
         let _ = writeln!(w, "attributes #1 = {{ cold nounwind }}");
+        // What looks, and changes nothing.
+        let _ = writeln!(w, "attributes #2 = {{ nounwind willreturn memory(read) }}");
         let _ = writeln!(w, "!0 = !{{!\"strata\"}}");
         for (n, region) in Region::ALL.iter().enumerate() {
             let _ = writeln!(w, "!{} = !{{!\"{region:?}\", !0, i64 0}}", n + 1);

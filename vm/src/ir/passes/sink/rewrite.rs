@@ -126,6 +126,18 @@ impl Rewrite<'_> {
             here.insert(v, Parts { shape, fields });
             return false;
         }
+        if i.op == Op::Same {
+            // At each point an object has one name, and nothing else is one.
+            let [x, y] = [0, 1].map(|n| self.objects.of(f, i.args[n]));
+            if x.is_none() && y.is_none() {
+                return true;
+            }
+            let inst = &mut f.insts[v.n()];
+            inst.op = Op::Bool;
+            inst.args = &[];
+            inst.imm = u64::from(x == y);
+            return true;
+        }
         let object = i.args.first().and_then(|&a| self.objects.of(f, a));
         let Some(o) = object else {
             if let Some(frame) = i.frame {

@@ -1,0 +1,273 @@
+//! What instructions do by way of metatables, as far as that is certain while
+//! the metatable epoch stays: which metamethods they call, and what shapes
+//! `setmetatable` leads to.
+//!
+//! Feedback names operands. A shape names its metatable, and that the
+//! metamethod; so a guard of the shape is all that code needs.
+
+use super::{FuncNo, Function, Obj, Taker};
+use strata_runtime::feedback::meta::{MetaSite, Operand};
+use strata_runtime::metatable::Event;
+use strata_runtime::object::{ProtoObj, Shape, Table, shapeflag};
+use strata_runtime::table;
+use strata_runtime::value::{NIL, Value, tag};
+use strata_spec::Op;
+
+/// What a guard is to make sure of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Expected {
+    /// A table of this shape.
+    Shape(Obj),
+    /// A value with this tag.
+    Tag(u8),
+}
+
+/// A metamethod that an instruction calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct MetaCall {
+    /// What its operands have to be.
+    pub operands: [Option<Expected>; 2],
+    /// The closure, its prototype.
+    pub handler: Obj,
+    pub proto: Obj,
+    /// What is to be known of it to inline it.
+    pub func: Option<FuncNo>,
+}
+
+/// What `setmetatable` makes of a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct MetaSet {
+    /// Its shape before and after.
+    pub from: Obj,
+    pub to: Obj,
+    /// The metatable.
+    pub meta: Obj,
+}
+
+/// What an instruction does by way of metatables.
+#[derive(Clone, Debug)]
+pub(crate) enum Meta {
+    /// It calls one of these metamethods.
+    Call(Vec<MetaCall>),
+    /// It calls `setmetatable`, which does one of these.
+    Set(Vec<MetaSet>),
+}
+
+/// Which metamethod an instruction may call, if frame maps can tell so.
+fn event(op: Op) -> Option<Event> {
+    Some(match op {
+        Op::GetField | Op::GetTabUp => Event::Index,
+        Op::SetField | Op::SetTabUp => Event::NewIndex,
+        Op::Len => Event::Len,
+        Op::JEq | Op::JNe => Event::Eq,
+        Op::JLt | Op::JNotLt => Event::Lt,
+        Op::JLe | Op::JNotLe => Event::Le,
+        Op::Call => Event::Call,
+        op => crate::tier1::operator(op)?.0.event(),
+    })
+}
+
+impl Taker<'_> {
+    /// What the instructions of `p` do by way of metatables. `f` is the
+    /// function so far.
+    ///
+    /// # Safety
+    /// `p` is live.
+    pub(super) unsafe fn metas(
+        &mut self,
+        p: *mut ProtoObj,
+        no: FuncNo,
+        depth: u32,
+    ) -> Vec<(u32, Meta)> {
+        let mut found: Vec<(u32, Meta)> = Vec::new();
+        // SAFETY: `p` is live, and what its feedback names is.
+        unsafe {
+            for pc in 0..(*p).code_len {
+                let sites: Vec<MetaSite> = (*p).meta_sites.at(pc).copied().collect();
+                if sites.is_empty() {
+                    continue;
+                }
+                let i = *(*p).code.add(pc as usize);
+                let Some(op) = i.op() else { continue };
+                let f = &self.snapshot.funcs[no as usize];
+                let sets = matches!(op, Op::Call | Op::TailCall)
+                    && sets_metatable(f, usize::from(i.slot()));
+                let meta = if sets {
+                    let all = sites.iter().map(|s| self.set(s)).collect();
+                    Option::map(all, Meta::Set)
+                } else if let Some(event) = event(op) {
+                    let key = matches!(event, Event::Index | Event::NewIndex)
+                        .then(|| usize::from(i.high()));
+                    let all = sites.iter().map(|s| self.called(p, event, key, s, depth));
+                    let all: Option<Vec<MetaCall>> = all.collect();
+                    all.map(|mut all| {
+                        let mut seen: Vec<MetaCall> = Vec::new();
+                        all.retain(|c| {
+                            !seen.contains(c) && {
+                                seen.push(*c);
+                                true
+                            }
+                        });
+                        Meta::Call(all)
+                    })
+                } else {
+                    None
+                };
+                found.extend(meta.map(|meta| (pc, meta)));
+            }
+        }
+        found
+    }
+
+    unsafe fn set(&mut self, s: &MetaSite) -> Option<MetaSet> {
+        let [from, to] = s.operands.map(|o| o.shape);
+        // SAFETY: shapes that feedback names are live.
+        unsafe {
+            let meta = (*to).meta;
+            let dict = |s: *mut Shape| (*s).hdr.flags & shapeflag::DICT != 0;
+            if meta.is_null() || !(*from).meta.is_null() || dict(from) || dict(to) {
+                return None;
+            }
+            let plain = |event| self.handler(to, event).is_nil();
+            if !plain(Event::Mode) || !plain(Event::Gc) {
+                return None;
+            }
+            Some(MetaSet {
+                from: self.object(from),
+                to: self.object(to),
+                meta: self.object(meta),
+            })
+        }
+    }
+
+    /// The metamethod that `event` calls for these operands; `key`: the
+    /// constant that must not be a field.
+    unsafe fn called(
+        &mut self,
+        p: *mut ProtoObj,
+        event: Event,
+        key: Option<usize>,
+        s: &MetaSite,
+        depth: u32,
+    ) -> Option<MetaCall> {
+        let [a, b] = s.operands;
+        // SAFETY: shapes that feedback names are live.
+        unsafe {
+            if let Some(k) = key {
+                let key = *(*p).k.add(k);
+                let dict = (*a.shape.as_ref()?).hdr.flags & shapeflag::DICT != 0;
+                if dict || table::field_slot(a.shape, key.as_str()).is_some() {
+                    return None;
+                }
+            }
+            let first = self.handler_of(&a, event);
+            let one = matches!(
+                event,
+                Event::Index
+                    | Event::NewIndex
+                    | Event::Len
+                    | Event::Call
+                    | Event::Unm
+                    | Event::BNot
+            );
+            let eq = event == Event::Eq;
+            // Tables are equal to tables only, without anybody asking.
+            if eq && (a.tag != tag::TABLE || b.tag != tag::TABLE) {
+                return None;
+            }
+            let (handler, operands) = if !first.is_nil() {
+                let second = eq.then_some(Expected::Tag(tag::TABLE));
+                (first, [Some(self.known(&a)?), second])
+            } else if !one {
+                let operands = [Some(self.known(&a)?), Some(self.known(&b)?)];
+                (self.handler_of(&b, event), operands)
+            } else {
+                return None;
+            };
+            if handler.tag != tag::CLOSURE {
+                return None;
+            }
+            let proto = (*handler.as_closure()).proto;
+            let func = self.callee_of(proto, depth);
+            Some(MetaCall {
+                operands,
+                handler: self.object(handler.as_closure()),
+                proto: self.object(proto),
+                func,
+            })
+        }
+    }
+
+    /// What a guard can make sure of.
+    fn known(&mut self, o: &Operand) -> Option<Expected> {
+        match o.tag {
+            tag::TABLE => Some(Expected::Shape(self.object(o.shape))),
+            tag::NIL | tag::INT | tag::FLOAT | tag::STR => Some(Expected::Tag(o.tag)),
+            _ => None,
+        }
+    }
+
+    /// The handler of an operand.
+    unsafe fn handler_of(&self, o: &Operand, event: Event) -> Value {
+        // SAFETY: as the caller says; metatables of types are live.
+        unsafe {
+            if o.shape.is_null() {
+                return self.field(self.vm.type_meta[usize::from(o.tag & 15)], event);
+            }
+            self.handler(o.shape, event)
+        }
+    }
+
+    /// The handler that tables of a shape have.
+    unsafe fn handler(&self, shape: *mut Shape, event: Event) -> Value {
+        // SAFETY: a live shape's metatable is live.
+        unsafe { self.field((*shape).meta, event) }
+    }
+
+    /// The handler in a metatable, or nil.
+    unsafe fn field(&self, meta: *mut Table, event: Event) -> Value {
+        if meta.is_null() {
+            return NIL;
+        }
+        let name = self.vm.event_names[event as usize];
+        // SAFETY: the caller's metatable is live, and so are names of events.
+        unsafe { table::get(meta, Value::str(name)) }
+    }
+}
+
+/// Whether the call with this feedback slot calls `setmetatable`.
+fn sets_metatable(f: &Function, slot: usize) -> bool {
+    use super::{Callee, Slot};
+    matches!(
+        f.slots.get(slot),
+        Some(Slot::Call(Callee::Host {
+            sets_metatable: true,
+            ..
+        }))
+    )
+}
+
+impl Function {
+    /// What its instructions do by way of metatables, by pc.
+    pub(crate) fn metas(&self) -> &[(u32, Meta)] {
+        &self.metas
+    }
+
+    /// What instruction `pc` does by way of metatables.
+    pub(crate) fn meta(&self, pc: u32) -> Option<&Meta> {
+        let at = self.metas.binary_search_by_key(&pc, |m| m.0).ok()?;
+        Some(&self.metas[at].1)
+    }
+
+    /// The metamethod that instruction `pc` calls, if it is always the same
+    /// one for operands of the same kind.
+    pub(crate) fn meta_call(&self, pc: u32) -> Option<MetaCall> {
+        match self.meta(pc) {
+            Some(Meta::Call(calls)) => match calls[..] {
+                [one] => Some(one),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
