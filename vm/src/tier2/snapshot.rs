@@ -103,6 +103,8 @@ pub(crate) struct LeafCall {
     /// The tag of its result, if it is always the same.
     pub result: Option<u8>,
     pub stores: bool,
+    /// It has one result.
+    pub one: bool,
 }
 
 /// What a call site has called.
@@ -137,6 +139,26 @@ pub(crate) enum Callee {
     },
     /// This and that.
     Mixed,
+}
+
+impl Callee {
+    /// It is a library function that compilers know, and always has one result.
+    pub(crate) fn has_one_result(&self) -> bool {
+        let Callee::Host {
+            intrinsic,
+            known,
+            leaves,
+            ..
+        } = self
+        else {
+            return false;
+        };
+        let mut leaves = leaves.iter().flatten().peekable();
+        if leaves.peek().is_some() {
+            return leaves.all(|l| l.one);
+        }
+        intrinsic.is_some() || *known == Some(Known::Type)
+    }
 }
 
 /// A feedback slot.
@@ -269,6 +291,8 @@ pub(crate) struct PartLeaves {
     pub concat: Obj,
     pub get: Obj,
     pub set: Obj,
+    pub set_list: Obj,
+    pub byte: Obj,
 }
 
 /// Most parameters of a typed entry: their tags are in one word.
@@ -316,6 +340,8 @@ impl Snapshot {
                     concat: Obj(0),
                     get: Obj(0),
                     set: Obj(0),
+                    set_list: Obj(0),
+                    byte: Obj(0),
                 },
             },
         };
@@ -327,6 +353,8 @@ impl Snapshot {
             concat: t.address(leaf::CONCAT as usize),
             get: t.address(leaf::GET as usize),
             set: t.address(leaf::SET as usize),
+            set_list: t.address(leaf::SET_LIST as usize),
+            byte: t.address(leaf::BYTE as usize),
         };
         // SAFETY: `p` is live, and what feedback names is.
         unsafe {
@@ -433,6 +461,7 @@ impl Taker<'_> {
             args: (*args.start(), *args.end()),
             result: leaf.result,
             stores: leaf.stores,
+            one: leaf.one,
         });
         [found.next(), found.next()]
     }

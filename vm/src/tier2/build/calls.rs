@@ -178,7 +178,7 @@ impl Builder<'_, '_> {
     /// `tailcall`: a closure takes the frame over.
     pub(super) fn tail_call(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let (a, b) = (i.a(), i.b());
-        if self.known_tail_call(pc, i)? {
+        if self.known_tail_call(pc, i)? || self.tail_builtin(pc, i)? {
             return Ok(());
         }
         if self.ctx.below.is_some() {
@@ -206,7 +206,19 @@ impl Builder<'_, '_> {
         let frame = self.frame(pc, true)?;
         self.end(Term::Leave { frame });
         self.go_on(here);
-        // All of the frame is the callee's: nothing is live in it.
+        // All of the frame is the callee's.
+        let frame = self.empty_frame(pc);
+        let mut given: SmallVec<[V; 8]> = smallvec![f, proto];
+        given.extend(args);
+        self.emit_at(Ir::TailCall, Ty::Void, &given, 0, frame);
+        // The call ends the function: this is never reached.
+        self.end(Term::Leave { frame });
+        Ok(())
+    }
+
+    /// The frame state at instruction `pc`, which ends the function: nothing is
+    /// live in it.
+    pub(super) fn empty_frame(&mut self, pc: u32) -> crate::ir::FrameId {
         let frame = crate::ir::FrameId(self.f.frames.len() as u32);
         self.f.frames.push(crate::ir::Frame {
             func: self.ctx.no,
@@ -221,12 +233,7 @@ impl Builder<'_, '_> {
             sunk: &[],
         });
         self.frame_cache = None;
-        let mut given: SmallVec<[V; 8]> = smallvec![f, proto];
-        given.extend(args);
-        self.emit_at(Ir::TailCall, Ty::Void, &given, 0, frame);
-        // The call ends the function: this is never reached.
-        self.end(Term::Leave { frame });
-        Ok(())
+        frame
     }
 
     /// The closure in the call's register, of the expected prototype.

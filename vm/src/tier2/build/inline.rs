@@ -348,6 +348,9 @@ impl Builder<'_, '_> {
                         && f.speculation.allowed_at(pc)
                         && self.tails_fit(*func, depth + 1)
                 }
+                Some(Slot::Call(callee)) => {
+                    i.b() != 0 && callee.has_one_result() && f.speculation.allowed_at(pc)
+                }
                 _ => false,
             }
         })

@@ -478,7 +478,9 @@ impl<'s> Builder<'s, '_> {
             | Op::JNotGeI => self.conditional(pc, i, op)?,
             Op::Concat => self.concat(pc, i)?,
             Op::Vararg => self.vararg(pc, i)?,
-            Op::SetList | Op::Close | Op::Tbc => self.step(pc)?,
+            Op::SetList if self.ctx.folded == Some(pc) => {}
+            Op::SetList => self.set_list(pc, i)?,
+            Op::Close | Op::Tbc => self.step(pc)?,
             // The prologue does it.
             Op::VarargPrep => {}
             _ => match flow::arith_operator(op) {
