@@ -55,23 +55,20 @@ pub(crate) struct ExitTable {
 unsafe impl Send for ExitTable {}
 
 impl ExitTable {
-    /// Exit `n` is taken: the interpreter's frames are made, and it goes on.
+    /// The exit that word 0 names is taken: the interpreter's frames are made,
+    /// and it goes on.
     ///
     /// # Safety
     /// `base` is the physical frame of the code, the innermost of the running
     /// stack; `words` its deopt buffer.
-    pub(crate) unsafe fn take(
-        &self,
-        vm: &mut Vm,
-        base: *mut Value,
-        n: usize,
-        words: *const u64,
-    ) -> usize {
+    pub(crate) unsafe fn take(&self, vm: &mut Vm, base: *mut Value, words: *const u64) -> usize {
+        // SAFETY: as the caller says.
+        let words = unsafe { std::slice::from_raw_parts(words, self.words) };
+        let n = words[0] as usize;
         let site = self.sites[n];
         // SAFETY: as the caller says. Nothing is allocated that there could
         // be no memory for.
         let restored = unsafe {
-            let words = std::slice::from_raw_parts(words, self.words);
             restore(
                 vm,
                 base,

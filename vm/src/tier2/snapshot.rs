@@ -105,6 +105,8 @@ pub(crate) struct LeafCall {
     /// The tag of its result, if it is always the same.
     pub result: Option<u8>,
     pub stores: bool,
+    /// It has one result.
+    pub one: bool,
 }
 
 /// What a call site has called.
@@ -139,6 +141,26 @@ pub(crate) enum Callee {
     },
     /// This and that.
     Mixed,
+}
+
+impl Callee {
+    /// It is a library function that compilers know, and always has one result.
+    pub(crate) fn has_one_result(&self) -> bool {
+        let Callee::Host {
+            intrinsic,
+            known,
+            leaves,
+            ..
+        } = self
+        else {
+            return false;
+        };
+        let mut leaves = leaves.iter().flatten().peekable();
+        if leaves.peek().is_some() {
+            return leaves.all(|l| l.one);
+        }
+        intrinsic.is_some() || *known == Some(Known::Type)
+    }
 }
 
 /// A feedback slot.
@@ -273,6 +295,8 @@ pub(crate) struct PartLeaves {
     pub concat: Obj,
     pub get: Obj,
     pub set: Obj,
+    pub set_list: Obj,
+    pub byte: Obj,
 }
 
 /// Most parameters of a typed entry: their tags are in one word.
@@ -320,6 +344,8 @@ impl Snapshot {
                     concat: Obj(0),
                     get: Obj(0),
                     set: Obj(0),
+                    set_list: Obj(0),
+                    byte: Obj(0),
                 },
             },
         };
@@ -331,6 +357,8 @@ impl Snapshot {
             concat: t.address(leaf::CONCAT as usize),
             get: t.address(leaf::GET as usize),
             set: t.address(leaf::SET as usize),
+            set_list: t.address(leaf::SET_LIST as usize),
+            byte: t.address(leaf::BYTE as usize),
         };
         // SAFETY: `p` is live, and what feedback names is.
         unsafe {
@@ -440,6 +468,7 @@ impl Taker<'_> {
             args: (*args.start(), *args.end()),
             result: leaf.result,
             stores: leaf.stores,
+            one: leaf.one,
         });
         [found.next(), found.next()]
     }

@@ -35,6 +35,14 @@ pub struct Run {
 
 /// Runs `source` in one way.
 pub fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
+    let compiles = Compiles::default();
+    let end = traced(source, mode, modes, Box::new(compiles.clone()));
+    let optimized = compiles.0.lock().unwrap().clone();
+    Run { optimized, ..end }
+}
+
+/// The same; who is told of the events is given.
+pub fn traced(source: &str, mode: JitMode, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
     let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
     let mut options = JitOptions {
         mode,
@@ -46,16 +54,13 @@ pub fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
     options.thresholds.background = 0;
     options.thresholds.hot = 60;
     engine::set_jit(&mut vm, &options);
-    let compiles = Compiles::default();
-    engine::trace_jit(&mut vm, Box::new(compiles.clone()));
+    engine::trace_jit(&mut vm, sink);
     stdlib::open_all(&mut vm).unwrap();
     engine::set_stress(&mut vm, modes);
-    let end = text_of(&mut vm, source);
-    let optimized = compiles.0.lock().unwrap().clone();
     Run {
-        end,
+        end: text_of(&mut vm, source),
         stats: engine::jit_stats(&mut vm),
-        optimized,
+        optimized: Vec::new(),
     }
 }
 

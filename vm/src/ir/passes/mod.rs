@@ -39,6 +39,7 @@ mod unbox;
 pub(crate) use sink::Tables;
 
 use super::{Func, verify};
+use std::collections::BTreeMap;
 
 /// Defines [`PassStats`] from the names of its counters.
 macro_rules! counters {
@@ -52,6 +53,17 @@ macro_rules! counters {
             /// its value.
             pub(crate) fn each(&self, f: &mut dyn FnMut(&'static str, &'static str, u32)) {
                 $(f(stringify!($name), $doc, self.$name);)*
+            }
+
+            /// The counters that are not 0, by name.
+            pub(crate) fn done(&self) -> BTreeMap<&'static str, u32> {
+                let mut done = BTreeMap::new();
+                self.each(&mut |name, _, n| {
+                    if n > 0 {
+                        done.insert(name, n);
+                    }
+                });
+                done
             }
         }
     };

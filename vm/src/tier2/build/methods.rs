@@ -28,10 +28,7 @@ impl Builder<'_, '_> {
         }
         let mut inlined: SmallVec<[(Obj, FuncNo); 8]> = SmallVec::new();
         for m in all {
-            let Some(no) = m.func else { continue };
-            let why = self.why_not_inline(no, i);
-            self.inlining.push((no, pc, why));
-            if why.is_none() {
+            if let Some(no) = self.to_inline(pc, i, m.proto, m.func) {
                 inlined.push((m.proto, no));
             }
         }
