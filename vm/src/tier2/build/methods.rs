@@ -28,7 +28,7 @@ impl Builder<'_, '_> {
         }
         let mut inlined: SmallVec<[(Obj, FuncNo); 8]> = SmallVec::new();
         for m in all {
-            if let Some(no) = self.to_inline(pc, i, m.proto, m.func) {
+            if let Some(no) = self.decide_inlining(pc, i, m.proto, m.func) {
                 inlined.push((m.proto, no));
             }
         }
