@@ -209,7 +209,7 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
         // What was never reached is known by now; other guesses were wrong.
         if site.reason != Reason::Unreached {
             let s = state_mut(&mut *inner);
-            s.tier2.speculation.forbid(site.pc);
+            s.tier2.speculation.fail(site.pc);
         }
         drop_code(table);
     }
