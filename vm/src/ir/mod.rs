@@ -213,11 +213,13 @@ pub(crate) enum Reason {
     Meta,
     /// A library function that has more to do than the code knows.
     Library,
+    /// A call has not had one result.
+    Results,
 }
 
 impl Reason {
     /// All of them.
-    pub(crate) const ALL: [Reason; 13] = [
+    pub(crate) const ALL: [Reason; 14] = [
         Reason::Tag,
         Reason::Shape,
         Reason::Kind,
@@ -231,6 +233,7 @@ impl Reason {
         Reason::Done,
         Reason::Meta,
         Reason::Library,
+        Reason::Results,
     ];
 
     /// Its name in the text form, traces and statistics.
@@ -249,6 +252,7 @@ impl Reason {
             Reason::Done => "done",
             Reason::Meta => "meta",
             Reason::Library => "library",
+            Reason::Results => "results",
         }
     }
 

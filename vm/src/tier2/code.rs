@@ -4,7 +4,9 @@
 use super::lower::ExitSite;
 use super::snapshot::EntryAt;
 use crate::deopt::{Recorded, restore};
+use crate::interp::native::LOOP_DONE;
 use crate::interp::{self, CONTINUE};
+use crate::ir::Reason;
 use crate::jit::{self, CodeRange, Dependant};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -87,6 +89,11 @@ impl ExitTable {
             self.hits[n].set(hits);
             // SAFETY: functions are kept alive by the code's prototype.
             unsafe { jit::exited2(vm, self, n, hits) };
+        }
+        // A loop is over: its function goes on, natively if it can.
+        let over = site.reason == Reason::Done && self.at != EntryAt::Start;
+        if over && vm.base == base && !self.dead.get() {
+            return LOOP_DONE;
         }
         // SAFETY: the innermost frame is one of a Lua function.
         unsafe { interp::note_exit(vm, vm.base) };

@@ -56,9 +56,11 @@ impl Builder<'_, '_> {
         if self.ctx.depth >= MAX_DEPTH {
             return Some("too deep");
         }
-        let open = i.b() == 0 || i.c() == 0 || i.c() > MAX_RESULTS;
-        if i.op() == Some(Op::Call) && open {
-            return Some("open arguments or results");
+        if i.op() == Some(Op::Call) && (i.b() == 0 || i.c() > MAX_RESULTS) {
+            return Some("open arguments, or many results");
+        }
+        if i.op() == Some(Op::Call) && i.c() == 0 && !self.has_fixed_results(no, i.a()) {
+            return Some("its results are not always as many");
         }
         if f.yields() {
             return Some("it yields");
@@ -120,8 +122,19 @@ impl Builder<'_, '_> {
             base: self.ctx.base + u32::from(a) + 2,
             tail: false,
         };
-        let results = self.inlined(pc, callee, &args, usize::from(i.c()) - 1)?;
-        for (n, &v) in results.iter().flatten().enumerate() {
+        let wanted = match i.c().checked_sub(1) {
+            Some(wanted) => usize::from(wanted),
+            None => self.fixed_results(no).ok_or("open results")?,
+        };
+        let Some(results) = self.inlined(pc, callee, &args, wanted)? else {
+            return Ok(());
+        };
+        self.ctx.pc = pc;
+        if i.c() == 0 {
+            self.give_open(a, &results);
+            return Ok(());
+        }
+        for (n, &v) in results.iter().enumerate() {
             self.set(a + n as u8, v);
         }
         Ok(())
@@ -334,6 +347,9 @@ impl Builder<'_, '_> {
                         && self.form_fits(*func)
                         && f.speculation.allowed_at(pc)
                         && self.tails_fit(*func, depth + 1)
+                }
+                Some(Slot::Call(callee)) => {
+                    i.b() != 0 && callee.has_one_result() && f.speculation.allowed_at(pc)
                 }
                 _ => false,
             }

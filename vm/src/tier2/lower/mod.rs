@@ -438,7 +438,7 @@ impl Lower<'_, '_> {
             Term::Exit {
                 frame,
                 reason: Reason::Done,
-            } => self.done(*frame),
+            } if self.f.frames[frame.n()].sunk.is_empty() => self.done(*frame),
             Term::Exit { frame, reason } => {
                 let exit = self.exit(*frame, *reason);
                 self.line(&format!("br label %{exit}"));
@@ -524,6 +524,8 @@ impl Lower<'_, '_> {
             "double @llvm.ceil.f64(double)",
             "double @llvm.sqrt.f64(double)",
             "double @llvm.fabs.f64(double)",
+            "double @llvm.fma.f64(double, double, double)",
+            "double @llvm.copysign.f64(double, double)",
         ] {
             let _ = writeln!(w, "declare {f}");
         }
