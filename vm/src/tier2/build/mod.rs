@@ -24,6 +24,7 @@
 //! - `iterate`: generic `for` over tables
 //! - `varargs`: extra arguments
 //! - `guarded`: elements that are as feedback says
+//! - `unguarded`: fields where that has failed
 //! - `inline`: calls that are replaced by the callee
 //! - `meta`: metamethods, setting metatables
 
@@ -41,6 +42,7 @@ mod loops;
 mod meta;
 mod open;
 mod state;
+mod unguarded;
 mod values;
 mod varargs;
 
