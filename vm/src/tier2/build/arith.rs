@@ -81,20 +81,20 @@ impl Builder<'_, '_> {
         r: V,
     ) -> Result<(), Refused> {
         self.settle(pc)?;
+        let slow = self.cold_block();
         let mut ways = Vec::new();
         if !matches!(kind, ArithOp::Div | ArithOp::Pow) {
             let (li, ri) = (self.is(l, tag::INT), self.is(r, tag::INT));
-            let mut both = self.put(Ir::And, &[li, ri]);
+            let both = self.put(Ir::And, &[li, ri]);
+            let other = self.split(both, None);
+            let (x, y) = (self.unboxed(l, Ty::Int), self.unboxed(r, Ty::Int));
             if matches!(kind, ArithOp::IDiv | ArithOp::Mod) {
-                // By zero it takes a step.
-                let y = self.unboxed(r, Ty::Int);
+                // The step knows what to say about zero.
                 let zero = self.int(0);
                 let is = self.put(Ir::IEq, &[y, zero]);
                 let isnt = self.put(Ir::Not, &[is]);
-                both = self.put(Ir::And, &[both, isnt]);
+                self.unless(isnt, slow);
             }
-            let other = self.split(both, None);
-            let (x, y) = (self.unboxed(l, Ty::Int), self.unboxed(r, Ty::Int));
             let v = self.int_op(pc, kind, x, y)?;
             let v = self.boxed(v);
             ways.push((self.at, v));
@@ -116,6 +116,8 @@ impl Builder<'_, '_> {
             ways.push((self.at, v));
             self.go_on(other);
         }
+        self.join(slow);
+        self.go_on(slow);
         let frame = self.frame(pc, true)?;
         self.emit_at(Ir::Step, Ty::Void, &[], u64::from(pc), frame);
         let slot = u64::from(self.ctx.base + u32::from(i.a()));
