@@ -34,7 +34,7 @@ impl Builder<'_, '_> {
         let (lt, rt) = (self.f.ty(l), self.f.ty(r));
         let known = is_number(lt) && is_number(rt);
         let other = |ty: Ty| ty != Ty::Any && !is_number(ty);
-        if bits == 0 && !known {
+        if bits == 0 && !known && self.may_speculate(pc) {
             return self.leave(pc, Reason::Unreached);
         }
         if other(lt) || other(rt) || (bits & seen::OTHER != 0 && !known) {

@@ -23,7 +23,7 @@ impl Builder<'_, '_> {
             return Ok(());
         }
         match callee {
-            Callee::Unknown => self.unreached(pc),
+            Callee::Unknown if self.may_speculate(pc) => self.unreached(pc),
             Callee::Closure {
                 proto,
                 func,
@@ -40,7 +40,7 @@ impl Builder<'_, '_> {
                 self.call_closure(pc, i, proto, typed.then_some(params))
             }
             Callee::Host { .. } => self.call_host(pc),
-            Callee::Closure { .. } | Callee::Mixed => self.call_any(pc, None),
+            Callee::Closure { .. } | Callee::Mixed | Callee::Unknown => self.call_any(pc, None),
         }
     }
 
