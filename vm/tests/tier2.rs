@@ -590,3 +590,81 @@ fn the_trace_tells_what_the_optimizer_did() {
     assert!(run.stats.inlined > 0 && run.stats.stages.stall() > 0.0);
     assert!(run.stats.table().contains("time of optimizing by stage"));
 }
+
+/// Guesses that fail again and again are given up: what is known is tried then,
+/// and the rest takes steps.
+#[test]
+fn fields_of_shapes_that_come_and_go() {
+    let run = same(
+        "
+        local log = setmetatable({}, {
+          __index = function(_, k) return #k end,
+          __newindex = function(t, k, v) rawset(t, k .. k, v) end })
+        local makers = {
+          function(i) return { x = i, y = 2 } end,
+          function(i) return { y = 2, x = i } end,
+          function(i) return { z = 1, x = i + 0.5, y = 3 } end,
+          function(i) local t = {} for k = 1, 40 do t['k' .. k] = k end t.x, t.y = i, 1 return t end,
+          function(i) return setmetatable({ y = i }, { __index = { x = 7 } }) end,
+          function(i) return { y = i, x = i % 2 == 0 and i or nil } end,
+          function(i) return log end,
+        }
+        local function get(p) return (p.x or 1) + p.y end
+        local function set(p, v) p.x = v return p end
+        local function call(p) return p:size() end
+        local sum = 0
+        for round = 1, 4 do
+          for n, make in ipairs(makers) do
+            for i = 1, 60 do
+              local p = make(i)
+              p.size = n == 4 and get or function(p) return p.y * 2 end
+              sum = sum + get(p)
+              sum = sum + get(set(p, n % 3 == 0 and i / 2 or i)) + call(p)
+            end
+          end
+          for _, odd in ipairs { 'text', 5, false } do
+            sum = sum + (select(2, pcall(get, odd)):find('index') or 0)
+            sum = sum + (select(2, pcall(set, odd, 1)):find('index') or 0)
+          end
+        end
+        return string.format('%.10g', sum), log.xx",
+    );
+    assert!(run.stats.tiers[&2].recompiles > 0, "{:?}", run.stats.tiers);
+}
+
+#[test]
+fn operands_of_all_kinds_in_turn() {
+    let run = same(
+        "
+        local ops = {
+          function(a, b) return a + b end, function(a, b) return a - b end,
+          function(a, b) return a * b end, function(a, b) return a / b end,
+          function(a, b) return a // b end, function(a, b) return a % b end,
+          function(a, b) return a ^ b end, function(a, b) return a & b end,
+          function(a, b) return a << b end, function(a) return -a end,
+          function(a) return ~a end, function(a) return a + 1 end,
+          function(a) return a // 3 end, function(a) return 2 - a end,
+        }
+        local meta = setmetatable({}, {
+          __add = function() return 'add' end, __idiv = function() return 'idiv' end,
+          __unm = function() return 'unm' end, __band = function() return 'band' end })
+        local values = { { 7, 2 }, { 7.5, 2 }, { 3, 0.25 }, { 1, 0 }, { '10', 2 }, { 5, '0x3' },
+          { math.mininteger, -1 }, { meta, 1 }, { 2, meta }, { 1, 0.0 }, { {}, 1 }, { 2^53, 64 } }
+        local out = {}
+        for round = 1, 3 do
+          for _, pair in ipairs(values) do
+            for n, op in ipairs(ops) do
+              local last
+              for _ = 1, 40 do
+                local ok, v = pcall(op, pair[1], pair[2])
+                last = tostring(ok) .. ' ' .. (math.type(v) == 'float' and string.format('%.17g', v)
+                  or tostring(v))
+              end
+              out[#out + 1] = n .. ' ' .. last
+            end
+          end
+        end
+        return table.concat(out, '; ')",
+    );
+    assert!(run.stats.tiers[&2].recompiles > 0, "{:?}", run.stats.tiers);
+}

@@ -206,11 +206,7 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
         if fine || hits < enough.max(1) {
             return;
         }
-        // What was never reached is known by now; other guesses were wrong.
-        if site.reason != Reason::Unreached {
-            let s = state_mut(&mut *inner);
-            s.tier2.speculation.forbid(site.pc);
-        }
+        state_mut(&mut *inner).tier2.speculation.fail(site.pc);
         drop_code(table);
     }
 }

@@ -23,7 +23,7 @@ impl Builder<'_, '_> {
             return Ok(());
         }
         match callee {
-            Callee::Unknown => self.unreached(pc),
+            Callee::Unknown if self.may_speculate(pc) => self.unreached(pc),
             Callee::Closure {
                 proto,
                 func,
@@ -41,7 +41,7 @@ impl Builder<'_, '_> {
             }
             Callee::Host { .. } => self.call_host(pc),
             Callee::Mixed if self.call_method(pc, i)? => Ok(()),
-            Callee::Closure { .. } | Callee::Mixed => self.call_any(pc, None),
+            Callee::Closure { .. } | Callee::Mixed | Callee::Unknown => self.call_any(pc, None),
         }
     }
 

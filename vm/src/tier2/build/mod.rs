@@ -24,6 +24,7 @@
 //! - `iterate`: generic `for` over tables
 //! - `varargs`: extra arguments
 //! - `guarded`: elements that are as feedback says
+//! - `unguarded`: fields where that has failed
 //! - `inline`: calls that are replaced by the callee
 //! - `meta`: metamethods, setting metatables
 //! - `methods`: calls of methods by objects of several classes
@@ -43,6 +44,7 @@ mod meta;
 mod methods;
 mod open;
 mod state;
+mod unguarded;
 mod values;
 mod varargs;
 
