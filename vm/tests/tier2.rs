@@ -4,107 +4,14 @@
 //! been made, and left where the test says so.
 #![cfg(feature = "llvm")]
 
+mod optimized;
+
+use optimized::{at_once, run, same, traced};
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use strata::engine::{self, JitMode, JitOptions};
-use strata::runtime::error::Cause;
-use strata::runtime::state::VmConfig;
-use strata::runtime::{Vm, stdlib};
-use strata::stress::{Delivery, ForcedExits, StressModes};
+use strata::engine::JitMode;
 use strata_profiler::{Event, Sink, Stats};
-
-/// Counts compiles of tier 2.
-#[derive(Clone, Default)]
-struct Compiles(Arc<Mutex<Vec<String>>>);
-
-impl Sink for Compiles {
-    fn event(&mut self, _: Duration, event: &Event) {
-        if let Event::Compiled { tier: 2, func, .. } = event {
-            self.0.lock().unwrap().push(func.to_string());
-        }
-    }
-
-    fn finish(&mut self, _: &Stats) {}
-}
-
-struct Run {
-    /// What the program returned, as text, or its error.
-    end: String,
-    stats: Stats,
-    optimized: Vec<String>,
-}
-
-fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
-    let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
-    let mut options = JitOptions {
-        mode,
-        ..JitOptions::default()
-    };
-    options.thresholds.calls = 3;
-    options.thresholds.back_edges = 3;
-    options.thresholds.start_up = 1;
-    options.thresholds.background = 0;
-    options.thresholds.hot = 60;
-    engine::set_jit(&mut vm, &options);
-    let compiles = Compiles::default();
-    engine::trace_jit(&mut vm, Box::new(compiles.clone()));
-    stdlib::open_all(&mut vm).unwrap();
-    engine::set_stress(&mut vm, modes);
-    let end = text_of(&mut vm, source);
-    let optimized = compiles.0.lock().unwrap().clone();
-    Run {
-        end,
-        stats: engine::jit_stats(&mut vm),
-        optimized,
-    }
-}
-
-/// What the program returns, or its error, as text.
-fn text_of(vm: &mut Vm, source: &str) -> String {
-    let module = engine::compile_text(vm, source.as_bytes(), b"=test")
-        .expect("no limit is set")
-        .unwrap_or_else(|e| panic!("{}: {source}", String::from_utf8_lossy(&e.message)));
-    let main = engine::load_main(vm, Arc::new(module)).expect("memory");
-    let values = match engine::call(vm, main, &[]) {
-        Ok(results) => engine::take_results(vm, results),
-        Err(e) => match *e.0 {
-            Cause::Lua(v) => vec![v],
-            _ => panic!("ended otherwise: {source}"),
-        },
-    };
-    let words = values.into_iter().map(|v| engine::message_of(vm, v));
-    let text = String::from_utf8_lossy(&words.collect::<Vec<_>>().join(&b' ')).into_owned();
-    if let Err(e) = strata::runtime::heap::verify(vm) {
-        panic!("the heap is not sound: {e}\n{source}");
-    }
-    text
-}
-
-fn at_once() -> StressModes {
-    StressModes {
-        queue: Delivery::Sync,
-        ..StressModes::default()
-    }
-}
-
-/// Runs `source` in all ways: the run without stress.
-fn same(source: &str) -> Run {
-    let expected = run(source, JitMode::Off, &StressModes::default());
-    assert!(expected.optimized.is_empty());
-    let plain = run(source, JitMode::Full, &at_once());
-    assert_eq!(plain.end, expected.end, "{source}");
-    assert!(!plain.optimized.is_empty(), "nothing optimized: {source}");
-    for deopt in [ForcedExits::Nth(1), ForcedExits::Nth(7)] {
-        let modes = StressModes {
-            deopt,
-            poison: true,
-            ..at_once()
-        };
-        let stressed = run(source, JitMode::Full, &modes);
-        assert_eq!(stressed.end, expected.end, "{deopt:?}: {source}");
-    }
-    plain
-}
 
 #[test]
 fn loops_are_entered_and_left() {
@@ -351,6 +258,216 @@ fn finalizers_and_weak_tables_are_seen_at_once() {
 }
 
 #[test]
+fn library_calls_without_a_frame() {
+    let run = same(
+        "local out, stack = {}, {}
+         local function half(x) return math.floor(x / 2) end
+         local function letter(s, i) return s:sub(i, i) end
+         local function code(s, i) return s:byte(i) end
+         local function kind(x)
+           local k = type(x)
+           if k == 'table' then return 1 elseif k == 'number' then return 2
+           elseif k == 'function' then return 3 elseif k == 'boolean' then return 4
+           elseif k == 'nil' then return 5 end
+           return 6
+         end
+         local values = { 1, 2.5, 'x', {}, print, kind, true, coroutine.create(print) }
+         local sum = 0
+         for i = 1, 3000 do
+           table.insert(stack, half(i))
+           if i % 3 == 0 then sum = sum + table.remove(stack) end
+           sum = sum + kind(values[i % 9 + 1]) + code('hello', i % 5 + 1)
+           local s = letter('hello', i % 7) .. i .. ':' .. i / 4 .. string.char(i % 26 + 97)
+           out[i % 10 + 1] = s .. tostring(i) .. tostring(nil) .. (tonumber(' 7 ') + i)
+           out[12] = #s + rawlen(stack) + rawget(stack, 1) + math.tointeger(3.0)
+         end
+         return sum, #stack, out[12], table.concat(out, ' ', 1, 10)",
+    );
+    assert!(run.stats.exits < 60, "{:?}", run.stats);
+}
+
+#[test]
+fn library_calls_that_turn_out_otherwise() {
+    let run = same(
+        "local meta = setmetatable({}, {
+           __newindex = function(t, k, v) rawset(t, k, v and v * 2) end,
+           __len = function() return 4 end, __index = function(_, k) return k end,
+           __concat = function(a, b) return 'joined' end,
+           __tostring = function() return 'named' end, __name = 'Thing' })
+         local function insert(t, v) table.insert(t, v) return #t end
+         local function join(a, b) return a .. b end
+         local function text(v) return tostring(v) end
+         local function sub(s, i) return s:sub(i, i + 1) end
+         local out = {}
+         local plain = {}
+         for i = 1, 3000 do
+           local odd = i % 500 == 0
+           out[1] = insert(odd and meta or plain, i)
+           out[2] = join('a', odd and meta or i)
+           out[3] = text(odd and meta or i)
+           out[4] = sub(odd and 12345 or 'hello', odd and '2' or 3)
+           if odd then
+             out[5] = (out[5] or '') .. out[1] .. out[2] .. out[3] .. out[4]
+             out[6] = select(2, pcall(sub, {}, 1)) .. select(2, pcall(insert, 7, 8))
+             out[7] = select(2, pcall(join, 'x', nil)) .. tostring(rawget(meta, 5))
+           end
+         end
+         local sin, saved = 0, math.sin
+         for i = 1, 2000 do
+           if i == 1500 then math.sin = function() return 100 end end
+           sin = sin + math.sin(i)
+         end
+         math.sin = saved
+         return sin > 40000, #plain, table.concat(out, ' ')",
+    );
+    assert!(run.stats.exits > 0, "{:?}", run.stats);
+}
+
+#[test]
+fn iteration_over_tables() {
+    same(
+        "local sum, n = 0, 0
+         local t = { 1, 2.5, 'x', a = 4, b = 5 }
+         for i = 1, 40 do t['k' .. i] = i; t[i * 100] = i end
+         local ints, floats, holes = { 1, 2, 3 }, { 0.5, 1.5 }, { 1, 'a', nil, 4 }
+         local late = { 1, 2 }; late[4] = 4; late[3] = 3
+         local odd = setmetatable({ 1, 2 }, { __index = function(_, k)
+           if k < 6 then return k end end })
+         local made = setmetatable({}, { __pairs = function()
+           return function(_, k) k = (k or 0) + 1; if k < 4 then return k, k end end end })
+         for round = 1, 300 do
+           for k, v in pairs(t) do n = n + 1; sum = sum + (tonumber(v) or 7) end
+           for _, list in ipairs({ ints, floats, holes, late, odd }) do
+             for i, v in ipairs(list) do sum = sum + i * (tonumber(v) or 3) end
+           end
+           local small = { x = 1, y = 2, 3, 4 }
+           for k in pairs(small) do small[k] = nil; n = n + 1 end
+           if next(small) then n = n + 1000 end
+           local fs = {}
+           for k, v in pairs({ 10, 20, 30 }) do fs[k] = function() v = v + 1; return k * v end end
+           sum = sum + fs[1]() + fs[2]() + fs[3]()
+           if round % 50 == 0 then
+             for k, v in pairs(made) do sum = sum + k * v end
+             for i, v in ipairs(odd) do if i == 4 then break end; sum = sum + v end
+             for i, v in ipairs(t) do t[i + 3] = i < 8 and v or nil; sum = sum + i end
+           end
+         end
+         return sum, n",
+    );
+}
+
+#[test]
+fn a_traversal_goes_on_where_it_was() {
+    // The position is kept whichever tier goes on, and where it is unknown the
+    // key is looked up.
+    let run = same(
+        "local t = {}
+         for i = 1, 200 do t['k' .. i] = i end
+         local seen, changes = 0, 0
+         for round = 1, 60 do
+           local n = 0
+           for k, v in pairs(t) do
+             n = n + 1
+             if v == round and round % 20 == 0 then
+               changes = changes + (round < 40 and 1 or 'x' == k and 2 or 0.5)
+             end
+           end
+           seen = seen * 3 % 1000007 + n
+         end
+         local function from(k)
+           local n = 0
+           for _, v in next, t, k do n = n + v end
+           return n
+         end
+         local last
+         for k in pairs(t) do last = last or k end
+         for i = 1, 200 do seen = seen + from(last) % 7 end
+         local ok, e = pcall(from, 'none')
+         return seen, changes, ok, e",
+    );
+    assert!(run.stats.exits > 0, "{:?}", run.stats);
+}
+
+#[test]
+fn extra_arguments() {
+    same(
+        "local function sum(...)
+           local s = 0
+           for i = 1, select('#', ...) do s = s + (select(i, ...) or 1) end
+           local a, b, c = ...
+           return s + (a or 0) * (b or 2) + (c or 3)
+         end
+         local function pack(...) return { ... } end
+         local function after(a, ...) return { a, 'x', ..., n = select('#', ...) }, { a, ... } end
+         local function forward(f, ...) return f(...) end
+         local function count(...) return select('#', ...) end
+         local n = 0
+         for i = 1, 1500 do
+           local t = pack(i, nil, i * 0.5)
+           local u, w = after(i, 2, 3, nil, 5)
+           n = n + sum(i, 2, nil, 4) + sum() + u.n + #u + #w
+           n = n + forward(count, i, i, nil) + count(table.unpack(u)) + forward(sum, i)
+           if i % 500 == 0 then
+             local big = {}
+             for k = 1, 400 do big[k] = k end
+             n = n + count(table.unpack(big)) + #forward(pack, table.unpack(big))
+             n = n + count(pcall(function(...) return (select(-9, ...)) end, 1, 2))
+             n = n + select('#', select(2, pcall(function(...) return (select(0, ...)) end, 1)))
+             n = n + count(table.unpack(setmetatable({}, { __len = function() return 3 end })))
+           end
+         end
+         local co = coroutine.wrap(function(...)
+           local n = 0
+           for i = 1, 900 do
+             n = n + count(...) + #{ ... } + count(table.unpack({ ... }))
+             if i % 300 == 0 then coroutine.yield(n) end
+           end
+         end)
+         return n, co(1, 2, 3), co(), co()",
+    );
+}
+
+#[test]
+fn keys_that_are_no_elements() {
+    same(
+        "local words, order = {}, {}
+         local log = {}
+         local strict = setmetatable({}, {
+           __index = function(_, k) return 'no ' .. tostring(k) end,
+           __newindex = function(t, k, v) log[#log + 1] = k; rawset(t, k, v) end })
+         local class = {}
+         class.__index = class
+         local object = setmetatable({}, class)
+         local function get(t, k) return t[k] end
+         local function set(t, k, v) t[k] = v end
+         local n = 0
+         for i = 1, 3000 do
+           local k = 'k' .. i * 7919 % 97
+           if words[k] then words[k] = words[k] + 1 else words[k] = 1; order[#order + 1] = k end
+           set(words, i % 5 + 0.5, i)
+           set(words, i % 3 == 0, i)
+           n = n + get(words, k) + (get(words, i % 7 + 0.5) or 1)
+           if i % 300 == 0 then
+             set(strict, k, i)
+             n = n + #get(strict, i) + (get(strict, k) or 0)
+             set(class, 'm' .. i, i)
+             n = n + get(object, 'm' .. i)
+             set(class, '__len', function() return i end)
+             n = n + #object
+             set(words, k, nil)
+             local _, e = pcall(set, words, nil, 1)
+             local _, e2 = pcall(set, words, 0 / 0, 1)
+             local _, e3 = pcall(get, nil, 'x')
+             log[#log + 1] = e .. e2 .. e3
+           end
+         end
+         local sum = 0
+         for i, k in ipairs(order) do sum = sum + i * (words[k] or 0) end
+         return n, sum, #order, table.concat(log, ' ')",
+    );
+}
+
+#[test]
 fn closures_and_captured_variables() {
     same(
         "local made, s = {}, 0
@@ -372,4 +489,104 @@ fn recursion_inlined_into_itself() {
          local ok = pcall(fib, {})
          return fib(18), ok, fib(10.0)",
     );
+}
+
+/// Keeps all events.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<Event>>>);
+
+impl Sink for Events {
+    fn event(&mut self, _: Duration, event: &Event) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+
+    fn finish(&mut self, _: &Stats) {}
+}
+
+/// The trace tells how code was optimized, why it was left, and why it is made
+/// again.
+#[test]
+fn the_trace_tells_what_the_optimizer_did() {
+    let filler = "t = t or {} ".repeat(100);
+    let source = format!(
+        "
+        local function add(a, b) return a + b end
+        local function long(t) {filler} return t end
+        local function sum(t)
+          local s = 0
+          for i = 1, #t do s = add(s, t[i]) end
+          long(t)
+          return s
+        end
+        local ints, floats = {{}}, {{}}
+        for i = 1, 100 do ints[i], floats[i] = i, i + 0.5 end
+        local s = 0
+        for _ = 1, 40 do s = s + sum(ints) end
+        for _ = 1, 40 do s = s + sum(floats) end
+        return s"
+    );
+    let events = Events::default();
+    let run = traced(&source, JitMode::Full, &at_once(), Box::new(events.clone()));
+    assert_eq!(run.end, "406000.0");
+    let events = events.0.lock().unwrap();
+    let of_sum = |e: &&Event| e.func().is_some_and(|f| f.name == "sum");
+    let (pc, stages, inlining, passes, exits) = events
+        .iter()
+        .filter(of_sum)
+        .find_map(|e| match e {
+            Event::Optimized {
+                pc,
+                stages,
+                inlining,
+                passes,
+                exits,
+                ..
+            } => Some((pc, stages, inlining, passes, exits)),
+            _ => None,
+        })
+        .expect("it was optimized");
+    assert_ne!(*pc, Some(0));
+    for (stage, time) in stages.each() {
+        assert!(time > 0.0, "{stage}");
+    }
+    let find = |name: &str| inlining.iter().find(|i| i.callee.name == name).unwrap();
+    let add = find("add");
+    assert_eq!((add.why_not, add.line, &*add.caller.name), (None, 6, "sum"));
+    let refused = |e: &&Event| {
+        matches!(e, Event::Optimized { inlining, .. }
+            if inlining.iter().any(|i| i.callee.name == "long" && i.why_not.is_some()))
+    };
+    assert!(events.iter().filter(of_sum).any(|e| refused(&e)));
+    assert!(passes["loops_stripped"] > 0, "{passes:?}");
+    assert!(*exits > 0);
+    // Floats come instead of integers.
+    let left = events.iter().filter(of_sum).find_map(|e| match e {
+        Event::Exit {
+            tier: 2,
+            expected,
+            found,
+            frame_map,
+            ..
+        } => Some((expected, found, frame_map)),
+        _ => None,
+    });
+    let (expected, found, frame_map) = left.expect("it was left");
+    assert!(expected.contains("it has seen"), "{expected}");
+    assert!(found.contains("float"), "{found}");
+    assert!(frame_map.starts_with("frame f0 pc"), "{frame_map}");
+    let again = |e: &&Event| {
+        matches!(
+            e,
+            Event::Compiled {
+                tier: 2,
+                reason: "exits" | "feedback",
+                ..
+            }
+        )
+    };
+    assert!(events.iter().filter(of_sum).any(|e| again(&e)));
+    let tier2 = run.stats.tiers[&2];
+    assert!(tier2.recompiles > 0 && tier2.exits > 0, "{tier2:?}");
+    assert!(run.stats.inlined > 0 && run.stats.stages.stall() > 0.0);
+    assert!(run.stats.table().contains("time of optimizing by stage"));
 }

@@ -60,9 +60,43 @@ pub fn hash_bytes(seed: u64, bytes: &[u8]) -> u32 {
     if h < 2 { h + 2 } else { h }
 }
 
+/// Whether short byte strings of one length are equal; words are compared in
+/// place of a call.
+#[inline]
+pub fn same(a: &[u8], b: &[u8]) -> bool {
+    let n = a.len().min(b.len());
+    if n >= 8 {
+        let mut at = 0;
+        while at + 8 < n {
+            if word(a, at) != word(b, at) {
+                return false;
+            }
+            at += 8;
+        }
+        word(a, n - 8) == word(b, n - 8)
+    } else if n >= 4 {
+        half(a, 0) == half(b, 0) && half(a, n - 4) == half(b, n - 4)
+    } else {
+        a[..n] == b[..n]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_byte_counts() {
+        let text: Vec<u8> = (0..40).collect();
+        for n in 0..=text.len() {
+            assert!(same(&text[..n], &text[..n].to_vec()));
+            for at in 0..n {
+                let mut other = text[..n].to_vec();
+                other[at] ^= 0x40;
+                assert!(!same(&text[..n], &other), "{at} of {n}");
+            }
+        }
+    }
     use std::collections::HashSet;
 
     #[test]

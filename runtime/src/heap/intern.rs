@@ -61,7 +61,7 @@ impl Places {
                 // interned ones are flat.
                 let same = unsafe {
                     (*s).len == bytes.len()
-                        && std::slice::from_raw_parts((*s).data, (*s).len) == bytes
+                        && super::hash::same(std::slice::from_raw_parts((*s).data, (*s).len), bytes)
                 };
                 if same {
                     return Some(s);

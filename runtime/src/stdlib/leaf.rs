@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Which leaf stands for which library function, called with how many
-//! arguments, is in [`LEAVES`]. [`get`], [`set`], [`concat`] and
+//! arguments, is in [`LEAVES`]. [`GET`], [`SET`], [`BYTE`], [`SET_LIST`], [`CONCAT`] and
 //! [`next_entry`] are parts of instructions.
 
 use super::{base, math, string, table as tables};
@@ -37,6 +37,9 @@ pub struct Leaf {
     pub result: Option<u8>,
     /// It changes tables.
     pub stores: bool,
+    /// The function returns one value, whatever it is. If not, nil may stand
+    /// for none.
+    pub one: bool,
 }
 
 /// A library function of which compilers know what it does.
@@ -50,16 +53,19 @@ pub enum Known {
     Select,
     /// `type`
     Type,
+    /// `table.unpack`
+    Unpack,
 }
 
 /// The library function that the Rust function at `address` is, if it is one
 /// of those.
 pub fn known(address: usize) -> Option<Known> {
-    let all: [(NativeFn, Known); 4] = [
+    let all: [(NativeFn, Known); 5] = [
         (base::pairs, Known::Pairs),
         (base::ipairs, Known::Ipairs),
         (base::select, Known::Select),
         (base::type_of, Known::Type),
+        (tables::unpack, Known::Unpack),
     ];
     let mut found = all.iter().filter(|(f, _)| *f as usize == address);
     found.next().map(|(_, which)| *which)
@@ -122,13 +128,21 @@ const LEAVES: &[Row] = &[
     (math::log, 1..=1, leaf!(log), Some(tag::FLOAT), false),
 ];
 
+/// Library functions among these that may return nothing.
+const MAY_HAVE_NONE: [NativeFn; 2] = [string::byte, tables::insert];
+
 /// The leaves of the library function whose Rust function is at `address`, by
 /// numbers of arguments.
 pub fn leaves(address: usize) -> impl Iterator<Item = (RangeInclusive<u8>, Leaf)> {
     let rows = LEAVES.iter().filter(move |row| row.0 as usize == address);
-    rows.map(|(_, args, f, result, stores)| {
-        let (f, result, stores) = (*f, *result, *stores);
-        (args.clone(), Leaf { f, result, stores })
+    rows.map(move |(_, args, f, result, stores)| {
+        let leaf = Leaf {
+            f: *f,
+            result: *result,
+            stores: *stores,
+            one: !MAY_HAVE_NONE.iter().any(|f| *f as usize == address),
+        };
+        (args.clone(), leaf)
     })
 }
 
@@ -138,6 +152,10 @@ pub const CONCAT: LeafFn = leaf!(concat);
 pub const GET: LeafFn = leaf!(get);
 /// `t[k] = v`
 pub const SET: LeafFn = leaf!(set);
+/// `string.byte(s, n)`
+pub const BYTE: LeafFn = leaf!(byte);
+/// A constructor's elements: table, first key, values.
+pub const SET_LIST: LeafFn = leaf!(set_list);
 
 // ---- strings
 
@@ -410,6 +428,17 @@ fn set(vm: &mut Vm, args: &[Value]) -> Option<Value> {
         }
         table::set(vm, t, key, v).ok()?;
     }
+    Some(NIL)
+}
+
+/// Elements of a constructor, from a key on.
+fn set_list(vm: &mut Vm, args: &[Value]) -> Option<Value> {
+    let [t, first, values @ ..] = args else {
+        return None;
+    };
+    let t = table_of(*t).filter(|&t| is_ordinary(t))?;
+    // SAFETY: arguments are live.
+    unsafe { table::set_list(vm, t, first.as_int(), values).ok()? };
     Some(NIL)
 }
 

@@ -403,7 +403,7 @@ fn pack(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret(Value::table(t))
 }
 
-fn unpack(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn unpack(cx: &mut Cx<'_>) -> Result<Ret> {
     let t = Seq::of(cx.vm, cx.arg(0));
     let first = cx.opt_int(1, 1)?;
     let last = if cx.is_none_or_nil(2) {

@@ -174,6 +174,9 @@ macro_rules! for_each_inst {
             NextEntry,  "next_entry",  [Table], Int, Num, ALL, SLOTS;
             LeafValue,  "leaf_value",  [Typed], Given, Num, HEAP, NONE;
             IterStart,  "iter_start",  [Bool], Void, Num, NONE, SLOTS;
+            Spread,     "spread",      [], Bool, Num, SLOTS, SLOTS;
+            Pack,       "pack",        [Table Int], Bool, Num, ALL, TABLES;
+            Unpack,     "unpack",      [Table], Bool, Num, ALL, SLOTS;
             VarargCount,"vararg_count",[], Int, Num, NONE, NONE;
             VarargAt,   "vararg_at",   [Int], Any, Num, NONE, NONE;
             // ---- the collector
@@ -187,6 +190,8 @@ macro_rules! for_each_inst {
             StepTest,   "step_test",   [], Bool, Num, ALL, ALL;
             Call,       "call",        [Closure Ptr], Void, Num, ALL, ALL;
             CallTyped,  "call_typed",  [Closure Ptr Rest], Any, Num, ALL, ALL;
+            Single,     "single",      [Any], Bool, No, NONE, NONE;
+            SetTop,     "set_top",     [], Void, Num, NONE, HEAP;
             TailCall,   "tail_call",   [Closure Ptr Rest], Void, Num, ALL, ALL;
             CallHost,   "call_host",   [], Void, Num, ALL, ALL;
         }

@@ -7,9 +7,11 @@ use crate::interp::probes;
 use crate::interp::{self, CONTINUE, steps};
 use crate::tier1::helpers::{barrier, barrier_stored, fmod, force, pow};
 use strata_runtime::Vm;
+use strata_runtime::frame::{VARARG, read_link};
 use strata_runtime::object::{Closure, GcHeader, Table};
 use strata_runtime::stdlib::leaf;
 use strata_runtime::table;
+use strata_runtime::thread::SLACK;
 use strata_runtime::value::{NIL, Value};
 use strata_spec::{Insn, Op};
 
@@ -36,7 +38,7 @@ macro_rules! helpers {
 
 helpers! {
     Exits = 0usize;
-    Exit = exit as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable, usize, *const u64) -> usize;
+    Exit = exit as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable, *const u64) -> usize;
     Force = force as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
     Prologue = prologue as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     VarargEnter = native::vararg_enter as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
@@ -60,6 +62,9 @@ helpers! {
     SetInt = set_int as unsafe extern "C" fn(*mut Vm, *mut Table, i64, u64, u64) -> usize;
     FloatMod = fmod as extern "C" fn(f64, f64) -> f64;
     FloatPow = pow as extern "C" fn(f64, f64) -> f64;
+    Spread = spread as unsafe extern "C" fn(*mut Vm, *mut Value, *mut Value, usize) -> usize;
+    Pack = pack as unsafe extern "C" fn(*mut Vm, *mut Value, *mut Table, i64, usize) -> usize;
+    Unpack = unpack as unsafe extern "C" fn(*mut Vm, *mut Table, *mut Value) -> usize;
     NextEntry = leaf::next_entry as unsafe extern "C" fn(*const Table, *mut Value, *mut Value) -> usize;
     GetField = probes::get_field as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     SetField = probes::set_field as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
@@ -141,12 +146,11 @@ unsafe extern "C" fn exit(
     vm: *mut Vm,
     base: *mut Value,
     table: *const ExitTable,
-    n: usize,
     words: *const u64,
 ) -> usize {
     // SAFETY: code passes its frame and its own table, which live as long as
     // native frames run it.
-    unsafe { (*table).take(&mut *vm, base, n, words) }
+    unsafe { (*table).take(&mut *vm, base, words) }
 }
 
 /// A function can't begin at once: see [`native::prologue`]. `slots`: what its
@@ -160,7 +164,7 @@ unsafe extern "C" fn prologue(vm: *mut Vm, base: *mut Value, slots: usize) -> us
         }
         let stack = (*vm).stack;
         let at = base.offset_from(stack) as usize;
-        let grown = (*vm).grow_stack(slots + strata_runtime::thread::SLACK);
+        let grown = (*vm).grow_stack(slots + SLACK);
         let base = (*vm).stack.add(at);
         if grown.is_ok() && (*vm).stack == stack && base.add(slots) <= (*vm).limit {
             return DID;
@@ -198,7 +202,7 @@ unsafe extern "C" fn room(vm: *mut Vm, base: *mut Value, slots: usize) -> usize 
     unsafe {
         let stack = (*vm).stack;
         let at = base.offset_from(stack) as usize;
-        let grown = (*vm).grow_stack(slots + strata_runtime::thread::SLACK);
+        let grown = (*vm).grow_stack(slots + SLACK);
         let base = (*vm).stack.add(at);
         if grown.is_ok() && (*vm).stack == stack && base.add(slots) <= (*vm).limit {
             return DID;
@@ -263,4 +267,76 @@ unsafe extern "C" fn set_int(
 unsafe extern "C" fn new_closure(vm: *mut Vm, base: *mut Value, child: usize) -> *mut Closure {
     // SAFETY: code passes its frame and the number that its bytecode has.
     unsafe { interp::make_closure(vm, base, child) }
+}
+
+/// The extra arguments of the frame at `base`, whose function has so many
+/// parameters.
+unsafe fn extra<'v>(base: *mut Value, params: usize) -> &'v [Value] {
+    // SAFETY: a frame that was moved says by how much; what lies between are
+    // the link, the function, parameters and extra arguments.
+    unsafe {
+        let link = read_link(base);
+        if link.kind != VARARG {
+            return &[];
+        }
+        let delta = link.delta as usize;
+        std::slice::from_raw_parts(base.sub(delta).add(params), delta - 2 - params)
+    }
+}
+
+/// Puts `values` to `to` and above, as open results: whether there is room.
+unsafe fn open(vm: *mut Vm, values: &[Value], to: *mut Value) -> bool {
+    // SAFETY: `to` is a register of the innermost frame.
+    unsafe {
+        let end = to.add(values.len());
+        if end.add(SLACK) > (*vm).stack_end() {
+            return false;
+        }
+        to.copy_from(values.as_ptr(), values.len());
+        (*vm).top = end;
+        true
+    }
+}
+
+/// All extra arguments as open results from `to` on; 0: the stack has no room.
+unsafe extern "C" fn spread(vm: *mut Vm, base: *mut Value, to: *mut Value, params: usize) -> usize {
+    // SAFETY: code passes its frame and a register of it.
+    unsafe { open(vm, extra(base, params), to).into() }
+}
+
+/// All extra arguments as elements of the new table `t`, from key `first` on;
+/// 0: nothing was stored, or can be stored again.
+unsafe extern "C" fn pack(
+    vm: *mut Vm,
+    base: *mut Value,
+    t: *mut Table,
+    first: i64,
+    params: usize,
+) -> usize {
+    // SAFETY: code passes its frame and a table that it has just made.
+    unsafe {
+        let values = extra(base, params);
+        table::set_list(&mut *vm, t, first, values).is_ok().into()
+    }
+}
+
+/// Most elements that are unpacked here.
+const MAX_UNPACKED: usize = 200;
+
+/// All elements of `t` as open results from `to` on; 0: somebody else has to.
+unsafe extern "C" fn unpack(vm: *mut Vm, t: *mut Table, to: *mut Value) -> usize {
+    // SAFETY: code passes a live table and a register of its frame; what is
+    // below the length is in the array part.
+    unsafe {
+        let n = table::len(t) as usize;
+        let plain = (*(*t).shape).meta.is_null();
+        if !plain || n > MAX_UNPACKED || to.add(n + SLACK) > (*vm).stack_end() {
+            return 0;
+        }
+        for at in 0..n {
+            *to.add(at) = table::element(t, at);
+        }
+        (*vm).top = to.add(n);
+        1
+    }
 }

@@ -76,6 +76,22 @@ pub(crate) struct Cache {
     pub tags: u16,
     /// `NIL_OK`; for `Prim` the tag.
     pub flags: u8,
+    /// It was made since the epoch is what it is: of a store, no `__newindex`
+    /// stands in the way.
+    pub current: bool,
+    /// Of a table's own field: if that is nil, so is what the metatable makes
+    /// of it, while the epoch stays.
+    pub nil_stays: bool,
+}
+
+impl Cache {
+    /// Whether both lead to the same place, but for the table's shape.
+    pub(crate) fn same_way(&self, other: &Cache) -> bool {
+        let place = |c: &Cache| (c.state, c.slot, c.tags, c.flags, c.current, c.nil_stays);
+        let others = |c: &Cache| (c.holder, c.holder_shape, c.next_shape);
+        place(self) == place(other)
+            && (self.state == CacheState::Own || others(self) == others(other))
+    }
 }
 
 /// A leaf that stands for a host function.
@@ -87,6 +103,8 @@ pub(crate) struct LeafCall {
     /// The tag of its result, if it is always the same.
     pub result: Option<u8>,
     pub stores: bool,
+    /// It has one result.
+    pub one: bool,
 }
 
 /// What a call site has called.
@@ -121,6 +139,26 @@ pub(crate) enum Callee {
     },
     /// This and that.
     Mixed,
+}
+
+impl Callee {
+    /// It is a library function that compilers know, and always has one result.
+    pub(crate) fn has_one_result(&self) -> bool {
+        let Callee::Host {
+            intrinsic,
+            known,
+            leaves,
+            ..
+        } = self
+        else {
+            return false;
+        };
+        let mut leaves = leaves.iter().flatten().peekable();
+        if leaves.peek().is_some() {
+            return leaves.all(|l| l.one);
+        }
+        intrinsic.is_some() || *known == Some(Known::Type)
+    }
 }
 
 /// A feedback slot.
@@ -253,6 +291,8 @@ pub(crate) struct PartLeaves {
     pub concat: Obj,
     pub get: Obj,
     pub set: Obj,
+    pub set_list: Obj,
+    pub byte: Obj,
 }
 
 /// Most parameters of a typed entry: their tags are in one word.
@@ -300,6 +340,8 @@ impl Snapshot {
                     concat: Obj(0),
                     get: Obj(0),
                     set: Obj(0),
+                    set_list: Obj(0),
+                    byte: Obj(0),
                 },
             },
         };
@@ -311,6 +353,8 @@ impl Snapshot {
             concat: t.address(leaf::CONCAT as usize),
             get: t.address(leaf::GET as usize),
             set: t.address(leaf::SET as usize),
+            set_list: t.address(leaf::SET_LIST as usize),
+            byte: t.address(leaf::BYTE as usize),
         };
         // SAFETY: `p` is live, and what feedback names is.
         unsafe {
@@ -378,6 +422,7 @@ impl Taker<'_> {
                 .map(|k| self.slot(&*(*p).slots.add(k), depth))
                 .collect();
             self.snapshot.funcs[n as usize].slots = slots;
+            self.nils(p, n);
             let metas = self.metas(p, n, depth);
             self.snapshot.funcs[n as usize].metas = metas;
         }
@@ -416,6 +461,7 @@ impl Taker<'_> {
             args: (*args.start(), *args.end()),
             result: leaf.result,
             stores: leaf.stores,
+            one: leaf.one,
         });
         [found.next(), found.next()]
     }
@@ -438,6 +484,8 @@ impl Taker<'_> {
                         slot: c.slot,
                         tags: c.tags,
                         flags: c.flags,
+                        current: c.epoch == epoch,
+                        nil_stays: false,
                     });
                     Slot::Field {
                         caches: caches.collect(),
@@ -509,18 +557,21 @@ fn has_typed_entry(p: &ProtoObj) -> bool {
 /// Whether calls of `p` may be replaced by its instructions.
 fn inlinable(p: &ProtoObj) -> bool {
     let fine = |i: &Insn| {
-        !matches!(
-            i.op(),
-            None | Some(
-                Op::VarargPrep
-                    | Op::Vararg
-                    | Op::Closure
-                    | Op::Close
-                    | Op::Tbc
-                    | Op::ReturnClose
-                    | Op::TForPrep
+        // Open results, or many.
+        let many = i.op() == Some(Op::Return) && !(1..=5).contains(&i.b());
+        !many
+            && !matches!(
+                i.op(),
+                None | Some(
+                    Op::VarargPrep
+                        | Op::Vararg
+                        | Op::Closure
+                        | Op::Close
+                        | Op::Tbc
+                        | Op::ReturnClose
+                        | Op::TForPrep
+                )
             )
-        )
     };
     !p.vararg && p.storage.code.len() <= MAX_INLINED && p.storage.code.iter().all(fine)
 }

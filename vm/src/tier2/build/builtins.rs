@@ -4,11 +4,13 @@
 //! compares; then its arguments are guarded, and the work is done.
 
 use super::{Builder, Refused};
-use crate::ir::{Op as Ir, Reason, Ty, V};
-use crate::tier2::snapshot::{Callee, LeafCall, Obj};
+use crate::ir::{Op as Ir, Reason, Term, Ty, V};
+use crate::tier2::snapshot::{Callee, LeafCall, Obj, Slot};
+use smallvec::smallvec;
 use strata_runtime::stdlib::leaf::Known;
 use strata_runtime::stdlib::math::Intrinsic;
-use strata_spec::Insn;
+use strata_runtime::value::tag;
+use strata_spec::{Insn, Op};
 
 /// 2^63: the least float above all integers.
 const TOO_BIG: f64 = 9_223_372_036_854_775_808.0;
@@ -26,11 +28,17 @@ impl Builder<'_, '_> {
         else {
             return Ok(false);
         };
-        let (args, wanted) = (i.b() - 1, i.c());
+        let args = i.b() - 1;
         let v = self.val(i.a());
         let host = matches!(self.f.ty(v), Ty::Any | Ty::Native);
-        if wanted == 0 || !host || !self.may_speculate(pc) {
+        if !host || !self.may_speculate(pc) {
             return Ok(false);
+        }
+        if wanted == 0 {
+            return match known {
+                Some(Known::Unpack) if args == 1 => self.unpack(pc, i, f),
+                _ => Ok(false),
+            };
         }
         if let Some(which) = intrinsic.filter(|&w| self.fits_intrinsic(w, i)) {
             self.host_is(pc, i.a(), f)?;
@@ -66,6 +74,40 @@ impl Builder<'_, '_> {
         Ok(true)
     }
 
+    /// Builds the tail call at `pc` if it is of a library function that is known
+    /// and has one result.
+    pub(super) fn tail_builtin(&mut self, pc: u32, i: Insn) -> Result<bool, Refused> {
+        let callee = match self.func().slots.get(usize::from(i.slot())) {
+            Some(Slot::Call(callee)) if i.b() != 0 => *callee,
+            _ => return Ok(false),
+        };
+        let inlined = self.ctx.below.is_some();
+        if !callee.has_one_result() || !self.func().spec().captured.is_empty() {
+            return Ok(false);
+        }
+        let one = Insn::abc(Op::Call, i.a(), i.b(), 2);
+        if !self.builtin(pc, one, callee)? {
+            if inlined {
+                self.leave(pc, Reason::Unreached)?;
+            }
+            return Ok(inlined);
+        }
+        if inlined {
+            let v = self.val(i.a());
+            let state = self.st.clone();
+            self.ctx.returns.push((self.at, state, smallvec![v]));
+            self.open = false;
+            return Ok(true);
+        }
+        let v = self.val(i.a());
+        let frame = self.empty_frame(pc);
+        self.end(Term::Return {
+            frame,
+            values: smallvec![v],
+        });
+        Ok(true)
+    }
+
     /// Leaves at `pc` unless register `a` holds a host function whose Rust
     /// function is this.
     pub(super) fn host_is(&mut self, pc: u32, a: u8, f: Obj) -> Result<(), Refused> {
@@ -84,7 +126,7 @@ impl Builder<'_, '_> {
             Intrinsic::Byte => 2..=2,
             _ => 1..=1,
         };
-        i.c() == 2 && wanted.contains(&args)
+        matches!(i.c(), 0 | 2) && wanted.contains(&args)
     }
 
     /// A call of a host function whose work is a few instructions.
@@ -117,23 +159,38 @@ impl Builder<'_, '_> {
                 }
                 best
             }
-            Intrinsic::Byte => {
-                let s = self.expect(x, Ty::Str, pc)?;
-                let n = self.val(a + 3);
-                let n = self.expect(n, Ty::Int, pc)?;
-                let data = self.put(Ir::StrData, &[s]);
-                let node = self.put(Ir::IsNull, &[data]);
-                self.guard_not(node, Reason::Kind, pc)?;
-                let one = self.int(1);
-                let n = self.put(Ir::ISub, &[n, one]);
-                let len = self.put(Ir::StrLen, &[s]);
-                let frame = self.frame(pc, false)?;
-                let n = self.emit_at(Ir::GuardIndex, Ty::Int, &[n, len], 0, frame);
-                self.put(Ir::LoadByte, &[data, n])
-            }
+            Intrinsic::Byte => self.byte(pc, x, i)?,
         };
         self.results(i, &[result]);
         Ok(())
+    }
+
+    /// `string.byte` of one byte: what is not a position in a flat string is
+    /// the leaf's, as long as it finds a byte.
+    fn byte(&mut self, pc: u32, s: V, i: Insn) -> Result<V, Refused> {
+        let s = self.expect(s, Ty::Str, pc)?;
+        let n = self.val(i.a() + 3);
+        let n = self.expect(n, Ty::Int, pc)?;
+        let slow = self.cold_block();
+        let data = self.put(Ir::StrData, &[s]);
+        let node = self.put(Ir::IsNull, &[data]);
+        let flat = self.put(Ir::Not, &[node]);
+        self.unless(flat, slow);
+        let one = self.int(1);
+        let at = self.put(Ir::ISub, &[n, one]);
+        let len = self.put(Ir::StrLen, &[s]);
+        let inside = self.put(Ir::IUlt, &[at, len]);
+        self.unless(inside, slow);
+        let byte = self.put(Ir::LoadByte, &[data, at]);
+        let fast = self.at;
+        self.go_on(slow);
+        let (did, v) = self.byte_leaf(s, n);
+        self.accept(did, pc)?;
+        let found = self.is(v, tag::INT);
+        self.accept(found, pc)?;
+        let other = self.emit(Ir::Unbox, Ty::Int, &[v], 0);
+        let slow = self.at;
+        Ok(self.meet(&[(fast, byte), (slow, other)], Ty::Int))
     }
 
     fn rounded(&mut self, which: Intrinsic, x: V, pc: u32) -> Result<V, Refused> {

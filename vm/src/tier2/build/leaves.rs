@@ -57,6 +57,9 @@ impl Builder<'_, '_> {
             self.st.set(r, Reg::Undefined);
         }
         self.frame_cache = None;
+        if i.c() == 0 {
+            return self.give_open(a, values);
+        }
         for k in 0..i.c().saturating_sub(1) {
             let v = match values.get(usize::from(k)) {
                 Some(&v) => v,
@@ -85,6 +88,45 @@ impl Builder<'_, '_> {
         }
         self.set(i.a(), v);
         Ok(())
+    }
+
+    /// `t[k]`: whether it could be done without a metamethod, and the value.
+    /// To be called right before [`accept`](Self::accept).
+    pub(super) fn get_leaf(&mut self, t: V, k: V) -> (V, V) {
+        let did = self.leaf(self.s.leaves.get, false, &[t, k]);
+        (did, self.emit(Ir::LeafValue, Ty::Any, &[did], 0))
+    }
+
+    /// `string.byte(s, n)`, likewise.
+    pub(super) fn byte_leaf(&mut self, s: V, n: V) -> (V, V) {
+        let did = self.leaf(self.s.leaves.byte, false, &[s, n]);
+        (did, self.emit(Ir::LeafValue, Ty::Any, &[did], 0))
+    }
+
+    /// `setlist`: the elements of a constructor.
+    pub(super) fn set_list(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
+        let (a, n) = (i.a(), i.b().wrapping_sub(1));
+        let t = self.val(a);
+        if n > MAX_OPERANDS || self.f.ty(t) != Ty::Table {
+            return self.step(pc);
+        }
+        self.set_elements(pc, i, n)
+    }
+
+    /// The first `n` elements that `setlist` stores; what refuses leaves at
+    /// `pc`.
+    pub(super) fn set_elements(&mut self, pc: u32, i: Insn, n: u8) -> Result<(), Refused> {
+        let a = i.a();
+        let t = self.val(a);
+        let mut args: SmallVec<[V; 8]> = SmallVec::new();
+        args.push(t);
+        args.push(self.int(i64::from(i.u32()) + 1));
+        for k in 1..=n {
+            let v = self.val(a + k);
+            args.push(v);
+        }
+        let did = self.leaf(self.s.leaves.set_list, true, &args);
+        self.accept(did, pc)
     }
 
     /// `getindex` with keys that are no elements: what takes a metamethod, or

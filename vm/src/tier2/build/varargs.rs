@@ -2,13 +2,16 @@
 //!
 //! They lie below the frame, as many as its link says. Where a fixed number of
 //! them is wanted they are values like any others, and `select` of all of them
-//! looks at one. What hands on all of them takes a step.
+//! looks at one. Elsewhere they become open results, by a helper.
 
 use super::{Builder, Refused};
 use crate::ir::{Op as Ir, Reason, Ty, V};
-use crate::tier2::snapshot::{Callee, Const, Slot};
+use crate::tier2::snapshot::{Callee, Const, Obj, Slot};
 use strata_runtime::stdlib::leaf::Known;
 use strata_spec::{Insn, Op};
+
+/// Most elements of a constructor before the extra arguments.
+const MAX_BEFORE: u8 = 12;
 
 impl Builder<'_, '_> {
     /// `vararg`
@@ -17,10 +20,10 @@ impl Builder<'_, '_> {
             return self.step(pc);
         }
         let Some(n) = i.c().checked_sub(1) else {
-            if !self.select(pc, i)? {
-                self.step(pc)?;
+            if self.select(pc, i)? || self.pack(pc, i)? {
+                return Ok(());
             }
-            return Ok(());
+            return self.spread(pc, i);
         };
         let count = self.vararg_count();
         for k in 0..n {
@@ -47,6 +50,66 @@ impl Builder<'_, '_> {
         let nil = self.nil();
         let nil = self.boxed(nil);
         self.emit(Ir::Select, Ty::Any, &[inside, v, nil], 0)
+    }
+
+    /// All of them as open results.
+    fn spread(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
+        let state = self.st.clone();
+        let done = self.f.block();
+        let slot = self.ctx.base + u32::from(i.a());
+        let did = self.put_imm(Ir::Spread, &[], slot.into());
+        let refused = self.split(did, Some(true));
+        self.join(done);
+        // The stack has to grow.
+        self.go_on(refused);
+        self.step(pc)?;
+        let linked = self.st.linked && state.linked;
+        self.join(done);
+        self.go_on(done);
+        self.st = state;
+        self.st.linked = linked;
+        self.after_step(pc);
+        Ok(())
+    }
+
+    /// `{…, ...}`: the `vararg` at `pc` and the `setlist` after it. Whether that
+    /// is what comes.
+    fn pack(&mut self, pc: u32, i: Insn) -> Result<bool, Refused> {
+        let list = self.insn(pc + 1);
+        let a = list.a();
+        if list.op() != Some(Op::SetList) || list.b() != 0 || !self.may_speculate(pc) {
+            return Ok(false);
+        }
+        let t = self.val(a);
+        let few = i.a().checked_sub(a + 1).filter(|n| *n <= MAX_BEFORE);
+        let (Some(before), Ty::Table) = (few, self.f.ty(t)) else {
+            return Ok(false);
+        };
+        if before > 0 {
+            self.set_elements(pc, list, before)?;
+        }
+        let first = self.int(i64::from(list.u32()) + 1 + i64::from(before));
+        let params = self.func().spec().params;
+        let did = self.put_imm(Ir::Pack, &[t, first], params.into());
+        self.accept(did, pc)?;
+        self.ctx.folded = Some(pc + 1);
+        Ok(true)
+    }
+
+    /// `table.unpack(t)` for all results.
+    pub(super) fn unpack(&mut self, pc: u32, i: Insn, f: Obj) -> Result<bool, Refused> {
+        let a = i.a();
+        let t = self.val(a + 2);
+        if !matches!(self.f.ty(t), Ty::Any | Ty::Table) {
+            return Ok(false);
+        }
+        self.host_is(pc, a, f)?;
+        let t = self.expect(t, Ty::Table, pc)?;
+        let slot = self.ctx.base + u32::from(a);
+        let did = self.put_imm(Ir::Unpack, &[t], slot.into());
+        self.accept(did, pc)?;
+        self.after_step(pc);
+        Ok(true)
     }
 
     /// `select(x, ...)` for one result: the `vararg` at `pc` and the call after

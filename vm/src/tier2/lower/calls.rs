@@ -437,6 +437,10 @@ impl Lower<'_, '_> {
         for (k, &v) in values.iter().enumerate() {
             self.store_value(v, "%base", (first + k as i64) * 16, Region::Slot);
         }
+        if i.op() == Some(Op::Return) && i.b() == 0 {
+            let top = self.offset("%base", (first + values.len() as i64) * 16);
+            self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
+        }
         let helper = match i.op() {
             Some(Op::TailCall) => Helper::ReturnOne,
             _ => Helper::Return,

@@ -77,6 +77,39 @@ impl Lower<'_, '_> {
         self.define(v, &format!("load ptr, ptr {at}, !invariant.load !0"));
     }
 
+    /// Defines whether the helper that was called did it.
+    fn did(&mut self, v: V, call: &str) {
+        let did = self.temp(call);
+        self.define(v, &format!("icmp ne i64 {did}, 0"));
+    }
+
+    /// Makes all extra arguments open results, from this slot on.
+    pub(super) fn spread(&mut self, v: V, slot: u64) {
+        let params = self.s.funcs[0].spec().params;
+        let to = self.offset("%base", slot as i64 * i64::from(SLOT));
+        let f = self.helper(Helper::Spread);
+        self.did(
+            v,
+            &format!("call i64 {f}(ptr %vm, ptr %base, ptr {to}, i64 {params}) #0"),
+        );
+    }
+
+    /// Stores all extra arguments to a table, from key `first` on.
+    pub(super) fn pack(&mut self, v: V, t: &str, first: &str, params: u64) {
+        let f = self.helper(Helper::Pack);
+        self.did(
+            v,
+            &format!("call i64 {f}(ptr %vm, ptr %base, ptr {t}, i64 {first}, i64 {params}) #0"),
+        );
+    }
+
+    /// Makes the elements of a table open results, from this slot on.
+    pub(super) fn unpack(&mut self, v: V, t: &str, slot: u64) {
+        let to = self.offset("%base", slot as i64 * i64::from(SLOT));
+        let f = self.helper(Helper::Unpack);
+        self.did(v, &format!("call i64 {f}(ptr %vm, ptr {t}, ptr {to}) #0"));
+    }
+
     /// How many extra arguments the function got, which has so many parameters.
     pub(super) fn vararg_count(&mut self, v: V, params: u64) {
         let link = self.load("i64", "%base", LINK0.into(), Region::Slot);
