@@ -6,7 +6,7 @@
 
 mod optimized;
 
-use optimized::{at_once, run, same, traced};
+use optimized::{at_once, same, traced};
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

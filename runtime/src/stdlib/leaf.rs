@@ -362,7 +362,9 @@ fn raw(vm: &mut Vm, t: *mut Table, key: Value) -> Value {
 fn rawlen(_: &mut Vm, args: &[Value]) -> Option<Value> {
     // SAFETY: tags say what the payloads are.
     match args[0].tag {
+        // SAFETY: the tag says that it is a live table.
         tag::TABLE => Some(Value::int(unsafe { table::len(args[0].as_table()) })),
+        // SAFETY: the tag says that it is a live string.
         tag::STR => Some(Value::int(unsafe { Str::len(args[0].as_str()) } as i64)),
         _ => None,
     }

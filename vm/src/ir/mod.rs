@@ -272,6 +272,7 @@ impl Reason {
             Reason::Done => "to go on with the loop",
             Reason::Meta => "the metatable as it was",
             Reason::Library => "the library as it was",
+            Reason::Results => "one result",
         }
     }
 

@@ -34,11 +34,8 @@ impl Builder<'_, '_> {
         if !host || !self.may_speculate(pc) {
             return Ok(false);
         }
-        if wanted == 0 {
-            return match known {
-                Some(Known::Unpack) if args == 1 => self.unpack(pc, i, f),
-                _ => Ok(false),
-            };
+        if i.c() == 0 && known == Some(Known::Unpack) && args == 1 {
+            return self.unpack(pc, i, f);
         }
         if let Some(which) = intrinsic.filter(|&w| self.fits_intrinsic(w, i)) {
             self.host_is(pc, i.a(), f)?;
@@ -54,7 +51,7 @@ impl Builder<'_, '_> {
                 self.results(i, &[name]);
                 return Ok(true);
             }
-            Some(which @ (Known::Pairs | Known::Ipairs)) if args >= 1 => {
+            Some(which @ (Known::Pairs | Known::Ipairs)) if args >= 1 && i.c() != 0 => {
                 let v = self.val(i.a() + 2);
                 if !matches!(self.f.ty(v), Ty::Any | Ty::Table) {
                     return Ok(false);

@@ -34,7 +34,7 @@ impl Builder<'_, '_> {
                 if !matches!(self.f.ty(v), Ty::Any | Ty::Closure) {
                     return self.step(pc);
                 }
-                if let Some(func) = self.to_inline(pc, i, proto, func) {
+                if let Some(func) = self.decide_inlining(pc, i, proto, func) {
                     return self.inline(pc, i, proto, func);
                 }
                 self.call_closure(pc, i, proto, typed.then_some(params))

@@ -29,7 +29,7 @@ const MAX_RESULTS: u8 = 5;
 impl Builder<'_, '_> {
     /// The function to put in place of the call at `pc`, if that is to be done:
     /// `func`, the one of `callee`. What was decided is noted.
-    pub(super) fn to_inline(
+    pub(super) fn decide_inlining(
         &mut self,
         pc: u32,
         i: Insn,
@@ -289,7 +289,7 @@ impl Builder<'_, '_> {
             })) if inlined && i.b() != 0 && self.may_speculate(pc) => {
                 let v = self.val(i.a());
                 let closure = matches!(self.f.ty(v), Ty::Any | Ty::Closure);
-                if self.to_inline(pc, i, proto, Some(no)).is_none() || !closure {
+                if self.decide_inlining(pc, i, proto, Some(no)).is_none() || !closure {
                     return Ok(false);
                 }
                 self.inline_tail(pc, i, proto, no)?;

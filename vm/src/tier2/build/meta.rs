@@ -36,7 +36,7 @@ impl Builder<'_, '_> {
         let call = self.func().meta_call(pc)?;
         let func = call.func?;
         let proto = self.s.funcs[func as usize].proto;
-        self.to_inline(pc, self.insn(pc), proto, Some(func))?;
+        self.decide_inlining(pc, self.insn(pc), proto, Some(func))?;
         Some(call)
     }
 

@@ -104,7 +104,7 @@ impl Lower<'_, '_> {
             super::LIKELY
         ));
         self.label(&out);
-        self.ret_status(&status);
+        self.ret_status(status);
     }
 
     /// The same in a new block.

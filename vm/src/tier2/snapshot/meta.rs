@@ -219,7 +219,7 @@ impl Taker<'_> {
         unsafe {
             if let Some(k) = key {
                 let key = *(*p).k.add(k);
-                let dict = (*a.shape.as_ref()?).hdr.flags & shapeflag::DICT != 0;
+                let dict = a.shape.as_ref()?.hdr.flags & shapeflag::DICT != 0;
                 if dict || table::field_slot(a.shape, key.as_str()).is_some() {
                     return None;
                 }
