@@ -92,7 +92,7 @@ impl Learned {
 }
 
 /// The feedback bits of an instruction, if it has room for them.
-fn bits_of(i: &strata_spec::Insn) -> u8 {
+pub(crate) fn bits_of(i: &strata_spec::Insn) -> u8 {
     match i.op().map(|op| op.info().ext) {
         Some(Ext::None | Ext::Jump | Ext::K) => i.feedback_bits(),
         _ => 0,

@@ -32,7 +32,7 @@ mod code_memory;
 pub(crate) mod events;
 #[cfg(feature = "cranelift")]
 mod guard;
-mod learned;
+pub(crate) mod learned;
 pub(crate) mod listing;
 mod names;
 #[cfg(feature = "cranelift")]

@@ -43,6 +43,26 @@ pub fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
 
 /// The same; who is told of the events is given.
 pub fn traced(source: &str, mode: JitMode, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
+    let mut vm = fresh(mode, modes);
+    engine::trace_jit(&mut vm, sink);
+    Run {
+        end: text_of(&mut vm, source),
+        stats: engine::jit_stats(&mut vm),
+        optimized: Vec::new(),
+    }
+}
+
+/// The code that is made while `source` runs.
+#[allow(dead_code, reason = "not every test asks")]
+pub fn code_of(source: &str) -> Vec<engine::Listing> {
+    let mut vm = fresh(JitMode::Full, &at_once());
+    engine::list_code(&mut vm);
+    text_of(&mut vm, source);
+    engine::listings(&mut vm)
+}
+
+/// A VM that compiles soon.
+fn fresh(mode: JitMode, modes: &StressModes) -> Box<Vm> {
     let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
     let mut options = JitOptions {
         mode,
@@ -54,14 +74,9 @@ pub fn traced(source: &str, mode: JitMode, modes: &StressModes, sink: Box<dyn Si
     options.thresholds.background = 0;
     options.thresholds.hot = 60;
     engine::set_jit(&mut vm, &options);
-    engine::trace_jit(&mut vm, sink);
     stdlib::open_all(&mut vm).unwrap();
     engine::set_stress(&mut vm, modes);
-    Run {
-        end: text_of(&mut vm, source),
-        stats: engine::jit_stats(&mut vm),
-        optimized: Vec::new(),
-    }
+    vm
 }
 
 /// What the program returns, or its error, as text.

@@ -109,10 +109,19 @@ pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usi
         }
         let calls = counted(&*p, 0);
         grant(&mut *p, number, budget(&*p, number).max(64));
-        let at = if calls > SOME_CALLS {
+        // Who was here before code of the function or the outer loop was there
+        // stays here: that needs code of its own.
+        let codes = state(&*p).map_or(&[][..], |s| &s.tier2.code);
+        let has = |at: EntryAt| codes.iter().any(|c| c.at == at);
+        let wider = if calls > SOME_CALLS {
             EntryAt::Start
         } else {
             EntryAt::Loop(at)
+        };
+        let at = if has(wider) {
+            EntryAt::Loop(header)
+        } else {
+            wider
         };
         // At another loop's header registers are much the same.
         let looks = at != EntryAt::Start;
@@ -206,7 +215,12 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
         if fine || hits < enough.max(1) {
             return;
         }
-        state_mut(&mut *inner).tier2.speculation.fail(site.pc);
+        // What is seen for the first time is known by now; other guesses were
+        // wrong.
+        let insn = &*(*inner).code.cast_const().add(site.pc as usize);
+        if jit::learned::bits_of(insn) == site.seen {
+            state_mut(&mut *inner).tier2.speculation.fail(site.pc);
+        }
         drop_code(table);
     }
 }

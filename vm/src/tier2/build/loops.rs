@@ -111,16 +111,47 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
-    /// Of a loop that is entered in its midst, at `pc`: expects the step that
-    /// was loaded right before the loop, so that it is a constant.
-    pub(super) fn expect_step(&mut self, pc: u32) -> Result<(), Refused> {
+    /// Of a loop that is entered in its midst, at `pc`: where it begins, the
+    /// variable of a numeric `for` is the index, and the step is expected to be
+    /// the constant that was loaded right before the loop.
+    pub(super) fn enter_for(&mut self, pc: u32) -> Result<(), Refused> {
+        let Some(prep) = pc.checked_sub(1).map(|pc| self.insn(pc)) else {
+            return Ok(());
+        };
+        if prep.op() != Some(Op::ForPrep) || !self.only_for_loops(pc, prep.a()) {
+            return Ok(());
+        }
+        self.expect_step(pc, prep)?;
+        let a = prep.a();
+        if !self.func().spec().captured.contains(a.saturating_add(3)) {
+            let v = self.val(a);
+            self.st.set(a + 3, Reg::Val { v, clean: true });
+            self.frame_cache = None;
+        }
+        Ok(())
+    }
+
+    /// Whether all that leads back to `pc` is the `forloop` of register `a`.
+    fn only_for_loops(&self, pc: u32, a: u8) -> bool {
+        let flow = &self.ctx.flow;
+        let header = flow.at[&pc];
+        let mut loops = flow.cfg.loops.iter().filter(|l| l.header == header);
+        loops.all(|l| {
+            l.latches.iter().all(|latch| {
+                let last = self.insn(flow.blocks[latch.n()].end - 1);
+                last.op() == Some(Op::ForLoop) && last.a() == a
+            })
+        })
+    }
+
+    fn expect_step(&mut self, pc: u32, prep: Insn) -> Result<(), Refused> {
         let Some(load) = pc.checked_sub(2) else {
             return Ok(());
         };
-        let (load, prep) = (self.insn(load), self.insn(pc - 1));
+        let load = self.insn(load);
         let step = prep.a().saturating_add(2);
         let loaded = load.op() == Some(Op::LoadI) && load.a() == step;
-        if prep.op() != Some(Op::ForPrep) || !loaded || !self.may_speculate(pc) {
+        if !loaded || !self.may_speculate(pc) {
             return Ok(());
         }
         let info = &self.ctx.flow.loops[&self.ctx.flow.at[&pc]];

@@ -212,7 +212,7 @@ impl Builder<'_, '_> {
         let captured = self.func().spec().captured;
         let carried = live.intersection(&info.written).minus(&captured);
         if self.ctx.below.is_none() && self.s.entry == EntryAt::Loop(pc) {
-            self.expect_step(pc)?;
+            self.enter_for(pc)?;
         }
         // What the loop only reads is read once, before it.
         let fixed = live.minus(&info.written).minus(&captured);

@@ -16,6 +16,7 @@ use super::maps::Item;
 use super::typed::PAIR;
 use super::{ExitSite, Lower};
 use crate::ir::{FrameId, Reason, Ty};
+use crate::jit::learned::bits_of;
 use crate::tier2::helpers::Helper;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -83,11 +84,13 @@ impl Lower<'_, '_> {
         for &Exit { frame, reason } in &wanted {
             let map = self.frame_map(frame, &mut |item| words[&item]);
             let innermost = self.f.frames[frame.n()];
+            let code = &self.s.funcs[innermost.func as usize].code;
             let site = ExitSite {
                 map: self.maps.add(map),
                 reason,
                 func: innermost.func,
                 pc: innermost.pc,
+                seen: bits_of(&code[innermost.pc as usize]),
             };
             self.exits.push(site);
         }

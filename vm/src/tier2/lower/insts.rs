@@ -231,9 +231,12 @@ impl Lower<'_, '_> {
                 let t = self.tag_of(args[3]);
                 let at = self.temp(&format!("getelementptr i8, ptr {}, i64 {}", r[1], r[2]));
                 self.store("i8", &t, &at, 0, Region::Mixed);
-                let bits = self.payload_of(args[3]);
-                let at = self.temp(&format!("getelementptr i64, ptr {}, i64 {}", r[0], r[2]));
-                self.store("i64", &bits, &at, 0, Region::Mixed);
+                // Booleans are their tags: one byte an element is touched.
+                if self.f.ty(args[3]) != Ty::Bool {
+                    let bits = self.payload_of(args[3]);
+                    let at = self.temp(&format!("getelementptr i64, ptr {}, i64 {}", r[0], r[2]));
+                    self.store("i64", &bits, &at, 0, Region::Mixed);
+                }
             }
             Op::Upval => {
                 let at = i64::from(CLOSURE_UPVALS) + i.imm as i64 * 8;

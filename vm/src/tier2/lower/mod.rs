@@ -50,6 +50,8 @@ pub(crate) struct ExitSite {
     /// The innermost function and its instruction.
     pub func: u32,
     pub pc: u32,
+    /// What feedback knew of that instruction.
+    pub seen: u8,
 }
 
 /// What lowering made.
@@ -72,6 +74,7 @@ impl Lowered {
                 reason,
                 func,
                 pc,
+                ..
             } = site;
             let reason = reason.name();
             let _ = writeln!(text, "exit at f{func} pc {pc}, {reason}: map {}", map.0);

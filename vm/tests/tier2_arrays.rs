@@ -1,0 +1,190 @@
+//! Tier 2 and arrays: kinds of elements, keys outside, growth, loops over
+//! them, numbers of both kinds.
+#![cfg(feature = "llvm")]
+
+mod optimized;
+
+use optimized::same;
+
+#[test]
+fn arrays_of_several_kinds_and_keys_outside_of_them() {
+    let run = same(
+        "local rows = { {}, {}, {} }
+         for i = 1, 60 do rows[1][i] = i; rows[2][i] = i + 0.5; rows[3][i] = i % 2 == 0 and i or i / 4 end
+         for _, row in ipairs(rows) do row[0] = -1; row[-3] = 'x' end
+         local function sum(row)
+           local s = 0
+           for i = 0, 60 do s = s + row[i] end
+           return s
+         end
+         local function put(row, x) for i = 0, 60 do row[i] = x + row[i] end end
+         local function holes(row)
+           local n = 0
+           for i = -4, 64 do if row[i] then n = n + 1 end end
+           return n
+         end
+         local s, n = 0, 0
+         for round = 1, 300 do
+           local row = rows[round % 3 + 1]
+           s = s + sum(row)
+           put(row, 1)
+           n = n + holes(row)
+           if round == 150 then rows[2][7] = 'y' rows[2][7] = 2 end
+           if round == 200 then rows[1][60] = nil n = n * 2 rows[1][60] = 5 end
+           if round == 250 then
+             rows[3][0] = nil
+             setmetatable(rows[3], { __index = function(t, k) return k end, __newindex = rawset })
+           end
+         end
+         rows[1][10] = {}
+         local ok, e = pcall(sum, rows[1])
+         return s, n, ok, e, rows[1][-3], rows[3][0]",
+    );
+    assert!(run.stats.exits > 0, "{:?}", run.stats);
+}
+
+#[test]
+fn arrays_grow_wherever_they_begin() {
+    let run = same(
+        "local function fill(t, from, n, step) for i = from, from + n do t[i] = i * step end return t end
+         local s = 0
+         for round = 1, 120 do
+           local a = fill({}, 1, 20, 1)
+           local b = fill({}, 0, 20, 0.5)
+           local c = fill({ n = 1 }, 30, 5, 2)
+           for i = 29, 1, -1 do c[i] = i end
+           fill(c, 36, 3, 1.5)
+           local d = {}
+           for i = 1, 9 do d[#d + 1] = a[i]; d[#d + 1] = b[i] end
+           s = s + #a + a[21] + #b + b[20] + #c + c[39] + #d + d[18] + c[1]
+           if round == 100 then
+             setmetatable(a, { __newindex = function(t, k, v) rawset(t, k, -v) end })
+             fill(a, 15, 15, 1)
+             s = s + a[30]
+           end
+         end
+         local logged = setmetatable({}, { __newindex = function(t, k, v) rawset(t, k, v) s = s + k end })
+         fill(logged, 1, 40, 1)
+         return s, #logged",
+    );
+    assert!(run.stats.exits > 0, "{:?}", run.stats);
+}
+
+#[test]
+fn loops_whose_step_is_computed() {
+    let run = same(
+        "local function marks(n, step)
+           local t, c = {}, 0
+           for i = 1, n do t[i] = false end
+           for i = step, n, step do t[i] = true end
+           for i = 1, n do if t[i] then c = c + 1 end end
+           return c
+         end
+         local s = 0
+         for round = 1, 120 do s = s + marks(100, round % 9 + 1) end
+         local function walk(a, b, by) local n = 0 for i = a, b, by do n = n + i end return n end
+         for round = 1, 400 do s = s + walk(1, 20, 3) end
+         s = s + walk(math.maxinteger - 5, math.maxinteger, 2) + walk(20, 1, -3) + walk(1, 0, 1)
+         return s, pcall(walk, 1, 10, 0)",
+    );
+    assert!(run.stats.exits > 0, "{:?}", run.stats);
+}
+
+#[test]
+fn arithmetic_on_numbers_of_both_kinds() {
+    same(
+        "local t = {}
+         for i = 1, 90 do t[i] = i % 3 == 0 and i or i % 3 == 1 and i + 0.25 or -i end
+         local s, p, m, q = 0, 1, 0, 0
+         for round = 1, 60 do
+           for i = 2, 90 do
+             local x, y = t[i], t[i - 1]
+             s = s + (x + y) * (x - y)
+             m = m + x % 7 + y // 3
+             q = q + x / (y * y)
+             p = -x
+           end
+         end
+         return s, p, m, q, math.type(s), pcall(function() for i = 1, 200 do m = t[i] + 1 end end)",
+    );
+}
+
+#[test]
+fn arrays_change_their_kind_and_grow() {
+    same(
+        "local t, s = {}, 0
+         for i = 1, 1500 do t[#t + 1] = i end
+         for round = 1, 4 do
+           for i = 1, #t do s = s + t[i] end
+           if round == 1 then t[700] = 0.5 end
+           if round == 2 then t[701] = nil; t[701] = 3 end
+         end
+         local names = {}
+         for i = 1, 800 do names[i] = (i % 3 == 0) and 'x' or i end
+         for i = 1, 800 do if names[i] == 'x' then s = s + 1 end end
+         return s, #t",
+    );
+}
+
+#[test]
+fn loop_variables_that_are_changed() {
+    same(
+        "local t, s = {}, 0
+         for i = 1, 400 do t[i] = i end
+         for i = 1, 400 do
+           local a = t[i]
+           i = i // 2
+           while i > 3 do i = i - 3 s = s + i end
+           s = s + i + a
+         end
+         for i = 1, 300 do
+           while i < 310 do i = i + 7 s = s + t[i] end
+         end
+         for x = 0.5, 300, 0.5 do x = x + 1 s = s + x end
+         return s",
+    );
+}
+
+#[test]
+fn booleans_in_arrays() {
+    same(
+        "local t, n = {}, 0
+         for i = 1, 200 do t[i] = i % 3 == 0 end
+         for round = 1, 40 do
+           for i = round, 200, round do t[i] = not t[i] end
+           for i = 1, 200 do if t[i] then n = n + 1 end end
+           if round == 30 then for i = 1, 200, 5 do t[i] = 'x' end end
+           if round == 35 then for i = 1, 200, 5 do t[i] = false end end
+         end
+         collectgarbage()
+         return n, tostring(t[5]), t[6] == true, t[7] == t[8]",
+    );
+}
+
+/// What sums and maps arrays is compiled to vector instructions.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn loops_over_arrays_of_numbers_are_vectors() {
+    if !std::arch::is_x86_feature_detected!("avx2") {
+        // Without it there are narrower ones of other names.
+        return;
+    }
+    let listings = optimized::code_of(
+        "local function sum(a) local s = 0 for i = 1, #a do s = s + a[i] end return s end
+         local function ints(a, b, k, c) for i = 1, #a do b[i] = a[i] * k + c end end
+         local function floats(a, b, k, c) for i = 1, #a do b[i] = a[i] * k + c end end
+         local a, b, x, y, s = {}, {}, {}, {}, 0
+         for i = 1, 500 do a[i], b[i], x[i], y[i] = i, 0, i + 0.5, 0.0 end
+         for round = 1, 50 do s = s + sum(a) ints(a, b, 3, round) floats(x, y, 1.5, 2.0) end
+         return s, b[7], y[7]",
+    );
+    for (name, instruction) in [("sum", "vpaddq"), ("ints", "vpaddq"), ("floats", "vaddpd")] {
+        let of = |l: &&strata::engine::Listing| l.tier == 2 && l.func.to_string().contains(name);
+        let asm: Vec<&str> = listings.iter().filter(of).map(|l| &*l.asm).collect();
+        let wide = |line: &str| line.contains(instruction) && line.contains("mm");
+        assert!(
+            asm.iter().any(|text| text.lines().any(wide)),
+            "no {instruction} in {name}: {asm:?}"
+        );
+    }
+}
