@@ -338,7 +338,7 @@ fn library_calls_without_a_frame() {
            return 6
          end
          local values = { 1, 2.5, 'x', {}, print, kind, true, coroutine.create(print) }
-         local sum = 0
+         local sum, numbers = 0, { 1, 2.5, -3, -4.5 }
          for i = 1, 3000 do
            table.insert(stack, half(i))
            if i % 3 == 0 then sum = sum + table.remove(stack) end
@@ -346,8 +346,14 @@ fn library_calls_without_a_frame() {
            local s = letter('hello', i % 7) .. i .. ':' .. i / 4 .. string.char(i % 26 + 97)
            out[i % 10 + 1] = s .. tostring(i) .. tostring(nil) .. (tonumber(' 7 ') + i)
            out[12] = #s + rawlen(stack) + rawget(stack, 1) + math.tointeger(3.0)
+           local x = numbers[i % 4 + 1]
+           sum = sum + math.floor(x) + math.ceil(x) + math.abs(x) + math.max(x, numbers[1])
+           out[11] = ('ab'):rep(i % 3):upper() .. ('CD'):rep(i % 2):lower() .. 7.5 % i .. i % 3.0
+           local a, b, c = assert(i, 'message')
+           sum = sum + a + #b + (assert(getmetatable('x')).__index == string and 1 or 0)
+           if c or getmetatable(out) then sum = 0 end
          end
-         return sum, #stack, out[12], table.concat(out, ' ', 1, 10)",
+         return sum, #stack, out[12], table.concat(out, ' ', 1, 11)",
     );
     assert!(run.stats.exits < 60, "{:?}", run.stats);
 }

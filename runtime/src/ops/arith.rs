@@ -97,6 +97,19 @@ pub fn int_mod(a: i64, b: i64) -> i64 {
 /// `a % b` with the sign of `b`.
 #[inline(always)]
 pub fn float_mod(a: f64, b: f64) -> f64 {
+    // Natural numbers up to 2^53, by far the most common, are divided as such:
+    // the remainder of floats takes a loop over their bits.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if a.is_sign_positive() && a < EXACT && b >= 1.0 && b < EXACT {
+        let (x, y) = (a as u64, b as u64);
+        if x as f64 == a && y as f64 == b {
+            return if (x | y) >> 32 == 0 {
+                f64::from(x as u32 % y as u32)
+            } else {
+                (x % y) as f64
+            };
+        }
+    }
     let r = a % b;
     if r != 0.0 && (r < 0.0) != (b < 0.0) {
         r + b

@@ -16,6 +16,7 @@
 //! [`next_entry`] are parts of instructions.
 
 use super::{base, math, string, table as tables};
+use crate::metatable::{Event, metamethod, metatable_of};
 use crate::native::NativeFn;
 use crate::object::{MAX_INTERNED, Native, Str, Table, strflag, tabflag};
 use crate::ops;
@@ -55,17 +56,20 @@ pub enum Known {
     Type,
     /// `table.unpack`
     Unpack,
+    /// `assert`
+    Assert,
 }
 
 /// The library function that the Rust function at `address` is, if it is one
 /// of those.
 pub fn known(address: usize) -> Option<Known> {
-    let all: [(NativeFn, Known); 5] = [
+    let all: [(NativeFn, Known); 6] = [
         (base::pairs, Known::Pairs),
         (base::ipairs, Known::Ipairs),
         (base::select, Known::Select),
         (base::type_of, Known::Type),
         (tables::unpack, Known::Unpack),
+        (base::assert, Known::Assert),
     ];
     let mut found = all.iter().filter(|(f, _)| *f as usize == address);
     found.next().map(|(_, which)| *which)
@@ -103,6 +107,10 @@ const LEAVES: &[Row] = &[
     (string::byte, 1..=2, leaf!(byte), None, false),
     (string::char, 1..=8, leaf!(char), Some(tag::STR), false),
     (string::len, 1..=1, leaf!(str_len), Some(tag::INT), false),
+    (string::rep, 2..=2, leaf!(rep), Some(tag::STR), false),
+    (string::lower, 1..=1, leaf!(lower), Some(tag::STR), false),
+    (string::upper, 1..=1, leaf!(upper), Some(tag::STR), false),
+    (base::getmetatable, 1..=1, leaf!(getmetatable), None, false),
     (
         base::tostring,
         1..=1,
@@ -224,6 +232,38 @@ fn str_len(_: &mut Vm, args: &[Value]) -> Option<Value> {
     (v.tag == tag::STR).then(|| Value::int(unsafe { Str::len(v.as_str()) } as i64))
 }
 
+/// A short string whose bytes are those of another, mapped.
+fn mapped(vm: &mut Vm, v: Value, f: impl Fn(u8) -> u8) -> Option<Value> {
+    let mut text = [0; MAX_INTERNED];
+    let s = bytes(vm, v)?;
+    let text = text.get_mut(..s.len())?;
+    for (to, &byte) in text.iter_mut().zip(s) {
+        *to = f(byte);
+    }
+    string_of(vm, text)
+}
+
+fn lower(vm: &mut Vm, args: &[Value]) -> Option<Value> {
+    mapped(vm, args[0], |byte| byte.to_ascii_lowercase())
+}
+
+fn upper(vm: &mut Vm, args: &[Value]) -> Option<Value> {
+    mapped(vm, args[0], |byte| byte.to_ascii_uppercase())
+}
+
+/// `string.rep` with a short result.
+fn rep(vm: &mut Vm, args: &[Value]) -> Option<Value> {
+    let s = bytes(vm, args[0])?;
+    let n = int(args[1])?.max(0);
+    let mut text = [0; MAX_INTERNED];
+    let len = usize::try_from(n).ok()?.checked_mul(s.len())?;
+    let text = text.get_mut(..len)?;
+    for part in text.chunks_mut(s.len().max(1)) {
+        part.copy_from_slice(s);
+    }
+    string_of(vm, text)
+}
+
 fn concat(vm: &mut Vm, args: &mut [Value]) -> Option<Value> {
     if !args.iter().all(|v| ops::concat::is_plain(*v)) {
         return None;
@@ -338,6 +378,16 @@ fn plain_table(v: Value) -> Option<*mut Table> {
 fn is_ordinary(t: *mut Table) -> bool {
     // SAFETY: callers pass live tables.
     unsafe { (*t).hdr.flags & (tabflag::METATABLE | tabflag::CHAIN) == 0 }
+}
+
+fn getmetatable(vm: &mut Vm, args: &[Value]) -> Option<Value> {
+    let v = args[0];
+    let meta = metatable_of(vm, v);
+    if meta.is_null() {
+        return Some(NIL);
+    }
+    let protected = metamethod(vm, v, Event::Metatable);
+    protected.is_nil().then(|| Value::table(meta))
 }
 
 fn rawget(vm: &mut Vm, args: &[Value]) -> Option<Value> {
