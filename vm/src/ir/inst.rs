@@ -171,6 +171,7 @@ macro_rules! for_each_inst {
             NextEntry,  "next_entry",  [Table], Int, Num, ALL, SLOTS;
             LeafValue,  "leaf_value",  [Typed], Given, Num, HEAP, NONE;
             IterStart,  "iter_start",  [Bool], Void, Num, NONE, SLOTS;
+            SetTop,     "set_top",     [], Void, Num, NONE, SLOTS;
             Spread,     "spread",      [], Bool, Num, SLOTS, SLOTS;
             Pack,       "pack",        [Table Int], Bool, Num, ALL, TABLES;
             Unpack,     "unpack",      [Table], Bool, Num, ALL, SLOTS;

@@ -37,7 +37,7 @@ impl Builder<'_, '_> {
         if wanted == 0 {
             return match known {
                 Some(Known::Unpack) if args == 1 => self.unpack(pc, i, f),
-                _ => Ok(false),
+                _ => self.open_builtin(pc, i, callee),
             };
         }
         if let Some(which) = intrinsic.filter(|&w| self.fits_intrinsic(w, i)) {
@@ -79,6 +79,22 @@ impl Builder<'_, '_> {
         };
         self.host_is(pc, i.a(), f)?;
         self.leaf_call(pc, i, leaf)?;
+        Ok(true)
+    }
+
+    /// Builds the call at `pc`, all of whose results are wanted, if it is of a
+    /// library function that is known and always has one.
+    fn open_builtin(&mut self, pc: u32, i: Insn, callee: Callee) -> Result<bool, Refused> {
+        let a = i.a();
+        let one = Insn::abc(Op::Call, a, i.b(), 2);
+        if !callee.has_one_result() || !self.builtin(pc, one, callee)? {
+            return Ok(false);
+        }
+        let v = self.val(a);
+        let slot = u64::from(self.ctx.base + u32::from(a));
+        self.put_imm(Ir::SlotStore, &[v], slot);
+        self.put_imm(Ir::SetTop, &[], slot + 1);
+        self.after_step(pc);
         Ok(true)
     }
 

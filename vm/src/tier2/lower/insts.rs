@@ -254,6 +254,7 @@ impl Lower<'_, '_> {
             Op::NextEntry => self.next_entry(v, &r[0], i.imm),
             Op::LeafValue => self.leaf_value(v, i.imm),
             Op::IterStart => self.iter_start(&r[0], i.imm),
+            Op::SetTop => self.set_top(i.imm),
             Op::Spread => self.spread(v, i.imm),
             Op::Pack => self.pack(v, &r[0], &r[1], i.imm),
             Op::Unpack => self.unpack(v, &r[0], i.imm),

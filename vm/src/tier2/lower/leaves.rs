@@ -7,7 +7,7 @@
 
 use super::{Lower, Region};
 use crate::ir::{Inst, Op, Ty, V};
-use crate::tier1::layout::{LINK0, SLOT, VM_TYPE_NAMES};
+use crate::tier1::layout::{LINK0, SLOT, VM_TOP, VM_TYPE_NAMES};
 use crate::tier2::helpers::Helper;
 use strata_runtime::frame::VARARG;
 use strata_runtime::value::tag;
@@ -81,6 +81,12 @@ impl Lower<'_, '_> {
     fn did(&mut self, v: V, call: &str) {
         let did = self.temp(call);
         self.define(v, &format!("icmp ne i64 {did}, 0"));
+    }
+
+    /// Open results end below this slot.
+    pub(super) fn set_top(&mut self, slot: u64) {
+        let top = self.offset("%base", slot as i64 * i64::from(SLOT));
+        self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
     }
 
     /// Makes all extra arguments open results, from this slot on.
