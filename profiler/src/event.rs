@@ -8,8 +8,10 @@
 //! Names of functions and chunks, and values found, come from programs: they
 //! may hold anything. [`OneLine`] makes them fit a line.
 
+use crate::optimizing::{Inlining, Stages};
 use crate::policy::Reason;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 /// What a function is called in traces.
@@ -79,6 +81,21 @@ pub enum Event {
         /// Entries: calls, loops and resume points.
         entries: u32,
     },
+    /// How the optimizing compiler made its new code. Follows `Compiled`.
+    Optimized {
+        /// The function.
+        func: FuncName,
+        /// The header of the loop that was compiled; none: all of the function.
+        pc: Option<u32>,
+        /// What the stages took.
+        stages: Stages,
+        /// Calls that were inlined, and that were not.
+        inlining: Vec<Inlining>,
+        /// What the passes did: how often, by name.
+        passes: BTreeMap<&'static str, u32>,
+        /// Places at which the code can be left.
+        exits: u32,
+    },
     /// It stays interpreted.
     NotCompiled {
         /// The function.
@@ -101,6 +118,8 @@ pub enum Event {
     Exit {
         /// The function.
         func: FuncName,
+        /// The tier of the code.
+        tier: u8,
         /// Line of the instruction.
         line: u32,
         /// The instruction that is done again.
@@ -146,6 +165,7 @@ impl Event {
         match self {
             Event::Warm { .. } => "warm",
             Event::Compiled { .. } => "compiled",
+            Event::Optimized { .. } => "optimized",
             Event::NotCompiled { .. } => "not_compiled",
             Event::OsrEntry { .. } => "osr_entry",
             Event::Exit { .. } => "exit",
@@ -160,6 +180,7 @@ impl Event {
         match self {
             Event::Warm { func, .. }
             | Event::Compiled { func, .. }
+            | Event::Optimized { func, .. }
             | Event::NotCompiled { func, .. }
             | Event::OsrEntry { func, .. }
             | Event::Exit { func, .. }
@@ -193,6 +214,34 @@ impl fmt::Display for Event {
                 if *entries == 1 { "entry" } else { "entries" },
                 micros / 1000.0,
             ),
+            Event::Optimized {
+                pc,
+                stages,
+                inlining,
+                passes,
+                exits,
+                ..
+            } => {
+                if let Some(pc) = pc {
+                    write!(f, "loop at pc {pc}: ")?;
+                }
+                write!(f, "{stages}; {exits} exits")?;
+                let (not, inlined): (Vec<_>, Vec<_>) =
+                    inlining.iter().partition(|i| i.why_not.is_some());
+                for (what, calls) in [("inlined", inlined), ("not inlined", not)] {
+                    for (n, call) in calls.iter().enumerate() {
+                        match n {
+                            0 => write!(f, "; {what}: {call}")?,
+                            _ => write!(f, ", {call}")?,
+                        }
+                    }
+                }
+                for (n, (name, times)) in passes.iter().enumerate() {
+                    let sep = if n == 0 { ";" } else { "," };
+                    write!(f, "{sep} {name} {times}")?;
+                }
+                Ok(())
+            }
             Event::NotCompiled { reason, detail, .. } if detail.is_empty() => {
                 write!(f, "{reason}")
             }
@@ -269,6 +318,34 @@ pub(crate) mod tests {
         FuncName::new("fib", "fib.lua", 3)
     }
 
+    pub(crate) fn inlining() -> Vec<Inlining> {
+        let call = |line, why_not| Inlining {
+            callee: FuncName::new("add", "fib.lua", 1),
+            caller: fib(),
+            line,
+            pc: 2 * line,
+            why_not,
+        };
+        vec![call(4, None), call(5, Some("too deep")), call(6, None)]
+    }
+
+    pub(crate) fn optimized() -> Event {
+        Event::Optimized {
+            func: fib(),
+            pc: Some(8),
+            stages: Stages {
+                snapshot: 10.0,
+                ir: 400.5,
+                llvm: 2000.0,
+                codegen: 3000.0,
+                link: 20.0,
+            },
+            inlining: inlining(),
+            passes: BTreeMap::from([("guards_hoisted", 2), ("tables_sunk", 1)]),
+            exits: 7,
+        }
+    }
+
     /// One event of each kind.
     pub(crate) fn samples() -> Vec<Event> {
         let func = fib();
@@ -300,6 +377,7 @@ pub(crate) mod tests {
             },
             Event::Exit {
                 func: func.clone(),
+                tier: 1,
                 line: 4,
                 pc: 2,
                 guard: "int".into(),
@@ -318,6 +396,7 @@ pub(crate) mod tests {
                 why: "yield",
             },
             Event::Freed { bytes: 4096 },
+            optimized(),
         ]
     }
 

@@ -12,7 +12,7 @@
 //!
 //! - [`summary`]: what a prototype's counters and feedback slots say.
 //! - [`policy`]: from [`Facts`] and [`Thresholds`] to a [`Decision`].
-//! - [`event`]: what the tiers did, as data.
+//! - [`event`]: what the tiers did, as data; [`optimizing`]: how.
 //! - [`sink`]: where events go.
 //! - [`stats`]: what they add up to.
 //!
@@ -20,12 +20,14 @@
 //! nothing here compiles, nothing here runs.
 
 pub mod event;
+pub mod optimizing;
 pub mod policy;
 pub mod sink;
 pub mod stats;
 pub mod summary;
 
 pub use event::{Event, FuncName};
+pub use optimizing::{Inlining, Stages};
 pub use policy::{Decision, Facts, Heat, Reason, Thresholds, TierState, Why, decide};
 pub use sink::{JsonSink, RecordingSink, Sink, TextSink};
 pub use stats::Stats;
@@ -189,6 +191,8 @@ mod tests {
         keys(&Stats::default().to_json());
         keys(&serde_json::to_string(&stats::FuncStats::default()).expect("JSON"));
         keys(&serde_json::to_string(&stats::TierStats::default()).expect("JSON"));
+        keys(&serde_json::to_string(&Stages::default()).expect("JSON"));
+        keys(&serde_json::to_string(&event::tests::inlining()[0]).expect("JSON"));
         for e in event::tests::samples() {
             keys(&serde_json::to_string(&e).expect("JSON"));
         }

@@ -11,6 +11,7 @@
 //! loads code for ever doesn't fill the memory with figures.
 
 use crate::event::{Event, FuncName, OneLine};
+use crate::optimizing::Stages;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -59,6 +60,15 @@ pub struct Stats {
     pub compile_time: Duration,
     /// By tier.
     pub tiers: BTreeMap<u8, TierStats>,
+    /// Time of the optimizing compiler, by stage.
+    #[serde(rename = "stages_us")]
+    pub stages: Stages,
+    /// Calls that it replaced by the callee.
+    pub inlined: u64,
+    /// Calls that it did not, by the reason.
+    pub not_inlined: BTreeMap<String, u64>,
+    /// What its passes did, by name.
+    pub passes: BTreeMap<String, u64>,
     /// By function.
     #[serde(serialize_with = "rows")]
     pub functions: BTreeMap<FuncName, FuncStats>,
@@ -75,6 +85,11 @@ pub struct Stats {
 pub struct TierStats {
     /// Compiles.
     pub compiles: u64,
+    /// Those for the sake of failed guards, newer feedback or broken
+    /// assumptions.
+    pub recompiles: u64,
+    /// Failed guards of its code.
+    pub exits: u64,
     /// Code made.
     pub bytes: u64,
     /// Instructions compiled.
@@ -126,15 +141,16 @@ impl Stats {
                 let insns = u64::from(*insns);
                 // Negative or not a number: a clock gone mad.
                 let time = Duration::try_from_secs_f64(micros / 1e6).unwrap_or_default();
+                let again = u64::from(matches!(*reason, "exits" | "feedback" | "assumption"));
                 self.compiles += 1;
-                self.recompiles +=
-                    u64::from(matches!(*reason, "exits" | "feedback" | "assumption"));
+                self.recompiles += again;
                 self.bytes_in_use += bytes;
                 self.bytes_peak = self.bytes_peak.max(self.bytes_in_use);
                 self.bytecodes_compiled += insns;
                 self.compile_time += time;
                 let t = self.tiers.entry(*tier).or_default();
                 t.compiles += 1;
+                t.recompiles += again;
                 t.bytes += bytes;
                 t.insns += insns;
                 t.time += time;
@@ -145,14 +161,34 @@ impl Stats {
                     f.time += time;
                 }
             }
+            Event::Optimized {
+                stages,
+                inlining,
+                passes,
+                ..
+            } => {
+                self.stages += *stages;
+                for call in inlining {
+                    match call.why_not {
+                        Some(why) => add(&mut self.not_inlined, why, 1),
+                        None => self.inlined += 1,
+                    }
+                }
+                for (name, &times) in passes {
+                    add(&mut self.passes, name, times.into());
+                }
+            }
             Event::NotCompiled { func, reason, .. } => {
                 self.not_compiled += 1;
                 add(&mut self.not_compiled_by_reason, reason.name(), 1);
                 self.without_code(func);
             }
             Event::OsrEntry { .. } => self.osr_entries += 1,
-            Event::Exit { func, guard, .. } => {
+            Event::Exit {
+                func, tier, guard, ..
+            } => {
                 self.exits += 1;
+                self.tiers.entry(*tier).or_default().exits += 1;
                 add(&mut self.exits_by_reason, guard, 1);
                 if let Some(f) = self.row(func) {
                     f.exits += 1;
@@ -229,6 +265,20 @@ impl Stats {
                 };
                 let note = format!("{} compiles{rate}", s.compiles);
                 t.row(&format!("tier {tier}"), ms(s.time), note);
+            }
+        }
+        if self.stages != Stages::default() {
+            t.title("time of optimizing by stage");
+            for (stage, us) in self.stages.each() {
+                t.row(stage, format!("{:.3} ms", us / 1e3), String::new());
+            }
+            t.title("optimized code");
+            let note = listed(&self.not_inlined);
+            let not: u64 = self.not_inlined.values().sum();
+            t.row("calls inlined", self.inlined, String::new());
+            t.row("calls not inlined", not, note);
+            for (name, n) in &self.passes {
+                t.row(&name.replace('_', " "), n, String::new());
             }
         }
         t.counts("exits by reason", &self.exits_by_reason);

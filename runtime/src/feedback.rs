@@ -5,7 +5,7 @@
 //!
 //! ## Inline caches
 //! One [`FieldCache`] lies in the slot, where the interpreter and compiled
-//! code check it inline; up to three more (*polymorphic*) lie behind a
+//! code check it inline; up to seven more (*polymorphic*) lie behind a
 //! pointer and are tried by the miss functions. Beyond that a site is
 //! *megamorphic*: it caches nothing and uses the look-up cache that all such
 //! sites share, and starts over after a while.
@@ -49,7 +49,7 @@ use std::ptr::null_mut;
 use strata_spec::module::SlotKind;
 
 /// Caches behind the first one.
-const EXTRA: usize = 3;
+const EXTRA: usize = 7;
 /// `ways` of a megamorphic site.
 const MEGA: u8 = u8::MAX;
 /// Misses after which a megamorphic site starts over.
@@ -209,7 +209,7 @@ pub enum Summary {
     Unused,
     /// One shape.
     Mono,
-    /// This many shapes, 2 to 4.
+    /// This many shapes, 2 to 8.
     Poly(u8),
     /// More.
     Mega,

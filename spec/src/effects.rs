@@ -119,6 +119,17 @@ pub struct Effects {
     pub open_out: Option<u8>,
 }
 
+/// Where the open values begin that the instruction at `pc` takes, if it takes
+/// some: in the first register of the instruction before it.
+pub fn open_before(code: &[Insn], pc: u32) -> Option<u8> {
+    let of = |pc: u32| {
+        let i = *code.get(pc as usize)?;
+        Some(Effects::of(i.op()?, i))
+    };
+    of(pc)?.open_in?;
+    of(pc.checked_sub(1)?)?.open_out
+}
+
 impl Effects {
     /// The effects of `insn`, whose opcode is `op`.
     ///

@@ -36,6 +36,11 @@ impl Insn {
         Insn(op as u64 | (a as u64) << 8 | (d as u16 as u64) << 16)
     }
 
+    /// The same instruction with another operand B.
+    pub const fn with_b(self, b: u8) -> Insn {
+        Insn(self.0 & !(0xff << 16) | (b as u64) << 16)
+    }
+
     /// The same instruction with this jump distance.
     pub const fn with_jump(self, dist: i32) -> Insn {
         Insn(self.0 & 0xff_ffff_ffff | (dist as i64 as u64) << 40)

@@ -4,107 +4,14 @@
 //! been made, and left where the test says so.
 #![cfg(feature = "llvm")]
 
+mod optimized;
+
+use optimized::{at_once, same, traced};
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use strata::engine::{self, JitMode, JitOptions};
-use strata::runtime::error::Cause;
-use strata::runtime::state::VmConfig;
-use strata::runtime::{Vm, stdlib};
-use strata::stress::{Delivery, ForcedExits, StressModes};
+use strata::engine::JitMode;
 use strata_profiler::{Event, Sink, Stats};
-
-/// Counts compiles of tier 2.
-#[derive(Clone, Default)]
-struct Compiles(Arc<Mutex<Vec<String>>>);
-
-impl Sink for Compiles {
-    fn event(&mut self, _: Duration, event: &Event) {
-        if let Event::Compiled { tier: 2, func, .. } = event {
-            self.0.lock().unwrap().push(func.to_string());
-        }
-    }
-
-    fn finish(&mut self, _: &Stats) {}
-}
-
-struct Run {
-    /// What the program returned, as text, or its error.
-    end: String,
-    stats: Stats,
-    optimized: Vec<String>,
-}
-
-fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
-    let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
-    let mut options = JitOptions {
-        mode,
-        ..JitOptions::default()
-    };
-    options.thresholds.calls = 3;
-    options.thresholds.back_edges = 3;
-    options.thresholds.start_up = 1;
-    options.thresholds.background = 0;
-    options.thresholds.hot = 60;
-    engine::set_jit(&mut vm, &options);
-    let compiles = Compiles::default();
-    engine::trace_jit(&mut vm, Box::new(compiles.clone()));
-    stdlib::open_all(&mut vm).unwrap();
-    engine::set_stress(&mut vm, modes);
-    let end = text_of(&mut vm, source);
-    let optimized = compiles.0.lock().unwrap().clone();
-    Run {
-        end,
-        stats: engine::jit_stats(&mut vm),
-        optimized,
-    }
-}
-
-/// What the program returns, or its error, as text.
-fn text_of(vm: &mut Vm, source: &str) -> String {
-    let module = engine::compile_text(vm, source.as_bytes(), b"=test")
-        .expect("no limit is set")
-        .unwrap_or_else(|e| panic!("{}: {source}", String::from_utf8_lossy(&e.message)));
-    let main = engine::load_main(vm, Arc::new(module)).expect("memory");
-    let values = match engine::call(vm, main, &[]) {
-        Ok(results) => engine::take_results(vm, results),
-        Err(e) => match *e.0 {
-            Cause::Lua(v) => vec![v],
-            _ => panic!("ended otherwise: {source}"),
-        },
-    };
-    let words = values.into_iter().map(|v| engine::message_of(vm, v));
-    let text = String::from_utf8_lossy(&words.collect::<Vec<_>>().join(&b' ')).into_owned();
-    if let Err(e) = strata::runtime::heap::verify(vm) {
-        panic!("the heap is not sound: {e}\n{source}");
-    }
-    text
-}
-
-fn at_once() -> StressModes {
-    StressModes {
-        queue: Delivery::Sync,
-        ..StressModes::default()
-    }
-}
-
-/// Runs `source` in all ways: the run without stress.
-fn same(source: &str) -> Run {
-    let expected = run(source, JitMode::Off, &StressModes::default());
-    assert!(expected.optimized.is_empty());
-    let plain = run(source, JitMode::Full, &at_once());
-    assert_eq!(plain.end, expected.end, "{source}");
-    assert!(!plain.optimized.is_empty(), "nothing optimized: {source}");
-    for deopt in [ForcedExits::Nth(1), ForcedExits::Nth(7)] {
-        let modes = StressModes {
-            deopt,
-            poison: true,
-            ..at_once()
-        };
-        let stressed = run(source, JitMode::Full, &modes);
-        assert_eq!(stressed.end, expected.end, "{deopt:?}: {source}");
-    }
-    plain
-}
 
 #[test]
 fn loops_are_entered_and_left() {
@@ -260,6 +167,33 @@ fn arrays_of_several_kinds_and_keys_outside_of_them() {
          rows[1][10] = {}
          local ok, e = pcall(sum, rows[1])
          return s, n, ok, e, rows[1][-3], rows[3][0]",
+    );
+    assert!(run.stats.exits > 0, "{:?}", run.stats);
+}
+
+#[test]
+fn arrays_grow_wherever_they_begin() {
+    let run = same(
+        "local function fill(t, from, n, step) for i = from, from + n do t[i] = i * step end return t end
+         local s = 0
+         for round = 1, 120 do
+           local a = fill({}, 1, 20, 1)
+           local b = fill({}, 0, 20, 0.5)
+           local c = fill({ n = 1 }, 30, 5, 2)
+           for i = 29, 1, -1 do c[i] = i end
+           fill(c, 36, 3, 1.5)
+           local d = {}
+           for i = 1, 9 do d[#d + 1] = a[i]; d[#d + 1] = b[i] end
+           s = s + #a + a[21] + #b + b[20] + #c + c[39] + #d + d[18] + c[1]
+           if round == 100 then
+             setmetatable(a, { __newindex = function(t, k, v) rawset(t, k, -v) end })
+             fill(a, 15, 15, 1)
+             s = s + a[30]
+           end
+         end
+         local logged = setmetatable({}, { __newindex = function(t, k, v) rawset(t, k, v) s = s + k end })
+         fill(logged, 1, 40, 1)
+         return s, #logged",
     );
     assert!(run.stats.exits > 0, "{:?}", run.stats);
 }
@@ -540,6 +474,58 @@ fn keys_that_are_no_elements() {
 }
 
 #[test]
+fn lists_grow_and_shrink_at_their_end() {
+    let run = same(
+        "local insert, remove = table.insert, table.remove
+         local ints, floats, mixed, any = {}, {}, {}, {}
+         local holes = { 1, 'a', nil, nil, 5 }
+         local hashed = { [10] = 1 }
+         local function push(t, v) insert(t, v) return #t end
+         local n = 0
+         for i = 1, 2500 do
+           insert(ints, i)
+           insert(floats, i + 0.5)
+           insert(mixed, 'm' .. i)
+           n = n + push(any, i % 3 == 0 and i or i % 3 == 1 and 'x' or i / 2) % 7
+           if i % 2 == 0 then
+             n = n + remove(ints) + remove(floats) + #remove(mixed)
+             n = n + (tonumber(remove(any)) or 1)
+           end
+           if i % 400 == 0 then
+             insert(holes, 6)
+             while #holes > 0 do n = n + (tonumber(remove(holes)) or 2) end
+             n = n + (remove(holes) == nil and 1 or 0)
+             for k = 1, 12 do insert(hashed, k) end
+             for k = 1, 12 do n = n + (remove(hashed) or 3) end
+             insert(ints, nil); insert(ints, 'odd'); n = n + #remove(ints)
+             while #mixed > 0 do n = n + #remove(mixed) end
+             while #ints > 0 do n = n + remove(ints) end
+             n = n + select('#', remove(ints)) + select('#', insert(ints, 1))
+           end
+         end
+         return n, #ints, #floats, #mixed, #any, #holes, #hashed",
+    );
+    assert!(run.stats.exits < 100, "{:?}", run.stats);
+}
+
+#[test]
+fn single_characters() {
+    same(
+        "local function at(s, i) return s:sub(i, i) end
+         local out, n = {}, 0
+         for i = 1, 3000 do
+           local s = 'hello' .. i
+           if i % 100 == 0 then s = ('x'):rep(300) .. i .. s end
+           local c = at(s, i % 9 - 2)
+           if c == 'l' then n = n + 1 elseif c == '' then n = n + 10 end
+           n = n + #at(s, #s) + (s:byte(i % 7 + 1) or 0) + s:byte(-1) + (s:byte(0) or 3)
+           out[i % 20 + 1] = c
+         end
+         return n, table.concat(out)",
+    );
+}
+
+#[test]
 fn closures_and_captured_variables() {
     same(
         "local made, s = {}, 0
@@ -561,4 +547,104 @@ fn recursion_inlined_into_itself() {
          local ok = pcall(fib, {})
          return fib(18), ok, fib(10.0)",
     );
+}
+
+/// Keeps all events.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<Event>>>);
+
+impl Sink for Events {
+    fn event(&mut self, _: Duration, event: &Event) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+
+    fn finish(&mut self, _: &Stats) {}
+}
+
+/// The trace tells how code was optimized, why it was left, and why it is made
+/// again.
+#[test]
+fn the_trace_tells_what_the_optimizer_did() {
+    let filler = "t = t or {} ".repeat(100);
+    let source = format!(
+        "
+        local function add(a, b) return a + b end
+        local function long(t) {filler} return t end
+        local function sum(t)
+          local s = 0
+          for i = 1, #t do s = add(s, t[i]) end
+          long(t)
+          return s
+        end
+        local ints, floats = {{}}, {{}}
+        for i = 1, 100 do ints[i], floats[i] = i, i + 0.5 end
+        local s = 0
+        for _ = 1, 40 do s = s + sum(ints) end
+        for _ = 1, 40 do s = s + sum(floats) end
+        return s"
+    );
+    let events = Events::default();
+    let run = traced(&source, JitMode::Full, &at_once(), Box::new(events.clone()));
+    assert_eq!(run.end, "406000.0");
+    let events = events.0.lock().unwrap();
+    let of_sum = |e: &&Event| e.func().is_some_and(|f| f.name == "sum");
+    let (pc, stages, inlining, passes, exits) = events
+        .iter()
+        .filter(of_sum)
+        .find_map(|e| match e {
+            Event::Optimized {
+                pc,
+                stages,
+                inlining,
+                passes,
+                exits,
+                ..
+            } => Some((pc, stages, inlining, passes, exits)),
+            _ => None,
+        })
+        .expect("it was optimized");
+    assert_ne!(*pc, Some(0));
+    for (stage, time) in stages.each() {
+        assert!(time > 0.0, "{stage}");
+    }
+    let find = |name: &str| inlining.iter().find(|i| i.callee.name == name).unwrap();
+    let add = find("add");
+    assert_eq!((add.why_not, add.line, &*add.caller.name), (None, 6, "sum"));
+    let refused = |e: &&Event| {
+        matches!(e, Event::Optimized { inlining, .. }
+            if inlining.iter().any(|i| i.callee.name == "long" && i.why_not.is_some()))
+    };
+    assert!(events.iter().filter(of_sum).any(|e| refused(&e)));
+    assert!(passes["loops_stripped"] > 0, "{passes:?}");
+    assert!(*exits > 0);
+    // Floats come instead of integers.
+    let left = events.iter().filter(of_sum).find_map(|e| match e {
+        Event::Exit {
+            tier: 2,
+            expected,
+            found,
+            frame_map,
+            ..
+        } => Some((expected, found, frame_map)),
+        _ => None,
+    });
+    let (expected, found, frame_map) = left.expect("it was left");
+    assert!(expected.contains("it has seen"), "{expected}");
+    assert!(found.contains("float"), "{found}");
+    assert!(frame_map.starts_with("frame f0 pc"), "{frame_map}");
+    let again = |e: &&Event| {
+        matches!(
+            e,
+            Event::Compiled {
+                tier: 2,
+                reason: "exits" | "feedback",
+                ..
+            }
+        )
+    };
+    assert!(events.iter().filter(of_sum).any(|e| again(&e)));
+    let tier2 = run.stats.tiers[&2];
+    assert!(tier2.recompiles > 0 && tier2.exits > 0, "{tier2:?}");
+    assert!(run.stats.inlined > 0 && run.stats.stages.stall() > 0.0);
+    assert!(run.stats.table().contains("time of optimizing by stage"));
 }

@@ -1,7 +1,7 @@
 //! Figures from events, and their table and JSON.
 
 use super::*;
-use crate::event::tests::{fib, samples};
+use crate::event::tests::{fib, optimized, samples};
 use crate::policy::Reason;
 
 fn compiled(func: FuncName, reason: &'static str, bytes: u32, micros: f64) -> Event {
@@ -20,6 +20,7 @@ fn compiled(func: FuncName, reason: &'static str, bytes: u32, micros: f64) -> Ev
 fn exit(func: FuncName, guard: &str) -> Event {
     Event::Exit {
         func,
+        tier: 1,
         line: 1,
         pc: 0,
         guard: guard.into(),
@@ -92,6 +93,26 @@ fn compiles_add_up() {
     assert_eq!((f.tier, f.bytes, f.compiles, f.exits), (1, 1200, 2, 3));
     assert_eq!(f.time, Duration::from_micros(1250));
     assert_eq!(s.tiers[&1].bytes, 2500);
+}
+
+#[test]
+fn how_code_was_optimized_adds_up() {
+    let mut s = Stats::default();
+    for _ in 0..2 {
+        s.record(&optimized());
+    }
+    assert_eq!((s.inlined, s.not_inlined["too deep"]), (4, 2));
+    assert_eq!(s.passes["guards_hoisted"], 4);
+    assert_eq!((s.stages.stall(), s.stages.total()), (60.0, 10861.0));
+    let table = s.table();
+    for row in [
+        "time of optimizing by stage\n  snapshot                             0.020 ms\n",
+        "  calls inlined                               4\n",
+        "  calls not inlined                           2  too deep 2\n",
+        "  guards hoisted                              4\n",
+    ] {
+        assert!(table.contains(row), "{row:?} is not in\n{table}");
+    }
 }
 
 #[test]
@@ -190,7 +211,9 @@ fn the_json() {
             r#""not_compiled_by_reason":{"too_long":1},"osr_entries":0,"exits":3,"#,
             r#""exits_by_reason":{"int":2,"shape":1},"invalidated":0,"unwound":0,"#,
             r#""bytes_in_use":1500,"bytes_peak":2200,"bytecodes_compiled":30,"compile_us":1500.0,"#,
-            r#""tiers":{"1":{"compiles":3,"bytes":2500,"insns":30,"time_us":1500.0}},"#,
+            r#""tiers":{"1":{"compiles":3,"recompiles":1,"exits":3,"bytes":2500,"insns":30,"time_us":1500.0}},"#,
+            r#""stages_us":{"snapshot":0.0,"ir":0.0,"llvm":0.0,"codegen":0.0,"link":0.0},"#,
+            r#""inlined":0,"not_inlined":{},"passes":{},"#,
             r#""functions":[{"func":{"name":"fib","chunk":"fib.lua","line":3},"#,
             r#""tier":1,"bytes":1200,"compiles":2,"exits":3,"time_us":1250.0},"#,
             r#"{"func":{"name":"main chunk","chunk":"a.lua","line":0},"#,

@@ -2,6 +2,7 @@
 //! mixed operands go to float, `//` and `%` round towards minus infinity
 //! (Lua 5.4 manual, sections 3.4.1 to 3.4.3).
 
+pub use super::modulo::float_mod;
 use crate::error::Error;
 use crate::metatable::Event;
 use crate::state::Vm;
@@ -92,30 +93,6 @@ pub fn int_floor_div(a: i64, b: i64) -> i64 {
 pub fn int_mod(a: i64, b: i64) -> i64 {
     let r = a.wrapping_rem(b);
     if r != 0 && (r ^ b) < 0 { r + b } else { r }
-}
-
-/// `a % b` with the sign of `b`.
-#[inline(always)]
-pub fn float_mod(a: f64, b: f64) -> f64 {
-    // Natural numbers up to 2^53, by far the most common, are divided as such:
-    // the remainder of floats takes a loop over their bits.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if a.is_sign_positive() && a < EXACT && b >= 1.0 && b < EXACT {
-        let (x, y) = (a as u64, b as u64);
-        if x as f64 == a && y as f64 == b {
-            return if (x | y) >> 32 == 0 {
-                f64::from(x as u32 % y as u32)
-            } else {
-                (x % y) as f64
-            };
-        }
-    }
-    let r = a % b;
-    if r != 0.0 && (r < 0.0) != (b < 0.0) {
-        r + b
-    } else {
-        r
-    }
 }
 
 /// `a ^ b`.
@@ -268,10 +245,6 @@ mod tests {
         assert_eq!(int_mod(-7, 3), 2);
         assert_eq!(int_mod(7, -3), -2);
         assert_eq!(int_mod(i64::MIN, -1), 0);
-        assert_eq!(float_mod(-6.0, 4.0), 2.0);
-        assert_eq!(float_mod(6.0, -4.0), -2.0);
-        assert_eq!(float_mod(5.0, f64::INFINITY), 5.0);
-        assert_eq!(float_mod(-5.0, f64::INFINITY), f64::INFINITY);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod arith;
 pub mod compare;
 pub mod concat;
 pub mod meta;
+pub mod modulo;
 
 pub use arith::ArithOp;
 pub use compare::compare_str;

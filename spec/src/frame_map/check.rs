@@ -6,9 +6,9 @@
 
 use super::codec::fault;
 use super::{FrameMap, FuncId, Part, Repr, SunkKind, Value, VirtualFrame};
-use crate::effects::{defined_before, defined_during};
+use crate::effects::{defined_before, defined_during, open_before};
 use crate::liveness::Liveness;
-use crate::module::{Const, Proto, SlotKind};
+use crate::module::{Const, Proto, RegSet, SlotKind};
 use crate::op::Op;
 use std::collections::HashMap;
 use std::fmt;
@@ -118,7 +118,19 @@ impl<'p> Checker<'p> {
                 defined_before(proto, frame.pc),
             )
         };
-        let given = frame.regs.iter().map(|r| r.0).collect();
+        // What is taken from a call before it lies above everything else.
+        let open = open_before(&proto.code, frame.pc).filter(|_| !waits);
+        let given: RegSet = frame.regs.iter().map(|r| r.0).collect();
+        let given = match open.map(usize::from) {
+            Some(first) => {
+                let taken = given.minus(&RegSet::below(first));
+                if taken != RegSet::range(first, first + taken.len()) {
+                    return Err(format!("a gap in the open values of pc {}", frame.pc));
+                }
+                given.minus(&taken)
+            }
+            None => given,
+        };
         if let Some(reg) = live.minus(&given).first() {
             return Err(format!("live register {reg} is missing at pc {}", frame.pc));
         }

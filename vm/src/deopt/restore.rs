@@ -18,6 +18,7 @@ use strata_runtime::frame::{TAIL_BIT, VARARG, link_word, write_link};
 use strata_runtime::object::{Closure, ProtoObj, Upval};
 use strata_runtime::value::{NIL, Value, tag};
 use strata_runtime::{metatable, table};
+use strata_spec::effects::open_before;
 use strata_spec::frame_map::{
     FrameMapId, FrameMaps, FuncId, Loc, Part, Repr, SunkKind, SunkObject, Value as Described,
     VirtualFrame,
@@ -91,7 +92,7 @@ pub(crate) unsafe fn restore(
                 r.allocate(sunk)?;
                 let boxed = r.read();
                 r.fill(sunk)?;
-                r.lay_out(sunk, &boxed);
+                r.lay_out(sunk, &boxed, maps.waits(id));
                 r.go_on(maps.waits(id));
                 Ok(())
             }
@@ -371,7 +372,7 @@ impl Restoring<'_> {
     }
 
     /// Step 4: the frames.
-    unsafe fn lay_out(&mut self, sunk: &[SunkObject], boxed: &[Boxed]) {
+    unsafe fn lay_out(&mut self, sunk: &[SunkObject], boxed: &[Boxed], waits: bool) {
         // SAFETY: all frames fit the stack; the map was checked.
         unsafe {
             // Extra arguments are read before slots are written.
@@ -384,7 +385,9 @@ impl Restoring<'_> {
                 if let Some(closure) = boxed[n].closure {
                     self.link(n, closure, extras[n].as_deref());
                 }
-                for r in 0..usize::from((*p).regs) {
+                // Open values are where they are, or written here.
+                let end = self.open(n, waits).unwrap_or((*p).regs);
+                for r in 0..usize::from(end) {
                     *base.add(r) = NIL;
                 }
                 for &(r, v) in &boxed[n].regs {
@@ -392,6 +395,17 @@ impl Restoring<'_> {
                 }
             }
         }
+    }
+
+    /// Where the open values of frame `n` begin, if it is the last and about
+    /// to take some.
+    unsafe fn open(&self, n: usize, waits: bool) -> Option<u8> {
+        let frame = self.frames[n];
+        if waits || n + 1 < self.frames.len() {
+            return None;
+        }
+        // SAFETY: functions of the map are live.
+        unsafe { open_before(&(*self.proto(frame.func)).spec().code, frame.pc) }
     }
 
     /// The extra arguments of frame `n`.
@@ -446,6 +460,13 @@ impl Restoring<'_> {
             let code = (*self.proto(frame.func)).code;
             self.vm.base = self.base_of(last);
             self.vm.pc = code.add(frame.pc as usize + usize::from(waits));
+            let taken = self.open(last, waits);
+            let end = frame.regs.last().map(|r| r.0);
+            if let (Some(first), Some(end)) = (taken, end)
+                && end >= first
+            {
+                self.vm.top = self.vm.base.add(usize::from(end) + 1);
+            }
         }
     }
 }

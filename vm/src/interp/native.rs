@@ -706,7 +706,7 @@ pub(crate) unsafe fn after_loop(vm: *mut Vm, base: *mut Value, status: usize) ->
 
 /// Of optimized code of a loop: the loop is over, `vm.pc` says where.
 #[cfg(feature = "llvm")]
-const LOOP_DONE: usize = 7;
+pub(crate) const LOOP_DONE: usize = 7;
 
 /// Looks at the poll word for the loop instruction `pc` of the frame at
 /// `base`, which compiled code is about to execute.

@@ -46,6 +46,10 @@ pub(crate) mod regions {
     pub const HASHES: u16 = 1 << 8;
     /// Colours of objects, and what the collector keeps.
     pub const HEAP: u16 = 1 << 9;
+    /// All that belongs to tables, fields and shapes apart.
+    pub const PARTS: u16 = ARRAYS | INTS | FLOATS | MIXED | HASHES | HEAP;
+    /// Array parts, and what the collector keeps.
+    pub const ELEMENTS: u16 = ARRAYS | INTS | FLOATS | MIXED | HEAP;
     /// All that is in tables, and what the collector keeps.
     pub const TABLES: u16 = SHAPES | FIELDS | ARRAYS | INTS | FLOATS | MIXED | HASHES | HEAP;
     /// Everything.
@@ -148,6 +152,7 @@ macro_rules! for_each_inst {
             ArrData,    "arr_data",    [Table], Ptr, No, ARRAYS, NONE;
             ArrTags,    "arr_tags",    [Table], Ptr, No, ARRAYS, NONE;
             Hash,       "hash",        [Table], Ptr, No, ARRAYS, NONE;
+            SetInt,     "set_int",     [Table Int Each], Bool, No, PARTS, PARTS;
             SetArrLen,  "set_arr_len", [Table Int], Void, No, NONE, ARRAYS;
             LoadInt,    "load_int",    [Ptr Int], Int, No, INTS, NONE;
             LoadFloat,  "load_float",  [Ptr Int], Float, No, FLOATS, NONE;
@@ -168,12 +173,13 @@ macro_rules! for_each_inst {
             TypeName,   "type_name",   [Any], Str, No, NONE, NONE;
             Leaf,       "leaf",        [Ptr Rest], Bool, No, ALL, HEAP;
             LeafStore,  "leaf_store",  [Ptr Rest], Bool, No, ALL, TABLES;
+            LeafArray,  "leaf_array",  [Ptr Rest], Bool, No, ALL, ELEMENTS;
+            CharStr,    "char_str",    [Int], Str, No, HEAP, NONE;
             NextEntry,  "next_entry",  [Table], Int, Num, ALL, SLOTS;
             LeafValue,  "leaf_value",  [Typed], Given, Num, HEAP, NONE;
             IterStart,  "iter_start",  [Bool], Void, Num, NONE, SLOTS;
-            SetTop,     "set_top",     [], Void, Num, NONE, SLOTS;
             Spread,     "spread",      [], Bool, Num, SLOTS, SLOTS;
-            Pack,       "pack",        [Table Int], Bool, Num, ALL, TABLES;
+            Pack,       "pack",        [Table Int], Bool, Num, ALL, ELEMENTS;
             Unpack,     "unpack",      [Table], Bool, Num, ALL, SLOTS;
             VarargCount,"vararg_count",[], Int, Num, NONE, NONE;
             VarargAt,   "vararg_at",   [Int], Any, Num, NONE, NONE;
@@ -188,6 +194,8 @@ macro_rules! for_each_inst {
             StepTest,   "step_test",   [], Bool, Num, ALL, ALL;
             Call,       "call",        [Closure Ptr], Void, Num, ALL, ALL;
             CallTyped,  "call_typed",  [Closure Ptr Rest], Any, Num, ALL, ALL;
+            Single,     "single",      [Any], Bool, No, NONE, NONE;
+            SetTop,     "set_top",     [], Void, Num, NONE, HEAP;
             TailCall,   "tail_call",   [Closure Ptr Rest], Void, Num, ALL, ALL;
             CallHost,   "call_host",   [], Void, Num, ALL, ALL;
         }

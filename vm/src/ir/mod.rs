@@ -213,11 +213,13 @@ pub(crate) enum Reason {
     Meta,
     /// A library function that has more to do than the code knows.
     Library,
+    /// A call has not had one result.
+    Results,
 }
 
 impl Reason {
     /// All of them.
-    pub(crate) const ALL: [Reason; 13] = [
+    pub(crate) const ALL: [Reason; 14] = [
         Reason::Tag,
         Reason::Shape,
         Reason::Kind,
@@ -231,6 +233,7 @@ impl Reason {
         Reason::Done,
         Reason::Meta,
         Reason::Library,
+        Reason::Results,
     ];
 
     /// Its name in the text form, traces and statistics.
@@ -249,6 +252,27 @@ impl Reason {
             Reason::Done => "done",
             Reason::Meta => "meta",
             Reason::Library => "library",
+            Reason::Results => "results",
+        }
+    }
+
+    /// What a guard that fails for it expected, in words.
+    pub(crate) fn expected(self) -> &'static str {
+        match self {
+            Reason::Tag => "the types it has seen",
+            Reason::Shape => "the shape it has seen",
+            Reason::Kind => "the kind of elements it has seen",
+            Reason::Index => "an index among the elements",
+            Reason::Callee => "the function it has seen",
+            Reason::Number => "numbers with an integer result",
+            Reason::Entry => "an entry where it was",
+            Reason::Absent => "a value other than nil",
+            Reason::Step => "the step it has seen",
+            Reason::Unreached => "not to come here",
+            Reason::Done => "to go on with the loop",
+            Reason::Meta => "the metatable as it was",
+            Reason::Library => "the library as it was",
+            Reason::Results => "one result",
         }
     }
 

@@ -164,6 +164,7 @@ pub(super) unsafe fn exited(
     let tracing = interp::data(vm).jit.profiler.is_tracing();
     let mut event = Event::Exit {
         func: name(p),
+        tier: 1,
         line: p.spec().pos(exit.pc).line,
         pc: exit.pc,
         guard: exit.guard.kind().into(),
@@ -187,32 +188,51 @@ pub(super) unsafe fn exited(
     interp::data(vm).jit.profiler.emit(event);
 }
 
-/// `p`, or a loop of it, has optimized code.
+/// `p`, or a loop of it, has optimized code, which is returned.
 #[cfg(feature = "llvm")]
 pub(super) fn optimized(
     vm: &mut Vm,
     p: &mut ProtoObj,
     at: crate::tier2::snapshot::EntryAt,
-    code: &crate::tier2::code::Code,
-    report: &crate::tier2::Report,
-) {
-    listed2(vm, p, at, report);
+    installed: crate::tier2::Installed,
+) -> crate::tier2::code::Code {
+    use crate::tier2::Installed;
+    use crate::tier2::snapshot::EntryAt;
+    let Installed {
+        code,
+        report,
+        inlining,
+    } = installed;
+    listed2(vm, p, at, &report);
     let func = name(p);
-    let jit = &mut interp::data(vm).jit;
-    let total = report.ir_time + report.opt_time + report.codegen_time;
-    jit.profiler.emit(Event::Compiled {
+    let (why, pc) = match at {
+        EntryAt::Start => ("calls", None),
+        EntryAt::Loop(pc) => ("loop", Some(pc)),
+    };
+    let reason = state_mut(p).tier2.again.take().unwrap_or(why);
+    // SAFETY: the code keeps its table.
+    let exits = unsafe { (*code.exits).sites.len() };
+    let optimized = Event::Optimized {
+        func: func.clone(),
+        pc,
+        stages: report.stages,
+        inlining,
+        passes: report.passes.done(),
+        exits: exits as u32,
+    };
+    let profiler = &mut interp::data(vm).jit.profiler;
+    profiler.emit(Event::Compiled {
         func,
         tier: 2,
-        reason: match at {
-            crate::tier2::snapshot::EntryAt::Start => "calls",
-            crate::tier2::snapshot::EntryAt::Loop(_) => "loop",
-        },
+        reason,
         insns: p.code_len,
         clif: report.insts,
         bytes: code.range.size() as u32,
-        micros: total.as_nanos() as f64 / 1e3,
+        micros: report.stages.total(),
         entries: 1,
     });
+    profiler.emit(optimized);
+    code
 }
 
 /// `p` was not optimized.
@@ -236,17 +256,44 @@ pub(super) fn not_optimized(
     jit.profiler.emit(event);
 }
 
-/// A guard of optimized code failed, in a function of `p`.
+/// A guard of optimized code failed, in a function of `p`, whose frame is the
+/// innermost one now.
+///
+/// # Safety
+/// It is, and laid out.
 #[cfg(feature = "llvm")]
-pub(super) fn exited2(vm: &mut Vm, p: &mut ProtoObj, site: crate::tier2::ExitSite, hits: u32) {
+pub(super) unsafe fn exited2(
+    vm: &mut Vm,
+    p: &mut ProtoObj,
+    table: &crate::tier2::code::ExitTable,
+    site: crate::tier2::ExitSite,
+    hits: u32,
+) {
+    let tracing = interp::data(vm).jit.profiler.is_tracing();
+    let [mut expected, mut found, mut frame_map] = [const { String::new() }; 3];
+    if tracing {
+        expected = site.reason.expected().into();
+        let live = table.maps.frames(site.map).next_back();
+        let live: Vec<u8> = live
+            .into_iter()
+            .flat_map(|f| &f.regs)
+            .map(|r| r.0)
+            .collect();
+        let i = p.spec().code[site.pc as usize];
+        // SAFETY: as the caller says.
+        found = unsafe { super::guard::operands(i, &live, vm.base) };
+        let map = table.maps.get(site.map);
+        frame_map = map.map_or_else(String::new, |map| map.to_string());
+    }
     let event = Event::Exit {
         func: name(p),
+        tier: 2,
         line: p.spec().pos(site.pc).line,
         pc: site.pc,
         guard: site.reason.name().into(),
-        expected: String::new(),
-        found: String::new(),
-        frame_map: String::new(),
+        expected,
+        found,
+        frame_map,
         count: hits,
     };
     interp::data(vm).jit.profiler.emit(event);

@@ -6,6 +6,8 @@
 
 use strata_runtime::object::ArrKind;
 use strata_runtime::value::{Value, tag};
+#[cfg(feature = "llvm")]
+use strata_spec::{Insn, effects::Effects};
 
 /// A guard of compiled code and how often it failed.
 #[derive(Debug)]
@@ -96,6 +98,34 @@ impl Guard {
             }
         }
     }
+}
+
+/// The registers that `i` reads, and what is in them, in words; if it reads
+/// none, those that are `live`: it is the beginning of a loop then, and the
+/// guard was put before the loop.
+///
+/// # Safety
+/// `base` is the frame that is about to run `i`, with these live registers.
+#[cfg(feature = "llvm")]
+pub(super) unsafe fn operands(i: Insn, live: &[u8], base: *const Value) -> String {
+    let reads = i.op().map(|op| Effects::of(op, i).reads);
+    let reads = reads.unwrap_or_default();
+    let regs: Vec<u8> = match reads.is_empty() {
+        true => live.to_vec(),
+        false => (0..=u8::MAX).filter(|&r| reads.contains(r)).collect(),
+    };
+    let found = regs.into_iter().map(|r| {
+        // SAFETY: as the caller says: what is read is in the frame.
+        let (v, elements) = unsafe {
+            let v = *base.add(usize::from(r));
+            (v, elements(v))
+        };
+        match elements {
+            Some(elements) => format!("table with {elements} in r{r}"),
+            None => format!("{} in r{r}", tag_name(v.tag)),
+        }
+    });
+    found.collect::<Vec<_>>().join(", ")
 }
 
 /// What the elements of a table are; `None` if `v` is something else.

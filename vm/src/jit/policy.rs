@@ -356,6 +356,7 @@ pub(super) unsafe fn broken(vm: &mut Vm, p: *mut ProtoObj, what: super::Assumpti
     #[cfg(feature = "llvm")]
     {
         s.tier2.speculation.no_assumptions |= what == super::Assumption::Metatables;
+        s.tier2.again = Some("assumption");
     }
     if let Some(pending) = background::cancel(vm, s) {
         // It never had code that makes it.

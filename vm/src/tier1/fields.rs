@@ -41,6 +41,9 @@ fn alike(caches: &[FieldCache], stores: bool) -> Vec<Vec<FieldCache>> {
     groups
 }
 
+/// Most shapes that code tells apart at an access.
+const WAYS: usize = 4;
+
 impl Lower<'_> {
     /// The address of a feedback slot.
     pub(super) fn slot_address(&self, n: u16) -> i64 {
@@ -60,6 +63,7 @@ impl Lower<'_> {
                 CacheState::Holder | CacheState::HolderDict | CacheState::Add => c.epoch == epoch,
                 CacheState::Empty | CacheState::Prim => false,
             })
+            .take(WAYS)
             .copied()
             .collect()
     }

@@ -4,7 +4,9 @@
 use super::lower::ExitSite;
 use super::snapshot::EntryAt;
 use crate::deopt::{Recorded, restore};
+use crate::interp::native::LOOP_DONE;
 use crate::interp::{self, CONTINUE};
+use crate::ir::Reason;
 use crate::jit::{self, CodeRange, Dependant};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -53,23 +55,20 @@ pub(crate) struct ExitTable {
 unsafe impl Send for ExitTable {}
 
 impl ExitTable {
-    /// Exit `n` is taken: the interpreter's frames are made, and it goes on.
+    /// The exit that word 0 names is taken: the interpreter's frames are made,
+    /// and it goes on.
     ///
     /// # Safety
     /// `base` is the physical frame of the code, the innermost of the running
     /// stack; `words` its deopt buffer.
-    pub(crate) unsafe fn take(
-        &self,
-        vm: &mut Vm,
-        base: *mut Value,
-        n: usize,
-        words: *const u64,
-    ) -> usize {
+    pub(crate) unsafe fn take(&self, vm: &mut Vm, base: *mut Value, words: *const u64) -> usize {
+        // SAFETY: as the caller says.
+        let words = unsafe { std::slice::from_raw_parts(words, self.words) };
+        let n = words[0] as usize;
         let site = self.sites[n];
         // SAFETY: as the caller says. Nothing is allocated that there could
         // be no memory for.
         let restored = unsafe {
-            let words = std::slice::from_raw_parts(words, self.words);
             restore(
                 vm,
                 base,
@@ -90,6 +89,11 @@ impl ExitTable {
             self.hits[n].set(hits);
             // SAFETY: functions are kept alive by the code's prototype.
             unsafe { jit::exited2(vm, self, n, hits) };
+        }
+        // A loop is over: its function goes on, natively if it can.
+        let over = site.reason == Reason::Done && self.at != EntryAt::Start;
+        if over && vm.base == base && !self.dead.get() {
+            return LOOP_DONE;
         }
         // SAFETY: the innermost frame is one of a Lua function.
         unsafe { interp::note_exit(vm, vm.base) };

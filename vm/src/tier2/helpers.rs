@@ -38,7 +38,7 @@ macro_rules! helpers {
 
 helpers! {
     Exits = 0usize;
-    Exit = exit as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable, usize, *const u64) -> usize;
+    Exit = exit as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable, *const u64) -> usize;
     Force = force as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
     Prologue = prologue as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     VarargEnter = native::vararg_enter as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
@@ -59,6 +59,7 @@ helpers! {
     Barrier = barrier as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     BarrierStored = barrier_stored as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     HashSlot = hash_slot as unsafe extern "C" fn(*const Table, i64) -> *mut Value;
+    SetInt = set_int as unsafe extern "C" fn(*mut Vm, *mut Table, i64, u64, u64) -> usize;
     FloatMod = fmod as extern "C" fn(f64, f64) -> f64;
     FloatPow = pow as extern "C" fn(f64, f64) -> f64;
     Spread = spread as unsafe extern "C" fn(*mut Vm, *mut Value, *mut Value, usize) -> usize;
@@ -145,12 +146,11 @@ unsafe extern "C" fn exit(
     vm: *mut Vm,
     base: *mut Value,
     table: *const ExitTable,
-    n: usize,
     words: *const u64,
 ) -> usize {
     // SAFETY: code passes its frame and its own table, which live as long as
     // native frames run it.
-    unsafe { (*table).take(&mut *vm, base, n, words) }
+    unsafe { (*table).take(&mut *vm, base, words) }
 }
 
 /// A function can't begin at once: see [`native::prologue`]. `slots`: what its
@@ -248,6 +248,21 @@ unsafe extern "C" fn hash_slot(t: *const Table, key: i64) -> *mut Value {
     unsafe { table::int_entry(t, key) }.unwrap_or(std::ptr::null_mut())
 }
 
+/// Stores a value, not nil, at an integer key of `t`, which has no metatable:
+/// 1, or 0 if there is no memory.
+unsafe extern "C" fn set_int(
+    vm: *mut Vm,
+    t: *mut Table,
+    key: i64,
+    tag: u64,
+    payload: u64,
+) -> usize {
+    let tag = tag as u8;
+    // SAFETY: code passes a live table and a live value.
+    let stored = unsafe { table::set_int(&mut *vm, t, key, Value { tag, payload }) };
+    usize::from(stored.is_ok())
+}
+
 /// A closure of a child of the function whose frame is at `base`.
 unsafe extern "C" fn new_closure(vm: *mut Vm, base: *mut Value, child: usize) -> *mut Closure {
     // SAFETY: code passes its frame and the number that its bytecode has.
@@ -301,6 +316,10 @@ unsafe extern "C" fn pack(
     // SAFETY: code passes its frame and a table that it has just made.
     unsafe {
         let values = extra(base, params);
+        if !(*t).hash.is_null() {
+            // Elements might have to be moved.
+            return 0;
+        }
         table::set_list(&mut *vm, t, first, values).is_ok().into()
     }
 }

@@ -34,6 +34,7 @@ pub(crate) mod llvm;
 mod lower;
 pub(crate) mod snapshot;
 
+pub(crate) use build::Inlining;
 pub(crate) use lower::ExitSite;
 
 use crate::interp;
@@ -49,7 +50,8 @@ use snapshot::{EntryAt, Snapshot};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+use strata_profiler::Stages;
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
 use strata_runtime::value::Value;
@@ -66,6 +68,8 @@ pub(crate) struct Tier2 {
 struct UnderWay {
     proto: *mut ProtoObj,
     at: EntryAt,
+    /// Microseconds that the VM's thread needed for it.
+    took: f64,
     /// Gone with the prototype.
     alive: Weak<()>,
 }
@@ -95,6 +99,14 @@ pub(crate) struct Product {
     pub(crate) report: Report,
 }
 
+/// Code in its place.
+pub(crate) struct Installed {
+    pub code: Code,
+    pub report: Report,
+    /// What the report has, with names.
+    pub inlining: Vec<strata_profiler::Inlining>,
+}
+
 /// What is told about a compile.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
@@ -103,12 +115,9 @@ pub(crate) struct Report {
     /// What passes did.
     pub passes: PassStats,
     /// Calls that were inlined, and that were not.
-    pub inlined: u32,
-    pub not_inlined: u32,
-    /// Time of building and passes, of LLVM's passes, of code generation.
-    pub ir_time: Duration,
-    pub opt_time: Duration,
-    pub codegen_time: Duration,
+    pub inlining: Vec<Inlining>,
+    /// What the stages took.
+    pub stages: Stages,
     /// IR after each pass, LLVM's input, its output, assembly.
     pub texts: Vec<(String, String)>,
 }
@@ -177,14 +186,8 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     report.texts.append(&mut texts);
     let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, stress)?;
     report.insts = func.insts.len() as u32;
-    for (_, _, why) in &built.inlining {
-        *(if why.is_none() {
-            &mut report.inlined
-        } else {
-            &mut report.not_inlined
-        }) += 1;
-    }
-    report.ir_time = start.elapsed();
+    report.inlining = built.inlining;
+    report.stages.ir = micros(start);
     if listing {
         report.texts.push(("llvm".into(), lowered.text.clone()));
         report
@@ -201,9 +204,9 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
         .parse(&context, &name, &lowered.text)
         .map_err(|e| format!("{e}\n{}", lowered.text))?;
     machine
-        .optimize(&module, "default<O3>")
+        .optimize(&module, llvm::PASSES)
         .map_err(|e| e.to_string())?;
-    report.opt_time = start.elapsed();
+    report.stages.llvm = micros(start);
     if listing {
         let text = module.print_to_string().to_string();
         report.texts.push(("optimized".into(), text));
@@ -212,7 +215,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
         }
     }
     let object = machine.emit(&module).map_err(|e| e.to_string())?;
-    report.codegen_time = object.codegen;
+    report.stages.codegen = object.codegen.as_secs_f64() * 1e6;
     drop(module);
     tools.machine = Some(machine);
     Ok(Product {
@@ -223,6 +226,11 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
         assumes: built.assumes,
         report,
     })
+}
+
+/// Microseconds since `start`.
+fn micros(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e6
 }
 
 /// A key for the queue.
@@ -251,6 +259,7 @@ pub(crate) unsafe fn request(
     base: Option<*const Value>,
     heat: u32,
 ) -> Result<(), String> {
+    let begun = Instant::now();
     // SAFETY: as the caller says.
     let (snapshot, name) = unsafe {
         (
@@ -301,6 +310,7 @@ pub(crate) unsafe fn request(
         let job = UnderWay {
             proto: p,
             at,
+            took: micros(begun),
             alive,
         };
         tier2.under_way.insert(k, job);
@@ -344,12 +354,19 @@ pub(crate) fn ready(vm: &mut Vm) {
             done.push((for_whom, result));
         }
     }
-    for (UnderWay { proto, at, alive }, result) in done {
+    for (for_whom, result) in done {
+        let UnderWay {
+            proto,
+            at,
+            took,
+            alive,
+        } = for_whom;
         if alive.strong_count() == 0 {
             continue;
         }
         let result = match result {
-            Ok(Ok(product)) => {
+            Ok(Ok(mut product)) => {
+                product.report.stages.snapshot = took;
                 // SAFETY: the prototype is alive.
                 unsafe { install(vm, proto, product) }
             }
@@ -362,15 +379,19 @@ pub(crate) fn ready(vm: &mut Vm) {
 }
 
 /// Makes what was compiled the code of `p`.
-unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<(Code, Report), String> {
+///
+/// # Safety
+/// `p` is live.
+unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<Installed, String> {
     let Product {
         snapshot,
         object,
         lowered,
         slots,
         assumes,
-        report,
+        mut report,
     } = made;
+    let begun = Instant::now();
     let words = lowered.words;
     if assumes && vm.meta_epoch != snapshot.epoch {
         return Err("what it assumed does not hold any more".into());
@@ -391,6 +412,20 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<(Code,
         dead: Cell::new(false),
     });
     let at: *const ExitTable = &raw const *exits;
+    let inlining = report.inlining.iter().map(|call| {
+        // SAFETY: the prototype that is compiled keeps what the snapshot names.
+        let name = |p: *mut ProtoObj| unsafe { jit::events::name(&mut *p) };
+        let caller = exits.funcs[call.caller as usize];
+        strata_profiler::Inlining {
+            callee: name(snapshot.objects[call.callee.0 as usize] as *mut ProtoObj),
+            caller: name(caller),
+            // SAFETY: as above.
+            line: unsafe { (*caller).spec().pos(call.pc).line },
+            pc: call.pc,
+            why_not: call.why_not,
+        }
+    });
+    let inlining = inlining.collect();
     let mut constants: Vec<u64> = snapshot.objects.iter().map(|&a| a as u64).collect();
     constants.extend(helpers::addresses(at as usize).map(|a| a as u64));
     let linked = llvm::link(&object, &space, &constants).map_err(|e| e.to_string())?;
@@ -417,7 +452,12 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<(Code,
         exits: at,
         _assumes: assumes,
     };
-    Ok((code, report))
+    report.stages.link = micros(begun);
+    Ok(Installed {
+        code,
+        report,
+        inlining,
+    })
 }
 
 /// What is known of a prototype's way to and in tier 2.
@@ -431,6 +471,8 @@ pub(crate) struct State {
     pub compiles: u8,
     /// Not any more.
     pub off: bool,
+    /// Why it is compiled again, if it was taken out of use.
+    pub again: Option<&'static str>,
     /// As long as the prototype lives.
     alive: Arc<()>,
 }
@@ -438,6 +480,9 @@ pub(crate) struct State {
 /// Takes the code of `p` out of use: tier 1's is, too.
 pub(crate) fn withdraw(p: &mut ProtoObj) {
     let state = &mut jit::state_mut(p).tier2;
+    if !state.code.is_empty() {
+        state.again.get_or_insert("feedback");
+    }
     for code in state.code.drain(..) {
         // SAFETY: the range keeps the table.
         unsafe { (*code.exits).dead.set(true) };

@@ -20,7 +20,7 @@ use strata_runtime::object::{GcHeader, ProtoObj, Str};
 use strata_runtime::proto::LoadedModule;
 use strata_runtime::stdlib::base::is_setmetatable;
 use strata_runtime::stdlib::coroutine::{switches, yields};
-use strata_runtime::stdlib::leaf::{self, Known};
+use strata_runtime::stdlib::leaf::{self, Known, Quick, Stores};
 use strata_runtime::stdlib::math::{Intrinsic, intrinsic};
 use strata_runtime::table::site::MAX_INLINE;
 use strata_runtime::value::{Value, tag};
@@ -76,6 +76,22 @@ pub(crate) struct Cache {
     pub tags: u16,
     /// `NIL_OK`; for `Prim` the tag.
     pub flags: u8,
+    /// It was made since the epoch is what it is: of a store, no `__newindex`
+    /// stands in the way.
+    pub current: bool,
+    /// Of a table's own field: if that is nil, so is what the metatable makes
+    /// of it, while the epoch stays.
+    pub nil_stays: bool,
+}
+
+impl Cache {
+    /// Whether both lead to the same place, but for the table's shape.
+    pub(crate) fn same_way(&self, other: &Cache) -> bool {
+        let place = |c: &Cache| (c.state, c.slot, c.tags, c.flags, c.current, c.nil_stays);
+        let others = |c: &Cache| (c.holder, c.holder_shape, c.next_shape);
+        place(self) == place(other)
+            && (self.state == CacheState::Own || others(self) == others(other))
+    }
 }
 
 /// A leaf that stands for a host function.
@@ -86,9 +102,11 @@ pub(crate) struct LeafCall {
     pub args: (u8, u8),
     /// The tag of its result, if it is always the same.
     pub result: Option<u8>,
-    pub stores: bool,
+    pub stores: Stores,
     /// It has one result.
     pub one: bool,
+    /// What compilers know to do themselves.
+    pub quick: Option<Quick>,
 }
 
 /// What a call site has called.
@@ -277,6 +295,7 @@ pub(crate) struct PartLeaves {
     pub set: Obj,
     pub set_list: Obj,
     pub byte: Obj,
+    pub sub: Obj,
 }
 
 /// Most parameters of a typed entry: their tags are in one word.
@@ -326,6 +345,7 @@ impl Snapshot {
                     set: Obj(0),
                     set_list: Obj(0),
                     byte: Obj(0),
+                    sub: Obj(0),
                 },
             },
         };
@@ -339,6 +359,7 @@ impl Snapshot {
             set: t.address(leaf::SET as usize),
             set_list: t.address(leaf::SET_LIST as usize),
             byte: t.address(leaf::BYTE as usize),
+            sub: t.address(leaf::SUB as usize),
         };
         // SAFETY: `p` is live, and what feedback names is.
         unsafe {
@@ -406,6 +427,7 @@ impl Taker<'_> {
                 .map(|k| self.slot(&*(*p).slots.add(k), depth))
                 .collect();
             self.snapshot.funcs[n as usize].slots = slots;
+            self.nils(p, n);
             let metas = self.metas(p, n, depth);
             self.snapshot.funcs[n as usize].metas = metas;
         }
@@ -445,6 +467,7 @@ impl Taker<'_> {
             result: leaf.result,
             stores: leaf.stores,
             one: leaf.one,
+            quick: leaf.quick,
         });
         [found.next(), found.next()]
     }
@@ -467,6 +490,8 @@ impl Taker<'_> {
                         slot: c.slot,
                         tags: c.tags,
                         flags: c.flags,
+                        current: c.epoch == epoch,
+                        nil_stays: false,
                     });
                     Slot::Field {
                         caches: caches.collect(),
@@ -538,18 +563,21 @@ fn has_typed_entry(p: &ProtoObj) -> bool {
 /// Whether calls of `p` may be replaced by its instructions.
 fn inlinable(p: &ProtoObj) -> bool {
     let fine = |i: &Insn| {
-        !matches!(
-            i.op(),
-            None | Some(
-                Op::VarargPrep
-                    | Op::Vararg
-                    | Op::Closure
-                    | Op::Close
-                    | Op::Tbc
-                    | Op::ReturnClose
-                    | Op::TForPrep
+        // Open results, or many.
+        let many = i.op() == Some(Op::Return) && !(1..=5).contains(&i.b());
+        !many
+            && !matches!(
+                i.op(),
+                None | Some(
+                    Op::VarargPrep
+                        | Op::Vararg
+                        | Op::Closure
+                        | Op::Close
+                        | Op::Tbc
+                        | Op::ReturnClose
+                        | Op::TForPrep
+                )
             )
-        )
     };
     !p.vararg && p.storage.code.len() <= MAX_INLINED && p.storage.code.iter().all(fine)
 }

@@ -13,7 +13,8 @@
 //!
 //! - [`fold`]: constants, algebra, boxing; with [`flow`]: branches and blocks
 //! - [`gvn`]: what was computed, loaded or found out before
-//! - [`sink`]: tables that are not allocated
+//! - [`sink`]: tables that are not allocated; first those that need no copy of
+//!   a loop, which are then shorter
 //! - [`unbox`]: loop parameters that need no tag
 //! - [`licm`]: what is the same in every iteration of a loop
 //! - [`ranges`]: bounds checks of counted loops, intervals
@@ -38,6 +39,7 @@ mod unbox;
 pub(crate) use sink::Tables;
 
 use super::{Func, verify};
+use std::collections::BTreeMap;
 
 /// Defines [`PassStats`] from the names of its counters.
 macro_rules! counters {
@@ -51,6 +53,17 @@ macro_rules! counters {
             /// its value.
             pub(crate) fn each(&self, f: &mut dyn FnMut(&'static str, &'static str, u32)) {
                 $(f(stringify!($name), $doc, self.$name);)*
+            }
+
+            /// The counters that are not 0, by name.
+            pub(crate) fn done(&self) -> BTreeMap<&'static str, u32> {
+                let mut done = BTreeMap::new();
+                self.each(&mut |name, _, n| {
+                    if n > 0 {
+                        done.insert(name, n);
+                    }
+                });
+                done
             }
         }
     };
@@ -94,6 +107,7 @@ pub(crate) type Pass = fn(&mut Func<'_>, &mut Cx<'_>);
 pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("fold", fold::run),
     ("gvn", gvn::run),
+    ("sink_first", sink::run_first),
     ("sink", sink::run),
     ("unbox", unbox::run),
     ("licm", licm::run),
@@ -113,8 +127,29 @@ impl<'c> Pipeline<'c> {
     /// The passes that code is compiled with. `may_hoist`: see [`Cx`].
     pub(crate) fn standard(may_hoist: &'c dyn Fn(u32, u32) -> bool) -> Pipeline<'c> {
         let names = [
-            "fold", "gvn", "fold", "dce", "sink", "fold", "gvn", "fold", "dce", "unbox", "fold",
-            "licm", "ranges", "licm", "gvn", "fold", "strip", "dce",
+            "fold",
+            "gvn",
+            "fold",
+            "dce",
+            "sink_first",
+            "fold",
+            "gvn",
+            "fold",
+            "dce",
+            "sink",
+            "fold",
+            "gvn",
+            "fold",
+            "dce",
+            "unbox",
+            "fold",
+            "licm",
+            "ranges",
+            "licm",
+            "gvn",
+            "fold",
+            "strip",
+            "dce",
         ];
         Pipeline::of(&names, may_hoist)
     }

@@ -5,9 +5,9 @@ use crate::interp::native::Entry;
 use crate::ir::Reason;
 use crate::jit::{self, Speculation, events, state, state_mut};
 use crate::tier1::heat::GO_ON;
-use crate::tier2::code::{Code, ExitTable};
+use crate::tier2::code::ExitTable;
 use crate::tier2::snapshot::EntryAt;
-use crate::tier2::{self, Report};
+use crate::tier2::{self, Installed};
 use std::sync::atomic::Ordering;
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
@@ -151,13 +151,13 @@ pub(crate) unsafe fn compiled2(
     vm: &mut Vm,
     p: *mut ProtoObj,
     at: EntryAt,
-    result: Result<(Code, Report), String>,
+    result: Result<Installed, String>,
 ) {
     // SAFETY: as the caller says.
     let proto = unsafe { &mut *p };
     match result {
-        Ok((code, report)) => {
-            events::optimized(vm, proto, at, &code, &report);
+        Ok(installed) => {
+            let code = events::optimized(vm, proto, at, installed);
             let s = state_mut(proto);
             if s.code.is_none() {
                 // Without tier 1's code there is nothing to come from.
@@ -199,7 +199,7 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
     // SAFETY: as the caller says.
     unsafe {
         let inner = table.funcs[site.func as usize];
-        events::exited2(vm, &mut *inner, site, hits);
+        events::exited2(vm, &mut *inner, table, site, hits);
         let enough = interp::data(vm).jit.options.thresholds.exits;
         // The end of the loop is no failure.
         let fine = site.reason == Reason::Done || table.dead.get();
@@ -224,6 +224,7 @@ unsafe fn drop_code(table: &ExitTable) {
         let proto = &mut *p;
         let points = proto.points_entry;
         let s = state_mut(proto);
+        s.tier2.again = Some("exits");
         s.tier2.code.retain(|c| c.at != table.at);
         let number = match table.at {
             EntryAt::Start => {

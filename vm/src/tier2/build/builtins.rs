@@ -28,17 +28,14 @@ impl Builder<'_, '_> {
         else {
             return Ok(false);
         };
-        let (args, wanted) = (i.b() - 1, i.c());
+        let args = i.b() - 1;
         let v = self.val(i.a());
         let host = matches!(self.f.ty(v), Ty::Any | Ty::Native);
         if !host || !self.may_speculate(pc) {
             return Ok(false);
         }
-        if wanted == 0 {
-            return match known {
-                Some(Known::Unpack) if args == 1 => self.unpack(pc, i, f),
-                _ => self.open_builtin(pc, i, callee),
-            };
+        if i.c() == 0 && known == Some(Known::Unpack) && args == 1 {
+            return self.unpack(pc, i, f);
         }
         if let Some(which) = intrinsic.filter(|&w| self.fits_intrinsic(w, i)) {
             self.host_is(pc, i.a(), f)?;
@@ -62,7 +59,7 @@ impl Builder<'_, '_> {
                 self.results(i, &values);
                 return Ok(true);
             }
-            Some(which @ (Known::Pairs | Known::Ipairs)) if args >= 1 => {
+            Some(which @ (Known::Pairs | Known::Ipairs)) if args >= 1 && i.c() != 0 => {
                 let v = self.val(i.a() + 2);
                 if !matches!(self.f.ty(v), Ty::Any | Ty::Table) {
                     return Ok(false);
@@ -73,28 +70,14 @@ impl Builder<'_, '_> {
             }
             _ => {}
         }
-        let fits = |l: &&LeafCall| (l.args.0..=l.args.1).contains(&args);
+        // Where nil may stand for nothing at all, that must make no difference.
+        let open = i.c() == 0;
+        let fits = |l: &&LeafCall| (l.args.0..=l.args.1).contains(&args) && (l.one || !open);
         let Some(&leaf) = leaves.iter().flatten().find(fits) else {
             return Ok(false);
         };
         self.host_is(pc, i.a(), f)?;
         self.leaf_call(pc, i, leaf)?;
-        Ok(true)
-    }
-
-    /// Builds the call at `pc`, all of whose results are wanted, if it is of a
-    /// library function that is known and always has one.
-    fn open_builtin(&mut self, pc: u32, i: Insn, callee: Callee) -> Result<bool, Refused> {
-        let a = i.a();
-        let one = Insn::abc(Op::Call, a, i.b(), 2);
-        if !callee.has_one_result() || !self.builtin(pc, one, callee)? {
-            return Ok(false);
-        }
-        let v = self.val(a);
-        let slot = u64::from(self.ctx.base + u32::from(a));
-        self.put_imm(Ir::SlotStore, &[v], slot);
-        self.put_imm(Ir::SetTop, &[], slot + 1);
-        self.after_step(pc);
         Ok(true)
     }
 
@@ -150,7 +133,7 @@ impl Builder<'_, '_> {
             Intrinsic::Byte => 2..=2,
             _ => 1..=1,
         };
-        i.c() == 2 && wanted.contains(&args)
+        matches!(i.c(), 0 | 2) && wanted.contains(&args)
     }
 
     /// A call of a host function whose work is a few instructions.
@@ -185,16 +168,7 @@ impl Builder<'_, '_> {
         let n = self.val(i.a() + 3);
         let n = self.expect(n, Ty::Int, pc)?;
         let slow = self.cold_block();
-        let data = self.put(Ir::StrData, &[s]);
-        let node = self.put(Ir::IsNull, &[data]);
-        let flat = self.put(Ir::Not, &[node]);
-        self.unless(flat, slow);
-        let one = self.int(1);
-        let at = self.put(Ir::ISub, &[n, one]);
-        let len = self.put(Ir::StrLen, &[s]);
-        let inside = self.put(Ir::IUlt, &[at, len]);
-        self.unless(inside, slow);
-        let byte = self.put(Ir::LoadByte, &[data, at]);
+        let byte = self.byte_at(s, n, slow);
         let fast = self.at;
         self.go_on(slow);
         let (did, v) = self.byte_leaf(s, n);

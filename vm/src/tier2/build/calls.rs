@@ -34,14 +34,8 @@ impl Builder<'_, '_> {
                 if !matches!(self.f.ty(v), Ty::Any | Ty::Closure) {
                     return self.step(pc);
                 }
-                if let Some(func) = func {
-                    match self.why_not_inline(func, i) {
-                        None => {
-                            self.inlining.push((func, pc, None));
-                            return self.inline(pc, i, proto, func);
-                        }
-                        Some(why) => self.inlining.push((func, pc, Some(why))),
-                    }
+                if let Some(func) = self.decide_inlining(pc, i, proto, func) {
+                    return self.inline(pc, i, proto, func);
                 }
                 self.call_closure(pc, i, proto, typed.then_some(params))
             }
@@ -92,7 +86,8 @@ impl Builder<'_, '_> {
             return self.step(pc);
         }
         let i = self.insn(pc);
-        if proto.is_none() && (1..=MAX_TYPED + 1).contains(&i.b()) && i.c() > 0 {
+        let open = i.c() == 0 && !self.expects_one(pc);
+        if proto.is_none() && (1..=MAX_TYPED + 1).contains(&i.b()) && !open {
             return self.call_mixed(pc, i, v);
         }
         self.settle(pc)?;
@@ -113,11 +108,11 @@ impl Builder<'_, '_> {
     fn call_mixed(&mut self, pc: u32, i: Insn, v: V) -> Result<(), Refused> {
         let args: SmallVec<[V; 8]> = (0..i.b() - 1).map(|k| self.val(i.a() + 2 + k)).collect();
         self.settle_waiting(pc);
-        let state = self.st.clone();
+        let (state, open) = (self.st.clone(), self.ctx.open);
         let slow = self.cold_block();
         let (f, proto) = self.closure_or(v, None, slow);
         let result = self.call_typed(pc, i, f, proto, None)?;
-        let mut ways = vec![(self.at, result)];
+        let fast = self.at;
         self.st = state;
         self.frame_cache = None;
         self.go_on(slow);
@@ -126,21 +121,35 @@ impl Builder<'_, '_> {
         for (k, &v) in (first + 2..).zip(&args) {
             self.put_imm(Ir::SlotStore, &[v], k);
         }
+        self.settle_open(pc);
         let frame = self.frame(pc, true)?;
         self.emit_at(Ir::Step, Ty::Void, &[], u64::from(pc), frame);
-        if i.c() > 1 {
-            let result = self.put_imm(Ir::SlotLoad, &[], first);
-            ways.push((self.at, result));
-            let result = self.meet(&ways, Ty::Any);
-            self.after_step(pc);
-            self.set(i.a(), result);
-        } else {
-            let done = self.f.block();
-            self.join(done);
-            self.go_on(ways[0].0);
-            self.join(done);
-            self.go_on(done);
-            self.after_step(pc);
+        self.ctx.open = open;
+        match i.c() {
+            0 => {
+                self.after_step(pc);
+                let state = self.st.clone();
+                self.ctx.open = None;
+                self.leave(pc + 1, Reason::Results)?;
+                self.go_on(fast);
+                self.st = state;
+                self.frame_cache = None;
+                self.one_result(pc, result)?;
+            }
+            1 => {
+                let done = self.f.block();
+                self.join(done);
+                self.go_on(fast);
+                self.join(done);
+                self.go_on(done);
+                self.after_step(pc);
+            }
+            _ => {
+                let other = self.put_imm(Ir::SlotLoad, &[], first);
+                let result = self.meet(&[(fast, result), (self.at, other)], Ty::Any);
+                self.after_step(pc);
+                self.set(i.a(), result);
+            }
         }
         Ok(())
     }
@@ -247,7 +256,7 @@ impl Builder<'_, '_> {
         params: Option<u8>,
     ) -> Result<(), Refused> {
         let f = self.callee(pc, proto)?;
-        if params.is_none() || i.c() == 0 {
+        if params.is_none() || (i.c() == 0 && !self.expects_one(pc)) {
             self.settle(pc)?;
             let frame = self.frame(pc, true)?;
             let proto = self.object(proto, Ty::Ptr);
@@ -258,10 +267,14 @@ impl Builder<'_, '_> {
         let proto = self.object(proto, Ty::Ptr);
         let result = self.call_typed(pc, i, f, proto, params)?;
         self.after_step(pc);
-        if i.c() > 1 {
-            self.set(i.a(), result);
+        match i.c() {
+            0 => self.one_result(pc, result),
+            1 => Ok(()),
+            _ => {
+                self.set(i.a(), result);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Calls `f`, whose prototype is `proto`, with the arguments in registers:

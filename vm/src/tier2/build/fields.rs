@@ -92,29 +92,54 @@ impl Builder<'_, '_> {
         work: impl Fn(&mut Self, V, Cache) -> Result<V, Refused>,
     ) -> Result<V, Refused> {
         let mut ways: Vec<(BlockId, V)> = Vec::new();
-        let (last, others) = caches.split_last().ok_or("no shapes")?;
-        if !others.is_empty() {
-            let shape = self.put(Ir::Shape, &[t]);
-            for &c in others {
-                let expected = self.object(c.shape, Ty::Ptr);
-                let same = self.put(Ir::Same, &[shape, expected]);
-                let next = self.split(same, None);
-                let v = work(self, t, c)?;
-                let v = self.boxed(v);
-                ways.push((self.at, v));
-                self.go_on(next);
-            }
+        let groups = groups(caches);
+        let (last, others) = groups.split_last().ok_or("no shapes")?;
+        for group in others {
+            let same = self.has_shape(t, group);
+            let next = self.split(same, None);
+            let v = work(self, t, group[0])?;
+            let v = self.boxed(v);
+            ways.push((self.at, v));
+            self.go_on(next);
         }
-        let frame = self.frame(pc, false)?;
-        let expected = self.object(last.shape, Ty::Ptr);
-        let t = self.emit_at(Ir::GuardShape, Ty::Table, &[t, expected], 0, frame);
-        let v = work(self, t, *last)?;
+        let t = self.guard_shapes(t, last, pc)?;
+        let v = work(self, t, last[0])?;
         if ways.is_empty() {
             return Ok(v);
         }
         let v = self.boxed(v);
         ways.push((self.at, v));
         Ok(self.meet(&ways, Ty::Any))
+    }
+
+    /// Whether `t` has one of these shapes.
+    fn has_shape(&mut self, t: V, shapes: &[Cache]) -> V {
+        let shape = self.put(Ir::Shape, &[t]);
+        let mut any = None;
+        for c in shapes {
+            let expected = self.object(c.shape, Ty::Ptr);
+            let same = self.put(Ir::Same, &[shape, expected]);
+            any = Some(match any {
+                None => same,
+                Some(any) => self.put(Ir::Or, &[any, same]),
+            });
+        }
+        match any {
+            Some(any) => any,
+            None => self.boolean(false),
+        }
+    }
+
+    /// Guards that `t` has one of these shapes.
+    fn guard_shapes(&mut self, t: V, shapes: &[Cache], pc: u32) -> Result<V, Refused> {
+        let [only] = shapes else {
+            let any = self.has_shape(t, shapes);
+            self.guard(any, Reason::Shape, pc)?;
+            return Ok(t);
+        };
+        let frame = self.frame(pc, false)?;
+        let expected = self.object(only.shape, Ty::Ptr);
+        Ok(self.emit_at(Ir::GuardShape, Ty::Table, &[t, expected], 0, frame))
     }
 
     /// The field that cache `c` knows of `t`, a table of its shape.
@@ -138,7 +163,11 @@ impl Builder<'_, '_> {
                 return Ok(self.nil());
             }
         };
-        if !(nil_ok && c.state == CacheState::Own) {
+        if c.state == CacheState::Own && (nil_ok || c.nil_stays) {
+            if !nil_ok {
+                self.assume(pc)?;
+            }
+        } else {
             let nil = self.is(v, tag::NIL);
             self.guard_not(nil, Reason::Absent, pc)?;
         }
@@ -237,25 +266,24 @@ impl Builder<'_, '_> {
         };
         // What was found out on the way by one shape isn't known after others.
         let state = self.st.clone();
-        let Some((last, others)) = caches.split_last() else {
+        let groups = groups(&caches);
+        let Some((last, others)) = groups.split_last() else {
             return self.step(pc);
         };
-        let done = self.f.block();
-        if !others.is_empty() {
-            let shape = self.put(Ir::Shape, &[t]);
-            for &c in others {
-                let expected = self.object(c.shape, Ty::Ptr);
-                let same = self.put(Ir::Same, &[shape, expected]);
-                let next = self.split(same, None);
-                self.set_cached(t, v, c, pc)?;
-                self.join(done);
-                self.go_on(next);
-            }
+        if others.is_empty() {
+            let t = self.guard_shapes(t, last, pc)?;
+            return self.set_cached(t, v, last[0], pc);
         }
-        let frame = self.frame(pc, false)?;
-        let expected = self.object(last.shape, Ty::Ptr);
-        let t = self.emit_at(Ir::GuardShape, Ty::Table, &[t, expected], 0, frame);
-        self.set_cached(t, v, *last, pc)?;
+        let done = self.f.block();
+        for group in others {
+            let same = self.has_shape(t, group);
+            let next = self.split(same, None);
+            self.set_cached(t, v, group[0], pc)?;
+            self.join(done);
+            self.go_on(next);
+        }
+        let t = self.guard_shapes(t, last, pc)?;
+        self.set_cached(t, v, last[0], pc)?;
         self.join(done);
         self.go_on(done);
         self.st = state;
@@ -275,7 +303,14 @@ impl Builder<'_, '_> {
         if c.state == CacheState::Own {
             let old = self.put_imm(Ir::Field, &[t], slot);
             let nil = self.is(old, tag::NIL);
-            self.guard_not(nil, Reason::Absent, pc)?;
+            let mut fine = self.put(Ir::Not, &[nil]);
+            if c.current {
+                // To other tables, what was nil is a new key.
+                self.assume(pc)?;
+                let free = self.is_no_holder(t);
+                fine = self.put(Ir::Or, &[free, fine]);
+            }
+            self.guard(fine, Reason::Absent, pc)?;
             self.put_imm(Ir::SetField, &[t, v], slot);
             self.barrier(t, v);
             return Ok(());
@@ -285,11 +320,7 @@ impl Builder<'_, '_> {
         let n = self.int(i64::from(c.slot));
         let fits = self.put(Ir::ILt, &[n, room]);
         self.guard(fits, Reason::Shape, pc)?;
-        let flags = self.put(Ir::Flags, &[t]);
-        let chain = self.int(i64::from(tabflag::CHAIN));
-        let chain = self.put(Ir::IAnd, &[flags, chain]);
-        let zero = self.int(0);
-        let free = self.put(Ir::IEq, &[chain, zero]);
+        let free = self.is_no_holder(t);
         self.guard(free, Reason::Shape, pc)?;
         let nil = self.is(v, tag::NIL);
         self.guard_not(nil, Reason::Absent, pc)?;
@@ -299,6 +330,15 @@ impl Builder<'_, '_> {
         // The new shape is an object as well.
         self.put(Ir::Barrier, &[t, v]);
         Ok(())
+    }
+
+    /// Whether no inline cache found a key missing in `t` on its way.
+    fn is_no_holder(&mut self, t: V) -> V {
+        let flags = self.put(Ir::Flags, &[t]);
+        let chain = self.int(i64::from(tabflag::CHAIN));
+        let chain = self.put(Ir::IAnd, &[flags, chain]);
+        let zero = self.int(0);
+        self.put(Ir::IEq, &[chain, zero])
     }
 
     /// A new table.
@@ -321,4 +361,16 @@ impl Builder<'_, '_> {
     pub(super) fn join(&mut self, to: BlockId) {
         self.end(Term::Jump(Target::to(to)));
     }
+}
+
+/// Caches, those together that lead to the same place.
+fn groups(caches: &[Cache]) -> Vec<Vec<Cache>> {
+    let mut groups: Vec<Vec<Cache>> = Vec::new();
+    for &c in caches {
+        match groups.iter_mut().find(|g| g[0].same_way(&c)) {
+            Some(group) => group.push(c),
+            None => groups.push(vec![c]),
+        }
+    }
+    groups
 }

@@ -5,6 +5,8 @@
 //! Arrays of one kind whose elements are all inside have guards for both. With
 //! several kinds the guarded access branches on the kind; with keys outside of
 //! the array part it branches on that, and looks them up in the hash part.
+//! Stores behind the last element extend the array: here if there is room, by
+//! a helper that changes nothing but the table if there is none.
 
 use super::elements::{KINDS, all_kinds};
 use super::{Builder, Refused};
@@ -15,7 +17,7 @@ use strata_runtime::value::tag;
 use strata_spec::Insn;
 
 /// Feedback with which an access is guarded.
-const FIT: u8 = KINDS | seen::OUTSIDE;
+const FIT: u8 = KINDS | seen::OUTSIDE | seen::APPEND;
 
 impl Builder<'_, '_> {
     /// Whether the access at `pc` with this feedback is guarded.
@@ -44,10 +46,10 @@ impl Builder<'_, '_> {
         }
         let len = self.put(Ir::ArrLen, &[t]);
         let mut ways = Vec::new();
-        let (n, outside) = self.in_or_out(n, len, bits, &kinds, pc)?;
+        let (n, outside) = self.in_or_out(t, n, len, bits, &kinds, pc)?;
         let mut at = 0;
         while let Some(&kind) = kinds.get(at) {
-            let (t, next) = self.of_kind(t, &kinds, at, pc)?;
+            let (t, next) = self.of_kind(t, &kinds, at, bits, pc)?;
             let v = self.load_element(t, n, kind);
             if kind == ArrKind::Mixed {
                 let nil = self.is(v, tag::NIL);
@@ -84,7 +86,8 @@ impl Builder<'_, '_> {
         let v = self.val(i.c());
         let mut kinds = all_kinds(bits);
         kinds.retain(|&kind| may_hold(kind, self.f.ty(v)));
-        if kinds.is_empty() && bits & seen::OUTSIDE == 0 || self.f.ty(v) == Ty::Nil {
+        let elsewhere = bits & (seen::OUTSIDE | seen::APPEND);
+        if kinds.is_empty() && elsewhere == 0 || self.f.ty(v) == Ty::Nil {
             return self.step(pc);
         }
         let Some(t) = self.table(i.a(), pc)? else {
@@ -93,7 +96,7 @@ impl Builder<'_, '_> {
         let Some(n) = self.element(key, i.b(), pc)? else {
             return self.step(pc);
         };
-        if let ([kind], 0) = (&kinds[..], bits & seen::OUTSIDE) {
+        if let ([kind], 0) = (&kinds[..], elsewhere) {
             let v = match type_of(*kind) {
                 Some(ty) => self.expect(v, ty, pc)?,
                 None => self.some(v, pc)?,
@@ -111,11 +114,14 @@ impl Builder<'_, '_> {
         let v = self.some(v, pc)?;
         let len = self.put(Ir::ArrLen, &[t]);
         let done = self.f.block();
-        let (n, outside) = self.in_or_out(n, len, bits, &kinds, pc)?;
+        let (n, outside) = match kinds[..] {
+            [] => (n, Some(self.at)),
+            _ => self.in_or_out(t, n, len, elsewhere, &kinds, pc)?,
+        };
         let frame = self.frame(pc, false)?;
         let mut at = 0;
         while let Some(&kind) = kinds.get(at) {
-            let (t, next) = self.of_kind(t, &kinds, at, pc)?;
+            let (t, next) = self.of_kind(t, &kinds, at, elsewhere, pc)?;
             let v = match type_of(kind) {
                 // Not what the register holds from here on: this is one way
                 // of several.
@@ -140,16 +146,90 @@ impl Builder<'_, '_> {
         }
         if let Some(outside) = outside {
             self.go_on(outside);
-            let slot = self.hash_slot(t, n);
-            let absent = self.put(Ir::IsNull, &[slot]);
-            self.guard_not(absent, Reason::Absent, pc)?;
-            self.put(Ir::SetEntry, &[slot, v]);
-            self.barrier_element(t, v);
-            self.join(done);
+            if bits & seen::APPEND != 0 {
+                self.append(t, n, len, v, done);
+            } else {
+                let slot = self.hash_slot(t, n);
+                let absent = self.put(Ir::IsNull, &[slot]);
+                let present = self.split(absent, None);
+                let here = self.at;
+                self.go_on(present);
+                self.put(Ir::SetEntry, &[slot, v]);
+                self.barrier_element(t, v);
+                self.join(done);
+                self.go_on(here);
+            }
+            self.set_anywhere(t, n, v, done, pc)?;
         }
         self.go_on(done);
         self.frame_cache = None;
         Ok(())
+    }
+
+    /// Stores `v` behind the last element of `t`, if it has room for it and
+    /// `n` is there, and goes to `done`; goes on where that is not so.
+    fn append(&mut self, t: V, n: V, len: V, v: V, done: BlockId) {
+        let slow = self.cold_block();
+        let at_end = self.put(Ir::IEq, &[n, len]);
+        let cap = self.put(Ir::ArrCap, &[t]);
+        let room = self.put(Ir::IUlt, &[n, cap]);
+        // The first element decides the kind.
+        let zero = self.int(0);
+        let first = self.put(Ir::IEq, &[n, zero]);
+        let decided = self.put(Ir::Not, &[first]);
+        // What comes after it may have waited in the hash part.
+        let hash = self.put(Ir::Hash, &[t]);
+        let no_hash = self.put(Ir::IsNull, &[hash]);
+        let no_meta = self.no_metatable(t);
+        let mut fine = at_end;
+        for cond in [room, decided, no_hash, no_meta] {
+            fine = self.put(Ir::And, &[fine, cond]);
+        }
+        self.unless(fine, slow);
+        let ty = self.f.ty(v);
+        let mut kinds = all_kinds(KINDS);
+        kinds.retain(|&kind| may_hold(kind, ty));
+        for (at, &kind) in kinds.iter().enumerate() {
+            let same = self.has_kind(t, kind);
+            let next = if at + 1 == kinds.len() {
+                self.unless(same, slow);
+                None
+            } else {
+                Some(self.split(same, None))
+            };
+            let v = match type_of(kind) {
+                Some(of) if ty == Ty::Any => {
+                    let is = self.is(v, kind as u8);
+                    self.unless(is, slow);
+                    self.unboxed(v, of)
+                }
+                _ => v,
+            };
+            self.store_element(t, n, v, kind);
+            let one = self.int(1);
+            let longer = self.put(Ir::IAdd, &[n, one]);
+            self.put(Ir::SetArrLen, &[t, longer]);
+            self.join(done);
+            if let Some(next) = next {
+                self.go_on(next);
+            }
+        }
+        self.go_on(slow);
+    }
+
+    /// Stores `v` as element `n` of `t`, wherever that goes, and goes to
+    /// `done`. Leaves if there is a metatable, or no memory: then nothing was
+    /// done.
+    fn set_anywhere(&mut self, t: V, n: V, v: V, done: BlockId, pc: u32) -> Result<(), Refused> {
+        let no_meta = self.no_metatable(t);
+        self.guard(no_meta, Reason::Meta, pc)?;
+        let one = self.int(1);
+        let key = self.put(Ir::IAdd, &[n, one]);
+        let stored = self.put(Ir::SetInt, &[t, key, v]);
+        let failed = self.split(stored, Some(true));
+        self.join(done);
+        self.go_on(failed);
+        self.leave(pc, Reason::Absent)
     }
 
     /// Guards that `t` is an array of this kind and has an element `n`: both.
@@ -165,13 +245,23 @@ impl Builder<'_, '_> {
     /// if there were such.
     fn in_or_out(
         &mut self,
+        t: V,
         n: V,
         len: V,
         bits: u8,
         kinds: &[ArrKind],
         pc: u32,
     ) -> Result<(V, Option<BlockId>), Refused> {
-        if bits & seen::OUTSIDE == 0 {
+        if bits & (seen::OUTSIDE | seen::APPEND) == 0 {
+            // All guards come first, so that they may leave loops.
+            let mut known = self.boolean(false);
+            for &kind in kinds {
+                let same = self.has_kind(t, kind);
+                known = self.put(Ir::Or, &[known, same]);
+            }
+            if kinds.len() < 3 {
+                self.guard(known, Reason::Kind, pc)?;
+            }
             let frame = self.frame(pc, false)?;
             let n = self.emit_at(Ir::GuardIndex, Ty::Int, &[n, len], 0, frame);
             return Ok((n, None));
@@ -186,22 +276,36 @@ impl Builder<'_, '_> {
     }
 
     /// Goes on where `t` is of kind number `at` of `kinds`: the table, and the
-    /// block where it is another. The last kind is guarded.
+    /// block where it is another.
     fn of_kind(
         &mut self,
         t: V,
         kinds: &[ArrKind],
         at: usize,
+        bits: u8,
         pc: u32,
     ) -> Result<(V, Option<BlockId>), Refused> {
         let kind = kinds[at];
         if at + 1 == kinds.len() {
-            return Ok((self.guard_kind(t, kind, pc)?, None));
+            return Ok((self.last_kind(t, kind, bits, pc)?, None));
         }
+        let same = self.has_kind(t, kind);
+        Ok((t, Some(self.split(same, None))))
+    }
+
+    /// The last of several kinds: known, unless there are keys outside.
+    fn last_kind(&mut self, t: V, kind: ArrKind, bits: u8, pc: u32) -> Result<V, Refused> {
+        if bits & (seen::OUTSIDE | seen::APPEND) == 0 {
+            return Ok(t);
+        }
+        self.guard_kind(t, kind, pc)
+    }
+
+    /// Whether `t` is an array of this kind.
+    fn has_kind(&mut self, t: V, kind: ArrKind) -> V {
         let have = self.put(Ir::ArrKind, &[t]);
         let want = self.int(i64::from(kind as u8));
-        let same = self.put(Ir::IEq, &[have, want]);
-        Ok((t, Some(self.split(same, None))))
+        self.put(Ir::IEq, &[have, want])
     }
 
     /// Leaves if an element is nil, unless that was seen and the table has no

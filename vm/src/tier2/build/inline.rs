@@ -7,7 +7,7 @@
 //! ([`Builder::link`]).
 
 use super::state::{Reg, State};
-use super::{Builder, Context, Refused};
+use super::{Builder, Context, Inlining, Refused};
 use crate::ir::{BlockId, FrameId, Reason, Target, Term, Ty, V};
 use crate::tier2::snapshot::{Callee, EntryAt, FuncNo, Meta, Obj, Slot};
 use smallvec::{SmallVec, smallvec};
@@ -27,16 +27,40 @@ const SHORT: usize = 24;
 const MAX_RESULTS: u8 = 5;
 
 impl Builder<'_, '_> {
+    /// The function to put in place of the call at `pc`, if that is to be done:
+    /// `func`, the one of `callee`. What was decided is noted.
+    pub(super) fn decide_inlining(
+        &mut self,
+        pc: u32,
+        i: Insn,
+        callee: Obj,
+        func: Option<FuncNo>,
+    ) -> Option<FuncNo> {
+        let why_not = match func {
+            Some(no) => self.why_not_inline(no, i),
+            None => Some("too long, or too much else"),
+        };
+        self.inlining.push(Inlining {
+            caller: self.ctx.no,
+            pc,
+            callee,
+            why_not,
+        });
+        func.filter(|_| why_not.is_none())
+    }
+
     /// Why a call of function `no` is not inlined, if it isn't.
-    pub(super) fn why_not_inline(&self, no: FuncNo, i: Insn) -> Option<&'static str> {
+    fn why_not_inline(&self, no: FuncNo, i: Insn) -> Option<&'static str> {
         let f = &self.s.funcs[no as usize];
         let len = f.code.len();
         if self.ctx.depth >= MAX_DEPTH {
             return Some("too deep");
         }
-        let open = i.b() == 0 || i.c() == 0 || i.c() > MAX_RESULTS;
-        if i.op() == Some(Op::Call) && open {
-            return Some("open arguments or results");
+        if i.op() == Some(Op::Call) && (i.b() == 0 || i.c() > MAX_RESULTS) {
+            return Some("open arguments, or many results");
+        }
+        if i.op() == Some(Op::Call) && i.c() == 0 && !self.has_fixed_results(no, i.a()) {
+            return Some("its results are not always as many");
         }
         if f.yields() {
             return Some("it yields");
@@ -98,8 +122,19 @@ impl Builder<'_, '_> {
             base: self.ctx.base + u32::from(a) + 2,
             tail: false,
         };
-        let results = self.inlined(pc, callee, &args, usize::from(i.c()) - 1)?;
-        for (n, &v) in results.iter().flatten().enumerate() {
+        let wanted = match i.c().checked_sub(1) {
+            Some(wanted) => usize::from(wanted),
+            None => self.fixed_results(no).ok_or("open results")?,
+        };
+        let Some(results) = self.inlined(pc, callee, &args, wanted)? else {
+            return Ok(());
+        };
+        self.ctx.pc = pc;
+        if i.c() == 0 {
+            self.give_open(a, &results);
+            return Ok(());
+        }
+        for (n, &v) in results.iter().enumerate() {
             self.set(a + n as u8, v);
         }
         Ok(())
@@ -254,9 +289,7 @@ impl Builder<'_, '_> {
             })) if inlined && i.b() != 0 && self.may_speculate(pc) => {
                 let v = self.val(i.a());
                 let closure = matches!(self.f.ty(v), Ty::Any | Ty::Closure);
-                let why = self.why_not_inline(no, i);
-                self.inlining.push((no, pc, why));
-                if !closure || why.is_some() {
+                if self.decide_inlining(pc, i, proto, Some(no)).is_none() || !closure {
                     return Ok(false);
                 }
                 self.inline_tail(pc, i, proto, no)?;

@@ -35,9 +35,9 @@ impl Builder<'_, '_> {
         }
         let call = self.func().meta_call(pc)?;
         let func = call.func?;
-        let why = self.why_not_inline(func, self.insn(pc));
-        self.inlining.push((func, pc, why));
-        why.is_none().then_some(call)
+        let proto = self.s.funcs[func as usize].proto;
+        self.decide_inlining(pc, self.insn(pc), proto, Some(func))?;
+        Some(call)
     }
 
     /// Makes sure that `v` is what is known of it; registers hold what that is.

@@ -18,6 +18,7 @@
 //! - `state`: states, merging, frame states
 //! - `values`: reading, checking and converting registers
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
+//! - `open`: open results
 //! - `builtins`: calls of library functions
 //! - `leaves`: what is called without a frame
 //! - `iterate`: generic `for` over tables
@@ -38,12 +39,13 @@ mod iterate;
 mod leaves;
 mod loops;
 mod meta;
+mod open;
 mod state;
 mod values;
 mod varargs;
 
 use super::flow::{self, Flow};
-use super::snapshot::{Const, EntryAt, FuncNo, Function, Snapshot};
+use super::snapshot::{Const, EntryAt, FuncNo, Function, Obj, Snapshot};
 use crate::ir::{BlockId, FrameId, Func, Held, Op as Ir, Reason, Target, Term, Ty, V};
 use bumpalo::Bump;
 use smallvec::{SmallVec, smallvec};
@@ -65,8 +67,20 @@ pub(crate) struct Built<'a> {
     pub slots: u32,
     /// It relies on the metatable epoch.
     pub assumes: bool,
-    /// What was inlined, and what was not and why: pc, callee, reason.
-    pub inlining: Vec<(FuncNo, u32, Option<&'static str>)>,
+    /// What was inlined, and what was not.
+    pub inlining: Vec<Inlining>,
+}
+
+/// A call of a known function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inlining {
+    /// The function that contains it, and its pc there.
+    pub caller: FuncNo,
+    pub pc: u32,
+    /// The prototype that is called.
+    pub callee: Obj,
+    /// Why it was not inlined, if it wasn't.
+    pub why_not: Option<&'static str>,
 }
 
 /// Why nothing is built.
@@ -131,6 +145,10 @@ struct Context {
     tail: bool,
     /// Depth of inlining.
     depth: u32,
+    /// The instruction that is being built.
+    pc: u32,
+    /// Open results that the next instruction takes, if they are values.
+    open: Option<open::Open>,
     /// The instruction that was built with the one before it.
     folded: Option<u32>,
     /// Ways to blocks that aren't begun yet.
@@ -163,6 +181,8 @@ impl Context {
             returns: Vec::new(),
             tail: false,
             depth: 0,
+            pc: 0,
+            open: None,
             folded: None,
             edges: HashMap::new(),
             headers: HashMap::new(),
@@ -182,7 +202,7 @@ struct Builder<'s, 'a> {
     ctx: Context,
     slots: u32,
     assumes: bool,
-    inlining: Vec<(FuncNo, u32, Option<&'static str>)>,
+    inlining: Vec<Inlining>,
     /// The last frame state made, while nothing has changed since.
     frame_cache: Option<(u32, bool, FrameId)>,
 }
@@ -191,10 +211,6 @@ impl<'s> Builder<'s, '_> {
     /// The function whose instructions are being built.
     fn func(&self) -> &'s Function {
         &self.s.funcs[self.ctx.no as usize]
-    }
-
-    fn insn(&self, pc: u32) -> Insn {
-        self.func().code[pc as usize]
     }
 
     /// Appends an instruction.
@@ -361,6 +377,7 @@ impl<'s> Builder<'s, '_> {
 
     /// Builds instruction `pc`.
     fn instruction(&mut self, pc: u32) -> Result<(), Refused> {
+        self.ctx.pc = pc;
         let i = self.insn(pc);
         let op = i.op().ok_or("unknown opcode")?;
         let (a, b) = (i.a(), i.b());
@@ -471,6 +488,7 @@ impl<'s> Builder<'s, '_> {
                 None => return Err(format!("nothing is built for {op:?}")),
             },
         }
+        self.taken(pc);
         Ok(())
     }
 
@@ -568,10 +586,7 @@ impl<'s> Builder<'s, '_> {
         let mut wanted = self.live_during(pc).union(&e.reads);
         if let Some(first) = e.open_in {
             // Up to where the open values begin.
-            let producer = self.insn(pc.saturating_sub(1));
-            let open = producer
-                .op()
-                .and_then(|op| Effects::of(op, producer).open_out);
+            let open = self.open_first(pc);
             wanted = wanted.union(&RegSet::range(
                 usize::from(first),
                 usize::from(open.unwrap_or(first)),
@@ -579,6 +594,7 @@ impl<'s> Builder<'s, '_> {
         }
         self.store(&wanted);
         self.link();
+        self.settle_open(pc);
         Ok(())
     }
 

@@ -90,6 +90,9 @@ impl Builder<'_, '_> {
                 Reg::Val { v, .. } => regs.push((r, Held::Value(v))),
             }
         }
+        if !waits {
+            self.open_held(pc, &mut regs);
+        }
         let id = FrameId(self.f.frames.len() as u32);
         let frame = Frame {
             func: self.ctx.no,

@@ -41,7 +41,7 @@ pub(crate) mod startup;
 mod tests;
 
 pub(crate) use link::link;
-pub(crate) use machine::{Machine, Refusal};
+pub(crate) use machine::{Machine, PASSES, Refusal};
 
 /// LLVM's version and the CPU that it makes code for.
 ///

@@ -2,11 +2,9 @@
 
 use super::link::{LinkError, Linked};
 use super::machine::Object;
-use super::{Machine, Refusal, link};
+use super::{Machine, PASSES, Refusal, link};
 use crate::jit::CodeSpace;
 use inkwell::module::Module;
-
-const O3: &str = "default<O3>";
 
 /// Parses `text` and gives the module to `f`.
 fn with_module<R>(text: &str, f: impl FnOnce(&Machine, &Module<'_>) -> R) -> R {
@@ -18,7 +16,7 @@ fn with_module<R>(text: &str, f: impl FnOnce(&Machine, &Module<'_>) -> R) -> R {
 
 /// Optimizes a module and makes an object of it.
 fn make(machine: &Machine, module: &Module<'_>) -> Result<Object, Refusal> {
-    machine.optimize(module, O3)?;
+    machine.optimize(module, PASSES)?;
     machine.emit(module)
 }
 
@@ -138,7 +136,7 @@ fn constants_work(code: &Linked) {
 fn constants_and_jump_tables() {
     let space = space();
     with_module(CONSTANTS, |machine, module| {
-        machine.optimize(module, O3).unwrap();
+        machine.optimize(module, PASSES).unwrap();
         let text = machine.assembly(module).unwrap();
         assert!(text.contains(".LJTI"), "no jump table in:\n{text}");
         assert!(text.contains(".LCPI"), "no constant in:\n{text}");
@@ -387,7 +385,7 @@ const SUM: &str = "
 fn code_is_made_for_this_cpu() {
     with_module(SUM, |machine, module| {
         assert!(!machine.cpu().is_empty());
-        machine.optimize(module, O3).unwrap();
+        machine.optimize(module, PASSES).unwrap();
         let text = machine.assembly(module).unwrap();
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {

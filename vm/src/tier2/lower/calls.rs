@@ -104,7 +104,7 @@ impl Lower<'_, '_> {
             super::LIKELY
         ));
         self.label(&out);
-        self.ret_status(&status);
+        self.ret_status(status);
     }
 
     /// The same in a new block.
@@ -436,6 +436,10 @@ impl Lower<'_, '_> {
         };
         for (k, &v) in values.iter().enumerate() {
             self.store_value(v, "%base", (first + k as i64) * 16, Region::Slot);
+        }
+        if i.op() == Some(Op::Return) && i.b() == 0 {
+            let top = self.offset("%base", (first + values.len() as i64) * 16);
+            self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
         }
         let helper = match i.op() {
             Some(Op::TailCall) => Helper::ReturnOne,

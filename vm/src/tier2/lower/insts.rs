@@ -6,6 +6,7 @@ use crate::tier1::layout::*;
 use crate::tier2::helpers::Helper;
 use crate::tier2::snapshot::Obj;
 use strata_runtime::object::color;
+use strata_runtime::ops::modulo::{EXACT, has_fma};
 use strata_runtime::value::tag;
 
 impl Lower<'_, '_> {
@@ -81,7 +82,7 @@ impl Lower<'_, '_> {
             Op::FMul => self.define(v, &format!("fmul double {}, {}", r[0], r[1])),
             Op::FDiv => self.define(v, &format!("fdiv double {}, {}", r[0], r[1])),
             Op::FNeg => self.define(v, &format!("fneg double {}", r[0])),
-            Op::FMod => self.float_helper(v, Helper::FloatMod, &r),
+            Op::FMod => self.float_mod(v, &r),
             Op::FPow => {
                 let two = self.f.insts[args[1].n()];
                 if two.op == Op::Float && f64::from_bits(two.imm) == 2.0 {
@@ -175,6 +176,17 @@ impl Lower<'_, '_> {
                 let f = self.helper(Helper::HashSlot);
                 self.define(v, &format!("call ptr {f}(ptr {}, i64 {}) #2", r[0], r[1]));
             }
+            Op::SetInt => {
+                let t = self.tag_of(args[2]);
+                let t = self.temp(&format!("zext i8 {t} to i64"));
+                let bits = self.payload_of(args[2]);
+                let f = self.helper(Helper::SetInt);
+                let stored = self.temp(&format!(
+                    "call i64 {f}(ptr %vm, ptr {}, i64 {}, i64 {t}, i64 {bits}) #0",
+                    r[0], r[1]
+                ));
+                self.define(v, &format!("icmp ne i64 {stored}, 0"));
+            }
             Op::Entry => self.load_value(v, &r[0], 0, Region::Hash),
             Op::SetEntry => self.store_value(args[1], &r[0], 0, Region::Hash),
             Op::ArrLen => self.load_u32(v, &r[0], T_ARR_LEN),
@@ -250,11 +262,11 @@ impl Lower<'_, '_> {
                 self.define(v, &format!("zext i8 {byte} to i64"));
             }
             Op::TypeName => self.type_name(v, args[0]),
-            Op::Leaf | Op::LeafStore => self.leaf(v, &r[0], &args[1..]),
+            Op::Leaf | Op::LeafArray | Op::LeafStore => self.leaf(v, &r[0], &args[1..]),
+            Op::CharStr => self.char_str(v, &r[0]),
             Op::NextEntry => self.next_entry(v, &r[0], i.imm),
             Op::LeafValue => self.leaf_value(v, i.imm),
             Op::IterStart => self.iter_start(&r[0], i.imm),
-            Op::SetTop => self.set_top(i.imm),
             Op::Spread => self.spread(v, i.imm),
             Op::Pack => self.pack(v, &r[0], &r[1], i.imm),
             Op::Unpack => self.unpack(v, &r[0], i.imm),
@@ -277,6 +289,11 @@ impl Lower<'_, '_> {
             }
             Op::StepTest => self.step_test(v, i.frame)?,
             Op::Call => self.call(args[1], i.frame)?,
+            Op::Single => self.define(v, &format!("and i1 %v{}.one, true", args[0].0)),
+            Op::SetTop => {
+                let top = self.offset("%base", i.imm as i64 * 16);
+                self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
+            }
             Op::CallTyped => self.call_typed(v, args, i.frame)?,
             Op::TailCall => self.tail_call(args, i.frame)?,
             Op::CallHost => self.call_host(i.frame)?,
@@ -344,6 +361,53 @@ impl Lower<'_, '_> {
         self.define(
             v,
             &format!("call double {f}(double {}, double {}) #0", r[0], r[1]),
+        );
+    }
+
+    /// As `strata_runtime::ops::modulo` does it.
+    fn float_mod(&mut self, v: V, r: &[String]) {
+        if !has_fma() {
+            return self.float_helper(v, Helper::FloatMod, r);
+        }
+        let (x, y) = (&r[0], &r[1]);
+        let [short, long, done] = [(); 3].map(|()| self.new_label());
+        let q = self.temp(&format!("fdiv double {x}, {y}"));
+        let size = self.temp(&format!("call double @llvm.fabs.f64(double {q})"));
+        let limit = EXACT.to_bits();
+        let small = self.temp(&format!("fcmp olt double {size}, 0x{limit:016X}"));
+        let size = self.temp(&format!("call double @llvm.fabs.f64(double {y})"));
+        let infinity = f64::INFINITY.to_bits();
+        let finite = self.temp(&format!("fcmp olt double {size}, 0x{infinity:016X}"));
+        let fine = self.temp(&format!("and i1 {small}, {finite}"));
+        self.line(&format!(
+            "br i1 {fine}, label %{short}, label %{long}, !prof !{}",
+            super::LIKELY
+        ));
+        self.label(&short);
+        let q = self.temp(&format!("call double @llvm.floor.f64(double {q})"));
+        let q = self.temp(&format!("fneg double {q}"));
+        let m = self.temp(&format!(
+            "call double @llvm.fma.f64(double {q}, double {y}, double {x})"
+        ));
+        let zero = self.temp(&format!("fcmp oeq double {m}, 0.0"));
+        let signed = self.temp(&format!(
+            "call double @llvm.copysign.f64(double {m}, double {x})"
+        ));
+        let below = self.temp(&format!("fcmp olt double {m}, 0.0"));
+        let negative = self.temp(&format!("fcmp olt double {y}, 0.0"));
+        let differ = self.temp(&format!("xor i1 {below}, {negative}"));
+        let more = self.temp(&format!("fadd double {m}, {y}"));
+        let m = self.temp(&format!("select i1 {differ}, double {more}, double {m}"));
+        let quick = self.temp(&format!("select i1 {zero}, double {signed}, double {m}"));
+        self.line(&format!("br label %{done}"));
+        self.label(&long);
+        let f = self.helper(Helper::FloatMod);
+        let slow = self.temp(&format!("call double {f}(double {x}, double {y}) #0"));
+        self.line(&format!("br label %{done}"));
+        self.label(&done);
+        self.define(
+            v,
+            &format!("phi double [ {quick}, %{short} ], [ {slow}, %{long} ]"),
         );
     }
 

@@ -7,7 +7,7 @@
 
 use super::{Lower, Region};
 use crate::ir::{Inst, Op, Ty, V};
-use crate::tier1::layout::{LINK0, SLOT, VM_TOP, VM_TYPE_NAMES};
+use crate::tier1::layout::{LINK0, SLOT, VM_CHARS, VM_TYPE_NAMES};
 use crate::tier2::helpers::Helper;
 use strata_runtime::frame::VARARG;
 use strata_runtime::value::tag;
@@ -16,7 +16,7 @@ use strata_runtime::value::tag;
 /// and value of `next`.
 pub(super) fn places(insts: &[Inst<'_>]) -> usize {
     let of = |i: &Inst<'_>| match i.op {
-        Op::Leaf | Op::LeafStore => i.args.len(),
+        Op::Leaf | Op::LeafArray | Op::LeafStore => i.args.len(),
         Op::NextEntry => 2,
         _ => 0,
     };
@@ -67,6 +67,16 @@ impl Lower<'_, '_> {
         self.store("i64", &cursor, "%base", at + 8, Region::Slot);
     }
 
+    /// The string of this one byte, null if nobody has asked for it yet.
+    pub(super) fn char_str(&mut self, v: V, byte: &str) {
+        let chars = self.offset("%vm", VM_CHARS.into());
+        let at = self.temp(&format!("getelementptr ptr, ptr {chars}, i64 {byte}"));
+        self.define(
+            v,
+            &format!("load ptr, ptr {at}, !tbaa !{}", Region::Heap.tag()),
+        );
+    }
+
     /// The name of a value's type.
     pub(super) fn type_name(&mut self, v: V, of: V) {
         let t = self.tag_of(of);
@@ -81,12 +91,6 @@ impl Lower<'_, '_> {
     fn did(&mut self, v: V, call: &str) {
         let did = self.temp(call);
         self.define(v, &format!("icmp ne i64 {did}, 0"));
-    }
-
-    /// Open results end below this slot.
-    pub(super) fn set_top(&mut self, slot: u64) {
-        let top = self.offset("%base", slot as i64 * i64::from(SLOT));
-        self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
     }
 
     /// Makes all extra arguments open results, from this slot on.

@@ -7,18 +7,20 @@
 //!
 //! Regions of memory are told to LLVM as TBAA types ([`Region`]). Guards
 //! branch to cold blocks, one for each frame state and reason, which store
-//! the raw values that the frame map names to the deopt buffer and call the
-//! exit helper. Everything that is an address in this process is loaded from
+//! the raw values that the frame map names to the deopt buffer and share a
+//! call of the exit helper. Everything that is an address in this process is loaded from
 //! `@strata_constants`, a table that the linker places beside the code.
 //!
 //! - `insts`: instructions that compute, and access memory
 //! - `calls`: steps, calls, returns, polls, exits
+//! - `exits`: guards, and the code of exits
 //! - `maps`: frame states to frame maps
 //! - `alloc`: tables
 //! - `typed`: arguments and results in machine registers
 
 mod alloc;
 mod calls;
+mod exits;
 mod insts;
 mod leaves;
 mod maps;
@@ -141,7 +143,9 @@ struct Lower<'l, 'a> {
     labels: u32,
     maps: FrameMaps,
     exits: Vec<ExitSite>,
-    exit_labels: HashMap<(FrameId, Reason), String>,
+    /// Exits that were asked for, and their numbers.
+    wanted: Vec<exits::Exit>,
+    exit_numbers: HashMap<(FrameId, Reason), usize>,
     /// Words of the deopt buffer that the biggest exit needs.
     words: usize,
     /// VM slots of all frames.
@@ -176,7 +180,8 @@ pub(crate) fn lower(
         labels: 0,
         maps: FrameMaps::new(),
         exits: Vec::new(),
-        exit_labels: HashMap::new(),
+        wanted: Vec::new(),
+        exit_numbers: HashMap::new(),
         words: 1,
         slots,
         stress,
@@ -188,6 +193,7 @@ pub(crate) fn lower(
     for &b in &cfg.order {
         l.phis(b);
     }
+    l.write_exits();
     let text = l.assemble(&cfg)?;
     Ok(Lowered {
         text,
@@ -432,7 +438,7 @@ impl Lower<'_, '_> {
             Term::Exit {
                 frame,
                 reason: Reason::Done,
-            } => self.done(*frame),
+            } if self.f.frames[frame.n()].sunk.is_empty() => self.done(*frame),
             Term::Exit { frame, reason } => {
                 let exit = self.exit(*frame, *reason);
                 self.line(&format!("br label %{exit}"));
@@ -518,6 +524,8 @@ impl Lower<'_, '_> {
             "double @llvm.ceil.f64(double)",
             "double @llvm.sqrt.f64(double)",
             "double @llvm.fabs.f64(double)",
+            "double @llvm.fma.f64(double, double, double)",
+            "double @llvm.copysign.f64(double, double)",
         ] {
             let _ = writeln!(w, "declare {f}");
         }

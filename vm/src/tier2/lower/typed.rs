@@ -181,7 +181,6 @@ impl Lower<'_, '_> {
             return Err("a call without callee".into());
         };
         let at = i64::from(state.base + u32::from(i.a())) * 16;
-        let want = i.c().wrapping_sub(1);
         self.below(*closure, frame, false);
         let proto = self.r(*proto);
         let params = self.params_of(frame);
@@ -204,9 +203,14 @@ impl Lower<'_, '_> {
             super::LIKELY
         ));
         self.label(&fine);
-        if want > 1 {
-            self.fill_results(&code, want, at);
-        }
+        let one = match i.c() {
+            0 => self.one_result(&code, &payload, at),
+            1 | 2 => "true".into(),
+            c => {
+                self.fill_results(&code, c - 1, at);
+                "true".into()
+            }
+        };
         let t = self.temp(&format!("trunc i64 {code} to i8"));
         let fast_end = self.new_label();
         self.line(&format!("br label %{fast_end}"));
@@ -216,6 +220,10 @@ impl Lower<'_, '_> {
         self.label(&slow);
         for (k, &v) in (2..).zip(args) {
             self.store_value(v, "%base", at + k * 16, Region::Slot);
+        }
+        if i.b() == 0 {
+            let top = self.offset("%base", at + (args.len() as i64 + 2) * 16);
+            self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
         }
         let f = self.helper(Helper::CallClosure);
         let base = self.base_of(frame);
@@ -242,7 +250,35 @@ impl Lower<'_, '_> {
             "%v{}.p = phi i64 [ {payload}, %{fast_end} ], [ {bits}, %{slots} ]",
             v.0
         ));
+        self.line(&format!(
+            "%v{}.one = phi i1 [ {one}, %{fast_end} ], [ false, %{slots} ]",
+            v.0
+        ));
         Ok(())
+    }
+
+    /// Whether a call with open results, whose slots begin at `at`, has had
+    /// one. If not, all are in slots then.
+    fn one_result(&mut self, code: &str, payload: &str, at: i64) -> String {
+        let (other, go) = (self.new_label(), self.new_label());
+        let count = self.temp(&format!("lshr i64 {code}, 16"));
+        let one = self.temp(&format!("icmp eq i64 {count}, 0"));
+        self.line(&format!(
+            "br i1 {one}, label %{go}, label %{other}, !prof !{}",
+            super::LIKELY
+        ));
+        self.label(&other);
+        let t = self.temp(&format!("trunc i64 {code} to i8"));
+        self.store("i8", &t, "%base", at, Region::Slot);
+        self.store("i64", payload, "%base", at + 8, Region::Slot);
+        let n = self.temp(&format!("xor i64 {count}, 1"));
+        let n = self.temp(&format!("shl i64 {n}, 4"));
+        let to = self.offset("%base", at);
+        let top = self.temp(&format!("getelementptr i8, ptr {to}, i64 {n}"));
+        self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
+        self.line(&format!("br label %{go}"));
+        self.label(&go);
+        one
     }
 
     /// Fills up results from the second on, of `want`, whose slots begin at

@@ -5,13 +5,17 @@
 //! Feedback names operands. A shape names its metatable, and that the
 //! metamethod; so a guard of the shape is all that code needs.
 
-use super::{FuncNo, Function, Obj, Taker};
+use super::{Cache, FuncNo, Function, Obj, Slot, Taker};
+use strata_runtime::feedback::CacheState;
 use strata_runtime::feedback::meta::{MetaSite, Operand};
 use strata_runtime::metatable::Event;
-use strata_runtime::object::{ProtoObj, Shape, Table, shapeflag};
+use strata_runtime::object::{ProtoObj, Shape, Str, Table, shapeflag, tabflag};
 use strata_runtime::table;
 use strata_runtime::value::{NIL, Value, tag};
 use strata_spec::Op;
+
+/// Most tables on the way over `__index` that are looked at.
+const MOST_HOLDERS: usize = 8;
 
 /// What a guard is to make sure of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -119,6 +123,66 @@ impl Taker<'_> {
         found
     }
 
+    /// Finds out for which fields nil stays nil, whatever the metatables of
+    /// their tables are.
+    ///
+    /// # Safety
+    /// `p` is live, and function `no`.
+    pub(super) unsafe fn nils(&mut self, p: *mut ProtoObj, no: FuncNo) {
+        // SAFETY: `p` is live, and what its inline caches name.
+        unsafe {
+            for pc in 0..(*p).code_len as usize {
+                let i = *(*p).code.add(pc);
+                if !matches!(i.op(), Some(Op::GetField | Op::SelfField | Op::GetTabUp)) {
+                    continue;
+                }
+                let key = (*(*p).k.add(usize::from(i.high()))).as_str();
+                let f = &self.snapshot.funcs[no as usize];
+                let Some(Slot::Field { caches, .. }) = f.slots.get(usize::from(i.slot())) else {
+                    continue;
+                };
+                let known = |c: &Cache| {
+                    c.state == CacheState::Own && {
+                        let shape = self.snapshot.objects[c.shape.0 as usize] as *mut Shape;
+                        self.lacks(shape, key)
+                    }
+                };
+                let stays: Vec<bool> = caches.iter().map(known).collect();
+                let f = &mut self.snapshot.funcs[no as usize];
+                if let Some(Slot::Field { caches, .. }) = f.slots.get_mut(usize::from(i.slot())) {
+                    for (c, stays) in caches.iter_mut().zip(stays) {
+                        c.nil_stays = stays;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether no table on the way over `__index` from a table of this shape
+    /// has `key`. That any gets it changes the epoch from now on.
+    unsafe fn lacks(&self, mut shape: *mut Shape, key: *mut Str) -> bool {
+        // SAFETY: a live shape's metatable is live, and so is what that names.
+        unsafe {
+            for _ in 0..MOST_HOLDERS {
+                let index = self.handler(shape, Event::Index);
+                if index.is_nil() {
+                    return true;
+                }
+                if !index.is_table() {
+                    return false;
+                }
+                let holder = index.as_table();
+                shape = (*holder).shape;
+                let dict = (*shape).hdr.flags & shapeflag::DICT != 0;
+                if dict || table::field_slot(shape, key).is_some() {
+                    return false;
+                }
+                (*holder).hdr.flags |= tabflag::CHAIN;
+            }
+            false
+        }
+    }
+
     unsafe fn set(&mut self, s: &MetaSite) -> Option<MetaSet> {
         let [from, to] = s.operands.map(|o| o.shape);
         // SAFETY: shapes that feedback names are live.
@@ -155,7 +219,7 @@ impl Taker<'_> {
         unsafe {
             if let Some(k) = key {
                 let key = *(*p).k.add(k);
-                let dict = (*a.shape.as_ref()?).hdr.flags & shapeflag::DICT != 0;
+                let dict = a.shape.as_ref()?.hdr.flags & shapeflag::DICT != 0;
                 if dict || table::field_slot(a.shape, key.as_str()).is_some() {
                     return None;
                 }
@@ -237,7 +301,7 @@ impl Taker<'_> {
 
 /// Whether the call with this feedback slot calls `setmetatable`.
 fn sets_metatable(f: &Function, slot: usize) -> bool {
-    use super::{Callee, Slot};
+    use super::Callee;
     matches!(
         f.slots.get(slot),
         Some(Slot::Call(Callee::Host {

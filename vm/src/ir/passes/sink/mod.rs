@@ -33,8 +33,8 @@
 //! before its first iteration is [peeled](peel).
 //!
 //! ## What it doesn't do
-//! Array parts, metatables, tables in fields of sunk tables, and objects that
-//! escape on some ways only: these are allocated.
+//! Array parts, tables in fields of sunk tables, and objects that escape on
+//! some ways only: these are allocated.
 
 mod escape;
 mod peel;
@@ -59,8 +59,15 @@ pub(crate) struct Tables<'t> {
 
 /// Runs the pass.
 pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
+    if cx.tables.is_some() {
+        cx.stats.loops_peeled += peel::run(f);
+    }
+    run_first(f, cx);
+}
+
+/// Runs the pass without peeling loops.
+pub(super) fn run_first(f: &mut Func<'_>, cx: &mut Cx<'_>) {
     let Some(tables) = cx.tables else { return };
-    cx.stats.loops_peeled += peel::run(f);
     let Some(cfg) = Cfg::of(f) else { return };
     let Some(objects) = escape::find(f, &cfg, tables) else {
         return;

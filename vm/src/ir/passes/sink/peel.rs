@@ -30,7 +30,7 @@ use smallvec::SmallVec;
 use std::collections::{BTreeSet, HashMap};
 
 /// Most instructions of a loop that is peeled.
-const MOST: usize = 300;
+const MOST: usize = 600;
 
 /// Most loops of a function that are peeled.
 const MOST_LOOPS: u32 = 4;

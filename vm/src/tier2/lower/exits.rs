@@ -1,0 +1,241 @@
+//! The code of exits: cold blocks that store what a frame map names.
+//!
+//! ```text
+//!  guard ──▶ exit 3: word 0 = 3 ─┐
+//!  guard ──▶ exit 5: word 0 = 5 ─┴▶ store v9 ─┐
+//!  guard ──▶ exit 8: word 0 = 8 ──────────────┴▶ store v7, v4 ──▶ leave: call the helper
+//! ```
+//!
+//! Word 0 of the deopt buffer is the number of the exit. The words behind it
+//! hold values: each value has the same words at all exits, so that exits can
+//! share stores. An exit that needs all that another one needs stores the rest
+//! and goes on there. What is left for LLVM to look at is a third of what it
+//! would be otherwise.
+
+use super::maps::Item;
+use super::typed::PAIR;
+use super::{ExitSite, Lower};
+use crate::ir::{FrameId, Reason, Ty};
+use crate::tier2::helpers::Helper;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use strata_runtime::value::tag;
+
+/// Most blocks of stores that are looked through for one that fits.
+const LOOK: usize = 100;
+
+/// The block that leaves.
+const LEAVE: &str = "leave";
+
+/// An exit that was asked for.
+pub(super) struct Exit {
+    frame: FrameId,
+    reason: Reason,
+}
+
+impl Lower<'_, '_> {
+    /// Leaves unless `cond` holds.
+    pub(super) fn guard(&mut self, cond: &str, frame: Option<FrameId>, reason: Reason) {
+        let Some(frame) = frame else { return };
+        let exit = self.exit(frame, reason);
+        let next = self.new_label();
+        let cond = if self.stress {
+            // The guard fails if the helper says so.
+            let f = self.helper(Helper::Force);
+            let forced = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base) #1"));
+            let free = self.temp(&format!("icmp eq i64 {forced}, 0"));
+            self.temp(&format!("and i1 {cond}, {free}"))
+        } else {
+            cond.to_string()
+        };
+        self.line(&format!(
+            "br i1 {cond}, label %{next}, label %{exit}, !prof !{}",
+            super::LIKELY
+        ));
+        self.label(&next);
+    }
+
+    /// The block that leaves at this frame state, for this reason.
+    pub(super) fn exit(&mut self, frame: FrameId, reason: Reason) -> String {
+        let wanted = &mut self.wanted;
+        let number = *self.exit_numbers.entry((frame, reason)).or_insert_with(|| {
+            wanted.push(Exit { frame, reason });
+            wanted.len() - 1
+        });
+        format!("exit{number}")
+    }
+
+    /// Writes all exits that were asked for, and their frame maps.
+    pub(super) fn write_exits(&mut self) {
+        let wanted = std::mem::take(&mut self.wanted);
+        let mut needs = Vec::with_capacity(wanted.len());
+        for exit in &wanted {
+            let mut values = Vec::new();
+            self.frame_map(exit.frame, &mut |item| {
+                values.push(item);
+                0
+            });
+            values.sort_unstable();
+            values.dedup();
+            needs.push(values);
+        }
+        let words = self.assign_words(&needs);
+        for &Exit { frame, reason } in &wanted {
+            let map = self.frame_map(frame, &mut |item| words[&item]);
+            let innermost = self.f.frames[frame.n()];
+            let site = ExitSite {
+                map: self.maps.add(map),
+                reason,
+                func: innermost.func,
+                pc: innermost.pc,
+            };
+            self.exits.push(site);
+        }
+        self.write_stores(&needs, &words);
+    }
+
+    /// Words of the deopt buffer for all values: two that are needed at one
+    /// exit don't share any.
+    fn assign_words(&mut self, needs: &[Vec<Item>]) -> HashMap<Item, u16> {
+        let mut at: HashMap<Item, Vec<usize>> = HashMap::new();
+        let mut order = Vec::new();
+        for (n, values) in needs.iter().enumerate() {
+            for &v in values {
+                let exits = at.entry(v).or_default();
+                if exits.is_empty() {
+                    order.push(v);
+                }
+                exits.push(n);
+            }
+        }
+        let mut words: HashMap<Item, u16> = HashMap::new();
+        let mut taken: Vec<usize> = Vec::new();
+        for (turn, v) in (1..).zip(order) {
+            let others = at[&v].iter().flat_map(|&n| &needs[n]);
+            for (other, &word) in others.filter_map(|v| words.get_key_value(v)) {
+                let end = usize::from(word + self.width(*other));
+                taken.resize(taken.len().max(end), 0);
+                taken[usize::from(word)..end].fill(turn);
+            }
+            let width = usize::from(self.width(v));
+            let free = |w: usize| taken.get(w).is_none_or(|&t| t != turn);
+            let mut word = 1;
+            while !(word..word + width).all(free) {
+                word += 1;
+            }
+            words.insert(v, word as u16);
+            self.words = self.words.max(word + width);
+        }
+        words
+    }
+
+    /// In how many words `item` is stored.
+    fn width(&self, item: Item) -> u16 {
+        match item {
+            Item::Value(v) => Self::stored(self.f.ty(v)).map_or(0, |(_, words)| words),
+            Item::Meta(_) => 1,
+        }
+    }
+
+    /// The blocks: those with the fewest values first.
+    fn write_stores(&mut self, needs: &[Vec<Item>], words: &HashMap<Item, u16>) {
+        let mut order: Vec<usize> = (0..needs.len()).collect();
+        order.sort_by_key(|&n| needs[n].len());
+        let mut blocks: Vec<(&[Item], String)> = vec![(&[], LEAVE.into())];
+        for n in order {
+            let values = &needs[n];
+            let candidates = blocks.iter().rev().take(LOOK).chain(&blocks[..1]);
+            let fitting = candidates.filter(|(stored, _)| contains(values, stored));
+            let Some((stored, next)) = fitting.max_by_key(|(stored, _)| stored.len()) else {
+                continue;
+            };
+            let next = next.clone();
+            let _ = writeln!(self.cold, "exit{n}:\n  store i64 {n}, ptr %words");
+            if stored.len() == values.len() {
+                let _ = writeln!(self.cold, "  br label %{next}");
+                continue;
+            }
+            let rest = values.iter().filter(|v| stored.binary_search(v).is_err());
+            let rest: Vec<Item> = rest.copied().collect();
+            let label = format!("stores{n}");
+            let _ = writeln!(self.cold, "  br label %{label}\n{label}:");
+            for v in rest {
+                self.store_word(v, words[&v]);
+            }
+            let _ = writeln!(self.cold, "  br label %{next}");
+            blocks.push((values, label));
+        }
+        if needs.is_empty() {
+            return;
+        }
+        let table = (self.s.objects.len() + Helper::Exits as usize) * 8;
+        let helper = (self.s.objects.len() + Helper::Exit as usize) * 8;
+        let cold = &mut self.cold;
+        let _ = writeln!(cold, "{LEAVE}:");
+        for (name, at) in [("table", table), ("helper", helper)] {
+            let _ = writeln!(
+                cold,
+                "  %{LEAVE}.{name} = load ptr, ptr getelementptr inbounds (i8, ptr @strata_constants, i64 {at})"
+            );
+        }
+        let _ = writeln!(
+            cold,
+            "  %{LEAVE}.s = call i64 %{LEAVE}.helper(ptr %vm, ptr %base, ptr %{LEAVE}.table, ptr %words) #1"
+        );
+        let _ = match self.typed {
+            None => writeln!(cold, "  ret i64 %{LEAVE}.s"),
+            Some(_) => writeln!(
+                cold,
+                "  %{LEAVE}.r = insertvalue {PAIR} poison, i64 %{LEAVE}.s, 0\n  ret {PAIR} %{LEAVE}.r"
+            ),
+        };
+    }
+
+    /// Stores `item` at a word of the deopt buffer.
+    fn store_word(&mut self, item: Item, word: u16) {
+        let v = match item {
+            Item::Value(v) => v,
+            Item::Meta(meta) => {
+                let name = format!("%meta{}", self.temps);
+                let at = meta.0 * 8;
+                let _ = writeln!(
+                    self.cold,
+                    "  {name} = load ptr, ptr getelementptr inbounds (i8, ptr @strata_constants, i64 {at})"
+                );
+                return self.put(word, "ptr", &name);
+            }
+        };
+        let n = v.0;
+        match self.f.ty(v) {
+            Ty::Nil | Ty::Void => {}
+            Ty::Any => {
+                self.put(word, "i8", &format!("%v{n}.t"));
+                self.put(word + 1, "i64", &format!("%v{n}.p"));
+            }
+            Ty::Native | Ty::Ptr => {
+                self.put(word, "i64", &tag::NATIVE.to_string());
+                self.put(word + 1, "ptr", &format!("%v{n}"));
+            }
+            ty => self.put(word, Self::llvm_type(ty), &format!("%v{n}")),
+        }
+    }
+
+    /// Stores one word.
+    fn put(&mut self, word: u16, ty: &str, value: &str) {
+        let cold = &mut self.cold;
+        let at = format!("%at{}", self.temps);
+        self.temps += 1;
+        let _ = writeln!(cold, "  {at} = getelementptr i64, ptr %words, i64 {word}");
+        if ty.starts_with('i') && ty != "i64" {
+            let _ = writeln!(cold, "  {at}.wide = zext {ty} {value} to i64");
+            let _ = writeln!(cold, "  store i64 {at}.wide, ptr {at}");
+        } else {
+            let _ = writeln!(cold, "  store {ty} {value}, ptr {at}");
+        }
+    }
+}
+
+/// Whether all of `part` is in `all`; both are ascending.
+fn contains(all: &[Item], part: &[Item]) -> bool {
+    part.len() <= all.len() && part.iter().all(|v| all.binary_search(v).is_ok())
+}

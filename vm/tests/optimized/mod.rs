@@ -1,0 +1,113 @@
+//! Programs run interpreted, and compiled with results of the queue handed over
+//! at once.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use strata::engine::{self, JitMode, JitOptions};
+use strata::runtime::error::Cause;
+use strata::runtime::state::VmConfig;
+use strata::runtime::{Vm, stdlib};
+use strata::stress::{Delivery, ForcedExits, StressModes};
+use strata_profiler::{Event, Sink, Stats};
+
+/// Counts compiles of tier 2.
+#[derive(Clone, Default)]
+struct Compiles(Arc<Mutex<Vec<String>>>);
+
+impl Sink for Compiles {
+    fn event(&mut self, _: Duration, event: &Event) {
+        if let Event::Compiled { tier: 2, func, .. } = event {
+            self.0.lock().unwrap().push(func.to_string());
+        }
+    }
+
+    fn finish(&mut self, _: &Stats) {}
+}
+
+/// A run of a program.
+pub struct Run {
+    /// What the program returned, as text, or its error.
+    pub end: String,
+    pub stats: Stats,
+    /// Functions that were optimized.
+    pub optimized: Vec<String>,
+}
+
+/// Runs `source` in one way.
+pub fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
+    let compiles = Compiles::default();
+    let end = traced(source, mode, modes, Box::new(compiles.clone()));
+    let optimized = compiles.0.lock().unwrap().clone();
+    Run { optimized, ..end }
+}
+
+/// The same; who is told of the events is given.
+pub fn traced(source: &str, mode: JitMode, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
+    let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
+    let mut options = JitOptions {
+        mode,
+        ..JitOptions::default()
+    };
+    options.thresholds.calls = 3;
+    options.thresholds.back_edges = 3;
+    options.thresholds.start_up = 1;
+    options.thresholds.background = 0;
+    options.thresholds.hot = 60;
+    engine::set_jit(&mut vm, &options);
+    engine::trace_jit(&mut vm, sink);
+    stdlib::open_all(&mut vm).unwrap();
+    engine::set_stress(&mut vm, modes);
+    Run {
+        end: text_of(&mut vm, source),
+        stats: engine::jit_stats(&mut vm),
+        optimized: Vec::new(),
+    }
+}
+
+/// What the program returns, or its error, as text.
+fn text_of(vm: &mut Vm, source: &str) -> String {
+    let module = engine::compile_text(vm, source.as_bytes(), b"=test")
+        .expect("no limit is set")
+        .unwrap_or_else(|e| panic!("{}: {source}", String::from_utf8_lossy(&e.message)));
+    let main = engine::load_main(vm, Arc::new(module)).expect("memory");
+    let values = match engine::call(vm, main, &[]) {
+        Ok(results) => engine::take_results(vm, results),
+        Err(e) => match *e.0 {
+            Cause::Lua(v) => vec![v],
+            _ => panic!("ended otherwise: {source}"),
+        },
+    };
+    let words = values.into_iter().map(|v| engine::message_of(vm, v));
+    let text = String::from_utf8_lossy(&words.collect::<Vec<_>>().join(&b' ')).into_owned();
+    if let Err(e) = strata::runtime::heap::verify(vm) {
+        panic!("the heap is not sound: {e}\n{source}");
+    }
+    text
+}
+
+/// Results of the queue are handed over at once.
+pub fn at_once() -> StressModes {
+    StressModes {
+        queue: Delivery::Sync,
+        ..StressModes::default()
+    }
+}
+
+/// Runs `source` in all ways: the run without stress.
+pub fn same(source: &str) -> Run {
+    let expected = run(source, JitMode::Off, &StressModes::default());
+    assert!(expected.optimized.is_empty());
+    let plain = run(source, JitMode::Full, &at_once());
+    assert_eq!(plain.end, expected.end, "{source}");
+    assert!(!plain.optimized.is_empty(), "nothing optimized: {source}");
+    for deopt in [ForcedExits::Nth(1), ForcedExits::Nth(7)] {
+        let modes = StressModes {
+            deopt,
+            poison: true,
+            ..at_once()
+        };
+        let stressed = run(source, JitMode::Full, &modes);
+        assert_eq!(stressed.end, expected.end, "{deopt:?}: {source}");
+    }
+    plain
+}

@@ -1,0 +1,223 @@
+//! Tier 2 and objects: metatables, metamethods, tables that are not allocated.
+#![cfg(feature = "llvm")]
+
+mod optimized;
+
+use optimized::{Run, run, same};
+use strata::engine::JitMode;
+use strata::stress::StressModes;
+
+/// How often guesses turned out to be wrong.
+fn failed(run: &Run) -> u64 {
+    let by_reason = &run.stats.exits_by_reason;
+    let not = ["done", "unreached"].map(|r| by_reason.get(r).copied().unwrap_or(0));
+    run.stats.exits - not.iter().sum::<u64>()
+}
+
+/// Pairs of numbers with every operator, as class `V`.
+const VECTORS: &str = "
+    local V = {}
+    V.__index = V
+    local function new(x, y) return setmetatable({ x = x, y = y }, V) end
+    function V.__add(a, b) return new(a.x + b.x, a.y + b.y) end
+    function V.__sub(a, b) return new(a.x - b.x, a.y - b.y) end
+    function V.__mul(a, k) return new(a.x * k, a.y * k) end
+    function V.__unm(a) return new(-a.x, -a.y) end
+    function V.__eq(a, b) return a.x == b.x and a.y == b.y end
+    function V.__lt(a, b) return a.x < b.x end
+    function V.__le(a, b) return a.x <= b.x end
+    function V.__len(a) return a.x * a.x + a.y * a.y end
+    function V.__call(a, k, l) return a.x * k + a.y * l end
+    function V:add(b) return new(self.x + b.x, self.y + b.y) end
+";
+
+fn vectors(body: &str) -> String {
+    format!("{VECTORS}{body}")
+}
+
+#[test]
+fn metamethods_of_known_shapes() {
+    let run = same(&vectors(
+        "local function step(p, d)
+           local q = p + d * 0.5 - new(0.25, 0.125)
+           local n = 0
+           if q == p then n = n + 1 end
+           if q ~= -(-q) then n = n + 2 end
+           if p < q then n = n + 4 end
+           if p <= q then n = n + 8 end
+           if not (q < p) then n = n + 16 end
+           return q, n + #q + q(2, 3)
+         end
+         local p, d, s = new(1.0, 2.0), new(0.5, 0.25), 0
+         for i = 1, 1500 do
+           local n
+           p, n = step(p, d)
+           s = s + n
+           if i % 400 == 0 then d = new(-d.x, d.y) end
+         end
+         return p.x, p.y, s",
+    ));
+    assert!(failed(&run) < 100, "{:?}", run.stats);
+}
+
+#[test]
+fn metamethods_and_operands_are_exchanged_midway() {
+    same(&vectors(
+        "local p, s = new(1, 2), 0
+         for i = 1, 4000 do
+           local q = p + new(i % 3, 1)
+           s = s + (q == p and 1 or 0) + #q
+           p = q
+           if i == 1000 then
+             local old = V.__add
+             V.__add = function(a, b) local c = old(a, b); c.x = c.x % 1000; return c end
+           elseif i == 2000 then V.__eq = nil
+           elseif i == 2500 then V.__len = function() return 1 end
+           elseif i == 3000 then p = setmetatable({ y = 1, x = 2, z = 3 }, V)
+           elseif i == 3500 then p = new(1.5, 2.5) end
+         end
+         return p.x, p.y, s",
+    ));
+}
+
+#[test]
+fn operands_of_both_sides() {
+    same(
+        "local M = { __concat = function(a, b) return 'c' end }
+         M.__add = function(a, b)
+           return (type(a) == 'number' and a or 1) + (type(b) == 'number' and b or 2)
+         end
+         M.__lt = function(a, b) return type(a) == 'number' end
+         local t, s = setmetatable({}, M), 0
+         for i = 1, 2000 do
+           s = s + (i + t) + (t + 0.5) + (t + t)
+           if i < t then s = s + 1 end
+           if t < i then s = s + 1000 end
+           if i % 500 == 0 then s = s + #(i .. t) end
+         end
+         return s",
+    );
+}
+
+#[test]
+fn fields_by_functions() {
+    let run = same(
+        "local log = { reads = 0, writes = 0 }
+         local data = { n = 0, level = 1 }
+         local proxy = setmetatable({}, {
+           __index = function(_, k) log.reads = log.reads + 1; return data[k] end,
+           __newindex = function(_, k, v) log.writes = log.writes + 1; data[k] = v end,
+         })
+         for i = 1, 3000 do
+           proxy.n = proxy.n + i % 3
+           if i % 5 == 0 then proxy.level = proxy.level % 9 + 1 end
+           if i == 2500 then rawset(proxy, 'n', 7) end
+         end
+         return proxy.n, data.n, data.level, log.reads, log.writes",
+    );
+    assert!(failed(&run) < 50, "{:?}", run.stats);
+}
+
+#[test]
+fn frames_of_metamethods_are_seen_by_errors_and_coroutines() {
+    same(&vectors(
+        "local out = {}
+         local function trace(f, ...) out[#out + 1] = select(2, xpcall(f, debug.traceback, ...)) end
+         V.__add = function(a, b)
+           if a.x > 1500 then error('too far') end
+           return new(a.x + b.x, a.y + b.y)
+         end
+         V.__lt = function(a, b) if a.x > 1500 then return a.x.y.z end return a.x < b.x end
+         V.__index = function(t, k) if t.x > 1500 then error('no ' .. k) end return 0 end
+         local function far(n, which)
+           local p, d = new(0, 0), new(1, 1)
+           for i = 1, n do
+             p.x = p.x + 1
+             if which == 1 then p = p + d end
+             if which == 2 and p < d then p.y = 1 end
+             if which == 3 then p.y = p.z + 1 end
+           end
+           return p
+         end
+         for which = 1, 3 do trace(far, 1000, which); trace(far, 2000, which) end
+         V.__add = function(a, b) coroutine.yield(a.x); return new(a.x + b.x, a.y) end
+         local co = coroutine.wrap(function()
+           local p = new(0, 0)
+           for i = 1, 500 do p = p + p + new(1, 1) end
+           return p.x
+         end)
+         local s = 0
+         for i = 1, 1000 do s = s ~ co() end
+         out[#out + 1] = tostring(s)
+         return table.concat(out, '\\n')",
+    ));
+}
+
+#[test]
+fn callees_of_tail_calls_are_seen_by_tracebacks() {
+    same(
+        "local function three(x) if x > 900 then error('three') end return x end
+         local function two(x) return three(x + 1) end
+         local function one(x) return two(x + 1) end
+         local function all(n) local s = 0; for i = 1, n do s = s + one(i) end; return s end
+         local a = all(800)
+         local _, b = xpcall(all, debug.traceback, 1000)
+         return a, b",
+    );
+}
+
+#[test]
+fn setmetatable_does_all_it_should() {
+    same(
+        "local gone = 0
+         local plain, final = { __index = { k = 1 } }, { __gc = function() gone = gone + 1 end }
+         local weak, shut = { __mode = 'k' }, { __metatable = 'no' }
+         local function make(m) return setmetatable({ a = 1 }, m) end
+         local s = 0
+         for i = 1, 2000 do s = s + make(plain).k end
+         for i = 1, 100 do make(final) end
+         for i = 1, 10 do
+           local w = make(weak)
+           w[{}] = 1
+           collectgarbage()
+           for k in pairs(w) do s = s + (type(k) == 'table' and 1000 or 1) end
+         end
+         local t = make(shut)
+         local ok = pcall(setmetatable, t, plain)
+         plain.__gc = function() gone = gone + 1 end
+         for i = 1, 100 do make(plain) end
+         collectgarbage()
+         return s, gone, ok, getmetatable(t)",
+    );
+}
+
+/// Kilobytes that `body` allocates at last: it runs until optimized code is
+/// ready, or for ten seconds.
+fn allocated(body: &str) -> f64 {
+    let source = vectors(&format!(
+        "local function work(n) {body} end
+         local least, start = math.huge, os.time()
+         repeat
+           collectgarbage(); collectgarbage('stop')
+           local before = collectgarbage('count')
+           work(20000)
+           least = math.min(least, collectgarbage('count') - before)
+           collectgarbage('restart')
+         until least < 20 or os.time() > start + 10
+         return least"
+    ));
+    let run = run(&source, JitMode::Full, &StressModes::default());
+    run.end.parse().unwrap_or_else(|_| panic!("{}", run.end))
+}
+
+#[test]
+fn small_objects_in_loops_are_not_allocated() {
+    for body in [
+        "local a, b = new(0.0, 0.0), new(1.0, 0.5); for i = 1, n do a = a:add(b) end; return a.x",
+        "local a, b = new(0.0, 0.0), new(1.0, 0.5); for i = 1, n do a = a + b * 0.5 end; return a",
+        "local s = 0; for i = 1, n do local v = -new(i, 1); if v == v - v then s = s + 1 end end; return s",
+    ] {
+        let some = allocated(body);
+        assert!(some < 20.0, "{some} kB: {body}");
+    }
+}
