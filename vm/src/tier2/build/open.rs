@@ -51,11 +51,10 @@ impl Builder<'_, '_> {
         let (Some(open), Some(op)) = (self.open_at(pc), i.op()) else {
             return i;
         };
-        match (op, Effects::of(op, i).open_in) {
+        match Effects::of(op, i).open_in {
             // One more, since 0 says that they are open.
-            (Op::SetList, Some(first)) => i.with_b(open.end().saturating_sub(first)),
-            (_, Some(first)) => i.with_b(open.end().saturating_sub(first).saturating_add(1)),
-            _ => i,
+            Some(first) => i.with_b(open.end().saturating_sub(first).saturating_add(1)),
+            None => i,
         }
     }
 
