@@ -152,7 +152,7 @@ fn library_calls_without_a_frame() {
            return 6
          end
          local values = { 1, 2.5, 'x', {}, print, kind, true, coroutine.create(print) }
-         local sum = 0
+         local sum, numbers = 0, { 1, 2.5, -3, -4.5 }
          for i = 1, 3000 do
            table.insert(stack, half(i))
            if i % 3 == 0 then sum = sum + table.remove(stack) end
@@ -160,8 +160,14 @@ fn library_calls_without_a_frame() {
            local s = letter('hello', i % 7) .. i .. ':' .. i / 4 .. string.char(i % 26 + 97)
            out[i % 10 + 1] = s .. tostring(i) .. tostring(nil) .. (tonumber(' 7 ') + i)
            out[12] = #s + rawlen(stack) + rawget(stack, 1) + math.tointeger(3.0)
+           local x = numbers[i % 4 + 1]
+           sum = sum + math.floor(x) + math.ceil(x) + math.abs(x) + math.max(x, numbers[1])
+           out[11] = ('ab'):rep(i % 3):upper() .. ('CD'):rep(i % 2):lower() .. 7.5 % i .. i % 3.0
+           local a, b, c = assert(i, 'message')
+           sum = sum + a + #b + (assert(getmetatable('x')).__index == string and 1 or 0)
+           if c or getmetatable(out) then sum = 0 end
          end
-         return sum, #stack, out[12], table.concat(out, ' ', 1, 10)",
+         return sum, #stack, out[12], table.concat(out, ' ', 1, 11)",
     );
     assert!(run.stats.exits < 60, "{:?}", run.stats);
 }
@@ -344,6 +350,58 @@ fn keys_that_are_no_elements() {
          local sum = 0
          for i, k in ipairs(order) do sum = sum + i * (words[k] or 0) end
          return n, sum, #order, table.concat(log, ' ')",
+    );
+}
+
+#[test]
+fn lists_grow_and_shrink_at_their_end() {
+    let run = same(
+        "local insert, remove = table.insert, table.remove
+         local ints, floats, mixed, any = {}, {}, {}, {}
+         local holes = { 1, 'a', nil, nil, 5 }
+         local hashed = { [10] = 1 }
+         local function push(t, v) insert(t, v) return #t end
+         local n = 0
+         for i = 1, 2500 do
+           insert(ints, i)
+           insert(floats, i + 0.5)
+           insert(mixed, 'm' .. i)
+           n = n + push(any, i % 3 == 0 and i or i % 3 == 1 and 'x' or i / 2) % 7
+           if i % 2 == 0 then
+             n = n + remove(ints) + remove(floats) + #remove(mixed)
+             n = n + (tonumber(remove(any)) or 1)
+           end
+           if i % 400 == 0 then
+             insert(holes, 6)
+             while #holes > 0 do n = n + (tonumber(remove(holes)) or 2) end
+             n = n + (remove(holes) == nil and 1 or 0)
+             for k = 1, 12 do insert(hashed, k) end
+             for k = 1, 12 do n = n + (remove(hashed) or 3) end
+             insert(ints, nil); insert(ints, 'odd'); n = n + #remove(ints)
+             while #mixed > 0 do n = n + #remove(mixed) end
+             while #ints > 0 do n = n + remove(ints) end
+             n = n + select('#', remove(ints)) + select('#', insert(ints, 1))
+           end
+         end
+         return n, #ints, #floats, #mixed, #any, #holes, #hashed",
+    );
+    assert!(run.stats.exits < 100, "{:?}", run.stats);
+}
+
+#[test]
+fn single_characters() {
+    same(
+        "local function at(s, i) return s:sub(i, i) end
+         local out, n = {}, 0
+         for i = 1, 3000 do
+           local s = 'hello' .. i
+           if i % 100 == 0 then s = ('x'):rep(300) .. i .. s end
+           local c = at(s, i % 9 - 2)
+           if c == 'l' then n = n + 1 elseif c == '' then n = n + 10 end
+           n = n + #at(s, #s) + (s:byte(i % 7 + 1) or 0) + s:byte(-1) + (s:byte(0) or 3)
+           out[i % 20 + 1] = c
+         end
+         return n, table.concat(out)",
     );
 }
 

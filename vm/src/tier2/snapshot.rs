@@ -22,7 +22,7 @@ use strata_runtime::object::{GcHeader, ProtoObj, Str};
 use strata_runtime::proto::LoadedModule;
 use strata_runtime::stdlib::base::is_setmetatable;
 use strata_runtime::stdlib::coroutine::{switches, yields};
-use strata_runtime::stdlib::leaf::{self, Known};
+use strata_runtime::stdlib::leaf::{self, Known, Quick, Stores};
 use strata_runtime::stdlib::math::{Intrinsic, intrinsic};
 use strata_runtime::table::site::MAX_INLINE;
 use strata_runtime::value::{Value, tag};
@@ -104,9 +104,11 @@ pub(crate) struct LeafCall {
     pub args: (u8, u8),
     /// The tag of its result, if it is always the same.
     pub result: Option<u8>,
-    pub stores: bool,
+    pub stores: Stores,
     /// It has one result.
     pub one: bool,
+    /// What compilers know to do themselves.
+    pub quick: Option<Quick>,
 }
 
 /// What a call site has called.
@@ -297,6 +299,7 @@ pub(crate) struct PartLeaves {
     pub set: Obj,
     pub set_list: Obj,
     pub byte: Obj,
+    pub sub: Obj,
 }
 
 /// Most parameters of a typed entry: their tags are in one word.
@@ -346,6 +349,7 @@ impl Snapshot {
                     set: Obj(0),
                     set_list: Obj(0),
                     byte: Obj(0),
+                    sub: Obj(0),
                 },
             },
         };
@@ -359,6 +363,7 @@ impl Snapshot {
             set: t.address(leaf::SET as usize),
             set_list: t.address(leaf::SET_LIST as usize),
             byte: t.address(leaf::BYTE as usize),
+            sub: t.address(leaf::SUB as usize),
         };
         // SAFETY: `p` is live, and what feedback names is.
         unsafe {
@@ -469,6 +474,7 @@ impl Taker<'_> {
             result: leaf.result,
             stores: leaf.stores,
             one: leaf.one,
+            quick: leaf.quick,
         });
         [found.next(), found.next()]
     }
