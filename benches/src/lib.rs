@@ -22,3 +22,4 @@ pub mod process;
 pub mod program;
 pub mod report;
 pub mod stats;
+pub mod tiers;

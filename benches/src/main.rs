@@ -16,6 +16,7 @@ use strata_benches::{
     measure::{self, Clock, Options},
     program,
     report::{Report, html, table},
+    tiers,
 };
 
 /// Compares Strata with the Lua engines of this machine.
@@ -70,6 +71,13 @@ struct Args {
     /// Fail unless every ratio against the first reference is at least this
     #[arg(long, value_name = "RATIO")]
     require_min: Option<f64>,
+    /// Instead of comparing times, run each program once and show what the optimizing compiler did
+    #[arg(long)]
+    tiers: bool,
+    /// Instead, run programs that change midway, with tier 1 alone and with all tiers; fail if a
+    /// phase takes 100 ms longer with all of them
+    #[arg(long, conflicts_with = "tiers")]
+    phases: bool,
     /// Where the programs are
     #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/programs"))]
     programs: PathBuf,
@@ -107,6 +115,9 @@ fn run(args: &Args) -> Result<bool, String> {
         }
         return Ok(true);
     }
+    if args.tiers || args.phases {
+        return what_tiers_did(args, &programs);
+    }
     let probe = args.programs.join("version.lua");
     let engines = find_engines(args, &probe)?;
     let options = Options {
@@ -135,6 +146,20 @@ fn run(args: &Args) -> Result<bool, String> {
         );
     }
     Ok(failures == 0 && meets_requirements(args, &report))
+}
+
+/// The tables of `--tiers` and `--phases`; `false` means that something failed, or was too slow.
+fn what_tiers_did(args: &Args, programs: &[program::Program]) -> Result<bool, String> {
+    let vm = vm_path(args.vm.as_deref())?;
+    let limit = Duration::from_secs(args.timeout);
+    let (text, failed) = if args.tiers {
+        tiers::table(&vm, programs, limit)
+    } else {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/phases"));
+        tiers::phases(&vm, folder, limit, Duration::from_millis(100))?
+    };
+    print!("{text}");
+    Ok(failed == 0)
 }
 
 /// The engines to compare, probed: ours first, then the references.

@@ -76,7 +76,7 @@ fn run(
 ) -> Result<(Vec<u8>, u64), TestCaseError> {
     let mut session = Session::compiling(jit);
     engine::set_stress(&mut session.vm, modes);
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(300);
     session
         .vm
         .set_deadline(Some(deadline))

@@ -152,7 +152,7 @@ fn library_calls_without_a_frame() {
            return 6
          end
          local values = { 1, 2.5, 'x', {}, print, kind, true, coroutine.create(print) }
-         local sum = 0
+         local sum, numbers = 0, { 1, 2.5, -3, -4.5 }
          for i = 1, 3000 do
            table.insert(stack, half(i))
            if i % 3 == 0 then sum = sum + table.remove(stack) end
@@ -160,8 +160,14 @@ fn library_calls_without_a_frame() {
            local s = letter('hello', i % 7) .. i .. ':' .. i / 4 .. string.char(i % 26 + 97)
            out[i % 10 + 1] = s .. tostring(i) .. tostring(nil) .. (tonumber(' 7 ') + i)
            out[12] = #s + rawlen(stack) + rawget(stack, 1) + math.tointeger(3.0)
+           local x = numbers[i % 4 + 1]
+           sum = sum + math.floor(x) + math.ceil(x) + math.abs(x) + math.max(x, numbers[1])
+           out[11] = ('ab'):rep(i % 3):upper() .. ('CD'):rep(i % 2):lower() .. 7.5 % i .. i % 3.0
+           local a, b, c = assert(i, 'message')
+           sum = sum + a + #b + (assert(getmetatable('x')).__index == string and 1 or 0)
+           if c or getmetatable(out) then sum = 0 end
          end
-         return sum, #stack, out[12], table.concat(out, ' ', 1, 10)",
+         return sum, #stack, out[12], table.concat(out, ' ', 1, 11)",
     );
     assert!(run.stats.exits < 60, "{:?}", run.stats);
 }
@@ -348,6 +354,58 @@ fn keys_that_are_no_elements() {
 }
 
 #[test]
+fn lists_grow_and_shrink_at_their_end() {
+    let run = same(
+        "local insert, remove = table.insert, table.remove
+         local ints, floats, mixed, any = {}, {}, {}, {}
+         local holes = { 1, 'a', nil, nil, 5 }
+         local hashed = { [10] = 1 }
+         local function push(t, v) insert(t, v) return #t end
+         local n = 0
+         for i = 1, 2500 do
+           insert(ints, i)
+           insert(floats, i + 0.5)
+           insert(mixed, 'm' .. i)
+           n = n + push(any, i % 3 == 0 and i or i % 3 == 1 and 'x' or i / 2) % 7
+           if i % 2 == 0 then
+             n = n + remove(ints) + remove(floats) + #remove(mixed)
+             n = n + (tonumber(remove(any)) or 1)
+           end
+           if i % 400 == 0 then
+             insert(holes, 6)
+             while #holes > 0 do n = n + (tonumber(remove(holes)) or 2) end
+             n = n + (remove(holes) == nil and 1 or 0)
+             for k = 1, 12 do insert(hashed, k) end
+             for k = 1, 12 do n = n + (remove(hashed) or 3) end
+             insert(ints, nil); insert(ints, 'odd'); n = n + #remove(ints)
+             while #mixed > 0 do n = n + #remove(mixed) end
+             while #ints > 0 do n = n + remove(ints) end
+             n = n + select('#', remove(ints)) + select('#', insert(ints, 1))
+           end
+         end
+         return n, #ints, #floats, #mixed, #any, #holes, #hashed",
+    );
+    assert!(run.stats.exits < 100, "{:?}", run.stats);
+}
+
+#[test]
+fn single_characters() {
+    same(
+        "local function at(s, i) return s:sub(i, i) end
+         local out, n = {}, 0
+         for i = 1, 3000 do
+           local s = 'hello' .. i
+           if i % 100 == 0 then s = ('x'):rep(300) .. i .. s end
+           local c = at(s, i % 9 - 2)
+           if c == 'l' then n = n + 1 elseif c == '' then n = n + 10 end
+           n = n + #at(s, #s) + (s:byte(i % 7 + 1) or 0) + s:byte(-1) + (s:byte(0) or 3)
+           out[i % 20 + 1] = c
+         end
+         return n, table.concat(out)",
+    );
+}
+
+#[test]
 fn closures_and_captured_variables() {
     same(
         "local made, s = {}, 0
@@ -469,4 +527,82 @@ fn the_trace_tells_what_the_optimizer_did() {
     assert!(tier2.recompiles > 0 && tier2.exits > 0, "{tier2:?}");
     assert!(run.stats.inlined > 0 && run.stats.stages.stall() > 0.0);
     assert!(run.stats.table().contains("time of optimizing by stage"));
+}
+
+/// Guesses that fail again and again are given up: what is known is tried then,
+/// and the rest takes steps.
+#[test]
+fn fields_of_shapes_that_come_and_go() {
+    let run = same(
+        "
+        local log = setmetatable({}, {
+          __index = function(_, k) return #k end,
+          __newindex = function(t, k, v) rawset(t, k .. k, v) end })
+        local makers = {
+          function(i) return { x = i, y = 2 } end,
+          function(i) return { y = 2, x = i } end,
+          function(i) return { z = 1, x = i + 0.5, y = 3 } end,
+          function(i) local t = {} for k = 1, 40 do t['k' .. k] = k end t.x, t.y = i, 1 return t end,
+          function(i) return setmetatable({ y = i }, { __index = { x = 7 } }) end,
+          function(i) return { y = i, x = i % 2 == 0 and i or nil } end,
+          function(i) return log end,
+        }
+        local function get(p) return (p.x or 1) + p.y end
+        local function set(p, v) p.x = v return p end
+        local function call(p) return p:size() end
+        local sum = 0
+        for round = 1, 4 do
+          for n, make in ipairs(makers) do
+            for i = 1, 60 do
+              local p = make(i)
+              p.size = n == 4 and get or function(p) return p.y * 2 end
+              sum = sum + get(p)
+              sum = sum + get(set(p, n % 3 == 0 and i / 2 or i)) + call(p)
+            end
+          end
+          for _, odd in ipairs { 'text', 5, false } do
+            sum = sum + (select(2, pcall(get, odd)):find('index') or 0)
+            sum = sum + (select(2, pcall(set, odd, 1)):find('index') or 0)
+          end
+        end
+        return string.format('%.10g', sum), log.xx",
+    );
+    assert!(run.stats.tiers[&2].recompiles > 0, "{:?}", run.stats.tiers);
+}
+
+#[test]
+fn operands_of_all_kinds_in_turn() {
+    let run = same(
+        "
+        local ops = {
+          function(a, b) return a + b end, function(a, b) return a - b end,
+          function(a, b) return a * b end, function(a, b) return a / b end,
+          function(a, b) return a // b end, function(a, b) return a % b end,
+          function(a, b) return a ^ b end, function(a, b) return a & b end,
+          function(a, b) return a << b end, function(a) return -a end,
+          function(a) return ~a end, function(a) return a + 1 end,
+          function(a) return a // 3 end, function(a) return 2 - a end,
+        }
+        local meta = setmetatable({}, {
+          __add = function() return 'add' end, __idiv = function() return 'idiv' end,
+          __unm = function() return 'unm' end, __band = function() return 'band' end })
+        local values = { { 7, 2 }, { 7.5, 2 }, { 3, 0.25 }, { 1, 0 }, { '10', 2 }, { 5, '0x3' },
+          { math.mininteger, -1 }, { meta, 1 }, { 2, meta }, { 1, 0.0 }, { {}, 1 }, { 2^53, 64 } }
+        local out = {}
+        for round = 1, 3 do
+          for _, pair in ipairs(values) do
+            for n, op in ipairs(ops) do
+              local last
+              for _ = 1, 40 do
+                local ok, v = pcall(op, pair[1], pair[2])
+                last = tostring(ok) .. ' ' .. (math.type(v) == 'float' and string.format('%.17g', v)
+                  or tostring(v))
+              end
+              out[#out + 1] = n .. ' ' .. last
+            end
+          end
+        end
+        return table.concat(out, '; ')",
+    );
+    assert!(run.stats.tiers[&2].recompiles > 0, "{:?}", run.stats.tiers);
 }

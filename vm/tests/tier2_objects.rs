@@ -221,3 +221,86 @@ fn small_objects_in_loops_are_not_allocated() {
         assert!(some < 20.0, "{some} kB: {body}");
     }
 }
+
+#[test]
+fn methods_of_several_classes() {
+    let run = same(
+        "local function class(size)
+           local c = {}
+           c.__index = c
+           function c.new(x) return setmetatable({ [('abcdef'):sub(size, size)] = x, x = x }, c) end
+           function c:area(k) return self.x * size + k end
+           return c
+         end
+         local A, B, C, D = class(1), class(2), class(3), class(4)
+         function B:area(k) if self.x > 50 then return k end return self.x - k, k end
+         function C:area(...) return select('#', ...) + self.x end
+         local all, s = {}, 0
+         for i = 1, 90 do all[i] = ({ A, B, C })[i % 3 + 1].new(i) end
+         for round = 1, 60 do
+           for i = 1, #all do
+             local o = all[i]
+             local a, b = o:area(round)
+             s = s + a + (b or 1)
+             o:area(1)
+           end
+           if round == 40 then all[7] = D.new(7) end
+           if round == 50 then function A:area() return 5 end end
+           if round == 55 then all[9].area = function() return 'x' and 3 end end
+         end
+         return s",
+    );
+    assert!(failed(&run) < 100, "{:?}", run.stats);
+}
+
+#[test]
+fn fields_that_are_nil() {
+    let run = same(
+        "local C = {}
+         C.__index = C
+         local list = {}
+         for i = 1, 40 do list[i] = setmetatable({ id = i, next = false, mark = 1 }, C) end
+         local s = 0
+         for round = 1, 100 do
+           for i = 1, 40 do
+             local o = list[i]
+             o.next = i % 2 == 0 and list[i - 1] or nil
+             o.mark = nil
+             if o.next then s = s + o.next.id end
+             if o.mark then s = s + o.mark end
+             o.mark = round
+           end
+           if round == 80 then C.next = list[3] end
+           if round == 90 then C.__newindex = function(t, k, v) s = s + 1; rawset(t, k, v) end end
+           if round == 95 then C.__index = function(t, k) return k == 'mark' and 7 end end
+         end
+         return s",
+    );
+    assert!(failed(&run) < 300, "{:?}", run.stats);
+}
+
+#[test]
+fn fields_of_many_shapes() {
+    let run = same(
+        "local function node(i)
+           local n = { key = i }
+           if i % 2 == 0 then n.left = i end
+           if i % 3 == 0 then n.right = i end
+           if i % 5 == 0 then n.left = -i end
+           if i % 7 == 0 then n.value = 1 end
+           return n
+         end
+         local all, s = {}, 0
+         for i = 1, 210 do all[i] = node(i % 15) end
+         for round = 1, 40 do
+           for i = 1, #all do
+             local n = all[i]
+             s = s + n.key + (n.left or 0) + (n.right or 1)
+             n.key = n.key % 9
+           end
+           if round == 30 then for i = 1, 20 do all[i] = { ['f' .. i] = 1, key = 2 } end end
+         end
+         return s",
+    );
+    assert!(run.stats.osr_entries > 0, "{:?}", run.stats);
+}

@@ -89,7 +89,8 @@ mod tests {
     fn every_byte_counts() {
         let text: Vec<u8> = (0..40).collect();
         for n in 0..=text.len() {
-            assert!(same(&text[..n], &text[..n].to_vec()));
+            let copy = text[..n].to_vec();
+            assert!(same(&text[..n], &copy));
             for at in 0..n {
                 let mut other = text[..n].to_vec();
                 other[at] ^= 0x40;

@@ -86,7 +86,7 @@ pub fn open(vm: &mut Vm) -> Result<()> {
 
 // ---- errors
 
-fn assert(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn assert(cx: &mut Cx<'_>) -> Result<Ret> {
     if cx.arg(0).is_truthy() {
         return cx.ret_slots(0, cx.n);
     }
@@ -254,7 +254,7 @@ pub(super) fn select(cx: &mut Cx<'_>) -> Result<Ret> {
 
 // ---- metatables and raw access
 
-fn getmetatable(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn getmetatable(cx: &mut Cx<'_>) -> Result<Ret> {
     let v = cx.check_any(0)?;
     let meta = metatable_of(cx.vm, v);
     if meta.is_null() {

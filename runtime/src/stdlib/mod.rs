@@ -61,8 +61,8 @@ pub struct LibState {
     ipairs_iter: Value,
     /// Names of types by tag, as `type` returns them.
     pub type_names: [*mut Str; 16],
-    /// Strings of one byte, as far as somebody asked for them.
-    chars: [*mut Str; 256],
+    /// Strings of one byte, as far as somebody asked for them; else null.
+    pub chars: [*mut Str; 256],
     /// "integer" and "float", as `math.type` returns them.
     number_names: [*mut Str; 2],
     /// Handles of the default files of `io`.

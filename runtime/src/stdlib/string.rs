@@ -232,11 +232,11 @@ pub(super) fn len(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret(Value::int(len as i64))
 }
 
-fn lower(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn lower(cx: &mut Cx<'_>) -> Result<Ret> {
     map(cx, |byte| byte.to_ascii_lowercase())
 }
 
-fn upper(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn upper(cx: &mut Cx<'_>) -> Result<Ret> {
     map(cx, |byte| byte.to_ascii_uppercase())
 }
 
@@ -281,7 +281,7 @@ pub(super) fn sub(cx: &mut Cx<'_>) -> Result<Ret> {
     cx.ret_bytes(&s[range])
 }
 
-fn rep(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn rep(cx: &mut Cx<'_>) -> Result<Ret> {
     let s = bytes(cx, 0)?;
     let n = cx.check_int(1)?;
     let separator = cx.opt_bytes(2)?.unwrap_or_default();

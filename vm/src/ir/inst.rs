@@ -48,6 +48,8 @@ pub(crate) mod regions {
     pub const HEAP: u16 = 1 << 9;
     /// All that belongs to tables, fields and shapes apart.
     pub const PARTS: u16 = ARRAYS | INTS | FLOATS | MIXED | HASHES | HEAP;
+    /// Array parts, and what the collector keeps.
+    pub const ELEMENTS: u16 = ARRAYS | INTS | FLOATS | MIXED | HEAP;
     /// All that is in tables, and what the collector keeps.
     pub const TABLES: u16 = SHAPES | FIELDS | ARRAYS | INTS | FLOATS | MIXED | HASHES | HEAP;
     /// Everything.
@@ -171,11 +173,13 @@ macro_rules! for_each_inst {
             TypeName,   "type_name",   [Any], Str, No, NONE, NONE;
             Leaf,       "leaf",        [Ptr Rest], Bool, No, ALL, HEAP;
             LeafStore,  "leaf_store",  [Ptr Rest], Bool, No, ALL, TABLES;
+            LeafArray,  "leaf_array",  [Ptr Rest], Bool, No, ALL, ELEMENTS;
+            CharStr,    "char_str",    [Int], Str, No, HEAP, NONE;
             NextEntry,  "next_entry",  [Table], Int, Num, ALL, SLOTS;
             LeafValue,  "leaf_value",  [Typed], Given, Num, HEAP, NONE;
             IterStart,  "iter_start",  [Bool], Void, Num, NONE, SLOTS;
             Spread,     "spread",      [], Bool, Num, SLOTS, SLOTS;
-            Pack,       "pack",        [Table Int], Bool, Num, ALL, TABLES;
+            Pack,       "pack",        [Table Int], Bool, Num, ALL, ELEMENTS;
             Unpack,     "unpack",      [Table], Bool, Num, ALL, SLOTS;
             VarargCount,"vararg_count",[], Int, Num, NONE, NONE;
             VarargAt,   "vararg_at",   [Int], Any, Num, NONE, NONE;

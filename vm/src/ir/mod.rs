@@ -271,8 +271,8 @@ impl Reason {
             Reason::Unreached => "not to come here",
             Reason::Done => "to go on with the loop",
             Reason::Meta => "the metatable as it was",
-            Reason::Library => "the library as it was",
-            Reason::Results => "one result",
+            Reason::Library => "nothing else for the library to do",
+            Reason::Results => "as many values as it has seen",
         }
     }
 

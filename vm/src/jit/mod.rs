@@ -141,6 +141,9 @@ pub(crate) struct Speculation {
     no_assumptions: bool,
     /// Not at these instructions, ascending: their guards failed too often.
     except: Vec<u32>,
+    /// Instructions whose guards failed once since: code was made anew with what
+    /// feedback had learned by then.
+    failed: Vec<u32>,
 }
 
 impl Speculation {
@@ -152,6 +155,17 @@ impl Speculation {
     /// Whether it may rely on what it does not look at.
     pub(crate) fn may_assume(&self) -> bool {
         !self.off && !self.no_assumptions
+    }
+
+    /// Guards at `pc` failed too often: the first time feedback has learned what
+    /// the next code needs to know, later it may not speculate there any more.
+    #[cfg(feature = "llvm")]
+    fn fail(&mut self, pc: u32) {
+        if self.failed.contains(&pc) {
+            self.forbid(pc);
+        } else {
+            self.failed.push(pc);
+        }
     }
 
     /// Not at `pc` any more.

@@ -36,6 +36,7 @@ pub(crate) const CELL_NEXT: i32 = i(offset_of!(FreeCell, next));
 pub(crate) const VM_INSTRUCTIONS: i32 =
     i(offset_of!(Vm, limits) + offset_of!(Limits, instructions));
 pub(crate) const VM_TYPE_NAMES: i32 = i(offset_of!(Vm, lib) + offset_of!(LibState, type_names));
+pub(crate) const VM_CHARS: i32 = i(offset_of!(Vm, lib) + offset_of!(LibState, chars));
 pub(crate) const VM_LIMIT: i32 = i(offset_of!(Vm, limit));
 pub(crate) const VM_TOP: i32 = i(offset_of!(Vm, top));
 pub(crate) const VM_EPOCH: i32 = i(offset_of!(Vm, meta_epoch));

@@ -316,6 +316,10 @@ unsafe extern "C" fn pack(
     // SAFETY: code passes its frame and a table that it has just made.
     unsafe {
         let values = extra(base, params);
+        if !(*t).hash.is_null() {
+            // Elements might have to be moved.
+            return 0;
+        }
         table::set_list(&mut *vm, t, first, values).is_ok().into()
     }
 }

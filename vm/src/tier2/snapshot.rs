@@ -7,8 +7,10 @@
 //! which is filled when the code is installed.
 
 mod meta;
+mod methods;
 
 pub(crate) use meta::{Expected, Meta, MetaCall};
+pub(crate) use methods::Method;
 
 use crate::ir::Ty;
 use crate::jit::Speculation;
@@ -20,7 +22,7 @@ use strata_runtime::object::{GcHeader, ProtoObj, Str};
 use strata_runtime::proto::LoadedModule;
 use strata_runtime::stdlib::base::is_setmetatable;
 use strata_runtime::stdlib::coroutine::{switches, yields};
-use strata_runtime::stdlib::leaf::{self, Known};
+use strata_runtime::stdlib::leaf::{self, Known, Quick, Stores};
 use strata_runtime::stdlib::math::{Intrinsic, intrinsic};
 use strata_runtime::table::site::MAX_INLINE;
 use strata_runtime::value::{Value, tag};
@@ -102,9 +104,11 @@ pub(crate) struct LeafCall {
     pub args: (u8, u8),
     /// The tag of its result, if it is always the same.
     pub result: Option<u8>,
-    pub stores: bool,
+    pub stores: Stores,
     /// It has one result.
     pub one: bool,
+    /// What compilers know to do themselves.
+    pub quick: Option<Quick>,
 }
 
 /// What a call site has called.
@@ -189,6 +193,8 @@ pub(crate) struct Function {
     pub slots: Vec<Slot>,
     /// What instructions do by way of metatables, by pc.
     metas: Vec<(u32, Meta)>,
+    /// What calls of several functions may call, by pc.
+    methods: Vec<(u32, Vec<Method>)>,
     /// The prototype, its instructions and its feedback slots.
     pub proto: Obj,
     pub code_at: Obj,
@@ -293,6 +299,7 @@ pub(crate) struct PartLeaves {
     pub set: Obj,
     pub set_list: Obj,
     pub byte: Obj,
+    pub sub: Obj,
 }
 
 /// Most parameters of a typed entry: their tags are in one word.
@@ -342,6 +349,7 @@ impl Snapshot {
                     set: Obj(0),
                     set_list: Obj(0),
                     byte: Obj(0),
+                    sub: Obj(0),
                 },
             },
         };
@@ -355,6 +363,7 @@ impl Snapshot {
             set: t.address(leaf::SET as usize),
             set_list: t.address(leaf::SET_LIST as usize),
             byte: t.address(leaf::BYTE as usize),
+            sub: t.address(leaf::SUB as usize),
         };
         // SAFETY: `p` is live, and what feedback names is.
         unsafe {
@@ -411,6 +420,7 @@ impl Taker<'_> {
                 consts,
                 slots: Vec::new(),
                 metas: Vec::new(),
+                methods: Vec::new(),
                 proto: self.object(p),
                 code_at: self.address((*p).code as usize),
                 slots_at: self.address((*p).slots as usize),
@@ -425,6 +435,8 @@ impl Taker<'_> {
             self.nils(p, n);
             let metas = self.metas(p, n, depth);
             self.snapshot.funcs[n as usize].metas = metas;
+            let methods = self.methods(n, depth);
+            self.snapshot.funcs[n as usize].methods = methods;
         }
         n
     }
@@ -462,6 +474,7 @@ impl Taker<'_> {
             result: leaf.result,
             stores: leaf.stores,
             one: leaf.one,
+            quick: leaf.quick,
         });
         [found.next(), found.next()]
     }

@@ -39,6 +39,9 @@ pub(super) enum Simple {
     Fails(Reason),
 }
 
+/// The tags of booleans, as a mask.
+const BOOLS: u64 = 1 << tag::TRUE | 1 << tag::FALSE;
+
 /// Runs the pass.
 pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
     // Each round needs another decided branch; more than a few are rare.
@@ -233,6 +236,17 @@ impl Simplifier<'_, '_> {
             },
             Op::Is => match self.arg_of(arg(0), Op::Box) {
                 Some(x) => self.is_tag(x, inst.imm as u8),
+                None => KEEP,
+            },
+            Op::TagIn => match self.arg_of(arg(0), Op::Box) {
+                Some(x) => match (self.f.ty(x), inst.imm & BOOLS) {
+                    (Ty::Bool, 0) => bool_const(false),
+                    (Ty::Bool, BOOLS) => bool_const(true),
+                    (ty, _) => match ty.tag() {
+                        Some(t) => bool_const(inst.imm >> t & 1 != 0),
+                        None => KEEP,
+                    },
+                },
                 None => KEEP,
             },
             Op::Truthy => match self.arg_of(arg(0), Op::Box) {

@@ -215,13 +215,11 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
         if fine || hits < enough.max(1) {
             return;
         }
-        // What was never reached, or is seen for the first time, is known by
-        // now; other guesses were wrong.
+        // What is seen for the first time is known by now; other guesses were
+        // wrong.
         let insn = &*(*inner).code.cast_const().add(site.pc as usize);
-        let news = jit::learned::bits_of(insn) != site.seen;
-        if site.reason != Reason::Unreached && !news {
-            let s = state_mut(&mut *inner);
-            s.tier2.speculation.forbid(site.pc);
+        if jit::learned::bits_of(insn) == site.seen {
+            state_mut(&mut *inner).tier2.speculation.fail(site.pc);
         }
         drop_code(table);
     }

@@ -34,14 +34,17 @@ impl Builder<'_, '_> {
         let (lt, rt) = (self.f.ty(l), self.f.ty(r));
         let known = is_number(lt) && is_number(rt);
         let other = |ty: Ty| ty != Ty::Any && !is_number(ty);
-        if bits == 0 && !known {
+        if bits == 0 && !known && self.may_speculate(pc) {
             return self.leave(pc, Reason::Unreached);
         }
         if other(lt) || other(rt) || (bits & seen::OTHER != 0 && !known) {
             if self.meta_operator(pc, &[l, r])? {
                 return Ok(());
             }
-            return self.step(pc);
+            if other(lt) || other(rt) || bits & !seen::OTHER == 0 {
+                return self.step(pc);
+            }
+            return self.number_or_step(pc, i, kind, l, r);
         }
         let want = |ty: Ty, seen: Option<Ty>| if ty == Ty::Any { seen } else { Some(ty) };
         let expected = match bits {
@@ -57,13 +60,72 @@ impl Builder<'_, '_> {
                 let r = if same { l } else { self.expect(r, rt, pc)? };
                 self.typed_op(pc, kind, l, r)?
             }
-            _ if !speculates => None,
+            _ if !speculates => return self.number_or_step(pc, i, kind, l, r),
             _ => self.any_op(pc, kind, l, r, bits)?,
         };
         match v {
             Some(v) => self.set(i.a(), v),
             None => self.step(pc)?,
         }
+        Ok(())
+    }
+
+    /// The operation without a guess: two numbers are computed with, whatever
+    /// else there is takes a step.
+    fn number_or_step(
+        &mut self,
+        pc: u32,
+        i: Insn,
+        kind: ArithOp,
+        l: V,
+        r: V,
+    ) -> Result<(), Refused> {
+        self.settle(pc)?;
+        let slow = self.cold_block();
+        let mut ways = Vec::new();
+        if !matches!(kind, ArithOp::Div | ArithOp::Pow) {
+            let (li, ri) = (self.is(l, tag::INT), self.is(r, tag::INT));
+            let both = self.put(Ir::And, &[li, ri]);
+            let other = self.split(both, None);
+            let (x, y) = (self.unboxed(l, Ty::Int), self.unboxed(r, Ty::Int));
+            if matches!(kind, ArithOp::IDiv | ArithOp::Mod) {
+                // The step knows what to say about zero.
+                let zero = self.int(0);
+                let is = self.put(Ir::IEq, &[y, zero]);
+                let isnt = self.put(Ir::Not, &[is]);
+                self.unless(isnt, slow);
+            }
+            let v = self.int_op(pc, kind, x, y)?;
+            let v = self.boxed(v);
+            ways.push((self.at, v));
+            self.go_on(other);
+        }
+        if !kind.is_bitwise() {
+            let number = |b: &mut Self, v: V| {
+                let (int, float) = (b.is(v, tag::INT), b.is(v, tag::FLOAT));
+                b.put(Ir::Or, &[int, float])
+            };
+            let (ln, rn) = (number(self, l), number(self, r));
+            let both = self.put(Ir::And, &[ln, rn]);
+            let other = self.split(both, None);
+            // These guards can't fail.
+            let x = self.any_float(l, pc)?;
+            let y = if l == r { x } else { self.any_float(r, pc)? };
+            let v = self.float_op(kind, x, y);
+            let v = self.boxed(v);
+            ways.push((self.at, v));
+            self.go_on(other);
+        }
+        self.join(slow);
+        self.go_on(slow);
+        let frame = self.frame(pc, true)?;
+        self.emit_at(Ir::Step, Ty::Void, &[], u64::from(pc), frame);
+        let slot = u64::from(self.ctx.base + u32::from(i.a()));
+        let v = self.put_imm(Ir::SlotLoad, &[], slot);
+        ways.push((self.at, v));
+        let v = self.meet(&ways, Ty::Any);
+        self.frame_cache = None;
+        self.set(i.a(), v);
         Ok(())
     }
 

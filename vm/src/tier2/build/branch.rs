@@ -96,7 +96,7 @@ impl Builder<'_, '_> {
         let (x, y) = (self.val(i.a()), self.val(i.b()));
         let bits = i.feedback_bits();
         let (tx, ty) = (self.f.ty(x), self.f.ty(y));
-        if bits == 0 && (tx == Ty::Any || ty == Ty::Any) {
+        if bits == 0 && (tx == Ty::Any || ty == Ty::Any) && self.may_speculate(pc) {
             return self.leave(pc, Reason::Unreached);
         }
         let kind = match (tx, ty) {
@@ -247,7 +247,7 @@ impl Builder<'_, '_> {
         let (tx, ty) = (self.f.ty(x), self.f.ty(y));
         let number = |ty: Ty| matches!(ty, Ty::Int | Ty::Float);
         let known = number(tx) && number(ty);
-        if bits == 0 && !known {
+        if bits == 0 && !known && self.may_speculate(pc) {
             return self.leave(pc, Reason::Unreached);
         }
         let fits = |ty: Ty| ty == Ty::Any || number(ty);

@@ -4,9 +4,9 @@
 //! compares; then its arguments are guarded, and the work is done.
 
 use super::{Builder, Refused};
-use crate::ir::{Op as Ir, Reason, Term, Ty, V};
+use crate::ir::{BlockId, Op as Ir, Reason, Term, Ty, V};
 use crate::tier2::snapshot::{Callee, LeafCall, Obj, Slot};
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 use strata_runtime::stdlib::leaf::Known;
 use strata_runtime::stdlib::math::Intrinsic;
 use strata_runtime::value::tag;
@@ -51,6 +51,14 @@ impl Builder<'_, '_> {
                 self.results(i, &[name]);
                 return Ok(true);
             }
+            Some(Known::Assert) if args >= 1 => {
+                self.host_is(pc, i.a(), f)?;
+                let values: SmallVec<[V; 8]> = (0..args).map(|k| self.val(i.a() + 2 + k)).collect();
+                let fine = self.truthy(values[0]);
+                self.guard(fine, Reason::Library, pc)?;
+                self.results(i, &values);
+                return Ok(true);
+            }
             Some(which @ (Known::Pairs | Known::Ipairs)) if args >= 1 && i.c() != 0 => {
                 let v = self.val(i.a() + 2);
                 if !matches!(self.f.ty(v), Ty::Any | Ty::Table) {
@@ -62,7 +70,9 @@ impl Builder<'_, '_> {
             }
             _ => {}
         }
-        let fits = |l: &&LeafCall| (l.args.0..=l.args.1).contains(&args);
+        // Where nil may stand for nothing at all, that must make no difference.
+        let open = i.c() == 0;
+        let fits = |l: &&LeafCall| (l.args.0..=l.args.1).contains(&args) && (l.one || !open);
         let Some(&leaf) = leaves.iter().flatten().find(fits) else {
             return Ok(false);
         };
@@ -136,18 +146,7 @@ impl Builder<'_, '_> {
                 self.put(Ir::FSqrt, &[x])
             }
             Intrinsic::Floor | Intrinsic::Ceil => self.rounded(which, x, pc)?,
-            Intrinsic::Abs => match self.f.ty(x) {
-                Ty::Int => {
-                    let zero = self.int(0);
-                    let negative = self.put(Ir::ILt, &[x, zero]);
-                    let other = self.put(Ir::INeg, &[x]);
-                    self.emit(Ir::Select, Ty::Int, &[negative, other, x], 0)
-                }
-                _ => {
-                    let x = self.expect(x, Ty::Float, pc)?;
-                    self.put(Ir::FAbs, &[x])
-                }
-            },
+            Intrinsic::Abs => self.abs(x, pc)?,
             Intrinsic::Max | Intrinsic::Min => {
                 let mut best = x;
                 for n in 1..i.b() - 1 {
@@ -169,16 +168,7 @@ impl Builder<'_, '_> {
         let n = self.val(i.a() + 3);
         let n = self.expect(n, Ty::Int, pc)?;
         let slow = self.cold_block();
-        let data = self.put(Ir::StrData, &[s]);
-        let node = self.put(Ir::IsNull, &[data]);
-        let flat = self.put(Ir::Not, &[node]);
-        self.unless(flat, slow);
-        let one = self.int(1);
-        let at = self.put(Ir::ISub, &[n, one]);
-        let len = self.put(Ir::StrLen, &[s]);
-        let inside = self.put(Ir::IUlt, &[at, len]);
-        self.unless(inside, slow);
-        let byte = self.put(Ir::LoadByte, &[data, at]);
+        let byte = self.byte_at(s, n, slow);
         let fast = self.at;
         self.go_on(slow);
         let (did, v) = self.byte_leaf(s, n);
@@ -191,8 +181,13 @@ impl Builder<'_, '_> {
     }
 
     fn rounded(&mut self, which: Intrinsic, x: V, pc: u32) -> Result<V, Refused> {
-        if self.f.ty(x) == Ty::Int {
-            return Ok(x);
+        match self.f.ty(x) {
+            Ty::Int => return Ok(x),
+            Ty::Any => {
+                let round = |b: &mut Self, x| b.rounded(which, x, pc);
+                return self.by_number(x, pc, Ty::Int, round);
+            }
+            _ => {}
         }
         let x = self.expect(x, Ty::Float, pc)?;
         let op = if which == Intrinsic::Floor {
@@ -208,9 +203,58 @@ impl Builder<'_, '_> {
         Ok(self.put(Ir::ToInt, &[v]))
     }
 
+    fn abs(&mut self, x: V, pc: u32) -> Result<V, Refused> {
+        match self.f.ty(x) {
+            Ty::Int => {
+                let zero = self.int(0);
+                let negative = self.put(Ir::ILt, &[x, zero]);
+                let other = self.put(Ir::INeg, &[x]);
+                Ok(self.emit(Ir::Select, Ty::Int, &[negative, other, x], 0))
+            }
+            Ty::Any => self.by_number(x, pc, Ty::Any, |b, x| b.abs(x, pc)),
+            _ => {
+                let x = self.expect(x, Ty::Float, pc)?;
+                Ok(self.put(Ir::FAbs, &[x]))
+            }
+        }
+    }
+
+    /// What `work` makes of a number, for both kinds; what is none leaves at
+    /// `pc`. The result is of type `ty`.
+    fn by_number(
+        &mut self,
+        x: V,
+        pc: u32,
+        ty: Ty,
+        work: impl Fn(&mut Self, V) -> Result<V, Refused>,
+    ) -> Result<V, Refused> {
+        let int = self.is(x, tag::INT);
+        let other = self.split(int, None);
+        let state = self.st.clone();
+        let mut ways: SmallVec<[(BlockId, V); 2]> = SmallVec::new();
+        for kind in [Ty::Int, Ty::Float] {
+            let x = if kind == Ty::Int {
+                self.unboxed(x, kind)
+            } else {
+                self.go_on(other);
+                self.expect(x, kind, pc)?
+            };
+            let v = work(self, x)?;
+            let v = if ty == Ty::Any { self.boxed(v) } else { v };
+            ways.push((self.at, v));
+        }
+        // What is known in one way is not known in the other.
+        self.st = state;
+        self.frame_cache = None;
+        Ok(self.meet(&ways, ty))
+    }
+
     /// `math.max` and `math.min` of two numbers of one kind: the second if it
     /// is greater (less) than the first.
     fn extreme(&mut self, which: Intrinsic, x: V, y: V, pc: u32) -> Result<V, Refused> {
+        if self.f.ty(x) == Ty::Any && self.f.ty(y) == Ty::Any && x != y {
+            return self.by_number(x, pc, Ty::Any, |b, x| b.extreme(which, x, y, pc));
+        }
         let ty = match (self.f.ty(x), self.f.ty(y)) {
             (Ty::Int, _) | (_, Ty::Int) => Ty::Int,
             _ => Ty::Float,

@@ -23,7 +23,7 @@ impl Builder<'_, '_> {
             return Ok(());
         }
         match callee {
-            Callee::Unknown => self.unreached(pc),
+            Callee::Unknown if self.may_speculate(pc) => self.unreached(pc),
             Callee::Closure {
                 proto,
                 func,
@@ -40,7 +40,8 @@ impl Builder<'_, '_> {
                 self.call_closure(pc, i, proto, typed.then_some(params))
             }
             Callee::Host { .. } => self.call_host(pc),
-            Callee::Closure { .. } | Callee::Mixed => self.call_any(pc, None),
+            Callee::Mixed if self.call_method(pc, i)? => Ok(()),
+            Callee::Closure { .. } | Callee::Mixed | Callee::Unknown => self.call_any(pc, None),
         }
     }
 
@@ -105,7 +106,7 @@ impl Builder<'_, '_> {
     }
 
     /// Calls whatever `v` is: closures with the arguments in registers.
-    fn call_mixed(&mut self, pc: u32, i: Insn, v: V) -> Result<(), Refused> {
+    pub(super) fn call_mixed(&mut self, pc: u32, i: Insn, v: V) -> Result<(), Refused> {
         let args: SmallVec<[V; 8]> = (0..i.b() - 1).map(|k| self.val(i.a() + 2 + k)).collect();
         self.settle_waiting(pc);
         let (state, open) = (self.st.clone(), self.ctx.open);

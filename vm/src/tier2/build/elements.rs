@@ -57,7 +57,7 @@ impl Builder<'_, '_> {
 
     pub(super) fn get_index(&mut self, pc: u32, i: Insn, op: Op) -> Result<(), Refused> {
         let bits = i.feedback_bits();
-        if bits == 0 {
+        if bits == 0 && self.may_speculate(pc) {
             return self.leave(pc, Reason::Unreached);
         }
         let key = (op == Op::GetIndex).then(|| i.c());
@@ -169,7 +169,7 @@ impl Builder<'_, '_> {
 
     pub(super) fn set_index(&mut self, pc: u32, i: Insn, op: Op) -> Result<(), Refused> {
         let bits = i.feedback_bits();
-        if bits == 0 {
+        if bits == 0 && self.may_speculate(pc) {
             return self.leave(pc, Reason::Unreached);
         }
         let key = (op == Op::SetIndex).then(|| i.b());

@@ -52,15 +52,19 @@ impl Builder<'_, '_> {
                 return self.leave(pc, Reason::Unreached);
             }
         }
-        if caches.is_empty() || !self.may_speculate(pc) {
+        let prim = caches.iter().any(|c| c.state == CacheState::Prim);
+        if caches.is_empty() || (!self.may_speculate(pc) && (global || prim)) {
             return self.step(pc);
+        }
+        if !self.may_speculate(pc) {
+            return self.get_field_or_step(pc, i, op, &caches);
         }
         if let [c] = caches[..]
             && c.state == CacheState::Prim
         {
             return self.get_method(pc, i, op, c);
         }
-        if caches.iter().any(|c| c.state == CacheState::Prim) {
+        if prim {
             return self.step(pc);
         }
         let t = if global {
@@ -113,7 +117,7 @@ impl Builder<'_, '_> {
     }
 
     /// Whether `t` has one of these shapes.
-    fn has_shape(&mut self, t: V, shapes: &[Cache]) -> V {
+    pub(super) fn has_shape(&mut self, t: V, shapes: &[Cache]) -> V {
         let shape = self.put(Ir::Shape, &[t]);
         let mut any = None;
         for c in shapes {
@@ -143,7 +147,7 @@ impl Builder<'_, '_> {
     }
 
     /// The field that cache `c` knows of `t`, a table of its shape.
-    fn get_cached(&mut self, t: V, c: Cache, i: Insn, pc: u32) -> Result<V, Refused> {
+    pub(super) fn get_cached(&mut self, t: V, c: Cache, i: Insn, pc: u32) -> Result<V, Refused> {
         let nil_ok = c.flags & NIL_OK != 0;
         let v = match c.state {
             CacheState::Own => self.put_imm(Ir::Field, &[t], u64::from(c.slot)),
@@ -254,7 +258,10 @@ impl Builder<'_, '_> {
                 && c.tags != 0
         };
         if caches.is_empty() || !caches.iter().all(fits) || !self.may_speculate(pc) {
-            return self.step(pc);
+            return match global {
+                true => self.step(pc),
+                false => self.set_field_or_step(pc, i, &caches),
+            };
         }
         let t = if global {
             Some(self.globals(a, pc)?)
@@ -364,7 +371,7 @@ impl Builder<'_, '_> {
 }
 
 /// Caches, those together that lead to the same place.
-fn groups(caches: &[Cache]) -> Vec<Vec<Cache>> {
+pub(super) fn groups(caches: &[Cache]) -> Vec<Vec<Cache>> {
     let mut groups: Vec<Vec<Cache>> = Vec::new();
     for &c in caches {
         match groups.iter_mut().find(|g| g[0].same_way(&c)) {

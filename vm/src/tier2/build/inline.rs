@@ -104,8 +104,33 @@ impl Builder<'_, '_> {
         proto: Obj,
         no: FuncNo,
     ) -> Result<(), Refused> {
-        let a = i.a();
         let closure = self.callee(pc, proto)?;
+        if let Some(results) = self.inline_closure(pc, i, closure, no)? {
+            match i.c() {
+                0 => self.give_open(i.a(), &results),
+                _ => self.set_results(i, &results),
+            }
+        }
+        Ok(())
+    }
+
+    /// Results of the call `i` go to its registers.
+    pub(super) fn set_results(&mut self, i: Insn, results: &Results) {
+        for (n, &v) in results.iter().enumerate() {
+            self.set(i.a() + n as u8, v);
+        }
+    }
+
+    /// Builds function `no`, of which `closure` is one, in place of the call
+    /// at `pc`; `None`: it never returns.
+    pub(super) fn inline_closure(
+        &mut self,
+        pc: u32,
+        i: Insn,
+        closure: V,
+        no: FuncNo,
+    ) -> Result<Option<Results>, Refused> {
+        let a = i.a();
         let mut args: SmallVec<[Reg; 8]> = SmallVec::new();
         for n in 0..i.b() - 1 {
             // Parameters are there already: the same slots.
@@ -126,18 +151,9 @@ impl Builder<'_, '_> {
             Some(wanted) => usize::from(wanted),
             None => self.fixed_results(no).ok_or("open results")?,
         };
-        let Some(results) = self.inlined(pc, callee, &args, wanted)? else {
-            return Ok(());
-        };
+        let results = self.inlined(pc, callee, &args, wanted)?;
         self.ctx.pc = pc;
-        if i.c() == 0 {
-            self.give_open(a, &results);
-            return Ok(());
-        }
-        for (n, &v) in results.iter().enumerate() {
-            self.set(a + n as u8, v);
-        }
-        Ok(())
+        Ok(results)
     }
 
     /// Builds a callee that instruction `pc` calls, with these arguments, and

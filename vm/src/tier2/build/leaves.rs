@@ -11,6 +11,8 @@ use crate::ir::{BlockId, Op as Ir, Reason, Ty, V};
 use crate::tier2::build::state::Reg;
 use crate::tier2::snapshot::{LeafCall, Obj};
 use smallvec::SmallVec;
+use strata_runtime::object::ArrKind;
+use strata_runtime::stdlib::leaf::{Quick, Stores};
 use strata_runtime::value::tag;
 use strata_spec::effects::Effects;
 use strata_spec::{Insn, Op};
@@ -20,11 +22,15 @@ const MAX_OPERANDS: u8 = 12;
 
 impl Builder<'_, '_> {
     /// Calls a leaf: whether it did it.
-    fn leaf(&mut self, f: Obj, stores: bool, args: &[V]) -> V {
+    fn leaf(&mut self, f: Obj, stores: Stores, args: &[V]) -> V {
         let mut all: SmallVec<[V; 8]> = SmallVec::new();
         all.push(self.object(f, Ty::Ptr));
         all.extend_from_slice(args);
-        let op = if stores { Ir::LeafStore } else { Ir::Leaf };
+        let op = match stores {
+            Stores::Nothing => Ir::Leaf,
+            Stores::Elements => Ir::LeafArray,
+            Stores::Tables => Ir::LeafStore,
+        };
         self.emit(op, Ty::Bool, &all, 0)
     }
 
@@ -42,12 +48,162 @@ impl Builder<'_, '_> {
     pub(super) fn leaf_call(&mut self, pc: u32, i: Insn, leaf: LeafCall) -> Result<(), Refused> {
         let first = i.a() + 2;
         let args: SmallVec<[V; 8]> = (0..i.b() - 1).map(|k| self.val(first + k)).collect();
-        let did = self.leaf(leaf.f, leaf.stores, &args);
-        self.accept(did, pc)?;
-        let ty = leaf.result.and_then(Ty::of_tag).unwrap_or(Ty::Any);
-        let v = self.emit(Ir::LeafValue, ty, &[did], 0);
+        // What is done in a few instructions if all is as usual.
+        let quick = match leaf.quick {
+            Some(Quick::Sub) if args.len() == 3 && args[1] == args[2] => {
+                let s = self.expect(args[0], Ty::Str, pc)?;
+                let n = self.expect(args[1], Ty::Int, pc)?;
+                Some(self.one_byte(pc, s, n)?)
+            }
+            Some(Quick::Insert) => {
+                let t = self.expect(args[0], Ty::Table, pc)?;
+                Some(self.insert_last(pc, t, args[1], leaf)?)
+            }
+            Some(Quick::Remove) => {
+                let t = self.expect(args[0], Ty::Table, pc)?;
+                Some(self.remove_last(pc, t, leaf)?)
+            }
+            _ => None,
+        };
+        let v = match quick {
+            Some(v) => v,
+            None => {
+                let did = self.leaf(leaf.f, leaf.stores, &args);
+                self.accept(did, pc)?;
+                let ty = leaf.result.and_then(Ty::of_tag).unwrap_or(Ty::Any);
+                self.emit(Ir::LeafValue, ty, &[did], 0)
+            }
+        };
         self.results(i, &[v]);
         Ok(())
+    }
+
+    /// `string.sub(s, n, n)`
+    fn one_byte(&mut self, pc: u32, s: V, n: V) -> Result<V, Refused> {
+        let slow = self.cold_block();
+        let byte = self.byte_at(s, n, slow);
+        let v = self.put(Ir::CharStr, &[byte]);
+        let none = self.put(Ir::IsNull, &[v]);
+        let some = self.put(Ir::Not, &[none]);
+        self.unless(some, slow);
+        let fast = self.at;
+        self.go_on(slow);
+        let did = self.leaf(self.s.leaves.sub, Stores::Nothing, &[s, n, n]);
+        self.accept(did, pc)?;
+        let other = self.emit(Ir::LeafValue, Ty::Str, &[did], 0);
+        let slow = self.at;
+        Ok(self.meet(&[(fast, v), (slow, other)], Ty::Str))
+    }
+
+    /// The byte at position `n` of a flat string; anything else goes to `slow`.
+    pub(super) fn byte_at(&mut self, s: V, n: V, slow: BlockId) -> V {
+        let data = self.put(Ir::StrData, &[s]);
+        let node = self.put(Ir::IsNull, &[data]);
+        let flat = self.put(Ir::Not, &[node]);
+        self.unless(flat, slow);
+        let one = self.int(1);
+        let at = self.put(Ir::ISub, &[n, one]);
+        let len = self.put(Ir::StrLen, &[s]);
+        let inside = self.put(Ir::IUlt, &[at, len]);
+        self.unless(inside, slow);
+        self.put(Ir::LoadByte, &[data, at])
+    }
+
+    /// Goes to `slow` unless `t` has neither hash part nor metatable.
+    fn plain_list(&mut self, t: V, slow: BlockId) {
+        for part in [Ir::Hash, Ir::Meta] {
+            let part = self.put(part, &[t]);
+            let none = self.put(Ir::IsNull, &[part]);
+            self.unless(none, slow);
+        }
+    }
+
+    /// `table.insert(t, v)`: where there is room, and the array is of the kind.
+    fn insert_last(&mut self, pc: u32, t: V, v: V, leaf: LeafCall) -> Result<V, Refused> {
+        let (done, slow) = (self.f.block(), self.cold_block());
+        let kind = match self.f.ty(v) {
+            Ty::Int => ArrKind::Int,
+            Ty::Float => ArrKind::Float,
+            _ => ArrKind::Mixed,
+        };
+        self.plain_list(t, slow);
+        let have = self.put(Ir::ArrKind, &[t]);
+        let want = self.int(i64::from(kind as u8));
+        let same = self.put(Ir::IEq, &[have, want]);
+        self.unless(same, slow);
+        let (len, cap) = (self.put(Ir::ArrLen, &[t]), self.put(Ir::ArrCap, &[t]));
+        let room = self.put(Ir::IUlt, &[len, cap]);
+        self.unless(room, slow);
+        if kind == ArrKind::Mixed {
+            // The first element decides the kind.
+            let zero = self.int(0);
+            let first = self.put(Ir::IEq, &[len, zero]);
+            let nil = self.is(v, tag::NIL);
+            let odd = self.put(Ir::Or, &[first, nil]);
+            let fine = self.put(Ir::Not, &[odd]);
+            self.unless(fine, slow);
+        }
+        self.store_element(t, len, v, kind);
+        let one = self.int(1);
+        let longer = self.put(Ir::IAdd, &[len, one]);
+        self.put(Ir::SetArrLen, &[t, longer]);
+        self.join(done);
+        self.go_on(slow);
+        let did = self.leaf(leaf.f, leaf.stores, &[t, v]);
+        self.accept(did, pc)?;
+        self.join(done);
+        self.go_on(done);
+        Ok(self.nil())
+    }
+
+    /// `table.remove(t)`: of an array that does not end in holes.
+    fn remove_last(&mut self, pc: u32, t: V, leaf: LeafCall) -> Result<V, Refused> {
+        let slow = self.cold_block();
+        self.plain_list(t, slow);
+        let len = self.put(Ir::ArrLen, &[t]);
+        let (zero, one) = (self.int(0), self.int(1));
+        let some = self.put(Ir::ILt, &[zero, len]);
+        self.unless(some, slow);
+        let last = self.put(Ir::ISub, &[len, one]);
+        let data = self.put(Ir::ArrData, &[t]);
+        let have = self.put(Ir::ArrKind, &[t]);
+        let mut ways: SmallVec<[(BlockId, V); 4]> = SmallVec::new();
+        for kind in [ArrKind::Mixed, ArrKind::Int, ArrKind::Float] {
+            let next = if kind == ArrKind::Float {
+                None
+            } else {
+                let want = self.int(i64::from(kind as u8));
+                let same = self.put(Ir::IEq, &[have, want]);
+                Some(self.split(same, None))
+            };
+            let v = match kind {
+                ArrKind::Int => self.put(Ir::LoadInt, &[data, last]),
+                ArrKind::Float => self.put(Ir::LoadFloat, &[data, last]),
+                ArrKind::Mixed => {
+                    let tags = self.put(Ir::ArrTags, &[t]);
+                    let more = self.put(Ir::ILt, &[one, len]);
+                    self.unless(more, slow);
+                    let before = self.put(Ir::ISub, &[last, one]);
+                    let before = self.put(Ir::LoadMixed, &[data, tags, before]);
+                    let nil = self.is(before, tag::NIL);
+                    let some = self.put(Ir::Not, &[nil]);
+                    self.unless(some, slow);
+                    self.put(Ir::LoadMixed, &[data, tags, last])
+                }
+            };
+            let v = self.boxed(v);
+            self.put(Ir::SetArrLen, &[t, last]);
+            ways.push((self.at, v));
+            if let Some(next) = next {
+                self.go_on(next);
+            }
+        }
+        self.go_on(slow);
+        let did = self.leaf(leaf.f, leaf.stores, &[t]);
+        self.accept(did, pc)?;
+        let v = self.emit(Ir::LeafValue, Ty::Any, &[did], 0);
+        ways.push((self.at, v));
+        Ok(self.meet(&ways, Ty::Any))
     }
 
     /// Registers after a call with these results.
@@ -80,7 +236,7 @@ impl Builder<'_, '_> {
         if !args.iter().all(fits) {
             return self.step(pc);
         }
-        let did = self.leaf(self.s.leaves.concat, false, &args);
+        let did = self.leaf(self.s.leaves.concat, Stores::Nothing, &args);
         self.accept(did, pc)?;
         let v = self.emit(Ir::LeafValue, Ty::Str, &[did], 0);
         for r in Effects::of(Op::Concat, i).kills.iter() {
@@ -93,13 +249,13 @@ impl Builder<'_, '_> {
     /// `t[k]`: whether it could be done without a metamethod, and the value.
     /// To be called right before [`accept`](Self::accept).
     pub(super) fn get_leaf(&mut self, t: V, k: V) -> (V, V) {
-        let did = self.leaf(self.s.leaves.get, false, &[t, k]);
+        let did = self.leaf(self.s.leaves.get, Stores::Nothing, &[t, k]);
         (did, self.emit(Ir::LeafValue, Ty::Any, &[did], 0))
     }
 
     /// `string.byte(s, n)`, likewise.
     pub(super) fn byte_leaf(&mut self, s: V, n: V) -> (V, V) {
-        let did = self.leaf(self.s.leaves.byte, false, &[s, n]);
+        let did = self.leaf(self.s.leaves.byte, Stores::Nothing, &[s, n]);
         (did, self.emit(Ir::LeafValue, Ty::Any, &[did], 0))
     }
 
@@ -125,7 +281,7 @@ impl Builder<'_, '_> {
             let v = self.val(a + k);
             args.push(v);
         }
-        let did = self.leaf(self.s.leaves.set_list, true, &args);
+        let did = self.leaf(self.s.leaves.set_list, Stores::Elements, &args);
         self.accept(did, pc)
     }
 
@@ -137,7 +293,7 @@ impl Builder<'_, '_> {
             return self.step(pc);
         }
         let state = self.st.clone();
-        let did = self.leaf(self.s.leaves.get, false, &[t, k]);
+        let did = self.leaf(self.s.leaves.get, Stores::Nothing, &[t, k]);
         let refused = self.split(did, Some(true));
         let v = self.emit(Ir::LeafValue, Ty::Any, &[did], 0);
         let mut ways: SmallVec<[(BlockId, V); 2]> = SmallVec::new();
@@ -163,7 +319,7 @@ impl Builder<'_, '_> {
         }
         let state = self.st.clone();
         let done = self.f.block();
-        let did = self.leaf(self.s.leaves.set, true, &[t, k, v]);
+        let did = self.leaf(self.s.leaves.set, Stores::Tables, &[t, k, v]);
         let refused = self.split(did, Some(true));
         self.join(done);
         self.go_on(refused);

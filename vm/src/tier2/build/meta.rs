@@ -258,9 +258,7 @@ impl Builder<'_, '_> {
             tail: false,
         };
         if let Some(results) = self.inlined(pc, callee, &args, usize::from(i.c()) - 1)? {
-            for (n, &v) in results.iter().enumerate() {
-                self.set(a + n as u8, v);
-            }
+            self.set_results(i, &results);
         }
         Ok(true)
     }

@@ -24,8 +24,10 @@
 //! - `iterate`: generic `for` over tables
 //! - `varargs`: extra arguments
 //! - `guarded`: elements that are as feedback says
+//! - `unguarded`: fields where that has failed
 //! - `inline`: calls that are replaced by the callee
 //! - `meta`: metamethods, setting metatables
+//! - `methods`: calls of methods by objects of several classes
 
 mod arith;
 mod branch;
@@ -39,8 +41,10 @@ mod iterate;
 mod leaves;
 mod loops;
 mod meta;
+mod methods;
 mod open;
 mod state;
+mod unguarded;
 mod values;
 mod varargs;
 

@@ -265,7 +265,8 @@ impl Lower<'_, '_> {
                 self.define(v, &format!("zext i8 {byte} to i64"));
             }
             Op::TypeName => self.type_name(v, args[0]),
-            Op::Leaf | Op::LeafStore => self.leaf(v, &r[0], &args[1..]),
+            Op::Leaf | Op::LeafArray | Op::LeafStore => self.leaf(v, &r[0], &args[1..]),
+            Op::CharStr => self.char_str(v, &r[0]),
             Op::NextEntry => self.next_entry(v, &r[0], i.imm),
             Op::LeafValue => self.leaf_value(v, i.imm),
             Op::IterStart => self.iter_start(&r[0], i.imm),

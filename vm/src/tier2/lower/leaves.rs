@@ -7,7 +7,7 @@
 
 use super::{Lower, Region};
 use crate::ir::{Inst, Op, Ty, V};
-use crate::tier1::layout::{LINK0, SLOT, VM_TYPE_NAMES};
+use crate::tier1::layout::{LINK0, SLOT, VM_CHARS, VM_TYPE_NAMES};
 use crate::tier2::helpers::Helper;
 use strata_runtime::frame::VARARG;
 use strata_runtime::value::tag;
@@ -16,7 +16,7 @@ use strata_runtime::value::tag;
 /// and value of `next`.
 pub(super) fn places(insts: &[Inst<'_>]) -> usize {
     let of = |i: &Inst<'_>| match i.op {
-        Op::Leaf | Op::LeafStore => i.args.len(),
+        Op::Leaf | Op::LeafArray | Op::LeafStore => i.args.len(),
         Op::NextEntry => 2,
         _ => 0,
     };
@@ -65,6 +65,16 @@ impl Lower<'_, '_> {
         let cursor = self.temp(&format!("select i1 {no_key}, i64 {yes}, i64 {no}"));
         self.store("i8", &tag::NIL.to_string(), "%base", at, Region::Slot);
         self.store("i64", &cursor, "%base", at + 8, Region::Slot);
+    }
+
+    /// The string of this one byte, null if nobody has asked for it yet.
+    pub(super) fn char_str(&mut self, v: V, byte: &str) {
+        let chars = self.offset("%vm", VM_CHARS.into());
+        let at = self.temp(&format!("getelementptr ptr, ptr {chars}, i64 {byte}"));
+        self.define(
+            v,
+            &format!("load ptr, ptr {at}, !tbaa !{}", Region::Heap.tag()),
+        );
     }
 
     /// The name of a value's type.

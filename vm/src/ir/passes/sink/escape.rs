@@ -259,7 +259,7 @@ impl Escape<'_, '_> {
                         | Op::Flags
                         | Op::ArrLen
                         | Op::Barrier => n == 0,
-                        Op::Box | Op::Is | Op::Truthy | Op::IsGc | Op::Same => true,
+                        Op::Box | Op::Is | Op::TagIn | Op::Truthy | Op::IsGc | Op::Same => true,
                         Op::GuardIs => i.imm == TABLE,
                         Op::Unbox => i.ty == Ty::Table,
                         _ => false,

@@ -187,6 +187,7 @@ impl Rewrite<'_> {
             Op::FieldRoom => constant(f, Op::Int, i64::MAX as u64),
             Op::Flags | Op::ArrLen => constant(f, Op::Int, 0),
             Op::Is => constant(f, Op::Bool, u64::from(i.imm == u64::from(tag::TABLE))),
+            Op::TagIn => constant(f, Op::Bool, i.imm >> tag::TABLE & 1),
             Op::Truthy | Op::IsGc => constant(f, Op::Bool, 1),
             // Barriers, and other forms of the object.
             _ => false,
