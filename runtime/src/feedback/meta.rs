@@ -162,3 +162,49 @@ pub unsafe fn is_plain(vm: &mut Vm, meta: *mut Table) -> bool {
     // SAFETY: as the caller says.
     unsafe { handler(vm, meta, Event::Mode).is_nil() && handler(vm, meta, Event::Gc).is_nil() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(pc: u32, shape: usize) -> MetaSite {
+        let table = Operand {
+            tag: tag::TABLE,
+            shape: (shape * 16) as *mut Shape,
+        };
+        let int = Operand {
+            tag: tag::INT,
+            shape: null_mut(),
+        };
+        MetaSite {
+            pc,
+            operands: [table, int],
+        }
+    }
+
+    #[test]
+    fn pairs_are_told_apart_until_there_are_too_many() {
+        let mut sites = MetaSites::default();
+        for _ in 0..3 {
+            sites.note(site(7, 1));
+            sites.note(site(7, 2));
+            sites.note(site(9, 3));
+        }
+        assert_eq!(sites.at(7).count(), 2);
+        assert_eq!(sites.at(9).copied().collect::<Vec<_>>(), [site(9, 3)]);
+        for shape in 0..20 {
+            sites.note(site(7, 3 + shape));
+        }
+        assert_eq!((sites.at(7).count(), sites.count(7)), (0, WAYS + 1));
+        assert_eq!(sites.at(9).count(), 1);
+    }
+
+    #[test]
+    fn dead_shapes_are_forgotten() {
+        let mut sites = MetaSites::default();
+        sites.note(site(1, 1));
+        sites.note(site(1, 2));
+        sites.clear_dead(&mut |p| p as usize == 16);
+        assert_eq!(sites.at(1).copied().collect::<Vec<_>>(), [site(1, 2)]);
+    }
+}
