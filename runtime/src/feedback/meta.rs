@@ -74,11 +74,6 @@ impl MetaSites {
         self.sites.iter().filter(here).filter(move |_| !mega)
     }
 
-    /// How many pairs of operands are known of an instruction.
-    pub fn count(&self, pc: u32) -> usize {
-        self.sites.iter().filter(|s| s.pc == pc).count()
-    }
-
     #[inline]
     fn note(&mut self, site: MetaSite) {
         let mut ways = 0;
@@ -161,4 +156,50 @@ pub unsafe fn note_metatable(fb: *mut Value, before: *mut Shape, t: *mut Table) 
 pub unsafe fn is_plain(vm: &mut Vm, meta: *mut Table) -> bool {
     // SAFETY: as the caller says.
     unsafe { handler(vm, meta, Event::Mode).is_nil() && handler(vm, meta, Event::Gc).is_nil() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(pc: u32, shape: usize) -> MetaSite {
+        let table = Operand {
+            tag: tag::TABLE,
+            shape: (shape * 16) as *mut Shape,
+        };
+        let int = Operand {
+            tag: tag::INT,
+            shape: null_mut(),
+        };
+        MetaSite {
+            pc,
+            operands: [table, int],
+        }
+    }
+
+    #[test]
+    fn pairs_are_told_apart_until_there_are_too_many() {
+        let mut sites = MetaSites::default();
+        for _ in 0..3 {
+            sites.note(site(7, 1));
+            sites.note(site(7, 2));
+            sites.note(site(9, 3));
+        }
+        assert_eq!(sites.at(7).count(), 2);
+        assert_eq!(sites.at(9).copied().collect::<Vec<_>>(), [site(9, 3)]);
+        for shape in 0..20 {
+            sites.note(site(7, 3 + shape));
+        }
+        assert_eq!((sites.at(7).count(), sites.sites.len()), (0, WAYS + 2));
+        assert_eq!(sites.at(9).count(), 1);
+    }
+
+    #[test]
+    fn dead_shapes_are_forgotten() {
+        let mut sites = MetaSites::default();
+        sites.note(site(1, 1));
+        sites.note(site(1, 2));
+        sites.clear_dead(&mut |p| p as usize == 16);
+        assert_eq!(sites.at(1).copied().collect::<Vec<_>>(), [site(1, 2)]);
+    }
 }
