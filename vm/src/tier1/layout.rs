@@ -8,6 +8,7 @@ use strata_runtime::limits::Limits;
 use strata_runtime::object::{
     Closure, GcHeader, HashEntry, HashPart, Native, ProtoObj, Shape, Str, Table, Upval,
 };
+#[cfg(feature = "llvm")]
 use strata_runtime::stdlib::LibState;
 use strata_runtime::table::site::Site;
 use strata_runtime::value::Value;
@@ -35,7 +36,9 @@ pub(crate) const SITE_MADE: i32 = i(Site::MADE);
 pub(crate) const CELL_NEXT: i32 = i(offset_of!(FreeCell, next));
 pub(crate) const VM_INSTRUCTIONS: i32 =
     i(offset_of!(Vm, limits) + offset_of!(Limits, instructions));
+#[cfg(feature = "llvm")]
 pub(crate) const VM_TYPE_NAMES: i32 = i(offset_of!(Vm, lib) + offset_of!(LibState, type_names));
+#[cfg(feature = "llvm")]
 pub(crate) const VM_CHARS: i32 = i(offset_of!(Vm, lib) + offset_of!(LibState, chars));
 pub(crate) const VM_LIMIT: i32 = i(offset_of!(Vm, limit));
 pub(crate) const VM_TOP: i32 = i(offset_of!(Vm, top));
