@@ -405,10 +405,11 @@ impl Lower<'_, '_> {
                     self.store_value(v, "%base", offset, Region::Slot);
                 }
             }
-            if state.linked {
-                break;
-            }
-            if let (Some(parent), Some(closure)) = (state.parent, state.closure) {
+            // Of a frame that is linked already, stores to the frames below may
+            // be gone again if only code like this would have looked at them.
+            if let (Some(parent), Some(closure), false) =
+                (state.parent, state.closure, state.linked)
+            {
                 self.below(closure, parent, state.tail);
             }
             at = state.parent;
