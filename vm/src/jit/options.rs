@@ -16,7 +16,7 @@ pub enum JitMode {
 
 impl JitMode {
     /// What VMs do unless told otherwise.
-    pub const DEFAULT: JitMode = JitMode::Baseline;
+    pub const DEFAULT: JitMode = JitMode::Full;
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {

@@ -54,6 +54,7 @@ helpers! {
     CallHost = native::call_host as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
     Enter = native::interpret as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     CallSwitch = native::call_switch as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
+    TailCallHost = native::tail_call_host as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
     NewClosure = new_closure as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> *mut Closure;
     FillUp = fill_up as unsafe extern "C" fn(*mut Value, *mut Value, usize) -> usize;
     Barrier = barrier as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;

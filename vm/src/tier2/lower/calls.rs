@@ -185,11 +185,41 @@ impl Lower<'_, '_> {
             Some(Op::ReturnClose) => Helper::ReturnClose,
             _ => Helper::Return,
         };
-        let f = self.helper(helper);
         let base = self.base_of(frame);
+        if i.op() == Some(Op::TailCall) && self.calls_host(frame) {
+            // A short way, if it is one this time.
+            let (host, other) = (self.new_label(), self.new_label());
+            let t = self.load("i8", &base, i64::from(i.a()) * 16, Region::Slot);
+            let is = self.temp(&format!("icmp eq i8 {t}, {}", tag::NATIVE));
+            self.line(&format!("br i1 {is}, label %{host}, label %{other}"));
+            self.label(&host);
+            let slot = self.feedback_slot(frame);
+            let f = self.helper(Helper::TailCallHost);
+            let status = self.temp(&format!(
+                "call i64 {f}(ptr %vm, ptr {base}, i64 {pc}, ptr {slot}) #0"
+            ));
+            self.ret_status(&status);
+            self.label(&other);
+        }
+        let f = self.helper(helper);
         let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr {base}, i64 {pc}) #0"));
         self.ret_status(&status);
         Ok(())
+    }
+
+    /// Whether the call of a frame state has called host functions only.
+    fn calls_host(&self, frame: FrameId) -> bool {
+        let func = &self.s.funcs[self.f.frames[frame.n()].func as usize];
+        let slot = func.slots.get(usize::from(self.insn_of(frame).0.slot()));
+        matches!(slot, Some(Slot::Call(Callee::Host { .. })))
+    }
+
+    /// The feedback slot of the call of a frame state.
+    fn feedback_slot(&mut self, frame: FrameId) -> String {
+        let slots = self.s.funcs[self.f.frames[frame.n()].func as usize].slots_at;
+        let slots = self.object(slots);
+        let slot = usize::from(self.insn_of(frame).0.slot()) * size_of::<FeedbackSlot>();
+        self.offset(&slots, slot as i64)
     }
 
     /// The link of an inlined frame, whose function is `closure` and which the
@@ -339,10 +369,7 @@ impl Lower<'_, '_> {
         let frame = Self::frame_of(frame)?;
         let state = self.f.frames[frame.n()];
         let (i, pc) = self.insn_of(frame);
-        let slots = self.s.funcs[state.func as usize].slots_at;
-        let slots = self.object(slots);
-        let slot = i64::from(i.slot()) * size_of::<FeedbackSlot>() as i64;
-        let slot = self.offset(&slots, slot);
+        let slot = self.feedback_slot(frame);
         let base = self.base_of(frame);
         let slots = &self.s.funcs[state.func as usize].slots;
         let switches = matches!(
