@@ -80,7 +80,7 @@ impl Default for Thresholds {
             compiles: 5,
             slow_hits: 20_000,
             code_bytes: 64 << 20,
-            hot: 3_000_000,
+            hot: 1_000_000,
             background: 100,
         }
     }

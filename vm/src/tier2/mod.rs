@@ -469,6 +469,8 @@ pub(crate) struct State {
     pub speculation: Speculation,
     /// Compiles so far.
     pub compiles: u8,
+    /// It was let be for a while when it became hot.
+    pub was_put_off: bool,
     /// Not any more.
     pub off: bool,
     /// Why it is compiled again, if it was taken out of use.

@@ -589,6 +589,20 @@ fn inlinable(p: &ProtoObj) -> bool {
     !p.vararg && p.storage.code.len() <= MAX_INLINED && p.storage.code.iter().all(fine)
 }
 
+/// Whether what calls `p` is about to be compiled with `p` in it, most likely:
+/// it is short, and calls no function that is longer, nor itself.
+///
+/// # Safety
+/// `p` is live.
+pub(crate) unsafe fn is_leaf(p: *mut ProtoObj) -> bool {
+    // SAFETY: the caller says so; the kind says which part of a slot is in use.
+    unsafe {
+        let slots = std::slice::from_raw_parts((*p).slots.cast_const(), (*p).slot_len as usize);
+        let calls = |s: &FeedbackSlot| s.kind == SlotKind::Call && !s.callee_proto().is_null();
+        inlinable(&*p) && !slots.iter().any(calls)
+    }
+}
+
 /// What the table of constants refers to that is a heap object.
 pub(crate) fn kept(snapshot: &Snapshot) -> impl Iterator<Item = *mut GcHeader> + '_ {
     let pairs = snapshot.objects.iter().zip(&snapshot.kept);

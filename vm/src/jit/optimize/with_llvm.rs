@@ -20,6 +20,10 @@ const COMPILES: u8 = 12;
 /// be enough alone: while a loop of it is hot.
 const SOME_CALLS: i32 = 8;
 
+/// How many times as hot small functions have to become that call no others, and the threshold below which nothing is put off.
+const PATIENCE: i32 = 3;
+const WORTH_WAITING: u32 = 100_000;
+
 /// Where `p` may speculate in tier 2.
 pub(crate) fn speculation2(p: &ProtoObj) -> Speculation {
     state(p).map_or_else(Speculation::default, |s| s.tier2.speculation.clone())
@@ -74,11 +78,30 @@ unsafe fn queue(vm: &mut Vm, p: *mut ProtoObj, at: EntryAt, base: Option<*const 
     }
 }
 
+/// Whether a function that became hot is let be for a while: it is likely that
+/// what calls it is about to be compiled, with this function in it, and that
+/// nobody calls it any more then.
+fn put_off(vm: &mut Vm, p: &mut ProtoObj) -> bool {
+    // SAFETY: it is a reference.
+    let leaf = unsafe { tier2::snapshot::is_leaf(p) };
+    let hot = interp::data(vm).jit.options.thresholds.hot;
+    let s = state_mut(p);
+    if s.tier2.was_put_off || hot < WORTH_WAITING || !leaf {
+        return false;
+    }
+    state_mut(p).tier2.was_put_off = true;
+    grant(p, 0, budget(p, 0).saturating_mul(PATIENCE));
+    true
+}
+
 /// See [`super::hot_call`].
 pub(super) unsafe fn hot_call(vm: &mut Vm, base: *mut Value) {
     // SAFETY: a Lua frame's function is a live closure.
     unsafe {
         let p = interp::frame_proto(base);
+        if put_off(vm, &mut *p) {
+            return;
+        }
         grant(&mut *p, 0, i32::MAX);
         queue(vm, p, EntryAt::Start, None);
     }
