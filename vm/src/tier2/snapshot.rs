@@ -590,16 +590,16 @@ fn inlinable(p: &ProtoObj) -> bool {
 }
 
 /// Whether what calls `p` is about to be compiled with `p` in it, most likely:
-/// it is short, and calls no function that is longer, nor itself.
+/// it is short and doesn't call itself.
 ///
 /// # Safety
 /// `p` is live.
-pub(crate) unsafe fn is_leaf(p: *mut ProtoObj) -> bool {
+pub(crate) unsafe fn goes_with_callers(p: *mut ProtoObj) -> bool {
     // SAFETY: the caller says so; the kind says which part of a slot is in use.
     unsafe {
         let slots = std::slice::from_raw_parts((*p).slots.cast_const(), (*p).slot_len as usize);
-        let calls = |s: &FeedbackSlot| s.kind == SlotKind::Call && !s.callee_proto().is_null();
-        inlinable(&*p) && !slots.iter().any(calls)
+        let itself = |s: &FeedbackSlot| s.kind == SlotKind::Call && s.callee_proto() == p;
+        inlinable(&*p) && !slots.iter().any(itself)
     }
 }
 

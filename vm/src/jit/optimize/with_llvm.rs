@@ -20,7 +20,8 @@ const COMPILES: u8 = 12;
 /// be enough alone: while a loop of it is hot.
 const SOME_CALLS: i32 = 8;
 
-/// How many times as hot small functions have to become that call no others, and the threshold below which nothing is put off.
+/// How many times as hot functions have to become that are short enough to be
+/// inlined, and the threshold below which nothing is put off.
 const PATIENCE: i32 = 3;
 const WORTH_WAITING: u32 = 100_000;
 
@@ -71,7 +72,11 @@ unsafe fn queue(vm: &mut Vm, p: *mut ProtoObj, at: EntryAt, base: Option<*const 
     }
     s.tier2.compiles += 1;
     // SAFETY: `base` is a frame of `p`, canonical.
-    let asked = unsafe { tier2::request(vm, p, at, base, 1) };
+    let asked = unsafe {
+        // Short functions after what may call them.
+        let heat = u32::from(!tier2::snapshot::goes_with_callers(p) || at != EntryAt::Start);
+        tier2::request(vm, p, at, base, heat)
+    };
     if let Err(why) = asked {
         // SAFETY: `p` is live.
         unsafe { compiled2(vm, p, at, Err(why)) };
@@ -83,10 +88,10 @@ unsafe fn queue(vm: &mut Vm, p: *mut ProtoObj, at: EntryAt, base: Option<*const 
 /// nobody calls it any more then.
 fn put_off(vm: &mut Vm, p: &mut ProtoObj) -> bool {
     // SAFETY: it is a reference.
-    let leaf = unsafe { tier2::snapshot::is_leaf(p) };
+    let goes = unsafe { tier2::snapshot::goes_with_callers(p) };
     let hot = interp::data(vm).jit.options.thresholds.hot;
     let s = state_mut(p);
-    if s.tier2.was_put_off || hot < WORTH_WAITING || !leaf {
+    if s.tier2.was_put_off || hot < WORTH_WAITING || !goes {
         return false;
     }
     state_mut(p).tier2.was_put_off = true;
