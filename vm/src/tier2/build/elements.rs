@@ -155,16 +155,7 @@ impl Builder<'_, '_> {
         self.go_on(slow);
         self.st = state.clone();
         self.frame_cache = None;
-        self.step(pc)?;
-        let slot = u64::from(self.ctx.base + u32::from(i.a()));
-        let linked = self.st.linked && state.linked;
-        let v = self.put_imm(Ir::SlotLoad, &[], slot);
-        ways.push((self.at, v));
-        self.st = state;
-        self.st.linked = linked;
-        let v = self.meet(&ways, Ty::Any);
-        self.set(i.a(), v);
-        Ok(())
+        self.or_step(pc, i, state, ways)
     }
 
     pub(super) fn set_index(&mut self, pc: u32, i: Insn, op: Op) -> Result<(), Refused> {

@@ -6,9 +6,9 @@
 //! modes have guards fail that hold, and what a leaf did must not be done
 //! twice.
 
+use super::state::{Reg, State};
 use super::{Builder, Refused};
 use crate::ir::{BlockId, Op as Ir, Reason, Ty, V};
-use crate::tier2::build::state::Reg;
 use crate::tier2::snapshot::{LeafCall, Obj};
 use smallvec::SmallVec;
 use strata_runtime::object::ArrKind;
@@ -296,9 +296,20 @@ impl Builder<'_, '_> {
         let did = self.leaf(self.s.leaves.get, Stores::Nothing, &[t, k]);
         let refused = self.split(did, Some(true));
         let v = self.emit(Ir::LeafValue, Ty::Any, &[did], 0);
-        let mut ways: SmallVec<[(BlockId, V); 2]> = SmallVec::new();
-        ways.push((self.at, v));
+        let ways = vec![(self.at, v)];
         self.go_on(refused);
+        self.or_step(pc, i, state, ways)
+    }
+
+    /// Runs instruction `pc` by a step, and goes on where the other `ways` to
+    /// its result lead, too. `state`: what registers held before.
+    pub(super) fn or_step(
+        &mut self,
+        pc: u32,
+        i: Insn,
+        state: State,
+        mut ways: Vec<(BlockId, V)>,
+    ) -> Result<(), Refused> {
         self.step(pc)?;
         let slot = u64::from(self.ctx.base + u32::from(i.a()));
         let linked = self.st.linked && state.linked;
@@ -311,16 +322,15 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
-    /// `setindex` with keys that are no elements, likewise.
-    pub(super) fn set_by_key(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
-        let (t, k, v) = (self.val(i.a()), self.val(i.b()), self.val(i.c()));
-        if !matches!(self.f.ty(t), Ty::Any | Ty::Table) || self.f.ty(k) == Ty::Nil {
-            return self.step(pc);
-        }
-        let state = self.st.clone();
+    /// Goes on behind instruction `pc`, which the current block has done and
+    /// which takes a step in block `refused`. `state`: what registers held before.
+    pub(super) fn unless_refused(
+        &mut self,
+        pc: u32,
+        refused: BlockId,
+        state: State,
+    ) -> Result<(), Refused> {
         let done = self.f.block();
-        let did = self.leaf(self.s.leaves.set, Stores::Tables, &[t, k, v]);
-        let refused = self.split(did, Some(true));
         self.join(done);
         self.go_on(refused);
         self.step(pc)?;
@@ -331,6 +341,18 @@ impl Builder<'_, '_> {
         self.st.linked = linked;
         self.frame_cache = None;
         Ok(())
+    }
+
+    /// `setindex` with keys that are no elements, likewise.
+    pub(super) fn set_by_key(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
+        let (t, k, v) = (self.val(i.a()), self.val(i.b()), self.val(i.c()));
+        if !matches!(self.f.ty(t), Ty::Any | Ty::Table) || self.f.ty(k) == Ty::Nil {
+            return self.step(pc);
+        }
+        let state = self.st.clone();
+        let did = self.leaf(self.s.leaves.set, Stores::Tables, &[t, k, v]);
+        let refused = self.split(did, Some(true));
+        self.unless_refused(pc, refused, state)
     }
 
     /// Whether `v`'s tag is one of these.

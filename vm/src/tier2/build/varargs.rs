@@ -55,19 +55,11 @@ impl Builder<'_, '_> {
     /// All of them as open results.
     fn spread(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let state = self.st.clone();
-        let done = self.f.block();
         let slot = self.ctx.base + u32::from(i.a());
         let did = self.put_imm(Ir::Spread, &[], slot.into());
+        // Refused where the stack has to grow.
         let refused = self.split(did, Some(true));
-        self.join(done);
-        // The stack has to grow.
-        self.go_on(refused);
-        self.step(pc)?;
-        let linked = self.st.linked && state.linked;
-        self.join(done);
-        self.go_on(done);
-        self.st = state;
-        self.st.linked = linked;
+        self.unless_refused(pc, refused, state)?;
         self.after_step(pc);
         Ok(())
     }
