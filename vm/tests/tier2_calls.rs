@@ -1,0 +1,164 @@
+//! Calls in optimized code: typed entries, results whose number is open, tail
+//! calls. Each program runs in all ways that [`optimized`] knows.
+#![cfg(feature = "llvm")]
+
+mod optimized;
+
+use optimized::{at_once, run, same};
+use strata::engine::JitMode;
+use strata::stress::StressModes;
+
+#[test]
+fn arguments_and_results_in_registers() {
+    same(
+        "local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
+         local function kinds(a, b, c, d, e) return e, d, c, b, a end
+         local function few(a, b, c) return (a or 10) + (b or 20) + (c or 30) end
+         local function captured(a, b) local f = function() a = a + b return a end f() return f() end
+         local function many(a, b, c, d, e, f, g, h, i) return a + b + c + d + e + f + g + h + i end
+         local s = fib(15)
+         for i = 1, 600 do
+           local e, d, c, b, a = kinds(i, i + 0.5, 'x', nil, i % 2 == 0)
+           s = s + a + b + #c + (d and 1 or 2) + (e and 3 or 4)
+           s = s + few(i) + few(i, 2) + few(i, 2, 3) + few(i, 2, 3, 4)
+           s = s + captured(i, 1) + many(1, 2, 3, 4, 5, 6, 7, 8, i)
+         end
+         return s",
+    );
+}
+
+#[test]
+fn results_of_other_numbers_than_wanted() {
+    same(
+        "local function three(a) if a then return a, a + 1, a + 2 end return end
+         local function two(a, b) if a > b then return b, a end return a, b end
+         local s = 0
+         for i = 1, 800 do
+           local x, y = two(i, 400)
+           local p, q, r = three(i % 3 == 0 and i)
+           s = s + x * 2 - y + (p or 1) + (q or 2) + (r or 3)
+           two(i, 7)
+         end
+         return s",
+    );
+}
+
+#[test]
+fn callees_of_all_kinds_at_one_place() {
+    same(
+        "local function apply(f, x) return f(x) end
+         local obj = setmetatable({}, { __call = function(_, x) return x * 3 end })
+         local fs = {
+           function(x) return x + 1 end, function(x) return x * 2, 5 end, math.abs, obj,
+           function(...) return select('#', ...) end, function() end, function(x, y) return y or x end,
+         }
+         local s = 0
+         for i = 1, 900 do
+           s = s + (apply(fs[i % #fs + 1], -i) or 1)
+           local a, b = fs[i % #fs + 1](i)
+           s = s + (a or 2) + (b or 3) + select('#', fs[i % #fs + 1](i))
+         end
+         return s",
+    );
+}
+
+#[test]
+fn open_results_are_values_or_leave() {
+    let run = same(
+        "local function one(a) return a + 1 end
+         local function two(a) return a, a + 1 end
+         local function none() end
+         local function varies(a)
+           if a % 7 == 0 then return end
+           if a % 5 == 0 then return a, a + 1 end
+           return a
+         end
+         local function deep(a) if a < 0 then return deep(-a) end local t = {} for i = 1, 3 do t[i] = i end return t[1] + a, t[2] end
+         local function add(a, b, c) return (a or 100) + (b or 200) + (c or 300) end
+         local function tail(a) return add(one(a)) end
+         local function tail2(a) return add(two(a)) end
+         local function tail0(a) return add(none(a)) end
+         local function tailv(a) return add(varies(a)) end
+         local function nest(a) return one(one(one(a))) end
+         local function more(a) return 1, varies(a) end
+         local s = 0
+         for i = 1, 700 do
+           s = s + add(one(i)) + add(two(i)) + add(none(i)) + add(varies(i))
+           s = s + tail(i) + tail2(i) + tail0(i) + tailv(i) + nest(i)
+           local x, y, z = more(i)
+           s = s + x + (y or 3) + (z or 4) + math.floor(math.max(one(i), 7)) + add(deep(i))
+           s = s + #{ deep(i) } + #{ varies(i) } + #{ i, two(i) } + select('#', varies(i)) + select('#', deep(i))
+           s = s % 1000003
+         end
+         return s, pcall(function() for i = 1, 300 do s = s + add(one(i == 299 and {} or i)) end end)",
+    );
+    assert!(run.stats.exits > 0, "{:?}", run.stats);
+}
+
+#[test]
+fn tail_calls_hand_the_frame_over() {
+    same(
+        "local function tak(x, y, z)
+           if y >= x then return z end
+           return tak(tak(x - 1, y, z), tak(y - 1, z, x), tak(z - 1, x, y))
+         end
+         local function loop(n, a) if n == 0 then return a end return loop(n - 1, a + n) end
+         local function most(...) return math.max(...) end
+         local function text(x) return string.format('%d', x) end
+         local function guarded(x) return pcall(most, x, 3) end
+         local function fails(x) return error(x) end
+         local s = tak(9, 5, 2) + loop(3000, 0)
+         for i = 1, 600 do
+           s = s + most(i, 5) + #text(i) + select(2, guarded(i))
+           if i % 50 == 0 then local _, m = pcall(fails, i) s = s + m end
+         end
+         return s",
+    );
+}
+
+#[test]
+fn lists_survive_collections_in_inlined_loops() {
+    let source = "local function cons(h, t) return { h, t } end
+         local function range(a, b) local l for i = b, a, -1 do l = cons(i, l) end return l end
+         local function reverse(l) local r while l do r = cons(l[1], r) l = l[2] end return r end
+         local function merge(a, b)
+           local out
+           while a and b do
+             if a[1] <= b[1] then out, a = cons(a[1], out), a[2] else out, b = cons(b[1], out), b[2] end
+           end
+           local rest = a or b
+           while rest do out, rest = cons(rest[1], out), rest[2] end
+           return reverse(out)
+         end
+         local function sum(l) local s = 0 while l do s = s + l[1] l = l[2] end return s end
+         local s = 0
+         for r = 1, 200 do
+           local l = merge(range(1, 30), range(r, r + 30))
+           s = (s + sum(l)) % 1000003
+         end
+         return s";
+    let expected = same(source).end;
+    for gc in [1, 3] {
+        let modes = StressModes { gc, ..at_once() };
+        let run = run(source, JitMode::Full, &modes);
+        assert_eq!(run.end, expected, "gc={gc}");
+    }
+}
+
+#[test]
+fn remainders_of_floats() {
+    same(
+        "local vals = { 5.5, -5.5, 3.0, -3.0, 0.0, -0.0, 1e300, 1e-320, 1 / 0, -1 / 0, 7.25, 2 ^ 53, 0.1, -0.3 }
+         local function mod(a, b) return a % b end
+         local words = {}
+         for round = 1, 3 do
+           for _, a in ipairs(vals) do
+             for _, b in ipairs(vals) do
+               local m = mod(a, b)
+               if round == 3 then words[#words + 1] = m ~= m and 'nan' or string.format('%a', m) end
+             end
+           end
+         end
+         return table.concat(words, ' ')",
+    );
+}
