@@ -547,6 +547,7 @@ pub(crate) unsafe extern "C" fn return_slow(vm: *mut Vm, base: *mut Value, pc: u
 }
 
 /// The same for a tail call that was replaced by its one result, in register A.
+#[cfg(feature = "llvm")]
 pub(crate) unsafe extern "C" fn return_one(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
     // SAFETY: compiled code passes its frame.
     unsafe {

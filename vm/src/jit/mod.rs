@@ -143,6 +143,7 @@ pub(crate) struct Speculation {
     except: Vec<u32>,
     /// Instructions whose guards failed once since: code was made anew with what
     /// feedback had learned by then.
+    #[cfg(feature = "llvm")]
     failed: Vec<u32>,
 }
 
