@@ -23,8 +23,7 @@ use std::time::{Duration, Instant};
 /// something in code that our own passes have been over, once each. Left out is
 /// what is done already (inlining, dead code), what there is nothing for (calls
 /// between functions, allocas), and what does not pay for its time (vectors of
-/// straight-line code). It takes half of the time of `default<O3>`, and code is
-/// as fast.
+/// straight-line code).
 ///
 /// Stores of different exits are never merged into one with a choice of values
 /// (`sink-common-insts` stays off): those choices would be made in hot code.
