@@ -42,6 +42,7 @@ helpers! {
     Exits = 0usize;
     Aside = 0usize;
     Exit = exit as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable, *const u64) -> usize;
+    Best = best as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable) -> usize;
     Force = force as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
     Prologue = prologue as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     VarargEnter = native::vararg_enter as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
@@ -155,6 +156,13 @@ unsafe extern "C" fn exit(
     // SAFETY: code passes its frame and its own table, which live as long as
     // native frames run it.
     unsafe { (*table).take(&mut *vm, base, words) }
+}
+
+/// Code of Cranelift's has run for long enough that LLVM is asked for better.
+unsafe extern "C" fn best(vm: *mut Vm, _base: *mut Value, table: *const ExitTable) -> usize {
+    // SAFETY: code passes its own table.
+    unsafe { super::ask_llvm(&mut *vm, &*table) }
+    0
 }
 
 /// A function can't begin at once: see [`native::prologue`]. `slots`: what its

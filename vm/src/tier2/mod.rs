@@ -132,6 +132,8 @@ pub(crate) struct Compile {
     stage: Stage,
     snapshot: Snapshot,
     name: String,
+    /// Its code asks for better code.
+    counts: bool,
     /// Verifiers run.
     checked: bool,
     /// Guards ask whether they are to fail.
@@ -201,6 +203,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
         stage,
         snapshot,
         name,
+        counts,
         checked,
         stress,
         listing,
@@ -245,7 +248,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     }
     report.texts.append(&mut texts);
     let whom = match stage {
-        Stage::Soon => lower::For::Cranelift,
+        Stage::Soon => lower::For::Cranelift { counts },
         Stage::Best => lower::For::Llvm,
     };
     let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, stress, whom)?;
@@ -424,10 +427,12 @@ unsafe fn submit(
     let checked = cfg!(debug_assertions)
         || *modes != crate::stress::StressModes::default()
         || data.jit.options.thresholds.hot <= 1;
+    let auto = data.jit.options.backend == Backend::Auto;
     let job = Compile {
         stage,
         snapshot,
         name,
+        counts: auto && data.jit.options.thresholds.best > 1,
         checked,
         stress: modes.deopt != crate::stress::ForcedExits::None,
         listing: data.jit.listings.is_some(),
@@ -506,6 +511,7 @@ pub(crate) unsafe fn compile_now(
         stage,
         snapshot,
         name: "listing".into(),
+        counts: false,
         checked: true,
         stress: false,
         listing: true,
@@ -545,14 +551,16 @@ pub(crate) fn ready(vm: &mut Vm) {
             continue;
         }
         let auto = interp::data(vm).jit.options.backend == Backend::Auto;
-        let goes_on = auto && stage == Stage::Soon;
+        let best = interp::data(vm).jit.options.thresholds.best;
         let mut again = None;
         let result = match result {
             Ok(Ok(mut product)) => {
                 product.report.stages.snapshot = took;
                 // SAFETY: the prototype is alive.
-                unsafe { install(vm, proto, product) }.map(|(installed, snapshot)| {
-                    again = Some(snapshot);
+                unsafe { install(vm, proto, product) }.map(|(mut installed, snapshot)| {
+                    if auto && stage == Stage::Soon {
+                        again = installed.code.expects(snapshot, best, heat);
+                    }
                     installed
                 })
             }
@@ -561,11 +569,32 @@ pub(crate) fn ready(vm: &mut Vm) {
         };
         // SAFETY: as above.
         unsafe { jit::compiled2(vm, proto, at, result) };
-        if let Some(snapshot) = again.filter(|_| goes_on) {
-            let next = (Stage::Best, true);
-            // SAFETY: as above. If it is refused, the code stays that there is.
-            let _ = unsafe { submit(vm, proto, snapshot, next, heat, Instant::now()) };
+        if let Some(snapshot) = again {
+            // SAFETY: as above.
+            unsafe { improve(vm, proto, snapshot, heat) };
         }
+    }
+}
+
+/// Has LLVM make code for the place of code that there is.
+///
+/// # Safety
+/// `p` is live.
+unsafe fn improve(vm: &mut Vm, p: *mut ProtoObj, snapshot: Snapshot, heat: u32) {
+    let next = (Stage::Best, true);
+    // SAFETY: as the caller says. If it is refused, the code stays that there is.
+    let _ = unsafe { submit(vm, p, snapshot, next, heat, Instant::now()) };
+}
+
+/// Code of Cranelift's, which `table` belongs to, has run for long.
+fn ask_llvm(vm: &mut Vm, table: &ExitTable) {
+    table.left.set(i32::MAX);
+    if table.dead.get() {
+        return;
+    }
+    if let Some(snapshot) = table.later.take() {
+        // SAFETY: the prototype of code that runs is live.
+        unsafe { improve(vm, table.proto(), *snapshot, table.heat.get()) };
     }
 }
 
@@ -606,6 +635,9 @@ unsafe fn install(
         words,
         at: snapshot.entry,
         dead: Cell::new(false),
+        left: Cell::new(i32::MAX),
+        later: Cell::new(None),
+        heat: Cell::new(0),
     });
     let at: *const ExitTable = &raw const *exits;
     let inlining = report.inlining.iter().map(|call| {

@@ -41,7 +41,7 @@ pub fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
 /// The same, with code made by `backend`.
 fn run_by(source: &str, mode: JitMode, backend: Backend, modes: &StressModes) -> Run {
     let compiles = Compiles::default();
-    let mut vm = fresh(mode, backend, modes);
+    let mut vm = fresh(mode, backend, 1, modes);
     let end = traced_in(&mut vm, source, Box::new(compiles.clone()));
     let optimized = compiles.0.lock().unwrap().clone();
     Run { optimized, ..end }
@@ -50,7 +50,14 @@ fn run_by(source: &str, mode: JitMode, backend: Backend, modes: &StressModes) ->
 /// The same; who is told of the events is given.
 #[allow(dead_code, reason = "not every test asks")]
 pub fn traced(source: &str, mode: JitMode, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
-    traced_in(&mut fresh(mode, Backend::Auto, modes), source, sink)
+    traced_in(&mut fresh(mode, Backend::Auto, 1, modes), source, sink)
+}
+
+/// The same; code of Cranelift's asks for LLVM's after `best` instructions.
+#[allow(dead_code, reason = "not every test asks")]
+pub fn improved(source: &str, best: u32, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
+    let mut vm = fresh(JitMode::Full, Backend::Auto, best, modes);
+    traced_in(&mut vm, source, sink)
 }
 
 fn traced_in(vm: &mut Vm, source: &str, sink: Box<dyn Sink>) -> Run {
@@ -65,14 +72,14 @@ fn traced_in(vm: &mut Vm, source: &str, sink: Box<dyn Sink>) -> Run {
 /// The code that is made while `source` runs.
 #[allow(dead_code, reason = "not every test asks")]
 pub fn code_of(source: &str) -> Vec<engine::Listing> {
-    let mut vm = fresh(JitMode::Full, Backend::Auto, &at_once());
+    let mut vm = fresh(JitMode::Full, Backend::Auto, 1, &at_once());
     engine::list_code(&mut vm);
     text_of(&mut vm, source);
     engine::listings(&mut vm)
 }
 
-/// A VM that compiles soon.
-fn fresh(mode: JitMode, backend: Backend, modes: &StressModes) -> Box<Vm> {
+/// A VM that compiles soon, by LLVM after `best` instructions.
+fn fresh(mode: JitMode, backend: Backend, best: u32, modes: &StressModes) -> Box<Vm> {
     let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
     let mut options = JitOptions {
         mode,
@@ -84,6 +91,7 @@ fn fresh(mode: JitMode, backend: Backend, modes: &StressModes) -> Box<Vm> {
     options.thresholds.start_up = 1;
     options.thresholds.background = 0;
     options.thresholds.hot = 60;
+    options.thresholds.best = best;
     engine::set_jit(&mut vm, &options);
     stdlib::open_all(&mut vm).unwrap();
     engine::set_stress(&mut vm, modes);

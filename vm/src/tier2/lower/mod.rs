@@ -150,8 +150,9 @@ impl Memory {
 /// For whom the text is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum For {
-    /// Cranelift: calls go through slots.
-    Cranelift,
+    /// Cranelift: calls go through slots. What is executed is counted, so that
+    /// LLVM is asked for better code in the end.
+    Cranelift { counts: bool },
     /// LLVM: calls pass values in registers where they can (`typed`).
     Llvm,
 }

@@ -185,15 +185,19 @@ impl Lower<'_, '_> {
         };
         let at = i64::from(state.base + u32::from(i.a())) * 16;
         self.below(*closure, frame, false);
-        if self.whom == For::Cranelift {
+        if self.whom != For::Llvm {
             for (k, &v) in (2..).zip(args) {
                 self.store_value(v, "%base", at + k * 16, Region::Slot);
             }
             self.call_slots(*proto, Some(args.len() as u8), frame)?;
             self.load_value(v, "%base", at, Region::Slot);
-            let top = self.load("ptr", "%vm", VM_TOP.into(), Region::Vm);
-            let end = self.offset("%base", at + 16);
-            self.line(&format!("%v{}.one = icmp eq ptr {top}, {end}", v.0));
+            if i.c() == 0 {
+                let top = self.load("ptr", "%vm", VM_TOP.into(), Region::Vm);
+                let end = self.offset("%base", at + 16);
+                self.line(&format!("%v{}.one = icmp eq ptr {top}, {end}", v.0));
+            } else {
+                self.line(&format!("%v{}.one = and i1 true, true", v.0));
+            }
             return Ok(());
         }
         let proto = self.r(*proto);
