@@ -95,7 +95,7 @@ pub(crate) struct Product {
     object: Box<[u8]>,
     lowered: lower::Lowered,
     slots: u32,
-    assumes: bool,
+    assumes: Vec<Assumption>,
     pub(crate) report: Report,
 }
 
@@ -393,7 +393,12 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<Instal
     } = made;
     let begun = Instant::now();
     let words = lowered.words;
-    if assumes && vm.meta_epoch != snapshot.epoch {
+    let holds = |what: &Assumption| match what {
+        Assumption::Metatables => vm.meta_epoch == snapshot.epoch,
+        Assumption::Upvalues => !vm.upvalues_set,
+        Assumption::Unlimited => !vm.charges,
+    };
+    if !assumes.iter().all(holds) {
         return Err("what it assumed does not hold any more".into());
     }
     let space = interp::data(vm).jit.code_space().clone();
@@ -441,8 +446,9 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<Instal
     }
     let mut range = linked.range;
     range.keep(exits);
-    let assumes = assumes.then(|| jit.assumptions.make(Assumption::Metatables, p));
-    vm.epoch_assumed |= assumes.is_some();
+    let list = assumes.iter();
+    let list = list.map(|&what| jit.assumptions.make(what, p)).collect();
+    vm.epoch_assumed |= assumes.contains(&Assumption::Metatables);
     let code = Code {
         range,
         at: snapshot.entry,
@@ -450,7 +456,7 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<Instal
         typed: typed as *const (),
         slots,
         exits: at,
-        _assumes: assumes,
+        _assumes: list,
     };
     report.stages.link = micros(begun);
     Ok(Installed {
