@@ -28,6 +28,7 @@ const EXEC: Exec = Exec {
     finalize: |vm, base| interp::finalize(vm, base, usize::MAX),
     entry: interp::native::interpret as *const (),
     epoch_changed: jit::epoch_changed,
+    upvalues_set: jit::upvalues_set,
 };
 
 fn compile(vm: &mut Vm, source: &[u8], chunk_name: &[u8]) -> Result<Compiled> {

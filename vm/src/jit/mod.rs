@@ -283,6 +283,13 @@ pub(crate) fn epoch_changed(vm: &mut Vm) {
     let _ = vm;
 }
 
+/// `Vm::upvalues_set` was set: upvalues are no longer what their code says.
+pub(crate) fn upvalues_set(vm: &mut Vm) {
+    #[cfg(feature = "cranelift")]
+    invalidate(vm, Assumption::Upvalues);
+    let _ = vm;
+}
+
 /// `Vm::charges` was set: code that does not charge is out of use.
 pub(crate) fn charging(vm: &mut Vm) {
     #[cfg(feature = "cranelift")]

@@ -29,7 +29,7 @@ pub(crate) struct Code {
     /// The table of its exits: by address, since the range keeps it.
     pub exits: *const ExitTable,
     /// Lists it as a dependant of its assumptions.
-    pub _assumes: Option<Arc<Dependant>>,
+    pub _assumes: Vec<Arc<Dependant>>,
 }
 
 impl Code {

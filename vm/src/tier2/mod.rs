@@ -148,7 +148,7 @@ pub(crate) struct Product {
     object: Object,
     lowered: lower::Lowered,
     slots: u32,
-    assumes: bool,
+    assumes: Vec<Assumption>,
     pub(crate) report: Report,
 }
 
@@ -618,7 +618,12 @@ unsafe fn install(
     } = made;
     let begun = Instant::now();
     let words = lowered.words;
-    if assumes && vm.meta_epoch != snapshot.epoch {
+    let holds = |what: &Assumption| match what {
+        Assumption::Metatables => vm.meta_epoch == snapshot.epoch,
+        Assumption::Upvalues => !vm.upvalues_set,
+        Assumption::Unlimited => !vm.charges,
+    };
+    if !assumes.iter().all(holds) {
         return Err("what it assumed does not hold any more".into());
     }
     let space = interp::data(vm).jit.code_space().clone();
@@ -687,8 +692,9 @@ unsafe fn install(
         }
     };
     range.keep(exits);
-    let assumes = assumes.then(|| jit.assumptions.make(Assumption::Metatables, p));
-    vm.epoch_assumed |= assumes.is_some();
+    let list = assumes.iter();
+    let list = list.map(|&what| jit.assumptions.make(what, p)).collect();
+    vm.epoch_assumed |= assumes.contains(&Assumption::Metatables);
     let code = Code {
         range,
         at: snapshot.entry,
@@ -696,7 +702,7 @@ unsafe fn install(
         typed: typed as *const (),
         slots,
         exits: at,
-        _assumes: assumes,
+        _assumes: list,
     };
     report.stages.link = micros(begun);
     let installed = Installed {

@@ -167,6 +167,7 @@ impl Hoist<'_> {
             }
             Op::LoadByte => self.every && !self.flat_left && def(1) == Op::GuardIndex,
             Op::Upval => own_upvalue(f, v) || (self.every && !self.callee_left),
+            Op::UpvalFixed => own_upvalue(f, i.args[0]) || (self.every && !self.callee_left),
             Op::UpvalGet => {
                 unchanged() && (own_upvalue(f, i.args[0]) || (self.every && !self.callee_left))
             }

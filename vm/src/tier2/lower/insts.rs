@@ -247,7 +247,7 @@ impl Lower<'_, '_> {
                     &format!("load ptr, ptr {at}, !tbaa !{}", Region::Shape.tag()),
                 );
             }
-            Op::UpvalGet => {
+            Op::UpvalGet | Op::UpvalFixed => {
                 let at = self.load("ptr", &r[0], UPVAL_V.into(), Region::Heap);
                 self.load_value(v, &at, 0, Region::Upval);
             }
