@@ -124,7 +124,7 @@ pub(super) fn place(f: &Func<'_>, header: BlockId) -> Option<(u32, u32)> {
 }
 
 /// A parameter that changes by the same each time around.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Induction {
     pub param: V,
     /// Its value before the loop.

@@ -18,9 +18,11 @@
 //! - [`unbox`]: loop parameters that need no tag
 //! - [`licm`]: what is the same in every iteration of a loop
 //! - [`ranges`]: bounds checks of counted loops, intervals
+//! - [`split`]: counted loops that run as far as keys are elements
 //! - [`strip`]: counted loops that poll once in a while
 //! - [`dce`]: what has no use
 
+mod copies;
 mod dce;
 mod flow;
 mod fold;
@@ -31,6 +33,7 @@ mod memory;
 mod ranges;
 mod rename;
 mod sink;
+mod split;
 mod strip;
 #[cfg(test)]
 mod tests;
@@ -80,6 +83,7 @@ counters! {
     guards_hoisted, "guards before a loop instead of in it";
     bounds_hoisted, "bounds checks of all iterations before a loop";
     loops_stripped, "loops that poll once in a while only";
+    loops_split, "loops with another version, for keys that are all inside";
     loops_peeled, "loops with a first iteration of its own";
     tables_sunk, "tables that are not allocated";
     dead_removed, "instructions without a use";
@@ -112,6 +116,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("unbox", unbox::run),
     ("licm", licm::run),
     ("ranges", ranges::run),
+    ("split", split::run),
     ("strip", strip::run),
     ("dce", dce::run),
 ];
@@ -148,6 +153,7 @@ impl<'c> Pipeline<'c> {
             "licm",
             "gvn",
             "fold",
+            "split",
             "strip",
             "dce",
         ];

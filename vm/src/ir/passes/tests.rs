@@ -126,6 +126,11 @@ fn strip() {
 }
 
 #[test]
+fn split() {
+    cases("split.ir");
+}
+
+#[test]
 fn sink() {
     cases("sink.ir");
 }
