@@ -4,7 +4,12 @@
 
 mod optimized;
 
-use optimized::same;
+use optimized::{at_once, run, same, traced_when};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use strata::engine::JitMode;
+use strata::stress::StressModes;
+use strata_profiler::{Event, Sink, Stats};
 
 #[test]
 fn arrays_of_several_kinds_and_keys_outside_of_them() {
@@ -197,6 +202,65 @@ fn loops_run_as_far_as_keys_are_elements() {
          return s, a[0], a[50], b[0], b[50], ok, e",
     );
     assert!(run.stats.passes["loops_split"] >= 4, "{:?}", run.stats);
+}
+
+/// Collects why native frames were dropped.
+#[derive(Clone, Default)]
+struct Drops(Arc<Mutex<Vec<&'static str>>>);
+
+impl Sink for Drops {
+    fn event(&mut self, _: Duration, event: &Event) {
+        if let Event::Unwound { why, .. } = event {
+            self.0.lock().unwrap().push(why);
+        }
+    }
+
+    fn finish(&mut self, _: &Stats) {}
+}
+
+#[test]
+fn what_arrays_were_at_first_is_forgotten() {
+    // Rows hold zeros for a while, then floats; the function is called often, and
+    // at the end rows are integers again.
+    let source = "
+        local function smooth(a, b)
+          for i = 2, #a - 1 do b[i] = (a[i - 1] + a[i + 1]) / 2 + a[i] * 0 end
+        end
+        local function scale(a, by) for i = 1, #a do a[i] = a[i] * by end end
+        local a, b = {}, {}
+        for i = 1, 40 do a[i], b[i] = 0, 0 end
+        for _ = 1, 10 do smooth(a, b) scale(a, 1) end
+        for i = 1, 40 do a[i], b[i] = i / 4, i / 8 end
+        for _ = 1, 400 do smooth(a, b) smooth(b, a) scale(b, 1.5) scale(b, 0.5) end
+        local s = 0
+        for i = 1, 40 do s = s + a[i] end
+        for i = 1, 40 do a[i], b[i] = i, i end
+        for _ = 1, 400 do smooth(a, b) scale(a, 1) end
+        for i = 1, 40 do s = s + a[i] + b[i] end
+        return s, math.type(a[1]), math.type(b[2])";
+    let expected = run(source, JitMode::Off, &StressModes::default());
+    let drops = Drops::default();
+    let hot = 20_000;
+    let run = traced_when(
+        source,
+        JitMode::Full,
+        &at_once(),
+        hot,
+        Box::new(drops.clone()),
+    );
+    assert_eq!(run.end, expected.end);
+    let looks = drops
+        .0
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|w| **w == "second look")
+        .count();
+    assert!((1..=4).contains(&looks), "{looks} looks: {:?}", run.stats);
+    assert!(run.stats.exits > 0, "{:?}", run.stats);
+    // What was forgotten and comes back is learned again, once.
+    let compiles = run.stats.tiers.get(&2).map_or(0, |t| t.compiles);
+    assert!((2..=12).contains(&compiles), "{:?}", run.stats);
 }
 
 /// What sums and maps arrays is compiled to vector instructions.

@@ -16,6 +16,7 @@
 //! - `background`: functions that another thread compiles
 //! - `assumptions`: what code relies on without looking
 //! - [`learned`]: what feedback knew when a function was compiled
+//! - `look`: feedback anew before a function is optimized
 //! - [`events`]: what is told about it, [`names`]: by what name
 //! - `guard`: what compiled code guards, and exits
 //! - `optimize`: the same for tier 2
@@ -34,6 +35,8 @@ pub(crate) mod events;
 mod guard;
 pub(crate) mod learned;
 pub(crate) mod listing;
+#[cfg(feature = "llvm")]
+pub(crate) mod look;
 mod names;
 #[cfg(feature = "cranelift")]
 mod optimize;

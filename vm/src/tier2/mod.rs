@@ -471,6 +471,8 @@ pub(crate) struct State {
     pub compiles: u8,
     /// It was let be for a while when it became hot.
     pub was_put_off: bool,
+    /// What it has seen may be long over.
+    pub look: jit::look::Look,
     /// Not any more.
     pub off: bool,
     /// Why it is compiled again, if it was taken out of use.

@@ -43,7 +43,18 @@ pub fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
 
 /// The same; who is told of the events is given.
 pub fn traced(source: &str, mode: JitMode, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
-    let mut vm = fresh(mode, modes);
+    traced_when(source, mode, modes, HOT, sink)
+}
+
+/// The same; so many instructions make code hot.
+pub fn traced_when(
+    source: &str,
+    mode: JitMode,
+    modes: &StressModes,
+    hot: u32,
+    sink: Box<dyn Sink>,
+) -> Run {
+    let mut vm = fresh(mode, modes, hot);
     engine::trace_jit(&mut vm, sink);
     Run {
         end: text_of(&mut vm, source),
@@ -55,14 +66,17 @@ pub fn traced(source: &str, mode: JitMode, modes: &StressModes, sink: Box<dyn Si
 /// The code that is made while `source` runs.
 #[allow(dead_code, reason = "not every test asks")]
 pub fn code_of(source: &str) -> Vec<engine::Listing> {
-    let mut vm = fresh(JitMode::Full, &at_once());
+    let mut vm = fresh(JitMode::Full, &at_once(), HOT);
     engine::list_code(&mut vm);
     text_of(&mut vm, source);
     engine::listings(&mut vm)
 }
 
+/// What is hot, in instructions: soon.
+const HOT: u32 = 60;
+
 /// A VM that compiles soon.
-fn fresh(mode: JitMode, modes: &StressModes) -> Box<Vm> {
+fn fresh(mode: JitMode, modes: &StressModes, hot: u32) -> Box<Vm> {
     let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
     let mut options = JitOptions {
         mode,
@@ -72,7 +86,7 @@ fn fresh(mode: JitMode, modes: &StressModes) -> Box<Vm> {
     options.thresholds.back_edges = 3;
     options.thresholds.start_up = 1;
     options.thresholds.background = 0;
-    options.thresholds.hot = 60;
+    options.thresholds.hot = hot;
     engine::set_jit(&mut vm, &options);
     stdlib::open_all(&mut vm).unwrap();
     engine::set_stress(&mut vm, modes);
