@@ -204,6 +204,29 @@ fn loops_run_as_far_as_keys_are_elements() {
     assert!(run.stats.passes["loops_split"] >= 4, "{:?}", run.stats);
 }
 
+#[test]
+fn guards_before_loops_that_fail_are_put_off_by_kind() {
+    // The loops never run to their ends, so that bounds can't be checked before
+    // them; the type of `by` can, until it changes.
+    let run = same(
+        "local function first(a, n, by)
+           local s = 0
+           for i = 1, n do
+             if i > #a then break end
+             s = s + a[i] * by
+           end
+           return s
+         end
+         local a, s = {}, 0
+         for i = 1, 30 do a[i] = i end
+         for round = 1, 600 do s = s + first(a, 40, round < 400 and 3 or 0.5) end
+         return s",
+    );
+    assert!((1..=150).contains(&run.stats.exits), "{:?}", run.stats);
+    let compiles = run.stats.tiers.get(&2).map_or(0, |t| t.compiles);
+    assert!((2..=8).contains(&compiles), "{:?}", run.stats);
+}
+
 /// Collects why native frames were dropped.
 #[derive(Clone, Default)]
 struct Drops(Arc<Mutex<Vec<&'static str>>>);

@@ -148,6 +148,12 @@ pub(crate) struct Speculation {
     /// feedback had learned by then.
     #[cfg(feature = "llvm")]
     failed: Vec<u32>,
+    /// The same of guards before the loops with these headers, by kind: those that
+    /// may not be there any more, and those that failed once.
+    #[cfg(feature = "llvm")]
+    late: Vec<(u32, crate::ir::Reason)>,
+    #[cfg(feature = "llvm")]
+    failed_early: Vec<(u32, crate::ir::Reason)>,
 }
 
 impl Speculation {
@@ -169,6 +175,25 @@ impl Speculation {
             self.forbid(pc);
         } else {
             self.failed.push(pc);
+        }
+    }
+
+    /// Whether guards of this kind may be put before the loop with this header.
+    #[cfg(feature = "llvm")]
+    pub(crate) fn may_hoist(&self, header: u32, why: crate::ir::Reason) -> bool {
+        !self.off && !self.late.contains(&(header, why))
+    }
+
+    /// Guards of this kind before that loop failed too often. Of bounds there is
+    /// nothing to learn; others may stay once more, since feedback has learned what
+    /// they are about.
+    #[cfg(feature = "llvm")]
+    fn fail_early(&mut self, header: u32, why: crate::ir::Reason) {
+        let which = (header, why);
+        if why == crate::ir::Reason::Index || self.failed_early.contains(&which) {
+            self.late.push(which);
+        } else {
+            self.failed_early.push(which);
         }
     }
 

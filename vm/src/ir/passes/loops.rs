@@ -83,7 +83,12 @@ pub(super) fn entry_frame(
         let n = params.iter().position(|&p| p == v);
         n.map_or(v, |n| args[n])
     };
-    Some(substituted(f, entry, &given))
+    let state = substituted(f, entry, &given);
+    let early = Frame {
+        early: true,
+        ..f.frames[state.n()]
+    };
+    Some(f.add_frame(early))
 }
 
 /// The frame state with other values, its parents included.

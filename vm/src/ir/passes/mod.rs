@@ -41,7 +41,7 @@ mod unbox;
 
 pub(crate) use sink::Tables;
 
-use super::{Func, verify};
+use super::{Func, Reason, verify};
 use std::collections::BTreeMap;
 
 /// Defines [`PassStats`] from the names of its counters.
@@ -90,13 +90,16 @@ counters! {
     slot_stores_removed, "stores to VM slots that nobody sees";
 }
 
+/// Whether a guard of this kind may be put before the loop whose header is at this
+/// pc of this function; where it may not, such guards failed there too often.
+pub(crate) type MayHoist<'c> = &'c dyn Fn(u32, u32, Reason) -> bool;
+
 /// What a pass may ask and has to tell.
 pub(crate) struct Cx<'c> {
     /// What was done.
     pub stats: PassStats,
-    /// Whether a guard may be put before the loop whose header is at this pc of
-    /// this function; where it may not, such a guard failed too often.
-    pub may_hoist: &'c dyn Fn(u32, u32) -> bool,
+    /// Which guards may be put before loops.
+    pub may_hoist: MayHoist<'c>,
     /// What is known of tables; without it none is sunk.
     pub tables: Option<Tables<'c>>,
 }
@@ -124,13 +127,13 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
 /// Passes with their names, in order.
 pub(crate) struct Pipeline<'c> {
     passes: Vec<(&'static str, Pass)>,
-    may_hoist: &'c dyn Fn(u32, u32) -> bool,
+    may_hoist: MayHoist<'c>,
     tables: Option<Tables<'c>>,
 }
 
 impl<'c> Pipeline<'c> {
     /// The passes that code is compiled with. `may_hoist`: see [`Cx`].
-    pub(crate) fn standard(may_hoist: &'c dyn Fn(u32, u32) -> bool) -> Pipeline<'c> {
+    pub(crate) fn standard(may_hoist: MayHoist<'c>) -> Pipeline<'c> {
         let names = [
             "fold",
             "gvn",
@@ -161,10 +164,7 @@ impl<'c> Pipeline<'c> {
     }
 
     /// These passes, in this order. Names that no pass has are left out.
-    pub(crate) fn of(
-        names: &[&'static str],
-        may_hoist: &'c dyn Fn(u32, u32) -> bool,
-    ) -> Pipeline<'c> {
+    pub(crate) fn of(names: &[&'static str], may_hoist: MayHoist<'c>) -> Pipeline<'c> {
         let find = |name: &&str| PASSES.iter().find(|p| p.0 == *name).copied();
         Pipeline {
             passes: names.iter().filter_map(find).collect(),

@@ -257,8 +257,11 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
         // What is seen for the first time is known by now; other guesses were
         // wrong.
         let insn = &*(*inner).code.cast_const().add(site.pc as usize);
-        if jit::learned::bits_of(insn) == site.seen {
-            state_mut(&mut *inner).tier2.speculation.fail(site.pc);
+        let speculation = &mut state_mut(&mut *inner).tier2.speculation;
+        if site.early {
+            speculation.fail_early(site.pc, site.reason);
+        } else if jit::learned::bits_of(insn) == site.seen {
+            speculation.fail(site.pc);
         }
         drop_code(table);
     }

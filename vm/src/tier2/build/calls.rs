@@ -230,6 +230,7 @@ impl Builder<'_, '_> {
             closure: None,
             tail: false,
             linked: true,
+            early: false,
             regs: &[],
             sunk: &[],
         });
