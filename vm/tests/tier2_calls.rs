@@ -184,3 +184,22 @@ fn remainders_of_floats() {
          return table.concat(words, ' ')",
     );
 }
+
+#[test]
+fn open_results_in_slots_of_an_inlined_frame() {
+    // Where one value is expected and two come, code is left with them where
+    // registers of the frame below lie, too.
+    same(
+        "local function deep(n) if n > 0 then return deep(n - 1) end return n end
+         local function some(i) deep(1) if i % 5 == 4 then return i, i + 1 end return i end
+         local function pack(i) return { some(i) } end
+         local s = 0
+         for i = 1, 900 do
+           local a, b, c = i, i + 1, i + 2
+           local t = pack(i)
+           s = s + #t + t[1] + (t[2] or 0)
+           s = s + select('#', a, b, c, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, i)
+         end
+         return s",
+    );
+}

@@ -249,6 +249,7 @@ impl Session {
 fn jit_options(args: &VmArgs) -> Outcome<JitOptions> {
     let mut options = JitOptions {
         mode: args.jit.into(),
+        backend: args.jit_backend.into(),
         ..JitOptions::default()
     };
     for (name, value) in &args.jit_opt {

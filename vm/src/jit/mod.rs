@@ -55,10 +55,10 @@ pub(crate) use events::{Counts, entered_loop, unwound};
 #[cfg(feature = "cranelift")]
 pub(crate) use guard::{EntryCheck, EntryTag, Exit, Guard};
 #[cfg(feature = "llvm")]
-pub(crate) use optimize::{compiled2, exited2, speculation2};
+pub(crate) use optimize::{compiled2, contains2, exited2, has_code2, speculation2};
 #[cfg(feature = "cranelift")]
 pub(crate) use optimize::{heat_budget, hot_call, hot_loop, ready};
-pub use options::{JitMode, JitOptions};
+pub use options::{Backend, JitMode, JitOptions};
 #[cfg(feature = "cranelift")]
 pub(crate) use policy::exited;
 pub(crate) use policy::{SAMPLE, hot, invalidate_for_nothing, slow_step};

@@ -30,6 +30,28 @@ pub(crate) fn speculation2(p: &ProtoObj) -> Speculation {
     state(p).map_or_else(Speculation::default, |s| s.tier2.speculation.clone())
 }
 
+/// Whether there is optimized code of `p` for this entry.
+pub(crate) fn has_code2(p: &ProtoObj, at: EntryAt) -> bool {
+    state(p).is_some_and(|s| s.tier2.code.iter().any(|c| c.at == at))
+}
+
+/// Whether code of `p` for `outer` contains the loop that `inner` is.
+pub(crate) fn contains2(p: &ProtoObj, outer: EntryAt, inner: EntryAt) -> bool {
+    let EntryAt::Loop(inner) = inner else {
+        return false;
+    };
+    let EntryAt::Loop(outer) = outer else {
+        return true;
+    };
+    let loops = state(p)
+        .and_then(|s| s.code.as_ref())
+        .map(|c| &c.heat.loops);
+    loops.is_some_and(|loops| {
+        let found = loops.iter().find(|&&(header, _)| header == outer);
+        found.is_some_and(|&(_, end)| outer < inner && inner <= end)
+    })
+}
+
 /// Sets a counter of `p`.
 fn grant(p: &mut ProtoObj, number: usize, n: i32) {
     if let Some(code) = &state_mut(p).code
@@ -60,8 +82,8 @@ fn counted(p: &ProtoObj, number: usize) -> i32 {
 unsafe fn queue(vm: &mut Vm, p: *mut ProtoObj, at: EntryAt, base: Option<*const Value>) {
     // SAFETY: the caller says that `p` is live.
     let proto = unsafe { &mut *p };
-    let s = state_mut(proto);
-    if s.tier2.off || tier2::under_way(vm, p, at) {
+    let off = state_mut(proto).tier2.off;
+    if off || tier2::under_way(vm, p, at, has_code2(proto, at)) {
         return;
     }
     // SAFETY: as above.
@@ -211,7 +233,12 @@ pub(crate) unsafe fn compiled2(
                 // Without tier 1's code there is nothing to come from.
                 return;
             }
-            s.tier2.code.retain(|c| c.at != at);
+            for old in s.tier2.code.extract_if(.., |c| c.at == at) {
+                // Who is in it leaves at the next safepoint.
+                // SAFETY: the range keeps the table.
+                unsafe { (*old.exits).dead.set(true) };
+                vm.heap.changes += 1;
+            }
             let (entry, typed) = (code.entry, code.typed);
             s.tier2.code.push(code);
             match at {

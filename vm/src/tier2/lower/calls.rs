@@ -341,13 +341,25 @@ impl Lower<'_, '_> {
     /// Calls a closure whose prototype is `proto`.
     pub(super) fn call(&mut self, proto: V, frame: Option<FrameId>) -> Result<(), String> {
         let frame = Self::frame_of(frame)?;
+        let n = self.insn_of(frame).0.b().checked_sub(1);
+        self.call_slots(proto, n, frame)
+    }
+
+    /// The same, with `n` arguments that lie in slots (`None`: as many as
+    /// `vm.top` says).
+    pub(super) fn call_slots(
+        &mut self,
+        proto: V,
+        n: Option<u8>,
+        frame: FrameId,
+    ) -> Result<(), String> {
         let state = self.f.frames[frame.n()];
         let (i, pc) = self.insn_of(frame);
         let first = state.base + u32::from(i.a()) + 2;
         let p = self.r(proto);
         let (slow, go) = (self.new_label(), self.new_label());
         let params = self.params_of(frame, proto);
-        self.arguments(first, i.b().checked_sub(1), &p, params, &slow);
+        self.arguments(first, n, &p, params, &slow);
         let new = self.offset("%base", i64::from(first) * 16);
         self.link(frame, (i64::from(first) - 1) * 16, false);
         let entry = self.load("ptr", &p, PROTO_ENTRY.into(), Region::Heap);
