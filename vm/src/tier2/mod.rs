@@ -219,7 +219,10 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     if checked {
         verify::verify(&func).map_err(|e| format!("after building: {e}\n{func}"))?;
     }
-    let may_hoist = |f: u32, pc: u32| snapshot.funcs[f as usize].speculation.allowed_at(pc);
+    let may_hoist = |f: u32, pc: u32, why| {
+        let of = &snapshot.funcs[f as usize].speculation;
+        of.may_hoist(pc, why)
+    };
     let mut texts = Vec::new();
     let mut watch = |name: &'static str, f: &crate::ir::Func<'_>| {
         if listing {
@@ -736,6 +739,8 @@ pub(crate) struct State {
     pub compiles: u8,
     /// It was let be for a while when it became hot.
     pub was_put_off: bool,
+    /// What it has seen may be long over.
+    pub look: jit::look::Look,
     /// Not any more.
     pub off: bool,
     /// Why it is compiled again, if it was taken out of use.

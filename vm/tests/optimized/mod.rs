@@ -41,7 +41,7 @@ pub fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
 /// The same, with code made by `backend`.
 fn run_by(source: &str, mode: JitMode, backend: Backend, modes: &StressModes) -> Run {
     let compiles = Compiles::default();
-    let mut vm = fresh(mode, backend, 1, modes);
+    let mut vm = fresh(mode, backend, modes, (HOT, 1));
     let end = traced_in(&mut vm, source, Box::new(compiles.clone()));
     let optimized = compiles.0.lock().unwrap().clone();
     Run { optimized, ..end }
@@ -50,13 +50,27 @@ fn run_by(source: &str, mode: JitMode, backend: Backend, modes: &StressModes) ->
 /// The same; who is told of the events is given.
 #[allow(dead_code, reason = "not every test asks")]
 pub fn traced(source: &str, mode: JitMode, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
-    traced_in(&mut fresh(mode, Backend::Auto, 1, modes), source, sink)
+    let mut vm = fresh(mode, Backend::Auto, modes, (HOT, 1));
+    traced_in(&mut vm, source, sink)
 }
 
 /// The same; code of Cranelift's asks for LLVM's after `best` instructions.
 #[allow(dead_code, reason = "not every test asks")]
 pub fn improved(source: &str, best: u32, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
-    let mut vm = fresh(JitMode::Full, Backend::Auto, best, modes);
+    let mut vm = fresh(JitMode::Full, Backend::Auto, modes, (HOT, best));
+    traced_in(&mut vm, source, sink)
+}
+
+/// The same; so many instructions make code hot.
+#[allow(dead_code, reason = "not every test asks")]
+pub fn traced_when(
+    source: &str,
+    mode: JitMode,
+    modes: &StressModes,
+    hot: u32,
+    sink: Box<dyn Sink>,
+) -> Run {
+    let mut vm = fresh(mode, Backend::Auto, modes, (hot, 1));
     traced_in(&mut vm, source, sink)
 }
 
@@ -72,14 +86,23 @@ fn traced_in(vm: &mut Vm, source: &str, sink: Box<dyn Sink>) -> Run {
 /// The code that is made while `source` runs.
 #[allow(dead_code, reason = "not every test asks")]
 pub fn code_of(source: &str) -> Vec<engine::Listing> {
-    let mut vm = fresh(JitMode::Full, Backend::Auto, 1, &at_once());
+    let mut vm = fresh(JitMode::Full, Backend::Auto, &at_once(), (HOT, 1));
     engine::list_code(&mut vm);
     text_of(&mut vm, source);
     engine::listings(&mut vm)
 }
 
-/// A VM that compiles soon, by LLVM after `best` instructions.
-fn fresh(mode: JitMode, backend: Backend, best: u32, modes: &StressModes) -> Box<Vm> {
+/// What is hot, in instructions: soon.
+const HOT: u32 = 60;
+
+/// A VM that compiles soon: after so many instructions, and by LLVM after so
+/// many more.
+fn fresh(
+    mode: JitMode,
+    backend: Backend,
+    modes: &StressModes,
+    (hot, best): (u32, u32),
+) -> Box<Vm> {
     let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
     let mut options = JitOptions {
         mode,
@@ -90,7 +113,7 @@ fn fresh(mode: JitMode, backend: Backend, best: u32, modes: &StressModes) -> Box
     options.thresholds.back_edges = 3;
     options.thresholds.start_up = 1;
     options.thresholds.background = 0;
-    options.thresholds.hot = 60;
+    options.thresholds.hot = hot;
     options.thresholds.best = best;
     engine::set_jit(&mut vm, &options);
     stdlib::open_all(&mut vm).unwrap();

@@ -3,7 +3,7 @@
 use crate::interp;
 use crate::interp::native::Entry;
 use crate::ir::Reason;
-use crate::jit::{self, Speculation, events, state, state_mut};
+use crate::jit::{self, Speculation, events, look, state, state_mut};
 use crate::tier1::heat::GO_ON;
 use crate::tier2::code::ExitTable;
 use crate::tier2::snapshot::EntryAt;
@@ -129,6 +129,12 @@ pub(super) unsafe fn hot_call(vm: &mut Vm, base: *mut Value) {
         if put_off(vm, &mut *p) {
             return;
         }
+        let len = (*p).code_len;
+        if look::is_on(&*p) || look::begin(vm, p, 0, len) {
+            // This call goes on as it is.
+            let some = budget(&*p, 0).max(64);
+            return grant(&mut *p, 0, some);
+        }
         grant(&mut *p, 0, i32::MAX);
         queue(vm, p, EntryAt::Start, None);
     }
@@ -158,6 +164,11 @@ pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usi
             }
         }
         let calls = counted(&*p, 0);
+        let len = end + 1 - header;
+        if look::is_on(&*p) || look::begin(vm, p, number, len) {
+            grant(&mut *p, number, budget(&*p, number).max(64));
+            return interp::native::interpret_at(vm, base, header);
+        }
         grant(&mut *p, number, budget(&*p, number).max(64));
         // Who was here before code of the function or the outer loop was there
         // stays here: that needs code of its own.
@@ -273,8 +284,11 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
         // What is seen for the first time is known by now; other guesses were
         // wrong.
         let insn = &*(*inner).code.cast_const().add(site.pc as usize);
-        if jit::learned::bits_of(insn) == site.seen {
-            state_mut(&mut *inner).tier2.speculation.fail(site.pc);
+        let speculation = &mut state_mut(&mut *inner).tier2.speculation;
+        if site.early {
+            speculation.fail_early(site.pc, site.reason);
+        } else if jit::learned::bits_of(insn) == site.seen {
+            speculation.fail(site.pc);
         }
         drop_code(table);
     }

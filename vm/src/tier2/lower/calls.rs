@@ -268,13 +268,21 @@ impl Lower<'_, '_> {
     }
 
     /// The parameters of the callee at the call of a frame state, if they are
-    /// known.
-    pub(super) fn params_of(&self, frame: FrameId) -> Option<u8> {
+    /// known: its prototype is the one that the call has had so far.
+    pub(super) fn params_of(&self, frame: FrameId, proto: V) -> Option<u8> {
+        let proto = &self.f.insts[proto.n()];
         let state = self.f.frames[frame.n()];
         let (i, _) = self.insn_of(frame);
         let func = &self.s.funcs[state.func as usize];
         match func.slots.get(usize::from(i.slot())) {
-            Some(Slot::Call(Callee::Closure { params, .. })) => Some(*params),
+            Some(Slot::Call(Callee::Closure {
+                proto: seen,
+                params,
+                ..
+            })) => {
+                let known = proto.op == crate::ir::Op::Object && proto.imm == u64::from(seen.0);
+                known.then_some(*params)
+            }
             _ => None,
         }
     }
@@ -356,7 +364,7 @@ impl Lower<'_, '_> {
         let first = state.base + u32::from(i.a()) + 2;
         let p = self.r(proto);
         let (slow, go) = (self.new_label(), self.new_label());
-        let params = self.params_of(frame);
+        let params = self.params_of(frame, proto);
         self.arguments(first, n, &p, params, &slow);
         let new = self.offset("%base", i64::from(first) * 16);
         let entry = self.load("ptr", &p, PROTO_ENTRY.into(), Region::Heap);

@@ -52,6 +52,8 @@ pub(crate) struct ExitSite {
     pub pc: u32,
     /// What feedback knew of that instruction.
     pub seen: u8,
+    /// The instruction begins a loop, and it is about what is done in that.
+    pub early: bool,
 }
 
 /// What lowering made.

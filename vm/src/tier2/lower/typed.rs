@@ -200,8 +200,8 @@ impl Lower<'_, '_> {
             }
             return Ok(());
         }
+        let params = self.params_of(frame, *proto);
         let proto = self.r(*proto);
-        let params = self.params_of(frame);
         let [slow, odd, slots, done] = [(); 4].map(|()| self.new_label());
         let entry = self.typed_entry(&proto, args.len(), params, &slow);
         let given = self.typed_arguments(args, params.map_or(args.len(), usize::from));
@@ -332,7 +332,7 @@ impl Lower<'_, '_> {
             return Err("a call without callee".into());
         };
         let p = self.r(*proto);
-        let params = self.params_of(frame);
+        let params = self.params_of(frame, *proto);
         self.store_value(*closure, "%base", -32, Region::Slot);
         let link = self.load("i64", "%base", LINK0.into(), Region::Slot);
         let link = self.temp(&format!(
