@@ -10,9 +10,11 @@ FEATURES  := $$(.ci/features)
 # The real program that `make run` compiles and runs, and its arguments.
 PROGRAM   ?= examples/primes.lua
 ARGS      ?=
-# `make fuzz`: how long, and the seed that replays a run (empty: a fresh one).
+# `make fuzz`: how long, the seed that replays a run (empty: a fresh one), and a
+# file to which figures are appended, a line for each seed (empty: none).
 FUZZ_SECONDS ?= 60
 FUZZ_SEED    ?=
+FUZZ_LOG     ?=
 # `make stress`, and its slice in `make test`: the seed that replays a run.
 STRESS_SEED  ?=
 # `make bench`: more arguments for the harness, such as `--filter strings`.
@@ -89,9 +91,9 @@ bench: ## compare with lua5.4 and luajit; report in target/bench-report
 	$(CARGO) build --release --locked -p strata $(FEATURES)
 	$(CARGO) run --release --locked -p strata-benches -- --vm $(VM) --html $(TARGET)/bench-report $(BENCH_ARGS)
 
-fuzz: ## random programs and damaged modules (FUZZ_SECONDS=60 FUZZ_SEED=)
+fuzz: ## random programs and damaged modules (FUZZ_SECONDS=60 FUZZ_SEED= FUZZ_LOG=)
 	@.ci/setup.sh test
-	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_SEED="$(FUZZ_SEED)" \
+	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_SEED="$(FUZZ_SEED)" FUZZ_LOG="$(abspath $(FUZZ_LOG))" \
 	  $(CARGO) test --release --locked -p strata-tests --features long $(FEATURES) -- --nocapture fuzz
 
 stress: build ## everything under every stress mode (STRESS_SEED= LUA_TESTES=)

@@ -76,7 +76,7 @@ pub use control::{GcMode, GcOp, GcOutcome, GcParams, gc_control};
 pub use cycle::{full_collect, full_collect_in_time, safepoint};
 pub use finalize::{finalize_all, next_finalizer};
 pub use stats::GcStats;
-pub use verify::verify;
+pub use verify::{population, verify};
 
 use crate::object::{GcHeader, ProtoObj, Thread, color, gcflag};
 use block::{Block, FreeCell, N_CLASSES, Pool, Shared};

@@ -264,6 +264,33 @@ pub(crate) unsafe fn compile_all(vm: &mut Vm, p: *mut ProtoObj, optimized: bool)
     }
 }
 
+/// Has `p` interpreted always; `inside`: and the functions inside it.
+///
+/// # Safety
+/// `p` is live.
+pub(crate) unsafe fn interpret_always(vm: &mut Vm, p: *mut ProtoObj, inside: bool) {
+    let mut left = vec![p];
+    while let Some(p) = left.pop() {
+        // SAFETY: prototypes keep their children alive, and nothing collects.
+        unsafe {
+            policy::disable(vm, p, strata_profiler::Reason::Requested, String::new());
+            if inside {
+                left.extend((*p).children.iter());
+            }
+        }
+    }
+}
+
+/// Whether code of tier 2 has run that tells.
+pub(crate) fn ran_optimized(vm: &mut Vm) -> bool {
+    #[cfg(feature = "llvm")]
+    if let Some(tier2) = &interp::data(vm).jit.tier2 {
+        return tier2.has_run();
+    }
+    let _ = vm;
+    false
+}
+
 /// Sends events to `sink`, from now on.
 pub(crate) fn trace(vm: &mut Vm, sink: Box<dyn Sink>) {
     vm.trace_drops = true;

@@ -294,7 +294,10 @@ pub(super) unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, _reason: &'static st
 }
 
 /// Has `p` interpreted from now on.
-unsafe fn disable(vm: &mut Vm, p: *mut ProtoObj, reason: Reason, detail: String) {
+///
+/// # Safety
+/// `p` is live.
+pub(super) unsafe fn disable(vm: &mut Vm, p: *mut ProtoObj, reason: Reason, detail: String) {
     // SAFETY: the caller says that `p` is live.
     let proto = unsafe { &mut *p };
     let s = state_mut(proto);

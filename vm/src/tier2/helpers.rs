@@ -27,10 +27,12 @@ macro_rules! helpers {
             pub(crate) const COUNT: usize = [$(Helper::$name),*].len();
         }
 
-        /// Their addresses. `exits`: that of the code's table of exits.
-        pub(crate) fn addresses(exits: usize) -> [usize; Helper::COUNT] {
+        /// Their addresses. `exits`: that of the code's table of exits; `ran`: of
+        /// the word that checked code sets.
+        pub(crate) fn addresses(exits: usize, ran: usize) -> [usize; Helper::COUNT] {
             let mut all = [$($f as usize),*];
             all[Helper::Exits as usize] = exits;
+            all[Helper::Ran as usize] = ran;
             all
         }
     };
@@ -38,6 +40,7 @@ macro_rules! helpers {
 
 helpers! {
     Exits = 0usize;
+    Ran = 0usize;
     Exit = exit as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable, *const u64) -> usize;
     Force = force as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
     Prologue = prologue as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;

@@ -49,6 +49,7 @@ use llvm::Machine;
 use snapshot::{EntryAt, Snapshot};
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 use strata_profiler::Stages;
@@ -62,6 +63,15 @@ pub(crate) struct Tier2 {
     queue: Queue<Compile>,
     /// What the jobs under way are for, by key.
     under_way: HashMap<u64, UnderWay>,
+    /// Not 0 once checked code has run.
+    ran: Arc<AtomicU64>,
+}
+
+impl Tier2 {
+    /// Whether code has run that tells.
+    pub(crate) fn has_run(&self) -> bool {
+        self.ran.load(Ordering::Relaxed) != 0
+    }
 }
 
 #[derive(Debug)]
@@ -81,7 +91,7 @@ unsafe impl Send for Tier2 {}
 pub(crate) struct Compile {
     snapshot: Snapshot,
     name: String,
-    /// Verifiers run.
+    /// Verifiers run, and code tells that it runs.
     checked: bool,
     /// Guards ask whether they are to fail.
     stress: bool,
@@ -184,7 +194,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
         });
     }
     report.texts.append(&mut texts);
-    let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, stress)?;
+    let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, (stress, checked))?;
     report.insts = func.insts.len() as u32;
     report.inlining = built.inlining;
     report.stages.ir = micros(start);
@@ -298,6 +308,7 @@ pub(crate) unsafe fn request(
     let tier2 = data.jit.tier2.get_or_insert_with(|| Tier2 {
         queue: Queue::new(options, move || waker.wake()),
         under_way: HashMap::new(),
+        ran: Arc::default(),
     });
     let k = key(p, at);
     tier2
@@ -410,8 +421,15 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<Instal
         words,
         at: snapshot.entry,
         dead: Cell::new(false),
+        ran: interp::data(vm)
+            .jit
+            .tier2
+            .as_ref()
+            .map(|t| t.ran.clone())
+            .unwrap_or_default(),
     });
     let at: *const ExitTable = &raw const *exits;
+    let ran = Arc::as_ptr(&exits.ran) as usize;
     let inlining = report.inlining.iter().map(|call| {
         // SAFETY: the prototype that is compiled keeps what the snapshot names.
         let name = |p: *mut ProtoObj| unsafe { jit::events::name(&mut *p) };
@@ -427,7 +445,7 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<Instal
     });
     let inlining = inlining.collect();
     let mut constants: Vec<u64> = snapshot.objects.iter().map(|&a| a as u64).collect();
-    constants.extend(helpers::addresses(at as usize).map(|a| a as u64));
+    constants.extend(helpers::addresses(at as usize, ran).map(|a| a as u64));
     let linked = llvm::link(&object, &space, &constants).map_err(|e| e.to_string())?;
     let entry = linked
         .address(lower::ENTRY)
