@@ -16,7 +16,6 @@
 //! compared with what the code was made from ([`super::learned`]). Only steps
 //! at instructions that could be fast by now count.
 
-#[cfg(feature = "cranelift")]
 use super::CodeSpace;
 #[cfg(feature = "cranelift")]
 use super::background::{self, Pending};
@@ -32,6 +31,8 @@ use strata_profiler::{
     Counters, Decision, Facts, Heat, Reason, Thresholds, TierState, Why, decide,
 };
 use strata_runtime::Vm;
+#[cfg(feature = "cranelift")]
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::object::ProtoObj;
 use strata_spec::{Insn, Op};
 
@@ -323,7 +324,9 @@ fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
         crate::tier2::withdraw(p);
         p.grant_calls(0);
         p.grant_loops(0);
-        vm.native_epoch = vm.native_epoch.wrapping_add(1);
+        if !planted(Bug::CodeLives) {
+            vm.native_epoch = vm.native_epoch.wrapping_add(1);
+        }
     }
     let _ = (vm, p);
 }

@@ -22,12 +22,16 @@
 //! - [`dce`]: what has no use
 
 mod dce;
+#[cfg(test)]
+mod eval;
 mod flow;
 mod fold;
 mod gvn;
 mod licm;
 mod loops;
 mod memory;
+#[cfg(test)]
+mod random;
 mod ranges;
 mod rename;
 mod sink;
