@@ -147,6 +147,22 @@ pub fn compile_all(vm: &mut Vm, f: Value, optimized: bool) {
     }
 }
 
+/// Has `f`, if it is a Lua function, interpreted always; `inside`: and those
+/// inside it.
+pub fn interpret_always(vm: &mut Vm, f: Value, inside: bool) {
+    if f.tag == tag::CLOSURE {
+        // SAFETY: the tag says that it is a closure; the caller's value is
+        // live, and so is its prototype.
+        unsafe { jit::interpret_always(vm, (*f.as_closure()).proto, inside) };
+    }
+}
+
+/// Whether code of the optimizing compiler has run, if it was made to tell:
+/// under stress, or compiled at once.
+pub fn ran_optimized(vm: &mut Vm) -> bool {
+    jit::ran_optimized(vm)
+}
+
 /// Has profilers and debuggers told of compiled code, from now on: a map for
 /// `perf` in `/tmp`, and the interface of GDB.
 ///

@@ -97,12 +97,7 @@ const HOT: u32 = 60;
 
 /// A VM that compiles soon: after so many instructions, and by LLVM after so
 /// many more.
-fn fresh(
-    mode: JitMode,
-    backend: Backend,
-    modes: &StressModes,
-    (hot, best): (u32, u32),
-) -> Box<Vm> {
+fn fresh(mode: JitMode, backend: Backend, modes: &StressModes, (hot, best): (u32, u32)) -> Box<Vm> {
     let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
     let mut options = JitOptions {
         mode,
