@@ -121,6 +121,7 @@ fn options(compiling: Compiling) -> JitOptions {
     options.thresholds.calls = compiling.threshold;
     options.thresholds.back_edges = compiling.threshold;
     options.thresholds.hot = compiling.threshold;
+    options.thresholds.best = compiling.threshold;
     options
 }
 

@@ -2,7 +2,7 @@
 //! interpreter plugged in, and what running a chunk takes.
 
 pub use crate::jit::listing::Listing;
-pub use crate::jit::{JitMode, JitOptions};
+pub use crate::jit::{Backend, JitMode, JitOptions};
 use crate::stress::{self, StressModes};
 use crate::{interp, jit};
 use std::sync::Arc;

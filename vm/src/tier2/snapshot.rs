@@ -435,11 +435,13 @@ impl Taker<'_> {
         // SAFETY: the caller says that `p` is live.
         unsafe {
             let code = std::slice::from_raw_parts((*p).code.cast_const(), (*p).code_len as usize);
+            let mut code = code.to_vec();
+            crate::jit::look::complete(&*p, &mut code);
             let consts = (*p).consts().iter().map(|&v| self.constant(v)).collect();
             let function = Function {
                 module: (*p).module.clone(),
                 id: (*p).id,
-                code: code.to_vec(),
+                code,
                 consts,
                 slots: Vec::new(),
                 metas: Vec::new(),

@@ -231,6 +231,7 @@ impl Builder<'_, '_> {
             closure: None,
             tail: false,
             linked: true,
+            early: false,
             regs: &[],
             sunk: &[],
         });

@@ -140,6 +140,28 @@ impl Builder<'_, '_> {
         }
     }
 
+    /// The same of a number that is a float as a rule. `other`: if it isn't, this
+    /// one has to be.
+    pub(super) fn mostly_float(&mut self, v: V, other: Option<V>, pc: u32) -> Result<V, Refused> {
+        if self.f.ty(v) != Ty::Any {
+            return self.any_float(v, pc);
+        }
+        let float = self.is(v, tag::FLOAT);
+        let integer = self.split(float, Some(true));
+        let x = self.emit(Ir::Unbox, Ty::Float, &[v], 0);
+        let usual = (self.at, x);
+        self.go_on(integer);
+        let is = self.is(v, tag::INT);
+        self.guard(is, Reason::Tag, pc)?;
+        if let Some(other) = other {
+            let is = self.is(other, tag::FLOAT);
+            self.guard(is, Reason::Tag, pc)?;
+        }
+        let n = self.emit(Ir::Unbox, Ty::Int, &[v], 0);
+        let converted = self.put(Ir::ToFloat, &[n]);
+        Ok(self.meet(&[usual, (self.at, converted)], Ty::Float))
+    }
+
     /// The function that is running.
     pub(super) fn myself(&mut self) -> V {
         match self.ctx.below {

@@ -277,7 +277,7 @@ impl Lower<'_, '_> {
             Op::VarargAt => self.vararg_at(v, &r[0], i.imm),
             Op::Barrier => self.barrier(&r[0], None),
             Op::BarrierElem => self.barrier(&r[0], Some(args[1])),
-            Op::Poll => self.poll(i.imm, i.frame)?,
+            Op::Poll => self.poll(i.imm as u32, (i.imm >> 32) as u32, i.frame)?,
             Op::NewTable => self.new_table(v, i.frame)?,
             Op::NewClosure => {
                 let f = self.helper(Helper::NewClosure);
