@@ -768,6 +768,9 @@ pub(crate) struct State {
     pub speculation: Speculation,
     /// Compiles so far.
     pub compiles: u8,
+    /// Times that its code was given up because something was reached that
+    /// never had been.
+    pub surprises: u8,
     /// It was let be for a while when it became hot.
     pub was_put_off: bool,
     /// What it has seen may be long over.

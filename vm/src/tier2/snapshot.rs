@@ -297,6 +297,8 @@ pub(crate) struct Snapshot {
     pub kept: Vec<bool>,
     /// The metatable epoch.
     pub epoch: u32,
+    /// Ways that conditional jumps never went are left out.
+    pub prunes: bool,
     /// Upvalues are what their code says.
     pub fixed_upvalues: bool,
     /// Tags of the registers in the frame that asked, if one did.
@@ -358,6 +360,8 @@ impl Snapshot {
                 objects: Vec::new(),
                 kept: Vec::new(),
                 epoch: vm.meta_epoch,
+                // SAFETY: the caller says that `p` is live.
+                prunes: crate::jit::prunes2(unsafe { &*p }),
                 fixed_upvalues: !vm.upvalues_set,
                 tags: Vec::new(),
                 root: Obj(0),

@@ -187,7 +187,7 @@ impl Context {
         };
         Ok(Context {
             no,
-            flow: Rc::new(Flow::of(f, entry, tags)?),
+            flow: Rc::new(Flow::of(f, entry, tags, s.prunes)?),
             base: 0,
             below: None,
             returns: Vec::new(),
@@ -384,6 +384,8 @@ impl<'s> Builder<'s, '_> {
         self.go_on(block);
         match self.ctx.flow.at.get(&pc).copied() {
             Some(bb) if self.ctx.headers.contains_key(&bb) => self.back_to(bb)?,
+            // A way that was never gone.
+            Some(bb) if !self.ctx.flow.cfg.reaches(bb) => self.leave(pc, Reason::Unreached)?,
             Some(bb) => {
                 let state = self.st.clone();
                 self.ctx.edges.entry(bb).or_default().push((block, state));
