@@ -169,7 +169,9 @@ impl Lower<'_> {
     fn arith_general(&mut self, pc: u32, a: u8, b: u8, right: Right, kind: ArithOp, bits: u8) {
         let (slow, next) = (self.cold_block(), self.b.create_block());
         let before = self.st.clone();
-        if bits & seen::INT != 0 || kind.is_bitwise() {
+        // Two integers are tested for even if none were seen: what follows takes
+        // any number for a float.
+        if bits & seen::INT != 0 || !matches!(kind, ArithOp::Div | ArithOp::Pow) {
             let other = self.b.create_block();
             self.check(b, tag::INT, other);
             if let Right::Reg(c) = right {
