@@ -19,7 +19,6 @@ use std::sync::Arc;
 use strata_runtime::Vm;
 use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot};
 use strata_runtime::object::{GcHeader, ProtoObj, Str};
-use strata_runtime::proto::LoadedModule;
 use strata_runtime::stdlib::base::is_setmetatable;
 use strata_runtime::stdlib::coroutine::{switches, yields};
 use strata_runtime::stdlib::leaf::{self, Known, Quick, Stores};
@@ -28,7 +27,7 @@ use strata_runtime::table::site::MAX_INLINE;
 use strata_runtime::value::{Value, tag};
 use strata_spec::liveness::Liveness;
 use strata_spec::module::{Proto, SlotKind};
-use strata_spec::{Insn, Op, ProtoId};
+use strata_spec::{Insn, Module, Op, ProtoId};
 
 /// An object or another address, by its place in the table of constants.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -185,7 +184,8 @@ pub(crate) enum Slot {
 /// A function.
 #[derive(Debug)]
 pub(crate) struct Function {
-    module: Arc<LoadedModule>,
+    /// Not the heap's: that is given back with its last prototype.
+    module: Arc<Module>,
     id: ProtoId,
     /// Instructions, with feedback bits.
     pub code: Vec<Insn>,
@@ -413,8 +413,9 @@ impl Taker<'_> {
         unsafe {
             let code = std::slice::from_raw_parts((*p).code.cast_const(), (*p).code_len as usize);
             let consts = (*p).consts().iter().map(|&v| self.constant(v)).collect();
+            let module = &(*p).module;
             let function = Function {
-                module: (*p).module.clone(),
+                module: Arc::clone(&module.module),
                 id: (*p).id,
                 code: code.to_vec(),
                 consts,
