@@ -20,12 +20,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use strata::stress::states::{self, Place, States};
 use strata::stress::{Delivery, ForcedExits, StressModes};
-use strata::{JitMode, JitOptions, engine};
+use strata::{Backend, JitMode, JitOptions, engine};
 use strata_runtime::heap;
 use strata_spec::Module;
 
 /// How often a program's function is called.
 const CALLS: u32 = 4;
+
+/// What may make optimized code.
+const BACKENDS: [Backend; 3] = [Backend::Auto, Backend::Cranelift, Backend::Llvm];
 
 /// A way to run.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +39,8 @@ pub struct Way {
     pub threshold: u32,
     /// Instructions after which the optimizing compiler has it.
     pub hot: u32,
+    /// What makes its code.
+    pub backend: Backend,
     /// What is made frequent.
     pub modes: StressModes,
 }
@@ -47,6 +52,7 @@ impl Way {
             mode: JitMode::Off,
             threshold: 1,
             hot: 1,
+            backend: Backend::Auto,
             modes: StressModes::default(),
         }
     }
@@ -99,6 +105,7 @@ impl Way {
             mode,
             threshold: 1 + rng.below(3) as u32,
             hot: rng.pick(&[1, 1, 10, 40, 200]),
+            backend: rng.pick(&BACKENDS),
             modes,
         }
     }
@@ -113,6 +120,9 @@ impl Way {
                     way.mode = [JitMode::Off, JitMode::Baseline, JitMode::Full]
                         .into_iter()
                         .find(|m| m.name() == argument)?;
+                }
+                "backend" => {
+                    way.backend = BACKENDS.into_iter().find(|b| b.name() == argument)?;
                 }
                 "threshold" => way.threshold = argument.parse().ok()?,
                 "hot" => way.hot = argument.parse().ok()?,
@@ -130,6 +140,7 @@ impl Way {
     pub fn options(&self) -> JitOptions {
         let mut options = JitOptions {
             mode: self.mode,
+            backend: self.backend,
             ..JitOptions::default()
         };
         options.thresholds.calls = self.threshold;
@@ -148,9 +159,10 @@ impl fmt::Display for Way {
             mode,
             threshold,
             hot,
+            backend,
             modes,
         } = self;
-        write!(f, "jit={mode},threshold={threshold},hot={hot}")?;
+        write!(f, "jit={mode},threshold={threshold},hot={hot},backend={backend}")?;
         if *modes != StressModes::default() {
             write!(f, ",{modes}")?;
         }
