@@ -39,10 +39,7 @@ pub fn load_module(vm: &mut Vm, module: Arc<Module>) -> Result<*mut ProtoObj> {
     }
     vm.heap.check(bytes + shared)?;
     vm.heap.charge(shared);
-    let module = Arc::new(LoadedModule {
-        module,
-        bytes: shared,
-    });
+    let module = Arc::new(LoadedModule::new(module, shared));
     let main = load_all(vm, &module);
     if main.is_err() {
         // Some prototypes may have been made: they are garbage that holds it.
@@ -196,6 +193,7 @@ mod tests {
         finalize: |_, _| Ok(()),
         entry: std::ptr::null(),
         epoch_changed: |_| {},
+        upvalues_set: |_| {},
     };
 
     /// A main function with this many children, each with as many feedback

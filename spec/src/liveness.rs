@@ -28,9 +28,9 @@ pub struct Liveness {
 
 /// A basic block.
 #[derive(Clone, Debug)]
-struct Node {
-    start: u32,
-    end: u32,
+pub(crate) struct Node {
+    pub start: u32,
+    pub end: u32,
     /// Read before written here.
     uses: RegSet,
     /// Written here.
@@ -38,7 +38,7 @@ struct Node {
     /// Live at the start.
     live: RegSet,
     /// Where control goes, and the register that edge defines.
-    next: [Option<(u32, Option<u8>)>; 2],
+    pub next: [Option<(u32, Option<u8>)>; 2],
 }
 
 impl Liveness {
@@ -175,7 +175,7 @@ fn looked_at(proto: &Proto, pc: u32) -> RegSet {
 }
 
 /// Splits the code into basic blocks, with their sets and edges.
-fn split(proto: &Proto) -> Vec<Node> {
+pub(crate) fn split(proto: &Proto) -> Vec<Node> {
     let len = proto.code.len() as u32;
     let mut leader = vec![false; proto.code.len() + 1];
     leader[0] = true;

@@ -28,6 +28,7 @@ const EXEC: Exec = Exec {
     finalize: |vm, base| interp::finalize(vm, base, usize::MAX),
     entry: interp::native::interpret as *const (),
     epoch_changed: jit::epoch_changed,
+    upvalues_set: jit::upvalues_set,
 };
 
 fn compile(vm: &mut Vm, source: &[u8], chunk_name: &[u8]) -> Result<Compiled> {
@@ -144,6 +145,22 @@ pub fn compile_all(vm: &mut Vm, f: Value, optimized: bool) {
             jit::compile_all(vm, p, optimized);
         }
     }
+}
+
+/// Has `f`, if it is a Lua function, interpreted always; `inside`: and those
+/// inside it.
+pub fn interpret_always(vm: &mut Vm, f: Value, inside: bool) {
+    if f.tag == tag::CLOSURE {
+        // SAFETY: the tag says that it is a closure; the caller's value is
+        // live, and so is its prototype.
+        unsafe { jit::interpret_always(vm, (*f.as_closure()).proto, inside) };
+    }
+}
+
+/// Whether code of the optimizing compiler has run, if it was made to tell:
+/// under stress, or compiled at once.
+pub fn ran_optimized(vm: &mut Vm) -> bool {
+    jit::ran_optimized(vm)
 }
 
 /// Has profilers and debuggers told of compiled code, from now on: a map for

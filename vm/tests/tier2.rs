@@ -6,7 +6,7 @@
 
 mod optimized;
 
-use optimized::{at_once, same, traced};
+use optimized::{at_once, improved, same, traced};
 use strata::stress::{Delivery, StressModes};
 
 use std::sync::{Arc, Mutex};
@@ -621,13 +621,26 @@ fn code_of_llvm_takes_the_place_of_code_that_runs() {
     let source = "local s = 0
         for i = 1, 400000 do s = s + i % 7 end
         return s";
+    for best in [1, 200_000] {
+        let events = Events::default();
+        let modes = StressModes {
+            queue: Delivery::Delay(20),
+            ..StressModes::default()
+        };
+        let run = improved(source, best, &modes, Box::new(events.clone()));
+        assert_eq!(run.end, "1200003");
+        replaced(&events);
+    }
+    // Not so hot that LLVM is asked.
     let events = Events::default();
-    let modes = StressModes {
-        queue: Delivery::Delay(20),
-        ..StressModes::default()
-    };
-    let run = traced(source, JitMode::Full, &modes, Box::new(events.clone()));
-    assert_eq!(run.end, "1200003");
+    improved(source, 100_000_000, &at_once(), Box::new(events.clone()));
+    let events = events.0.lock().unwrap();
+    let by_llvm =
+        |e: &Event| matches!(e, Event::Optimized { stages, .. } if stages.cranelift == 0.0);
+    assert!(!events.iter().any(by_llvm));
+}
+
+fn replaced(events: &Events) {
     let events = events.0.lock().unwrap();
     let stages = events.iter().filter_map(|e| match e {
         Event::Optimized { stages, .. } if stages.cranelift > 0.0 => Some("cranelift"),

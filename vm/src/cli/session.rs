@@ -97,6 +97,7 @@ impl Session {
             jit.thresholds.back_edges = n;
             jit.thresholds.start_up = 1;
             jit.thresholds.hot = n;
+            jit.thresholds.best = n;
             jit.thresholds.background = 0;
         }
         engine::set_jit(&mut vm, &jit);

@@ -58,10 +58,12 @@ use llvm::Machine;
 use snapshot::{EntryAt, Snapshot};
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 use strata_profiler::Stages;
 use strata_runtime::Vm;
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::object::ProtoObj;
 use strata_runtime::value::Value;
 
@@ -76,6 +78,15 @@ pub(crate) struct Tier2 {
     aside: Option<CodeRange>,
     /// What the jobs under way are for, by key.
     under_way: HashMap<u64, UnderWay>,
+    /// Not 0 once checked code has run.
+    ran: Arc<AtomicU64>,
+}
+
+impl Tier2 {
+    /// Whether code has run that tells.
+    pub(crate) fn has_run(&self) -> bool {
+        self.ran.load(Ordering::Relaxed) != 0
+    }
 }
 
 impl Tier2 {
@@ -132,7 +143,9 @@ pub(crate) struct Compile {
     stage: Stage,
     snapshot: Snapshot,
     name: String,
-    /// Verifiers run.
+    /// Its code asks for better code.
+    counts: bool,
+    /// Verifiers run, and code tells that it runs.
     checked: bool,
     /// Guards ask whether they are to fail.
     stress: bool,
@@ -146,7 +159,7 @@ pub(crate) struct Product {
     object: Object,
     lowered: lower::Lowered,
     slots: u32,
-    assumes: bool,
+    assumes: Vec<Assumption>,
     pub(crate) report: Report,
 }
 
@@ -201,6 +214,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
         stage,
         snapshot,
         name,
+        counts,
         checked,
         stress,
         listing,
@@ -248,10 +262,11 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     }
     report.texts.append(&mut texts);
     let whom = match stage {
-        Stage::Soon => lower::For::Cranelift,
+        Stage::Soon => lower::For::Cranelift { counts },
         Stage::Best => lower::For::Llvm,
     };
-    let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, stress, whom)?;
+    let extras = (stress, checked);
+    let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, extras, whom)?;
     report.insts = func.insts.len() as u32;
     report.inlining = built.inlining;
     report.stages.ir = micros(start);
@@ -427,10 +442,12 @@ unsafe fn submit(
     let checked = cfg!(debug_assertions)
         || *modes != crate::stress::StressModes::default()
         || data.jit.options.thresholds.hot <= 1;
+    let auto = data.jit.options.backend == Backend::Auto;
     let job = Compile {
         stage,
         snapshot,
         name,
+        counts: auto && data.jit.options.thresholds.best > 1,
         checked,
         stress: modes.deopt != crate::stress::ForcedExits::None,
         listing: data.jit.listings.is_some(),
@@ -459,6 +476,7 @@ unsafe fn submit(
             ),
             aside: None,
             under_way: HashMap::new(),
+            ran: Arc::default(),
         }
     });
     if stage == Stage::Best {
@@ -509,6 +527,7 @@ pub(crate) unsafe fn compile_now(
         stage,
         snapshot,
         name: "listing".into(),
+        counts: false,
         checked: true,
         stress: false,
         listing: true,
@@ -548,14 +567,16 @@ pub(crate) fn ready(vm: &mut Vm) {
             continue;
         }
         let auto = interp::data(vm).jit.options.backend == Backend::Auto;
-        let goes_on = auto && stage == Stage::Soon;
+        let best = interp::data(vm).jit.options.thresholds.best;
         let mut again = None;
         let result = match result {
             Ok(Ok(mut product)) => {
                 product.report.stages.snapshot = took;
                 // SAFETY: the prototype is alive.
-                unsafe { install(vm, proto, product) }.map(|(installed, snapshot)| {
-                    again = Some(snapshot);
+                unsafe { install(vm, proto, product) }.map(|(mut installed, snapshot)| {
+                    if auto && stage == Stage::Soon {
+                        again = installed.code.expects(snapshot, best, heat);
+                    }
                     installed
                 })
             }
@@ -564,11 +585,32 @@ pub(crate) fn ready(vm: &mut Vm) {
         };
         // SAFETY: as above.
         unsafe { jit::compiled2(vm, proto, at, result) };
-        if let Some(snapshot) = again.filter(|_| goes_on) {
-            let next = (Stage::Best, true);
-            // SAFETY: as above. If it is refused, the code stays that there is.
-            let _ = unsafe { submit(vm, proto, snapshot, next, heat, Instant::now()) };
+        if let Some(snapshot) = again {
+            // SAFETY: as above.
+            unsafe { improve(vm, proto, snapshot, heat) };
         }
+    }
+}
+
+/// Has LLVM make code for the place of code that there is.
+///
+/// # Safety
+/// `p` is live.
+unsafe fn improve(vm: &mut Vm, p: *mut ProtoObj, snapshot: Snapshot, heat: u32) {
+    let next = (Stage::Best, true);
+    // SAFETY: as the caller says. If it is refused, the code stays that there is.
+    let _ = unsafe { submit(vm, p, snapshot, next, heat, Instant::now()) };
+}
+
+/// Code of Cranelift's, which `table` belongs to, has run for long.
+fn ask_llvm(vm: &mut Vm, table: &ExitTable) {
+    table.left.set(i32::MAX);
+    if table.dead.get() {
+        return;
+    }
+    if let Some(snapshot) = table.later.take() {
+        // SAFETY: the prototype of code that runs is live.
+        unsafe { improve(vm, table.proto(), *snapshot, table.heat.get()) };
     }
 }
 
@@ -592,7 +634,12 @@ unsafe fn install(
     } = made;
     let begun = Instant::now();
     let words = lowered.words;
-    if assumes && vm.meta_epoch != snapshot.epoch {
+    let holds = |what: &Assumption| match what {
+        Assumption::Metatables => vm.meta_epoch == snapshot.epoch,
+        Assumption::Upvalues => !vm.upvalues_set,
+        Assumption::Unlimited => !vm.charges,
+    };
+    if !assumes.iter().all(holds) && !planted(Bug::StaleEpoch) {
         return Err("what it assumed does not hold any more".into());
     }
     let space = interp::data(vm).jit.code_space().clone();
@@ -609,8 +656,18 @@ unsafe fn install(
         words,
         at: snapshot.entry,
         dead: Cell::new(false),
+        left: Cell::new(i32::MAX),
+        later: Cell::new(None),
+        heat: Cell::new(0),
+        ran: interp::data(vm)
+            .jit
+            .tier2
+            .as_ref()
+            .map(|t| t.ran.clone())
+            .unwrap_or_default(),
     });
     let at: *const ExitTable = &raw const *exits;
+    let ran = Arc::as_ptr(&exits.ran) as usize;
     let inlining = report.inlining.iter().map(|call| {
         // SAFETY: the prototype that is compiled keeps what the snapshot names.
         let name = |p: *mut ProtoObj| unsafe { jit::events::name(&mut *p) };
@@ -630,7 +687,7 @@ unsafe fn install(
         Object::Clif(_) => aside(vm, &space)?,
         Object::Llvm(_) => 0,
     };
-    constants.extend(helpers::addresses(at as usize, aside).map(|a| a as u64));
+    constants.extend(helpers::addresses(at as usize, aside, ran).map(|a| a as u64));
     // SAFETY: the caller says that `p` is live.
     let name = format!("lua2:{}", unsafe { jit::events::name(&mut *p) });
     let jit = &mut interp::data(vm).jit;
@@ -658,8 +715,9 @@ unsafe fn install(
         }
     };
     range.keep(exits);
-    let assumes = assumes.then(|| jit.assumptions.make(Assumption::Metatables, p));
-    vm.epoch_assumed |= assumes.is_some();
+    let list = assumes.iter();
+    let list = list.map(|&what| jit.assumptions.make(what, p)).collect();
+    vm.epoch_assumed |= assumes.contains(&Assumption::Metatables);
     let code = Code {
         range,
         at: snapshot.entry,
@@ -667,7 +725,7 @@ unsafe fn install(
         typed: typed as *const (),
         slots,
         exits: at,
-        _assumes: assumes,
+        _assumes: list,
     };
     report.stages.link = micros(begun);
     let installed = Installed {

@@ -41,7 +41,7 @@ pub fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
 /// The same, with code made by `backend`.
 fn run_by(source: &str, mode: JitMode, backend: Backend, modes: &StressModes) -> Run {
     let compiles = Compiles::default();
-    let mut vm = fresh(mode, backend, modes, HOT);
+    let mut vm = fresh(mode, backend, modes, (HOT, 1));
     let end = traced_in(&mut vm, source, Box::new(compiles.clone()));
     let optimized = compiles.0.lock().unwrap().clone();
     Run { optimized, ..end }
@@ -50,7 +50,14 @@ fn run_by(source: &str, mode: JitMode, backend: Backend, modes: &StressModes) ->
 /// The same; who is told of the events is given.
 #[allow(dead_code, reason = "not every test asks")]
 pub fn traced(source: &str, mode: JitMode, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
-    let mut vm = fresh(mode, Backend::Auto, modes, HOT);
+    let mut vm = fresh(mode, Backend::Auto, modes, (HOT, 1));
+    traced_in(&mut vm, source, sink)
+}
+
+/// The same; code of Cranelift's asks for LLVM's after `best` instructions.
+#[allow(dead_code, reason = "not every test asks")]
+pub fn improved(source: &str, best: u32, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
+    let mut vm = fresh(JitMode::Full, Backend::Auto, modes, (HOT, best));
     traced_in(&mut vm, source, sink)
 }
 
@@ -63,7 +70,7 @@ pub fn traced_when(
     hot: u32,
     sink: Box<dyn Sink>,
 ) -> Run {
-    let mut vm = fresh(mode, Backend::Auto, modes, hot);
+    let mut vm = fresh(mode, Backend::Auto, modes, (hot, 1));
     traced_in(&mut vm, source, sink)
 }
 
@@ -79,7 +86,7 @@ fn traced_in(vm: &mut Vm, source: &str, sink: Box<dyn Sink>) -> Run {
 /// The code that is made while `source` runs.
 #[allow(dead_code, reason = "not every test asks")]
 pub fn code_of(source: &str) -> Vec<engine::Listing> {
-    let mut vm = fresh(JitMode::Full, Backend::Auto, &at_once(), HOT);
+    let mut vm = fresh(JitMode::Full, Backend::Auto, &at_once(), (HOT, 1));
     engine::list_code(&mut vm);
     text_of(&mut vm, source);
     engine::listings(&mut vm)
@@ -88,8 +95,9 @@ pub fn code_of(source: &str) -> Vec<engine::Listing> {
 /// What is hot, in instructions: soon.
 const HOT: u32 = 60;
 
-/// A VM that compiles soon.
-fn fresh(mode: JitMode, backend: Backend, modes: &StressModes, hot: u32) -> Box<Vm> {
+/// A VM that compiles soon: after so many instructions, and by LLVM after so
+/// many more.
+fn fresh(mode: JitMode, backend: Backend, modes: &StressModes, (hot, best): (u32, u32)) -> Box<Vm> {
     let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
     let mut options = JitOptions {
         mode,
@@ -101,6 +109,7 @@ fn fresh(mode: JitMode, backend: Backend, modes: &StressModes, hot: u32) -> Box<
     options.thresholds.start_up = 1;
     options.thresholds.background = 0;
     options.thresholds.hot = hot;
+    options.thresholds.best = best;
     engine::set_jit(&mut vm, &options);
     stdlib::open_all(&mut vm).unwrap();
     engine::set_stress(&mut vm, modes);

@@ -167,6 +167,7 @@ pub(super) fn strip(f: &mut Func<'_>, l: &Counted, form: &Form) -> Outer {
     let last = f.block();
     f.blocks[test.n()].insts.retain(|&v| v != form.poll);
     f.blocks[last.n()].insts.push(form.poll);
+    f.insts[form.poll.n()].imm |= form.iterations << 32;
     let again = copy(f, latch, header, outer);
     let zero = put(f, test, Op::Int, Ty::Int, &[], 0);
     let done = put(f, test, Op::IEq, Ty::Bool, &[left, zero], 0);

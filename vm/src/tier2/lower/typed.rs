@@ -26,6 +26,7 @@ use crate::ir::{FrameId, V};
 use crate::tier1::layout::*;
 use crate::tier2::helpers::{Helper, VALUES};
 use std::fmt::Write as _;
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::value::tag;
 
 /// The convention of typed entries: nothing is preserved by the callee, so
@@ -185,15 +186,19 @@ impl Lower<'_, '_> {
         };
         let at = i64::from(state.base + u32::from(i.a())) * 16;
         self.below(*closure, frame, false);
-        if self.whom == For::Cranelift {
+        if self.whom != For::Llvm {
             for (k, &v) in (2..).zip(args) {
                 self.store_value(v, "%base", at + k * 16, Region::Slot);
             }
             self.call_slots(*proto, Some(args.len() as u8), frame)?;
             self.load_value(v, "%base", at, Region::Slot);
-            let top = self.load("ptr", "%vm", VM_TOP.into(), Region::Vm);
-            let end = self.offset("%base", at + 16);
-            self.line(&format!("%v{}.one = icmp eq ptr {top}, {end}", v.0));
+            if i.c() == 0 {
+                let top = self.load("ptr", "%vm", VM_TOP.into(), Region::Vm);
+                let end = self.offset("%base", at + 16);
+                self.line(&format!("%v{}.one = icmp eq ptr {top}, {end}", v.0));
+            } else {
+                self.line(&format!("%v{}.one = and i1 true, true", v.0));
+            }
             return Ok(());
         }
         let params = self.params_of(frame, *proto);
@@ -309,7 +314,10 @@ impl Lower<'_, '_> {
         self.label(&fill);
         for k in 1..want {
             let (store, next) = (self.new_label(), self.new_label());
-            let missing = self.temp(&format!("icmp ule i64 {n}, {k}"));
+            let missing = match planted(Bug::NoNilResults) {
+                true => "false".into(),
+                false => self.temp(&format!("icmp ule i64 {n}, {k}")),
+            };
             self.line(&format!("br i1 {missing}, label %{store}, label %{next}"));
             self.label(&store);
             let nil = tag::NIL.to_string();
