@@ -12,11 +12,13 @@
 use crate::generate::tiers::{KIT, PRELUDE};
 use crate::rng::Rng;
 use crate::session::{End, Session, lossy};
+use std::collections::HashSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use strata::stress::states::{self, Place, States};
 use strata::stress::{Delivery, ForcedExits, StressModes};
 use strata::{JitMode, JitOptions, engine};
 use strata_runtime::heap;
@@ -124,7 +126,8 @@ impl Way {
         Some(way)
     }
 
-    fn options(&self) -> JitOptions {
+    /// What a VM that runs so is set up with.
+    pub fn options(&self) -> JitOptions {
         let mut options = JitOptions {
             mode: self.mode,
             ..JitOptions::default()
@@ -185,6 +188,13 @@ pub struct Program {
     module: Arc<Module>,
 }
 
+/// What is noted on the way.
+enum Note {
+    Nothing,
+    Exits(States),
+    Visits(HashSet<Place>, States),
+}
+
 /// Why a run was given up.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Trouble {
@@ -217,7 +227,37 @@ impl Program {
     /// # Errors
     /// It took too long; the VM panicked, or its heap is not sound.
     pub fn run(&self, way: &Way, time: Duration) -> Result<(Observed, Ran), Trouble> {
-        let run = AssertUnwindSafe(|| self.run_in(way, time));
+        let note = &mut Note::Nothing;
+        Self::caught(AssertUnwindSafe(|| self.run_in(way, time, note)))
+    }
+
+    /// Runs it as well, and compares the states of all exits with those that the
+    /// interpreter has there.
+    ///
+    /// # Errors
+    /// Likewise, or a state that the interpreter never has.
+    pub fn run_with_states(&self, way: &Way, time: Duration) -> Result<(Observed, Ran), Trouble> {
+        let mut note = Note::Exits(States::new());
+        let result = Self::caught(AssertUnwindSafe(|| self.run_in(way, time, &mut note)))?;
+        let Note::Exits(exits) = note else {
+            return Ok(result);
+        };
+        let places = exits.keys().copied().collect();
+        let mut note = Note::Visits(places, States::new());
+        let plain = Way::interpreted();
+        Self::caught(AssertUnwindSafe(|| self.run_in(&plain, time, &mut note)))?;
+        match note {
+            Note::Visits(_, visits) => match states::compare(&exits, &visits) {
+                Some(((function, pc), n)) => Err(Trouble::Broken(format!(
+                    "exit number {n} at pc {pc} of function {function} leaves in a state that the interpreter does not have there"
+                ))),
+                None => Ok(result),
+            },
+            _ => Ok(result),
+        }
+    }
+
+    fn caught<T>(run: AssertUnwindSafe<impl FnOnce() -> Result<T, Trouble>>) -> Result<T, Trouble> {
         catch_unwind(run).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
@@ -228,7 +268,12 @@ impl Program {
         })
     }
 
-    fn run_in(&self, way: &Way, time: Duration) -> Result<(Observed, Ran), Trouble> {
+    fn run_in(
+        &self,
+        way: &Way,
+        time: Duration,
+        note: &mut Note,
+    ) -> Result<(Observed, Ran), Trouble> {
         let mut session = Session::compiling(&way.options());
         engine::set_stress(&mut session.vm, &way.modes);
         let vm = &mut session.vm;
@@ -242,8 +287,19 @@ impl Program {
         let mut ends = vec![session.call(prelude, &[kit])];
         // The function is an argument of the last call, and so is not collected.
         let main = engine::load_main(&mut session.vm, self.module.clone()).map_err(memory)?;
+        let modules = [self.module.clone(), self.kit.clone()];
+        match note {
+            Note::Nothing => {}
+            Note::Exits(_) => engine::record_states(&mut session.vm, &modules, None),
+            Note::Visits(places, _) => {
+                engine::record_states(&mut session.vm, &modules, Some(places.clone()));
+            }
+        }
         for _ in 0..CALLS {
             ends.push(session.call(main, &[main]));
+        }
+        if let Note::Exits(states) | Note::Visits(_, states) = note {
+            *states = engine::recorded_states(&mut session.vm);
         }
         let ran = Ran {
             baseline: engine::jit_stats(&mut session.vm).compiles > 0,
@@ -361,6 +417,9 @@ impl Case {
         let (right, _) = run(&Way::interpreted())?;
         let (seen, ran) = run(&self.way)?;
         compare(&right, &seen)?;
+        program
+            .run_with_states(&self.way, time)
+            .map_err(|trouble| format!("{}: {trouble:?}", self.way))?;
         Ok(ran)
     }
 }

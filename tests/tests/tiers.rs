@@ -29,6 +29,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use strata::stress::ForcedExits;
 use strata::{JitMode, engine};
 use strata_runtime::audit;
 use strata_tests::differential::{Case, Observed, Program, Trouble, Way, compare};
@@ -84,7 +85,7 @@ const SLOW: Duration = Duration::from_secs(3);
 /// The ways in which a program is run.
 fn ways(rng: &mut Rng, optimized: bool) -> Vec<Way> {
     let mut ways = vec![Way::compiled(JitMode::Baseline)];
-    for _ in 0..7 {
+    for _ in 0..2 {
         ways.push(Way::random(rng, JitMode::Baseline));
     }
     if optimized && engine::optimizing().is_ok() {
@@ -132,7 +133,11 @@ fn check(source: &str, ways: &[Way], counts: &mut Counts) -> Result<(), Failure>
         let _ = std::fs::write(note(), case.text());
         counts.runs += 1;
         let begun = Instant::now();
-        let result = program.run(way, LONG);
+        // Where guards fail on purpose there are states to compare.
+        let result = match way.modes.deopt {
+            ForcedExits::None => program.run(way, LONG),
+            _ => program.run_with_states(way, LONG),
+        };
         if begun.elapsed() > SLOW {
             let slow = note().with_extension(format!("{}.lua", counts.runs));
             eprintln!("{:.1} s: {}", begun.elapsed().as_secs_f64(), slow.display());
@@ -244,7 +249,7 @@ fn generated_programs_show_the_same_in_every_tier() {
     eprintln!("{}", counts.line());
     // Else the programs are too long to test anything.
     assert!(counts.skipped * 10 <= counts.programs, "{counts:?}");
-    assert!(counts.baseline * 2 > counts.runs, "{counts:?}");
+    assert!(counts.baseline > counts.programs, "{counts:?}");
     if engine::optimizing().is_ok() {
         assert!(counts.optimized > counts.programs, "{counts:?}");
     }

@@ -3,8 +3,10 @@
 
 pub use crate::jit::listing::Listing;
 pub use crate::jit::{Backend, JitMode, JitOptions};
+use crate::stress::states::{self, Place, States};
 use crate::stress::{self, StressModes};
 use crate::{interp, jit};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use strata_lua::{CompileError, SyntaxError};
@@ -190,6 +192,17 @@ pub fn jit_stats(vm: &mut Vm) -> Stats {
 /// Makes rare events frequent in a new VM.
 pub fn set_stress(vm: &mut Vm, modes: &StressModes) {
     stress::install(vm, modes);
+}
+
+/// Notes the states of exits of code of these modules from now on, or those that
+/// the interpreter has at `places`: see [`stress::states`](crate::stress::states).
+pub fn record_states(vm: &mut Vm, modules: &[Arc<Module>], places: Option<HashSet<Place>>) {
+    states::record(vm, modules, places);
+}
+
+/// What was noted.
+pub fn recorded_states(vm: &mut Vm) -> States {
+    states::recorded(vm)
 }
 
 /// A function of a module's main prototype.

@@ -6,7 +6,11 @@
 //! off the hot path, the others hang on a bit of the poll word or on a check
 //! that is made anyway.
 //!
+//! - [`states`]: whether code leaves with the state that the interpreter has there
+//!
 //! The modes, one by one, are described in `spec/tiers.md`.
+
+pub mod states;
 
 use crate::{interp, jit};
 use std::fmt;

@@ -111,6 +111,7 @@ impl ExitTable {
         if let Err(e) = restored {
             return interp::fail(vm, e.into());
         }
+        crate::stress::states::exit(vm);
         let in_vain = interp::data(vm).stress.was_in_vain();
         if !in_vain {
             let hits = self.hits[n].get().saturating_add(1);
