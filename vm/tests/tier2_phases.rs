@@ -39,10 +39,10 @@ fn settles(source: &str) {
     for (hot, rounds) in [(60, 160), (5000, 160)] {
         let (compiles, exits) = figures(source, rounds, hot);
         let (later, more) = figures(source, 2 * rounds, hot);
-        // Each compile is two, one by each backend. Tier 1's code is made anew for
+        // Each compile may be two, one by each backend. Tier 1's code is made anew for
         // newer feedback once in a while, and with it that of tier 2.
         assert!(
-            later - compiles <= 2 && compiles <= 30,
+            later - compiles <= 4 && later <= 30,
             "{compiles} compiles, then {later}, hot {hot}: {source}"
         );
         let often = u64::from(rounds);

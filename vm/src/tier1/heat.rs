@@ -100,7 +100,9 @@ impl Lower<'_> {
                 Callee::Mixed => CALL,
                 Callee::Host(_) | Callee::Unknown => 1,
             },
-            Some(op) if super::operator(op).is_some() && i.feedback_bits() & seen::OTHER != 0 => {
+            Some(op)
+                if super::arith::operator(op).is_some() && i.feedback_bits() & seen::OTHER != 0 =>
+            {
                 CALL
             }
             _ => 1,
