@@ -10,9 +10,14 @@ FEATURES  := $$(.ci/features)
 # The real program that `make run` compiles and runs, and its arguments.
 PROGRAM   ?= examples/primes.lua
 ARGS      ?=
-# `make fuzz`: how long, and the seed that replays a run (empty: a fresh one).
+# `make fuzz`: how long, the seed that replays a run (empty: a fresh one), and a
+# file to which figures are appended, a line for each seed (empty: none).
 FUZZ_SECONDS ?= 60
 FUZZ_SEED    ?=
+FUZZ_LOG     ?=
+# `make audit`: how long to look for each planted bug, and for which (empty: all).
+AUDIT_SECONDS ?= 60
+AUDIT_BUGS    ?=
 # `make stress`, and its slice in `make test`: the seed that replays a run.
 STRESS_SEED  ?=
 # `make bench`: more arguments for the harness, such as `--filter strings`.
@@ -28,7 +33,7 @@ export PATH := $(abspath $(TARGET)/tools):$(PATH):$(HOME)/.cargo/bin
 export STRATA_VM := $(abspath $(VM))
 
 .PHONY: help setup build run test test-workspace test-conformance test-examples \
-        test-bc test-bench test-stress check bench fuzz stress official install clean
+        test-bc test-bench test-stress check bench fuzz audit stress official install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -89,10 +94,15 @@ bench: ## compare with lua5.4 and luajit; report in target/bench-report
 	$(CARGO) build --release --locked -p strata $(FEATURES)
 	$(CARGO) run --release --locked -p strata-benches -- --vm $(VM) --html $(TARGET)/bench-report $(BENCH_ARGS)
 
-fuzz: ## random programs and damaged modules (FUZZ_SECONDS=60 FUZZ_SEED=)
+fuzz: ## random programs and damaged modules (FUZZ_SECONDS=60 FUZZ_SEED= FUZZ_LOG=)
 	@.ci/setup.sh test
-	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_SEED="$(FUZZ_SEED)" \
+	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_SEED="$(FUZZ_SEED)" FUZZ_LOG="$(abspath $(FUZZ_LOG))" \
 	  $(CARGO) test --release --locked -p strata-tests --features long $(FEATURES) -- --nocapture fuzz
+
+audit: ## how many bugs planted on purpose the fuzzer finds (AUDIT_SECONDS=60 AUDIT_BUGS= FUZZ_SEED=)
+	@.ci/setup.sh test
+	RUSTFLAGS="--cfg strata_audit" FUZZ_SEED="$(FUZZ_SEED)" AUDIT_SECONDS="$(AUDIT_SECONDS)" AUDIT_BUGS="$(AUDIT_BUGS)" \
+	  $(CARGO) test --profile quick --locked --target-dir $(TARGET)/audit -p strata-tests --features long $(FEATURES) --test tiers -- --nocapture audit
 
 stress: build ## everything under every stress mode (STRESS_SEED= LUA_TESTES=)
 	@.ci/setup.sh test

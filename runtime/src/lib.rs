@@ -21,6 +21,7 @@
     reason = "object pointers are live between safepoints by the crate's convention (module `native`)"
 )]
 
+pub mod audit;
 pub mod debug;
 pub mod error;
 pub mod feedback;

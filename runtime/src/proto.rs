@@ -29,8 +29,23 @@ pub struct LoadedModule {
     pub module: Arc<Module>,
     /// Bytes charged for it.
     pub bytes: usize,
-    /// What is known of its functions' upvalues, once somebody has asked.
-    fixed: OnceLock<Vec<Box<[Fixed]>>>,
+    /// What is known of its functions' upvalues.
+    pub upvalues: KnownUpvalues,
+}
+
+/// What is known of the upvalues of a module's functions, found out when
+/// somebody asks.
+#[derive(Clone, Debug, Default)]
+pub struct KnownUpvalues(Arc<OnceLock<Vec<Box<[Fixed]>>>>);
+
+impl KnownUpvalues {
+    /// What is known of upvalue `n` of function `id` of `module`, whose upvalues
+    /// these are, while the debug library assigns to none.
+    pub fn fixed(&self, module: &Module, id: ProtoId, n: u8) -> Fixed {
+        let all = self.0.get_or_init(|| fixed(module));
+        let known = all.get(id.0 as usize).and_then(|f| f.get(usize::from(n)));
+        known.copied().unwrap_or(Fixed::Assigned)
+    }
 }
 
 impl LoadedModule {
@@ -39,16 +54,8 @@ impl LoadedModule {
         LoadedModule {
             module,
             bytes,
-            fixed: OnceLock::new(),
+            upvalues: KnownUpvalues::default(),
         }
-    }
-
-    /// What is known of upvalue `n` of function `id`, while the debug library
-    /// assigns to none.
-    pub fn fixed(&self, id: ProtoId, n: u8) -> Fixed {
-        let all = self.fixed.get_or_init(|| fixed(&self.module));
-        let known = all.get(id.0 as usize).and_then(|f| f.get(usize::from(n)));
-        known.copied().unwrap_or(Fixed::Assigned)
     }
 }
 

@@ -4,7 +4,8 @@
 //! is the union of
 //!
 //! - **dataflow**: some path from here reads it before writing it;
-//! - **locals in scope**: a debugger may ask for them (`debug.getlocal`);
+//! - **locals in scope**, and those that will be before they are written again:
+//!   a debugger may ask for them (`debug.getlocal`);
 //! - **captured registers**: closures read and write them behind the frame's
 //!   back;
 //! - **to-be-closed registers**: leaving the frame reads them.
@@ -24,7 +25,12 @@ use crate::op::{Ext, Op};
 #[derive(Clone, Debug)]
 pub struct Liveness {
     nodes: Vec<Node>,
+    /// Where scopes of locals begin that hold something by then.
+    scopes: Scopes,
 }
+
+/// Instructions and registers, ascending.
+type Scopes = Vec<(u32, u8)>;
 
 /// A basic block.
 #[derive(Clone, Debug)]
@@ -44,7 +50,8 @@ pub(crate) struct Node {
 impl Liveness {
     /// Analyses a verified prototype.
     pub fn of(proto: &Proto) -> Liveness {
-        let mut nodes = split(proto);
+        let scopes = scopes(proto);
+        let mut nodes = split(proto, &scopes);
         let mut before: Vec<Vec<u32>> = vec![Vec::new(); nodes.len()];
         for (n, node) in nodes.iter().enumerate() {
             for (next, _) in node.next.iter().flatten() {
@@ -68,7 +75,7 @@ impl Liveness {
                 }
             }
         }
-        Liveness { nodes }
+        Liveness { nodes, scopes }
     }
 
     /// Registers live when the instruction at `pc` is about to run: what a
@@ -113,7 +120,7 @@ impl Liveness {
         };
         let mut live = live_out(&self.nodes, node);
         for at in (pc.max(node.start)..node.end).rev() {
-            let (uses, defs) = uses_and_defs(proto, at);
+            let (uses, defs) = uses_and_defs(proto, &self.scopes, at);
             live = live.minus(&defs).union(&uses);
         }
         live
@@ -132,8 +139,28 @@ fn live_out(nodes: &[Node], node: &Node) -> RegSet {
     out
 }
 
-/// What an instruction reads, and what it writes or makes undefined.
-fn uses_and_defs(proto: &Proto, pc: u32) -> (RegSet, RegSet) {
+/// Where the scopes of locals begin.
+fn scopes(proto: &Proto) -> Scopes {
+    let begins = proto.locals.iter().map(|local| (local.start, local.reg));
+    let mut scopes: Scopes = begins.collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    let mut at = None;
+    scopes.retain(|&(pc, reg)| {
+        // Ascending: each instruction is asked once.
+        let (_, defined) = match at.take() {
+            Some((known, defined)) if known == pc => (known, defined),
+            _ => (pc, defined_before(proto, pc)),
+        };
+        at = Some((pc, defined));
+        (pc as usize) < proto.code.len() && defined.contains(reg)
+    });
+    scopes
+}
+
+/// What an instruction reads, and what it writes or makes undefined. A local
+/// whose scope begins here counts as read.
+fn uses_and_defs(proto: &Proto, scopes: &Scopes, pc: u32) -> (RegSet, RegSet) {
     let effects = |pc: u32| {
         let insn = proto.code.get(pc as usize)?;
         Some(Effects::of(insn.op()?, *insn))
@@ -142,6 +169,10 @@ fn uses_and_defs(proto: &Proto, pc: u32) -> (RegSet, RegSet) {
         return (RegSet::EMPTY, RegSet::EMPTY);
     };
     let mut uses = e.reads;
+    let first = scopes.partition_point(|s| s.0 < pc);
+    for &(_, reg) in scopes[first..].iter().take_while(|s| s.0 == pc) {
+        uses.insert(reg);
+    }
     if let Some(least) = e.open_in {
         // The producer of open results stands right before.
         let open = pc.checked_sub(1).and_then(effects).and_then(|p| p.open_out);
@@ -174,8 +205,13 @@ fn looked_at(proto: &Proto, pc: u32) -> RegSet {
     set.union(&tbc)
 }
 
+/// The basic blocks and their edges, for who doesn't ask what is live.
+pub(crate) fn blocks(proto: &Proto) -> Vec<Node> {
+    split(proto, &Scopes::new())
+}
+
 /// Splits the code into basic blocks, with their sets and edges.
-pub(crate) fn split(proto: &Proto) -> Vec<Node> {
+fn split(proto: &Proto, scopes: &Scopes) -> Vec<Node> {
     let len = proto.code.len() as u32;
     let mut leader = vec![false; proto.code.len() + 1];
     leader[0] = true;
@@ -206,7 +242,7 @@ pub(crate) fn split(proto: &Proto) -> Vec<Node> {
             let end = starts.get(n + 1).copied().unwrap_or(len);
             let (mut uses, mut defs) = (RegSet::EMPTY, RegSet::EMPTY);
             for pc in (start..end).rev() {
-                let (u, d) = uses_and_defs(proto, pc);
+                let (u, d) = uses_and_defs(proto, scopes, pc);
                 uses = uses.minus(&d).union(&u);
                 defs = defs.union(&d);
             }

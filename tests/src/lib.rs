@@ -4,6 +4,7 @@
 //! - [`rng`]: a small generator of reproducible numbers.
 //! - [`mutate`]: damages modules, as bytes and as structures.
 //! - [`generate`]: proptest strategies for Lua programs that terminate.
+//! - [`differential`]: one program in many ways, which must not differ.
 //! - [`oracle`]: the reference implementation as a process, if installed.
 //! - [`corpus`]: the programs under `golden/`.
 //!
@@ -11,6 +12,7 @@
 //! run long, and say in their first line how they are started.
 
 pub mod corpus;
+pub mod differential;
 pub mod generate;
 pub mod mutate;
 pub mod oracle;

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use strata::engine;
 use strata::profiler::Thresholds;
+use strata::stress::{Delivery, StressModes};
 use strata::{JitMode, JitOptions};
 use strata_runtime::state::VmConfig;
 use strata_spec::container::{HEADER_LEN, SECTION_HEADER_LEN, repair_checksum};
@@ -32,8 +33,10 @@ const INSTRUCTIONS: u64 = 20_000;
 const MEMORY: usize = 64 << 20;
 /// The same for mutants that run compiled.
 const TIME: Duration = Duration::from_millis(10);
-/// One mutant of so many runs compiled, which takes longer.
+/// One mutant of so many runs compiled, which takes longer, and one of so many
+/// by the optimizing compiler as well.
 const COMPILED: u64 = 8;
+const OPTIMIZED: u64 = 64;
 /// A mutant that runs longer hangs: limits stop it within milliseconds.
 const HANG: Duration = Duration::from_secs(10);
 
@@ -109,12 +112,26 @@ fn try_bytes(bytes: &[u8], index: u64, counts: &mut Counts) {
     session.vm.heap.set_stress(index.is_multiple_of(16));
     if index % COMPILED == 1 {
         // No instruction limit: code that does not charge instructions.
-        let options = JitOptions {
-            mode: JitMode::Baseline,
+        let optimized = index % OPTIMIZED == 1;
+        let mut options = JitOptions {
+            mode: if optimized {
+                JitMode::Full
+            } else {
+                JitMode::Baseline
+            },
             thresholds: Thresholds::stress(),
             ..JitOptions::default()
         };
+        options.thresholds.hot = 1;
         engine::set_jit(&mut session.vm, &options);
+        if optimized {
+            let modes = StressModes {
+                queue: Delivery::Sync,
+                poison: true,
+                ..StressModes::default()
+            };
+            engine::set_stress(&mut session.vm, &modes);
+        }
         let deadline = Some(Instant::now() + TIME);
         session.vm.set_deadline(deadline).expect("a watchdog");
     } else {

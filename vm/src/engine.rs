@@ -3,8 +3,10 @@
 
 pub use crate::jit::listing::Listing;
 pub use crate::jit::{Backend, JitMode, JitOptions};
+use crate::stress::states::{self, Place, States};
 use crate::stress::{self, StressModes};
 use crate::{interp, jit};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use strata_lua::{CompileError, SyntaxError};
@@ -147,6 +149,22 @@ pub fn compile_all(vm: &mut Vm, f: Value, optimized: bool) {
     }
 }
 
+/// Has `f`, if it is a Lua function, interpreted always; `inside`: and those
+/// inside it.
+pub fn interpret_always(vm: &mut Vm, f: Value, inside: bool) {
+    if f.tag == tag::CLOSURE {
+        // SAFETY: the tag says that it is a closure; the caller's value is
+        // live, and so is its prototype.
+        unsafe { jit::interpret_always(vm, (*f.as_closure()).proto, inside) };
+    }
+}
+
+/// Whether code of the optimizing compiler has run, if it was made to tell:
+/// under stress, or compiled at once.
+pub fn ran_optimized(vm: &mut Vm) -> bool {
+    jit::ran_optimized(vm)
+}
+
 /// Has profilers and debuggers told of compiled code, from now on: a map for
 /// `perf` in `/tmp`, and the interface of GDB.
 ///
@@ -174,6 +192,17 @@ pub fn jit_stats(vm: &mut Vm) -> Stats {
 /// Makes rare events frequent in a new VM.
 pub fn set_stress(vm: &mut Vm, modes: &StressModes) {
     stress::install(vm, modes);
+}
+
+/// Notes the states of exits of code of these modules from now on, or those that
+/// the interpreter has at `places`: see [`stress::states`](crate::stress::states).
+pub fn record_states(vm: &mut Vm, modules: &[Arc<Module>], places: Option<HashSet<Place>>) {
+    states::record(vm, modules, places);
+}
+
+/// What was noted.
+pub fn recorded_states(vm: &mut Vm) -> States {
+    states::recorded(vm)
 }
 
 /// A function of a module's main prototype.

@@ -6,9 +6,14 @@
 //! off the hot path, the others hang on a bit of the poll word or on a check
 //! that is made anyway.
 //!
+//! - [`states`]: whether code leaves with the state that the interpreter has there
+//!
 //! The modes, one by one, are described in `spec/tiers.md`.
 
+pub mod states;
+
 use crate::{interp, jit};
+use std::fmt;
 use strata_runtime::Vm;
 use strata_runtime::heap::poll;
 
@@ -65,6 +70,108 @@ pub struct StressModes {
     pub oom: u64,
     /// When background compiles are handed over.
     pub queue: Delivery,
+}
+
+/// Safepoints after which a compile is handed over, if nobody says.
+const DELAY: u32 = 20;
+
+/// As `STRATA_STRESS` has them, see `spec/tiers.md`.
+impl StressModes {
+    /// What `STRATA_STRESS` understands: the modes, and what is said to the
+    /// VM in other ways, its seed and thresholds.
+    pub const NAMES: &str = "bailout=N, deopt=every|N|guard:K, gc=alloc|safepoint|N, \
+         interrupt=every, invalidate=safepoint, oom=K, osr=every, poison, \
+         queue=sync|delay|delay:N|reorder|drop, seed=N, stack=N, threshold=N";
+
+    /// Switches a mode on: whether there is one of this name; `None` if its
+    /// argument makes no sense.
+    pub fn set(&mut self, mode: &str, argument: &str) -> Option<bool> {
+        /// A number that isn't 0.
+        fn count<T: std::str::FromStr + Default + PartialEq>(argument: &str) -> Option<T> {
+            argument.parse().ok().filter(|n| *n != T::default())
+        }
+        let only = |word: &str| (argument == word).then_some(true);
+        match mode {
+            "bailout" => self.bailout = count(argument)?,
+            "deopt" => {
+                self.deopt = match argument.split_once([':', '=']) {
+                    Some(("guard", k)) => ForcedExits::Guard(k.parse().ok()?),
+                    Some(_) => return None,
+                    None if argument == "every" => ForcedExits::Nth(1),
+                    None => ForcedExits::Nth(count(argument)?),
+                }
+            }
+            "gc" => {
+                self.gc = match argument {
+                    // Collections happen at polls only, so that both mean the same.
+                    "alloc" | "safepoint" => 1,
+                    n => count(n)?,
+                }
+            }
+            "interrupt" => self.interrupt = only("every")?,
+            "invalidate" => self.invalidate = only("safepoint")?,
+            "oom" => self.oom = count(argument)?,
+            "osr" => self.osr = only("every")?,
+            "queue" => {
+                self.queue = match argument.split_once([':', '=']) {
+                    Some(("delay", n)) => Delivery::Delay(count(n)?),
+                    Some(_) => return None,
+                    None => match argument {
+                        "sync" => Delivery::Sync,
+                        "delay" => Delivery::Delay(DELAY),
+                        "reorder" => Delivery::Reorder,
+                        "drop" => Delivery::Drop,
+                        _ => return None,
+                    },
+                }
+            }
+            "poison" => self.poison = only("")?,
+            "stack" => self.stack = Some(count(argument)?),
+            _ => return Some(false),
+        }
+        Some(true)
+    }
+}
+
+/// The list that switches these modes on.
+impl fmt::Display for StressModes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut items = Vec::new();
+        match self.deopt {
+            ForcedExits::None => {}
+            ForcedExits::Nth(1) => items.push("deopt=every".to_owned()),
+            ForcedExits::Nth(n) => items.push(format!("deopt={n}")),
+            ForcedExits::Guard(k) => items.push(format!("deopt=guard:{k}")),
+        }
+        for (on, name) in [
+            (self.poison, "poison"),
+            (self.osr, "osr=every"),
+            (self.invalidate, "invalidate=safepoint"),
+            (self.interrupt, "interrupt=every"),
+        ] {
+            if on {
+                items.push(name.to_owned());
+            }
+        }
+        for (n, name) in [
+            (u64::from(self.gc), "gc"),
+            (u64::from(self.bailout), "bailout"),
+            (self.stack.unwrap_or(0).into(), "stack"),
+            (self.oom, "oom"),
+        ] {
+            if n > 0 {
+                items.push(format!("{name}={n}"));
+            }
+        }
+        match self.queue {
+            Delivery::Ready => {}
+            Delivery::Sync => items.push("queue=sync".to_owned()),
+            Delivery::Delay(n) => items.push(format!("queue=delay:{n}")),
+            Delivery::Reorder => items.push("queue=reorder".to_owned()),
+            Delivery::Drop => items.push("queue=drop".to_owned()),
+        }
+        f.write_str(&items.join(","))
+    }
 }
 
 /// Stress of one VM.
@@ -175,6 +282,67 @@ pub(crate) fn at_poll(vm: &mut Vm) {
             // SAFETY: the tag says that it is a closure; a frame's function
             // and its prototype are live.
             unsafe { jit::invalidate_for_nothing(vm, (*f.as_closure()).proto) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(list: &str) -> Option<StressModes> {
+        let mut modes = StressModes::default();
+        for item in list.split(',') {
+            let (mode, argument) = item.split_once('=').unwrap_or((item, ""));
+            if !modes.set(mode, argument)? {
+                return None;
+            }
+        }
+        Some(modes)
+    }
+
+    #[test]
+    fn modes_are_read_as_they_are_written() {
+        for list in [
+            "deopt=every",
+            "deopt=5,poison,queue=drop",
+            "deopt=guard:0",
+            "gc=9,queue=sync",
+            "queue=delay:3",
+            "queue=reorder",
+            "poison,osr=every,invalidate=safepoint,interrupt=every,gc=1,bailout=3,stack=2,oom=7",
+        ] {
+            let modes = parse(list).unwrap_or_else(|| panic!("{list}"));
+            assert_eq!(modes.to_string(), list);
+        }
+        assert_eq!(parse("gc=alloc"), parse("gc=safepoint"));
+        let delayed = parse("queue=delay").map(|m| m.queue);
+        assert_eq!(delayed, Some(Delivery::Delay(DELAY)));
+        for bad in [
+            "queue",
+            "queue=delay:0",
+            "queue=ready",
+            "gc",
+            "gc=0",
+            "gc=x",
+            "deopt",
+            "deopt=guard:x",
+            "deopt=some:1",
+            "osr",
+            "poison=yes",
+            "stack=0",
+        ] {
+            assert!(parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_mode_is_named() {
+        for item in StressModes::NAMES.split(", ") {
+            let mode = item.split('=').next().unwrap_or(item);
+            let known = StressModes::default().set(mode, "\0");
+            let elsewhere = ["seed", "threshold"].contains(&mode);
+            assert_eq!(known == Some(false), elsewhere, "{mode}");
         }
     }
 }

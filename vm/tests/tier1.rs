@@ -186,6 +186,17 @@ fn each_kind_of_guard_fails_and_the_interpreter_goes_on() {
 }
 
 #[test]
+fn integers_stay_integers_where_only_mixed_operands_were_seen() {
+    for op in ["+", "-", "*", "//", "%"] {
+        let source = format!(
+            "local function f(a, b) return a {op} b end for i = 1, 100 do f(i, i + 0.5) end \
+             local s = '' for i = 1, 40 do s = s .. f(7, i % 3 + 1) .. ' ' end return s, f(2.5, 2)"
+        );
+        same(&warm(), &source);
+    }
+}
+
+#[test]
 fn other_shapes_miss_and_get_the_same() {
     let run = same(
         &warm(),

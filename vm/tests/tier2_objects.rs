@@ -304,3 +304,19 @@ fn fields_of_many_shapes() {
     );
     assert!(run.stats.osr_entries > 0, "{:?}", run.stats);
 }
+
+/// An object that only frame maps name, inside of another one that is sunk.
+#[test]
+fn objects_in_objects_that_nobody_sees() {
+    let run = same(
+        "local s = 0
+         for i = 1, 400 do
+           local x = { a = i }
+           local y = { b = x }
+           s = s + y.b.a
+           if i % 50 == 7 then s = s + #tostring(y.b.a) end
+         end
+         return s",
+    );
+    assert_eq!(run.stats.not_compiled, 0, "{:?}", run.stats);
+}

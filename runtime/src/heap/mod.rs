@@ -72,11 +72,12 @@ mod traverse;
 mod verify;
 mod weak;
 
+use crate::audit::{Bug, planted};
 pub use control::{GcMode, GcOp, GcOutcome, GcParams, gc_control};
 pub use cycle::{full_collect, full_collect_in_time, safepoint};
 pub use finalize::{finalize_all, next_finalizer};
 pub use stats::GcStats;
-pub use verify::verify;
+pub use verify::{population, verify};
 
 use crate::object::{GcHeader, ProtoObj, Thread, color, gcflag};
 use block::{Block, FreeCell, N_CLASSES, Pool, Shared};
@@ -305,7 +306,7 @@ impl Heap {
     pub unsafe fn barrier(&mut self, object: *mut GcHeader) {
         // SAFETY: as the caller says.
         unsafe {
-            if (*object).mark == color::BLACK {
+            if (*object).mark == color::BLACK && !planted(Bug::NoBarrier) {
                 self.barrier_slow(object);
             }
         }
@@ -319,7 +320,11 @@ impl Heap {
     pub unsafe fn barrier_value(&mut self, object: *mut GcHeader, v: crate::value::Value) {
         // SAFETY: as the caller says.
         unsafe {
-            if (*object).mark == color::BLACK && v.is_gc() && (*v.as_gc()).mark <= color::WHITE_B {
+            if (*object).mark == color::BLACK
+                && !planted(Bug::NoValueBarrier)
+                && v.is_gc()
+                && (*v.as_gc()).mark <= color::WHITE_B
+            {
                 self.barrier_forward(object, v.as_gc());
             }
         }
@@ -338,7 +343,10 @@ impl Heap {
         unsafe {
             if value.is_null() {
                 self.barrier(object);
-            } else if (*object).mark == color::BLACK && (*value).mark <= color::WHITE_B {
+            } else if (*object).mark == color::BLACK
+                && (*value).mark <= color::WHITE_B
+                && !planted(Bug::NoStoredBarrier)
+            {
                 self.barrier_forward(object, value);
             }
         }

@@ -11,6 +11,7 @@
 //! stamp of the hash part and starts over when that was replaced.
 
 use super::{Heap, weak};
+use crate::audit::{Bug, planted};
 use crate::object::{
     ArrKind, Closure, GcHeader, Native, ProtoObj, Shape, Str, Table, Thread, Upval, Userdata,
     color, kind, strflag,
@@ -69,7 +70,9 @@ impl Heap {
             let work = match (*object).kind {
                 tag::TABLE => self.scan_table(object.cast(), progress),
                 kind::UPVAL => {
-                    self.mark_value(*(*object.cast::<Upval>()).v);
+                    if !planted(Bug::UpvalueRoot) || Upval::is_open(object.cast()) {
+                        self.mark_value(*(*object.cast::<Upval>()).v);
+                    }
                     if Upval::is_open(object.cast()) {
                         // Its slot is written without a barrier, and its
                         // thread may die before it: like a running thread.
@@ -81,7 +84,8 @@ impl Heap {
                 tag::CLOSURE => {
                     let c = object.cast::<Closure>();
                     self.mark_opt((*c).proto);
-                    let n = (*object).aux as usize;
+                    let n =
+                        ((*object).aux as usize).saturating_sub(planted(Bug::LastUpvalue).into());
                     for i in 0..n {
                         self.mark_opt(Closure::upval(c, i));
                     }
@@ -130,6 +134,9 @@ impl Heap {
                         self.mark_opt(child);
                     }
                     for &named in (*p).refs.iter().chain(&(*p).optimized_refs) {
+                        if planted(Bug::CodeRefs) {
+                            continue;
+                        }
                         self.mark_opt(named);
                     }
                     for slot in &(*p).storage.slots {
@@ -257,7 +264,7 @@ impl Heap {
     unsafe fn scan_entries(&mut self, t: *mut Table, from: usize, to: usize) {
         // SAFETY: as the caller says.
         unsafe {
-            for i in from..to {
+            for i in from..to.saturating_sub(planted(Bug::LastEntry).into()) {
                 let e = (*(*t).hash).entries.add(i);
                 if (*e).val.is_nil() {
                     self.deleted_key(t, (*e).key);
@@ -290,7 +297,7 @@ impl Heap {
         // SAFETY: as the caller says.
         unsafe {
             let (tags, payloads) = ((*t).arr_tags, (*t).arr);
-            for i in from..to {
+            for i in from + usize::from(planted(Bug::FirstElement))..to {
                 if *tags.add(i) & tag::GC != 0 {
                     self.mark_later(*payloads.add(i) as *mut GcHeader);
                 }
@@ -306,7 +313,7 @@ impl Heap {
         unsafe {
             let running = matches!((*t).status, ThreadStatus::Running | ThreadStatus::Normal);
             let mut at = (*t).stack;
-            let end = super::roots::live_end(t);
+            let end = super::roots::live_end(t).wrapping_sub(planted(Bug::StackTop).into());
             while at < end {
                 self.mark_value(*at);
                 at = at.add(1);

@@ -54,6 +54,25 @@ pub fn verify(vm: &mut Vm) -> Result<(), String> {
     Ok(())
 }
 
+/// How many objects there are that programs make: tables, closures, coroutines
+/// and userdata. Garbage counts until it is collected.
+pub fn population(vm: &mut Vm) -> [usize; 4] {
+    let heap = &mut vm.heap;
+    heap.settle();
+    let mut walk = Walk {
+        bytes: 0,
+        cells: HashSet::new(),
+        paths: HashSet::new(),
+        modules: HashSet::new(),
+    };
+    let objects = walk.collect(heap);
+    [tag::TABLE, tag::CLOSURE, tag::THREAD, tag::USERDATA].map(|kind| {
+        // SAFETY: objects found by the walk have not been swept.
+        let of_kind = |o: &&*mut GcHeader| unsafe { (***o).kind == kind && !heap.is_dead(**o) };
+        objects.iter().filter(of_kind).count()
+    })
+}
+
 struct Walk {
     bytes: usize,
     cells: HashSet<usize>,

@@ -3,6 +3,7 @@
 //! (Lua 5.4 manual, sections 3.4.1 to 3.4.3).
 
 pub use super::modulo::float_mod;
+use crate::audit::{Bug, planted};
 use crate::error::Error;
 use crate::metatable::Event;
 use crate::state::Vm;
@@ -81,7 +82,7 @@ pub enum NoResult {
 #[inline(always)]
 pub fn int_floor_div(a: i64, b: i64) -> i64 {
     let q = a.wrapping_div(b);
-    if a.wrapping_rem(b) != 0 && (a ^ b) < 0 {
+    if a.wrapping_rem(b) != 0 && (a ^ b) < 0 && !planted(Bug::FloorDiv) {
         q - 1
     } else {
         q
@@ -92,7 +93,11 @@ pub fn int_floor_div(a: i64, b: i64) -> i64 {
 #[inline(always)]
 pub fn int_mod(a: i64, b: i64) -> i64 {
     let r = a.wrapping_rem(b);
-    if r != 0 && (r ^ b) < 0 { r + b } else { r }
+    if r != 0 && (r ^ b) < 0 && !planted(Bug::IntMod) {
+        r + b
+    } else {
+        r
+    }
 }
 
 /// `a ^ b`.
@@ -104,6 +109,9 @@ pub fn float_pow(a: f64, b: f64) -> f64 {
 /// `a << b`; negative `b` shifts right, 64 or more give 0.
 #[inline(always)]
 pub fn shift_left(a: i64, b: i64) -> i64 {
+    if planted(Bug::ShiftAll) {
+        return a.wrapping_shl(b as u32);
+    }
     if (0..64).contains(&b) {
         ((a as u64) << b) as i64
     } else if b < 0 && b > -64 {

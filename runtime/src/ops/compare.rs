@@ -3,6 +3,7 @@
 //! Integers and floats compare by mathematical value, never by rounding the
 //! integer (Lua 5.4 manual, section 3.4.4).
 
+use crate::audit::{Bug, planted};
 use crate::object::Str;
 use crate::state::Vm;
 use crate::value::{Value, tag};
@@ -11,7 +12,7 @@ use std::cmp::Ordering;
 /// `i < f`
 pub fn int_lt_float(i: i64, f: f64) -> bool {
     // Integers in +-2^53 are exact floats; beyond, compare as integers.
-    if (-(1 << 53)..=1 << 53).contains(&i) {
+    if planted(Bug::IntFloatOrder) || (-(1 << 53)..=1 << 53).contains(&i) {
         return (i as f64) < f;
     }
     if f >= 9_223_372_036_854_775_808.0 {

@@ -3,13 +3,14 @@
 use super::args::InfoArgs;
 use super::jit::Trace;
 use super::session::Session;
-use super::{Outcome, SUCCESS, Status, put, run, stress};
+use super::{Outcome, SUCCESS, Status, put, run};
 use strata::engine::{self, JitMode};
 use strata::profiler::Thresholds;
 use strata::runtime::state::MAX_HOST_DEPTH;
 use strata::runtime::thread::{MAX_CATCHERS, MAX_STACK};
 use strata::spec::container;
 use strata::spec::module::{MAX_REGS, MAX_UPVALUES};
+use strata::stress::StressModes;
 
 /// Environment variables and the option that each stands for.
 const VARIABLES: &[(&str, &str)] = &[
@@ -22,7 +23,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("STRATA_JIT_OPT", "--jit-opt"),
     ("STRATA_TRACE_JIT", "--trace-jit"),
     ("STRATA_PERF", "--perf"),
-    ("STRATA_STRESS", stress::MODES),
+    ("STRATA_STRESS", StressModes::NAMES),
     (
         "STRATA_HISTORY",
         "file of the prompt's history; empty: none",

@@ -13,6 +13,7 @@
 use super::{Site, Waiting, poison};
 use crate::interp;
 use strata_runtime::Vm;
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::error::OutOfMemory;
 use strata_runtime::frame::{TAIL_BIT, VARARG, link_word, write_link};
 use strata_runtime::object::{Closure, ProtoObj, Upval};
@@ -230,8 +231,9 @@ impl Restoring<'_> {
         };
         match repr {
             Repr::Tagged | Repr::Int => tagged(tag::INT, bits),
+            Repr::Float if planted(Bug::FloatAsInt) => tagged(tag::INT, bits),
             Repr::Float => tagged(tag::FLOAT, bits),
-            Repr::Bool => Value::bool(bits & 1 != 0),
+            Repr::Bool => Value::bool((bits & 1 != 0) != planted(Bug::WrongBool)),
             Repr::Str => tagged(tag::STR, bits),
             Repr::Table => tagged(tag::TABLE, bits),
             Repr::Closure => tagged(tag::CLOSURE, bits),
@@ -247,7 +249,13 @@ impl Restoring<'_> {
                 // A closure is described as the outermost function's values.
                 // SAFETY: likewise.
                 closure: f.closure.map(|c| unsafe { self.boxed(c, FuncId(0)) }),
-                regs: f.regs.iter().map(|&(r, v)| (r, value(v))).collect(),
+                regs: {
+                    let mut regs: Vec<_> = f.regs.iter().map(|&(r, v)| (r, value(v))).collect();
+                    if planted(Bug::SwappedRegisters) && regs.len() > 1 {
+                        (regs[0].1, regs[1].1) = (regs[1].1, regs[0].1);
+                    }
+                    regs
+                },
             }
         };
         self.frames.iter().map(boxed).collect()
@@ -327,7 +335,7 @@ impl Restoring<'_> {
                 }
                 let shared = match v {
                     Described::Sunk(k) => match self.objects[usize::from(k)] {
-                        Object::Upval(up) => Some(up),
+                        Object::Upval(up) if !planted(Bug::OwnCells) => Some(up),
                         _ => None,
                     },
                     _ => None,
@@ -351,7 +359,8 @@ impl Restoring<'_> {
         func: FuncId,
         object: &SunkObject,
     ) -> Result<(), OutOfMemory> {
-        for &(part, v) in &object.parts {
+        let lost = usize::from(planted(Bug::LostPart)).min(object.parts.len());
+        for &(part, v) in &object.parts[..object.parts.len() - lost] {
             // SAFETY: `t` was made in step 1; field names are string constants
             // of the function whose constructor it is.
             unsafe {
@@ -360,6 +369,9 @@ impl Restoring<'_> {
                     Part::Index(n) => Value::int(i64::from(n)),
                     Part::Field(k) => *(*self.proto(func)).k.add(k as usize),
                     Part::Meta => {
+                        if planted(Bug::SunkMetatable) {
+                            continue;
+                        }
                         metatable::set_metatable(self.vm, t.as_table(), v.as_table());
                         continue;
                     }
@@ -419,7 +431,9 @@ impl Restoring<'_> {
         let object = sunk.iter().find(is)?;
         // SAFETY: as for `boxed`.
         let value = |v| unsafe { self.boxed(v, FuncId(0)) };
-        Some(object.parts.iter().map(|&(_, v)| value(v)).collect())
+        let lost = usize::from(planted(Bug::LostExtra)).min(object.parts.len());
+        let parts = &object.parts[..object.parts.len() - lost];
+        Some(parts.iter().map(|&(_, v)| value(v)).collect())
     }
 
     /// Writes what lies below the registers of frame `n`, which was inlined.
@@ -452,7 +466,11 @@ impl Restoring<'_> {
             debug_assert_eq!(original, self.base_of(n - 1).add(delta as usize));
             *original.sub(2) = closure;
             let tail = if self.frames[n].tail { TAIL_BIT } else { 0 };
-            write_link(original, word | tail, code.add(1));
+            write_link(
+                original,
+                word | tail,
+                code.add(1 + usize::from(planted(Bug::ReturnsLater))),
+            );
         }
     }
 
@@ -464,7 +482,7 @@ impl Restoring<'_> {
         unsafe {
             let code = (*self.proto(frame.func)).code;
             self.vm.base = self.base_of(last);
-            self.vm.pc = code.add(frame.pc as usize + usize::from(waits));
+            self.vm.pc = code.add(frame.pc as usize + usize::from(waits || planted(Bug::LaterPc)));
             let taken = self.open(last, waits);
             let end = frame.regs.last().map(|r| r.0);
             if let (Some(first), Some(end)) = (taken, end)

@@ -4,6 +4,7 @@
 //! off they cost nothing.
 
 use super::*;
+use crate::stress::states;
 use strata_runtime::error::Limit;
 use strata_runtime::frame::{Link, read_link};
 use strata_runtime::native::cont;
@@ -34,7 +35,11 @@ pub(crate) fn instrument(vm: &mut Vm) {
         crate::jit::charging(vm);
     }
     vm.native_epoch = vm.native_epoch.wrapping_add(1);
-    if vm.interpret_only || vm.limits.limited || data(vm).jit.counts.is_some() {
+    if vm.interpret_only
+        || vm.limits.limited
+        || data(vm).jit.counts.is_some()
+        || states::watches(vm)
+    {
         vm.dispatch.fill(instrumented as *const ());
     } else {
         install(vm);
@@ -69,6 +74,9 @@ unsafe fn before(pc: *const Insn, base: *mut Value, vm: *mut Vm, i: u64, k: *con
         let machine = &mut *vm;
         if let Some(counts) = &mut data(machine).jit.counts {
             counts.interpreted += 1;
+        }
+        if data(machine).states.is_some() {
+            states::visit(machine);
         }
         if !machine.limits.charge_instructions(1) {
             return raise::raise(vm, Error::limit(Limit::Instructions));

@@ -115,6 +115,8 @@ pub(crate) struct ExecData {
     pub jit: crate::jit::Jit,
     /// What is made frequent on purpose.
     pub stress: crate::stress::Stress,
+    /// States that are noted on the way.
+    pub states: Option<Box<crate::stress::states::Recorder>>,
 }
 
 /// Made here, so that no other function has room for it on its native stack.

@@ -62,6 +62,7 @@ pub use options::{Backend, JitMode, JitOptions};
 #[cfg(feature = "cranelift")]
 pub(crate) use policy::exited;
 pub(crate) use policy::{SAMPLE, hot, invalidate_for_nothing, slow_step};
+use strata_runtime::audit::{Bug, planted};
 
 #[cfg(feature = "cranelift")]
 use crate::deopt::Site;
@@ -292,6 +293,33 @@ pub(crate) unsafe fn compile_all(vm: &mut Vm, p: *mut ProtoObj, optimized: bool)
     }
 }
 
+/// Has `p` interpreted always; `inside`: and the functions inside it.
+///
+/// # Safety
+/// `p` is live.
+pub(crate) unsafe fn interpret_always(vm: &mut Vm, p: *mut ProtoObj, inside: bool) {
+    let mut left = vec![p];
+    while let Some(p) = left.pop() {
+        // SAFETY: prototypes keep their children alive, and nothing collects.
+        unsafe {
+            policy::disable(vm, p, strata_profiler::Reason::Requested, String::new());
+            if inside {
+                left.extend((*p).children.iter());
+            }
+        }
+    }
+}
+
+/// Whether code of tier 2 has run that tells.
+pub(crate) fn ran_optimized(vm: &mut Vm) -> bool {
+    #[cfg(feature = "llvm")]
+    if let Some(tier2) = &interp::data(vm).jit.tier2 {
+        return tier2.has_run();
+    }
+    let _ = vm;
+    false
+}
+
 /// Sends events to `sink`, from now on.
 pub(crate) fn trace(vm: &mut Vm, sink: Box<dyn Sink>) {
     vm.trace_drops = true;
@@ -306,6 +334,9 @@ pub(crate) fn stats(vm: &mut Vm) -> Stats {
 
 /// `Vm::meta_epoch` has changed, on which some code relied.
 pub(crate) fn epoch_changed(vm: &mut Vm) {
+    if planted(Bug::MissedInvalidation) {
+        return;
+    }
     #[cfg(feature = "cranelift")]
     invalidate(vm, Assumption::Metatables);
     let _ = vm;

@@ -11,6 +11,7 @@ use super::state::{Payload, UNKNOWN};
 use crate::interp::seen;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::ops::arith::ArithOp;
 use strata_runtime::value::{self, tag};
 use strata_spec::{Insn, Op};
@@ -169,7 +170,11 @@ impl Lower<'_> {
     fn arith_general(&mut self, pc: u32, a: u8, b: u8, right: Right, kind: ArithOp, bits: u8) {
         let (slow, next) = (self.cold_block(), self.b.create_block());
         let before = self.st.clone();
-        if bits & seen::INT != 0 || kind.is_bitwise() {
+        // Two integers are tested for even if none were seen: what follows takes
+        // any number for a float.
+        if bits & seen::INT != 0
+            || !matches!(kind, ArithOp::Div | ArithOp::Pow) && !planted(Bug::MixedOne)
+        {
             let other = self.b.create_block();
             self.check(b, tag::INT, other);
             if let Right::Reg(c) = right {
@@ -498,6 +503,7 @@ impl Lower<'_> {
 /// Floats that are not a number compare false with everything.
 pub(super) fn float_cc(cc: IntCC) -> FloatCC {
     match cc {
+        IntCC::SignedLessThan if planted(Bug::NanOrder) => FloatCC::UnorderedOrLessThan,
         IntCC::SignedLessThan => FloatCC::LessThan,
         IntCC::SignedLessThanOrEqual => FloatCC::LessThanOrEqual,
         IntCC::SignedGreaterThan => FloatCC::GreaterThan,

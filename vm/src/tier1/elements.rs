@@ -8,6 +8,7 @@ use crate::interp::seen_element as seen;
 use crate::jit::Guard;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::object::ArrKind;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
@@ -111,7 +112,11 @@ impl Lower<'_> {
             None => self.int(i64::from(c) - 1),
         };
         let len = self.b.ins().uload32(super::lower::MEM, t, T_ARR_LEN);
-        let inside = self.b.ins().icmp(IntCC::UnsignedLessThan, n, len);
+        let cc = match planted(Bug::ArrayEnd) {
+            true => IntCC::UnsignedLessThanOrEqual,
+            false => IntCC::UnsignedLessThan,
+        };
+        let inside = self.b.ins().icmp(cc, n, len);
         self.unless(inside, out);
         let kind = self.load(types::I8, t, T_ARR_KIND);
         let arr = self.load(types::I64, t, T_ARR);

@@ -83,6 +83,7 @@ unsafe extern "C" fn exit(vm: *mut Vm, base: *mut Value, which: *mut Exit) -> us
         let site = Site::new((*which).pc, SiteKind::Exit);
         // In place: nothing is allocated that there could be no memory for.
         let _ = restore(&mut *vm, base, Recorded::InPlace(site));
+        crate::stress::states::exit(&mut *vm);
         if !interp::data(&mut *vm).stress.was_in_vain() {
             (*which).hits = (*which).hits.saturating_add(1);
             jit::exited(&mut *vm, p, base, which);

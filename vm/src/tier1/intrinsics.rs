@@ -12,6 +12,7 @@ use super::state::{Payload, UNKNOWN, is_number};
 use crate::jit::Guard;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::stdlib::math::{Intrinsic, intrinsic};
 use strata_runtime::value::tag;
 use strata_spec::Insn;
@@ -46,7 +47,9 @@ impl Lower<'_> {
             return false;
         }
         let exit = self.exit(pc, Guard::Callee { reg: a });
-        self.check_host(a, f, exit);
+        if !planted(Bug::AnyLibrary) {
+            self.check_host(a, f, exit);
+        }
         match which {
             Intrinsic::Floor | Intrinsic::Ceil => self.round(which, a, x, exit),
             Intrinsic::Sqrt => {
@@ -98,7 +101,7 @@ impl Lower<'_> {
             self.check(x, tag::FLOAT, exit);
         }
         let v = self.float(x);
-        let v = if which == Intrinsic::Floor {
+        let v = if which == Intrinsic::Floor && !planted(Bug::RoundsUp) {
             self.b.ins().floor(v)
         } else {
             self.b.ins().ceil(v)

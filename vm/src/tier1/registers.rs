@@ -5,6 +5,7 @@ use super::layout::*;
 use super::lower::Lower;
 use super::state::{Payload, Reg, UNKNOWN};
 use cranelift_codegen::ir::{self, Block, InstBuilder, Value, types};
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::value::tag;
 
 impl Lower<'_> {
@@ -77,7 +78,7 @@ impl Lower<'_> {
 
     /// The tag of `r` turned out to be `t`.
     pub(super) fn learn(&mut self, r: u8, t: u8) {
-        if !self.captured.contains(r) {
+        if planted(Bug::CapturedTag) || !self.captured.contains(r) {
             let payload = self.st.get(r).payload;
             self.st.set(r, Reg::of(t, payload));
         }

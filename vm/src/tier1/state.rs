@@ -6,6 +6,7 @@
 //! Registers that closures capture are never kept: others write them.
 
 use cranelift_codegen::ir::Value;
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::value::tag;
 
 /// The tag of a register is not known.
@@ -98,7 +99,7 @@ impl State {
     /// Keeps what `other` knows as well.
     pub(super) fn merge(&mut self, other: &State) {
         for (mine, theirs) in self.regs.iter_mut().zip(&other.regs) {
-            if mine.tag != theirs.tag {
+            if mine.tag != theirs.tag && !planted(Bug::KnownAfterMerge) {
                 *mine = NOTHING;
             } else {
                 if mine.payload != theirs.payload {

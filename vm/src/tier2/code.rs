@@ -10,6 +10,7 @@ use crate::ir::Reason;
 use crate::jit::{self, CodeRange, Dependant};
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
 use strata_runtime::value::Value;
@@ -71,6 +72,8 @@ pub(crate) struct ExitTable {
     pub left: Cell<i32>,
     pub later: Cell<Option<Box<Snapshot>>>,
     pub heat: Cell<u32>,
+    /// What checked code sets when it runs.
+    pub ran: Arc<AtomicU64>,
 }
 
 // SAFETY: as for `Code`.
@@ -108,6 +111,7 @@ impl ExitTable {
         if let Err(e) = restored {
             return interp::fail(vm, e.into());
         }
+        crate::stress::states::exit(vm);
         let in_vain = interp::data(vm).stress.was_in_vain();
         if !in_vain {
             let hits = self.hits[n].get().saturating_add(1);

@@ -28,11 +28,17 @@ macro_rules! helpers {
         }
 
         /// Their addresses. `exits`: that of the code's table of exits; `aside`:
-        /// that of Cranelift's trampoline, if it may be called.
-        pub(crate) fn addresses(exits: usize, aside: usize) -> [usize; Helper::COUNT] {
+        /// that of Cranelift's trampoline, if it may be called; `ran`: of the word
+        /// that checked code sets.
+        pub(crate) fn addresses(
+            exits: usize,
+            aside: usize,
+            ran: usize,
+        ) -> [usize; Helper::COUNT] {
             let mut all = [$($f as usize),*];
             all[Helper::Exits as usize] = exits;
             all[Helper::Aside as usize] = aside;
+            all[Helper::Ran as usize] = ran;
             all
         }
     };
@@ -41,6 +47,7 @@ macro_rules! helpers {
 helpers! {
     Exits = 0usize;
     Aside = 0usize;
+    Ran = 0usize;
     Exit = exit as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable, *const u64) -> usize;
     Best = best as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable) -> usize;
     Force = force as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;

@@ -16,6 +16,7 @@
 use super::Cx;
 use crate::ir::cfg::{self, Cfg};
 use crate::ir::{BlockId, FrameId, Func, Held, Op, Term, V};
+use strata_runtime::audit::{Bug, planted};
 
 /// Runs the pass.
 pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
@@ -214,7 +215,7 @@ fn transfer(f: &Func<'_>, v: V, live: &mut Slots) {
     match i.op {
         Op::SlotStore => live.remove(i.imm),
         Op::SlotLoad => live.add(i.imm),
-        op if op.calls() => live.all(),
+        op if op.calls() && !planted(Bug::DeadAtCalls) => live.all(),
         _ => {}
     }
     observe(f, i.frame, live);
@@ -226,7 +227,7 @@ fn observe(f: &Func<'_>, mut frame: Option<FrameId>, live: &mut Slots) {
         let state = &f.frames[id.n()];
         let base = u64::from(state.base);
         for (r, held) in state.regs {
-            if *held == Held::Slot {
+            if *held == Held::Slot && !planted(Bug::DeadAtExits) {
                 live.add(base + u64::from(*r));
             }
         }

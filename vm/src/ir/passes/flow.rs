@@ -221,9 +221,14 @@ fn params(f: &mut Func<'_>, cx: &mut Cx<'_>) -> bool {
                 if let Some(same) = same_value(f, p, &args) {
                     rename.set(p, same);
                 } else if let Some(c) = same_constant(f, p, &args) {
-                    // Its own copy, which is there on every way.
+                    // Its own copy, which is there on every way; of a loop, also
+                    // where its state names it, before the header.
                     let copy = f.inst(c.op, c.ty, &[], c.imm, None);
-                    f.blocks[b.n()].insts.insert(0, copy);
+                    let home = match f.blocks[b.n()].entry {
+                        Some(_) => BlockId::ENTRY,
+                        None => b,
+                    };
+                    f.blocks[home.n()].insts.insert(0, copy);
                     rename.set(p, copy);
                 } else if let Some(m) = other() {
                     rename.set(p, f.blocks[b.n()].params[m]);

@@ -23,6 +23,7 @@
 use super::{Cx, flow, rename::Rename};
 use crate::ir::inst::Arg;
 use crate::ir::{Func, Inst, Op, Reason, Term, Ty, V, cfg};
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::ops::arith::{float_mod, int_floor_div, int_mod, shift_left};
 use strata_runtime::value::{float_to_int, tag};
 
@@ -307,6 +308,7 @@ impl Simplifier<'_, '_> {
                 let of = self.f.insts[a.n()];
                 match of.op {
                     Op::Not => is(of.args[0]),
+                    Op::ILt if planted(Bug::NotLess) => Step::Op(Op::ILe, [of.args[0], of.args[1]]),
                     Op::ILt => Step::Op(Op::ILe, [of.args[1], of.args[0]]),
                     Op::ILe => Step::Op(Op::ILt, [of.args[1], of.args[0]]),
                     _ => KEEP,
@@ -395,7 +397,9 @@ impl Simplifier<'_, '_> {
             (_, Some(y)) => match op {
                 Op::FMul | Op::FDiv if y == 1.0 => return is(a),
                 Op::FSub if y.to_bits() == 0.0f64.to_bits() => return is(a),
-                Op::FAdd if y.to_bits() == (-0.0f64).to_bits() => return is(a),
+                Op::FAdd if y == 0.0 && (planted(Bug::MinusZero) || y.is_sign_negative()) => {
+                    return is(a);
+                }
                 // As the runtime computes it.
                 Op::FPow if y == 2.0 => return Step::Op(Op::FMul, [a, a]),
                 _ => {}
@@ -423,6 +427,7 @@ impl Simplifier<'_, '_> {
             (Op::IMul | Op::IAnd, 0) | (Op::IOr, -1) => is(b),
             (Op::IXor, -1) => Step::Op(Op::INot, [a, a]),
             (Op::IMul, -1) | (Op::IDiv, -1) => Step::Op(Op::INeg, [a, a]),
+            (Op::IMod, 1 | -1) if planted(Bug::OddModulo) => is(a),
             (Op::IMod, 1 | -1) => int_const(0),
             (Op::IShl, _) if !(-63..64).contains(&y) => int_const(0),
             (Op::IUlt, 0) => bool_const(false),

@@ -29,6 +29,7 @@ use crate::ir::cfg::Cfg;
 use crate::ir::{BlockId, Func, Op, Term, Ty, V};
 use smallvec::{SmallVec, smallvec};
 use std::collections::HashMap;
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::value::tag;
 
 /// What makes two instructions equal.
@@ -120,7 +121,7 @@ impl Gvn<'_> {
         let mut versions = first.clone();
         for other in known {
             for (v, o) in versions.iter_mut().zip(other) {
-                if *v != *o {
+                if *v != *o && !planted(Bug::MergedMemory) {
                     // Not a version of anything yet: made below.
                     *v = u32::MAX;
                 }
@@ -130,7 +131,7 @@ impl Gvn<'_> {
         if let Some(l) = header {
             let written = self.memory.written_in(f, l);
             for (v, w) in versions.iter_mut().zip(written) {
-                if w {
+                if w && !planted(Bug::LoopWrites) {
                     *v = u32::MAX;
                 }
             }
@@ -152,7 +153,7 @@ impl Gvn<'_> {
             && yes.block != no.block
         {
             let cond = self.rename.of(*cond);
-            self.learn(f, cond, yes.block == b);
+            self.learn(f, cond, yes.block == b || planted(Bug::WrongArm));
         }
     }
 
@@ -174,7 +175,8 @@ impl Gvn<'_> {
     /// What is known of the condition `v` here.
     fn fact(&self, v: V) -> Option<bool> {
         let facts = self.facts.get(&v)?.iter().rev();
-        let mut here = facts.filter(|(at, _)| self.cfg.dominates(*at, self.block));
+        let mut here = facts
+            .filter(|(at, _)| planted(Bug::FactEverywhere) || self.cfg.dominates(*at, self.block));
         here.next().map(|(_, is)| *is)
     }
 
@@ -269,7 +271,10 @@ impl Gvn<'_> {
                 self.learn(f, i.args[0], true);
                 return true;
             }
-            Op::GuardIs if self.fact_of(f, Op::Is, i.imm, i.args) == Some(true) => {
+            Op::GuardIs
+                if self.fact_of(f, Op::Is, i.imm, i.args) == Some(true)
+                    || (planted(Bug::ValuesOfOtherTags) && i.imm == 3) =>
+            {
                 cx.stats.guards_removed += 1;
                 let inst = &mut f.insts[v.n()];
                 inst.op = Op::Unbox;
@@ -418,7 +423,11 @@ impl Gvn<'_> {
         let memory = self.memory;
         for class in memory.written(i) {
             let old = self.versions[class.n()];
-            let new = self.fresh();
+            let new = if planted(Bug::LoadPastStore) {
+                old
+            } else {
+                self.fresh()
+            };
             self.versions[class.n()] = new;
             if !i.op.calls() {
                 self.keep(f, v, class, old, new);

@@ -31,6 +31,7 @@ use super::loops::{entry_frame, place, preheaders};
 use super::memory::Memory;
 use crate::ir::cfg::{Cfg, LoopId};
 use crate::ir::{BlockId, FrameId, Func, Op, Reason, V};
+use strata_runtime::audit::{Bug, planted};
 
 /// Runs the pass.
 pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
@@ -148,7 +149,8 @@ impl Hoist<'_> {
         }
         let unchanged = || {
             let class = self.memory.class(i);
-            info.reads == 0 || class.is_some_and(|c| !self.written[c.n()])
+            info.reads == 0
+                || class.is_some_and(|c| planted(Bug::HoistOverStore) || !self.written[c.n()])
         };
         if i.op.is_guard() {
             let may = i.reason().is_some_and(|why| self.may_guard[why as usize]);
@@ -159,7 +161,9 @@ impl Hoist<'_> {
         }
         let def = |n: usize| f.insts[i.args[n].n()].op;
         match i.op {
-            Op::IDiv | Op::IMod | Op::UDiv => f.int_const(i.args[1]).is_some_and(|c| c != 0),
+            Op::IDiv | Op::IMod | Op::UDiv => {
+                planted(Bug::HoistDivision) || f.int_const(i.args[1]).is_some_and(|c| c != 0)
+            }
             // A number's bits may be looked at whatever they are.
             Op::Unbox => !i.ty.is_object(),
             Op::Field => unchanged() && def(0) == Op::GuardShape,

@@ -16,6 +16,7 @@ use crate::ir::inst::regions;
 use crate::ir::{BlockId, Func, Inst, Op, Ty, V};
 use smallvec::SmallVec;
 use std::collections::HashMap;
+use strata_runtime::audit::{Bug, planted};
 
 /// A part of memory by number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -163,7 +164,7 @@ impl Memory {
         if p == q {
             let (a, by_a) = distance(f, i);
             let (b, by_b) = distance(f, j);
-            return a == b && by_a != by_b;
+            return planted(Bug::ElementsDiffer) && i != j || a == b && by_a != by_b;
         }
         let (x, y) = (&f.insts[p.n()], &f.insts[q.n()]);
         x.op == Op::ArrData
@@ -183,7 +184,7 @@ impl Memory {
         };
         let both = f.ty(a) == Ty::Table && f.ty(b) == Ty::Table;
         let made_later = |x: V, y: V| new(y) && (new(x) || before(x, y));
-        both && a != b && (made_later(a, b) || made_later(b, a))
+        both && a != b && (planted(Bug::TablesDiffer) || made_later(a, b) || made_later(b, a))
     }
 }
 

@@ -24,12 +24,16 @@
 
 mod copies;
 mod dce;
+#[cfg(test)]
+mod eval;
 mod flow;
 mod fold;
 mod gvn;
 mod licm;
 mod loops;
 mod memory;
+#[cfg(test)]
+mod random;
 mod ranges;
 mod rename;
 mod sink;

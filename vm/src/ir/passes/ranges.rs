@@ -36,6 +36,7 @@ use super::{Cx, rename::Rename};
 use crate::ir::cfg::{Cfg, LoopId};
 use crate::ir::{BlockId, FrameId, Func, Op, Reason, Term, Ty, V};
 use std::collections::HashMap;
+use strata_runtime::audit::{Bug, planted};
 
 /// Runs the pass.
 pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
@@ -139,11 +140,15 @@ fn check(f: &mut Func<'_>, l: &Counted, p: Induction, k: i64, len: V, frame: Fra
     let mut room = x;
     if p.step.is_upward() {
         let one = put(f, Op::Int, &[], 1, None);
-        let last = put(f, Op::ISub, &[len, one], 0, None);
+        let last = match planted(Bug::RangeEnd) {
+            true => len,
+            false => put(f, Op::ISub, &[len, one], 0, None),
+        };
         room = put(f, Op::ISub, &[last, x], 0, None);
     }
     match p.step {
         Step::Const(1 | -1) => {}
+        Step::Const(_) if planted(Bug::RangeStep) => {}
         Step::Const(step) => {
             let by = put(f, Op::Int, &[], step.unsigned_abs(), None);
             room = put(f, Op::UDiv, &[room, by], 0, None);
@@ -232,7 +237,10 @@ fn compare(op: Op, x: Interval, y: Interval) -> Option<bool> {
         }
     };
     match op {
-        Op::ILt => either(x.1 < y.0, x.0 >= y.1),
+        Op::ILt => either(
+            x.1 < y.0 || (planted(Bug::IntervalOrder) && x.1 == y.0),
+            x.0 >= y.1,
+        ),
         Op::ILe => either(x.1 <= y.0, x.0 > y.1),
         Op::IEq => either(false, x.1 < y.0 || x.0 > y.1),
         Op::IUlt | Op::GuardIndex => {

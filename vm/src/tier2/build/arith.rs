@@ -4,6 +4,7 @@ use super::{Builder, Refused};
 use crate::interp::seen;
 use crate::ir::{Op as Ir, Reason, Ty, V};
 use crate::tier2::flow::number_type;
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::ops::arith::ArithOp;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
@@ -163,7 +164,7 @@ impl Builder<'_, '_> {
                 return Ok(self.put(Ir::IShl, &[l, by]));
             }
             ArithOp::IDiv | ArithOp::Mod => {
-                if self.f.int_const(r).is_none_or(|k| k == 0) {
+                if self.f.int_const(r).is_none_or(|k| k == 0) && !planted(Bug::DivisionByZero) {
                     let zero = self.int(0);
                     let is = self.put(Ir::IEq, &[r, zero]);
                     self.guard_not(is, Reason::Number, pc)?;
@@ -236,7 +237,9 @@ impl Builder<'_, '_> {
         if bits & seen::INT == 0 {
             let (li, ri) = (self.is(l, tag::INT), self.is(r, tag::INT));
             let both = self.put(Ir::And, &[li, ri]);
-            self.guard_not(both, Reason::Tag, pc)?;
+            if !planted(Bug::MixedTwo) {
+                self.guard_not(both, Reason::Tag, pc)?;
+            }
             let x = self.any_float(l, pc)?;
             let y = if l == r { x } else { self.any_float(r, pc)? };
             return Ok(Some(self.float_op(kind, x, y)));

@@ -14,6 +14,7 @@ use crate::tier2::build::state::Reg;
 use crate::tier2::flow::target;
 use crate::tier2::snapshot::Obj;
 use smallvec::SmallVec;
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::object::ArrKind;
 use strata_runtime::stdlib::leaf::Known;
 use strata_runtime::value::tag;
@@ -124,6 +125,13 @@ impl Builder<'_, '_> {
     /// A step of `ipairs` after element `n`.
     fn ipairs_step(&mut self, pc: u32, i: Insn, t: V, n: V) -> Result<(), Refused> {
         let len = self.put(Ir::ArrLen, &[t]);
+        let len = match planted(Bug::IpairsEnd) {
+            true => {
+                let one = self.int(1);
+                self.put(Ir::IAdd, &[len, one])
+            }
+            false => len,
+        };
         let inside = self.put(Ir::IUlt, &[n, len]);
         let over = self.split(inside, None);
         let data = self.put(Ir::ArrData, &[t]);

@@ -91,11 +91,16 @@ pub(crate) struct Inlining {
 /// Why nothing is built.
 pub(crate) type Refused = String;
 
-/// Builds what `snapshot` asks for.
+/// Builds what `snapshot` asks for. After `big` instructions of IR only small
+/// functions are inlined.
 ///
 /// # Errors
 /// It can't be compiled.
-pub(crate) fn build<'a>(snapshot: &Snapshot, arena: &'a Bump) -> Result<Built<'a>, Refused> {
+pub(crate) fn build<'a>(
+    snapshot: &Snapshot,
+    arena: &'a Bump,
+    big: usize,
+) -> Result<Built<'a>, Refused> {
     if snapshot.funcs[0].yields() {
         return Err("it yields".into());
     }
@@ -112,6 +117,7 @@ pub(crate) fn build<'a>(snapshot: &Snapshot, arena: &'a Bump) -> Result<Built<'a
         protos: HashMap::new(),
         frame_cache: None,
         open: true,
+        big,
     };
     let spec = b.func().spec();
     b.slots = u32::from(spec.regs);
@@ -205,6 +211,8 @@ struct Builder<'s, 'a> {
     st: State,
     /// The block isn't finished.
     open: bool,
+    /// IR instructions after which only small functions are inlined.
+    big: usize,
     ctx: Context,
     slots: u32,
     assumes: Vec<Assumption>,

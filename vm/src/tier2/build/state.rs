@@ -6,6 +6,7 @@ use crate::ir::{BlockId, Frame, FrameId, Held, Op as Ir, Target, Term, Ty, V};
 use crate::tier2::snapshot::EntryAt;
 use smallvec::SmallVec;
 use std::rc::Rc;
+use strata_runtime::audit::{Bug, planted};
 use strata_spec::module::RegSet;
 
 /// What a register holds.
@@ -225,7 +226,9 @@ impl Builder<'_, '_> {
             }
         }
         if info.calls {
-            self.store(&fixed);
+            if !planted(Bug::DirtyLoops) {
+                self.store(&fixed);
+            }
             self.link();
         }
         let header = self.f.block();

@@ -172,6 +172,7 @@ impl<'t> Translate<'_, 't> {
                 Ok(())
             }
             "store" => {
+                rest.accept("volatile ");
                 let (ty, v) = rest.typed()?;
                 let v = self.value(ty, v)?;
                 rest.expect(",")?;

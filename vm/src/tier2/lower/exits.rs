@@ -20,6 +20,7 @@ use crate::jit::learned::bits_of;
 use crate::tier2::helpers::Helper;
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::value::tag;
 
 /// Most blocks of stores that are looked through for one that fits.
@@ -124,7 +125,7 @@ impl Lower<'_, '_> {
             let width = usize::from(self.width(v));
             let free = |w: usize| taken.get(w).is_none_or(|&t| t != turn);
             let mut word = 1;
-            while !(word..word + width).all(free) {
+            while !planted(Bug::WrongWord) && !(word..word + width).all(free) {
                 word += 1;
             }
             words.insert(v, word as u16);

@@ -191,12 +191,14 @@ struct Lower<'l, 'a> {
     stress: bool,
     /// For whom the text is.
     whom: For,
+    /// It tells that it runs.
+    tells: bool,
     /// The parameters of the typed entry, if there is one.
     typed: Option<u8>,
 }
 
 /// Lowers `f`, whose frames take `slots` VM slots. `stress`: guards ask
-/// whether they are to fail.
+/// whether they are to fail; `tells`: the code tells that it runs.
 ///
 /// # Errors
 /// There is no code for something.
@@ -205,7 +207,7 @@ pub(crate) fn lower(
     layouts: &Layouts,
     f: &Func<'_>,
     slots: u32,
-    stress: bool,
+    (stress, tells): (bool, bool),
     whom: For,
 ) -> Result<Lowered, String> {
     let cfg = Cfg::of(f).ok_or("a loop is entered at two places")?;
@@ -226,6 +228,7 @@ pub(crate) fn lower(
         slots,
         stress,
         whom,
+        tells,
         typed: s.typed().filter(|_| whom == For::Llvm),
     };
     for &b in &cfg.order {
@@ -576,6 +579,13 @@ impl Lower<'_, '_> {
         let places = leaves::places(&self.f.insts);
         if places > 0 {
             let _ = writeln!(w, "  %leaf = alloca [{} x i64], align 16", places * 2);
+        }
+        if self.tells {
+            let at = (self.s.objects.len() + Helper::Ran as usize) * 8;
+            let _ = writeln!(
+                w,
+                "  %ran = load ptr, ptr getelementptr inbounds (i8, ptr @strata_constants, i64 {at})\n  store volatile i64 1, ptr %ran"
+            );
         }
         let _ = writeln!(w, "  br label %b0");
         for &b in &cfg.order {

@@ -6,6 +6,7 @@ use crate::ir::passes::loops::passed;
 use crate::ir::{BlockId, FrameId, Func, Op, Term, Ty, V};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use strata_runtime::audit::{Bug, planted};
 
 /// The objects that can be sunk, if there are any.
 pub(super) fn find(f: &Func<'_>, cfg: &Cfg, tables: Tables<'_>) -> Option<Objects> {
@@ -258,7 +259,7 @@ impl Escape<'_, '_> {
                         | Op::FieldRoom
                         | Op::Flags
                         | Op::ArrLen
-                        | Op::Barrier => n == 0,
+                        | Op::Barrier => n == 0 || planted(Bug::StoredEscapes),
                         Op::Box | Op::Is | Op::TagIn | Op::Truthy | Op::IsGc | Op::Same => true,
                         Op::GuardIs => i.imm == TABLE,
                         Op::Unbox => i.ty == Ty::Table,
@@ -274,8 +275,12 @@ impl Escape<'_, '_> {
                 {
                     frame_values(f, frame, &mut |v| self.reject(v));
                 }
+                self.inside_sunk(i.frame);
             }
+            self.inside_sunk(block.entry);
+            self.inside_sunk(block.term.frame());
             match &block.term {
+                Term::Return { .. } if planted(Bug::ReturnedEscapes) => {}
                 Term::Return { values, .. } => values.iter().for_each(|&v| self.reject(v)),
                 Term::Leave { frame } => frame_values(f, *frame, &mut |v| self.reject(v)),
                 _ => {}
@@ -287,6 +292,15 @@ impl Escape<'_, '_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Rejects what is in objects that were sunk before: frame states have values
+    /// there, not objects.
+    fn inside_sunk(&mut self, frame: Option<FrameId>) {
+        let sunk = frame.map_or(&[][..], |id| self.f.frames[id.n()].sunk);
+        for (_, v) in sunk.iter().flat_map(|s| s.fields) {
+            self.reject(*v);
         }
     }
 

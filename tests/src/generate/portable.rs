@@ -1,4 +1,5 @@
-//! Lua programs as proptest strategies.
+//! Programs that every implementation of Lua answers alike, as a proptest
+//! strategy.
 //!
 //! A program is text that starts with a fixed set of variables and goes on
 //! with generated statements over them, so that every name is declared and

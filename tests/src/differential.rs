@@ -1,0 +1,460 @@
+//! One program in many ways, which must not differ.
+//!
+//! A *way* is how a VM runs: how far it compiles, when, under which stress
+//! modes. What is *observed* of a run is all that a program can show: what it
+//! prints, how it ends, its globals in depth, and how many objects it leaves
+//! behind. The interpreter without stress is right; [`compare`] finds the first
+//! difference of any other way.
+//!
+//! A failure is a [`Case`]: the text of a program whose first line names a way,
+//! so that the file alone replays it.
+
+use crate::generate::tiers::{KIT, PRELUDE};
+use crate::rng::Rng;
+use crate::session::{End, Session, lossy};
+use std::collections::HashSet;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use strata::stress::states::{self, Place, States};
+use strata::stress::{Delivery, ForcedExits, StressModes};
+use strata::{JitMode, JitOptions, engine};
+use strata_runtime::heap;
+use strata_spec::Module;
+
+/// How often a program's function is called.
+const CALLS: u32 = 4;
+
+/// A way to run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Way {
+    /// How far it compiles.
+    pub mode: JitMode,
+    /// Calls or back-edges after which the baseline compiler has a function.
+    pub threshold: u32,
+    /// Instructions after which the optimizing compiler has it.
+    pub hot: u32,
+    /// What is made frequent.
+    pub modes: StressModes,
+}
+
+impl Way {
+    /// The interpreter without stress.
+    pub fn interpreted() -> Way {
+        Way {
+            mode: JitMode::Off,
+            threshold: 1,
+            hot: 1,
+            modes: StressModes::default(),
+        }
+    }
+
+    /// Everything is compiled at once.
+    pub fn compiled(mode: JitMode) -> Way {
+        Way {
+            mode,
+            modes: StressModes {
+                queue: Delivery::Sync,
+                ..StressModes::default()
+            },
+            ..Way::interpreted()
+        }
+    }
+
+    /// Any way to compile as far as `mode`.
+    pub fn random(rng: &mut Rng, mode: JitMode) -> Way {
+        let modes = StressModes {
+            deopt: match rng.below(8) {
+                0 => ForcedExits::Nth(1),
+                1 | 2 => ForcedExits::Nth(2 + rng.below(30) as u32),
+                3 => ForcedExits::Guard(rng.below(24) as u32),
+                _ => ForcedExits::None,
+            },
+            poison: rng.one_in(2),
+            osr: rng.one_in(6),
+            invalidate: rng.one_in(8),
+            interrupt: rng.one_in(6),
+            gc: if rng.one_in(4) {
+                1 + rng.below(60) as u32
+            } else {
+                0
+            },
+            bailout: if rng.one_in(12) {
+                2 + rng.below(4) as u32
+            } else {
+                0
+            },
+            stack: rng.one_in(4).then(|| 1 + rng.below(20) as u32),
+            oom: 0,
+            queue: match rng.below(8) {
+                0 => Delivery::Reorder,
+                1 => Delivery::Drop,
+                2 => Delivery::Delay(1 + rng.below(20) as u32),
+                _ => Delivery::Sync,
+            },
+        };
+        Way {
+            mode,
+            threshold: 1 + rng.below(3) as u32,
+            hot: rng.pick(&[1, 1, 10, 40, 200]),
+            modes,
+        }
+    }
+
+    /// The way that [`fmt::Display`] wrote; `None` if there is none such.
+    pub fn parse(text: &str) -> Option<Way> {
+        let mut way = Way::interpreted();
+        for item in text.trim().split(',') {
+            let (name, argument) = item.split_once('=').unwrap_or((item, ""));
+            match name {
+                "jit" => {
+                    way.mode = [JitMode::Off, JitMode::Baseline, JitMode::Full]
+                        .into_iter()
+                        .find(|m| m.name() == argument)?;
+                }
+                "threshold" => way.threshold = argument.parse().ok()?,
+                "hot" => way.hot = argument.parse().ok()?,
+                _ => {
+                    if !way.modes.set(name, argument)? {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(way)
+    }
+
+    /// What a VM that runs so is set up with.
+    pub fn options(&self) -> JitOptions {
+        let mut options = JitOptions {
+            mode: self.mode,
+            ..JitOptions::default()
+        };
+        options.thresholds.calls = self.threshold;
+        options.thresholds.back_edges = self.threshold;
+        options.thresholds.start_up = 1;
+        options.thresholds.background = 0;
+        options.thresholds.hot = self.hot;
+        options.thresholds.best = self.hot;
+        options
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Way {
+            mode,
+            threshold,
+            hot,
+            modes,
+        } = self;
+        write!(f, "jit={mode},threshold={threshold},hot={hot}")?;
+        if *modes != StressModes::default() {
+            write!(f, ",{modes}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a run shows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Observed {
+    /// How the calls ended.
+    pub end: String,
+    /// What it printed, its globals last.
+    pub output: Vec<u8>,
+    /// How many tables, closures, coroutines and userdata it leaves.
+    pub population: [usize; 4],
+}
+
+/// What code ran.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Ran {
+    /// Code of the baseline compiler.
+    pub baseline: bool,
+    /// Code of the optimizing compiler.
+    pub optimized: bool,
+    /// A guard of that failed.
+    pub exits: bool,
+}
+
+/// A program, ready to run in any way.
+#[derive(Clone, Debug)]
+pub struct Program {
+    prelude: Arc<Module>,
+    kit: Arc<Module>,
+    module: Arc<Module>,
+}
+
+/// What is noted on the way.
+enum Note {
+    Nothing,
+    Exits(States),
+    Visits(HashSet<Place>, States),
+}
+
+/// Why a run was given up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Trouble {
+    /// It took too long.
+    Time,
+    /// Something broke.
+    Broken(String),
+}
+
+impl Program {
+    /// A program from its text.
+    ///
+    /// # Errors
+    /// It does not compile.
+    pub fn new(source: &str) -> Result<Program, String> {
+        let compile = |text: &str, name: &[u8]| {
+            let module = strata_lua::compile(text.as_bytes(), name).map_err(|e| e.to_string())?;
+            strata_spec::verify(&module).map_err(|e| e.to_string())?;
+            Ok::<_, String>(Arc::new(module))
+        };
+        Ok(Program {
+            prelude: compile(PRELUDE, b"=prelude")?,
+            kit: compile(KIT, b"=kit")?,
+            module: compile(source, b"=program")?,
+        })
+    }
+
+    /// Runs it, for at most so long.
+    ///
+    /// # Errors
+    /// It took too long; the VM panicked, or its heap is not sound.
+    pub fn run(&self, way: &Way, time: Duration) -> Result<(Observed, Ran), Trouble> {
+        let note = &mut Note::Nothing;
+        Self::caught(AssertUnwindSafe(|| self.run_in(way, time, note)))
+    }
+
+    /// Runs it as well, and compares the states of all exits with those that the
+    /// interpreter has there.
+    ///
+    /// # Errors
+    /// Likewise, or a state that the interpreter never has.
+    pub fn run_with_states(&self, way: &Way, time: Duration) -> Result<(Observed, Ran), Trouble> {
+        let mut note = Note::Exits(States::new());
+        let result = Self::caught(AssertUnwindSafe(|| self.run_in(way, time, &mut note)))?;
+        let Note::Exits(exits) = note else {
+            return Ok(result);
+        };
+        let places = exits.keys().copied().collect();
+        let mut note = Note::Visits(places, States::new());
+        let plain = Way::interpreted();
+        Self::caught(AssertUnwindSafe(|| self.run_in(&plain, time, &mut note)))?;
+        match note {
+            Note::Visits(_, visits) => match states::compare(&exits, &visits) {
+                Some(((function, pc), n)) => Err(Trouble::Broken(format!(
+                    "exit number {n} at pc {pc} of function {function} leaves in a state that the interpreter does not have there"
+                ))),
+                None => Ok(result),
+            },
+            _ => Ok(result),
+        }
+    }
+
+    fn caught<T>(run: AssertUnwindSafe<impl FnOnce() -> Result<T, Trouble>>) -> Result<T, Trouble> {
+        catch_unwind(run).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+            Err(Trouble::Broken(format!(
+                "panicked: {}",
+                text.unwrap_or_default()
+            )))
+        })
+    }
+
+    fn run_in(
+        &self,
+        way: &Way,
+        time: Duration,
+        note: &mut Note,
+    ) -> Result<(Observed, Ran), Trouble> {
+        let mut session = Session::compiling(&way.options());
+        engine::set_stress(&mut session.vm, &way.modes);
+        let vm = &mut session.vm;
+        vm.set_deadline(Some(Instant::now() + time))
+            .map_err(|e| Trouble::Broken(e.to_string()))?;
+        let memory = |e| Trouble::Broken(format!("{e:?}"));
+        let prelude = engine::load_main(vm, self.prelude.clone()).map_err(memory)?;
+        engine::interpret_always(vm, prelude, true);
+        let kit = engine::load_main(vm, self.kit.clone()).map_err(memory)?;
+        engine::interpret_always(vm, kit, false);
+        let mut ends = vec![session.call(prelude, &[kit])];
+        // The function is an argument of the last call, and so is not collected.
+        let main = engine::load_main(&mut session.vm, self.module.clone()).map_err(memory)?;
+        let modules = [self.module.clone(), self.kit.clone()];
+        match note {
+            Note::Nothing => {}
+            Note::Exits(_) => engine::record_states(&mut session.vm, &modules, None),
+            Note::Visits(places, _) => {
+                engine::record_states(&mut session.vm, &modules, Some(places.clone()));
+            }
+        }
+        for _ in 0..CALLS {
+            ends.push(session.call(main, &[main]));
+        }
+        if let Note::Exits(states) | Note::Visits(_, states) = note {
+            *states = engine::recorded_states(&mut session.vm);
+        }
+        let ran = Ran {
+            baseline: engine::jit_stats(&mut session.vm).compiles > 0,
+            optimized: engine::ran_optimized(&mut session.vm),
+            exits: {
+                let stats = engine::jit_stats(&mut session.vm);
+                stats.tiers.get(&2).is_some_and(|t| t.exits > 0)
+            },
+        };
+        // Nothing keeps the code after that, and what the code keeps.
+        let dumped = session.run("local dump = P.dump P = nil dump()", "=dump");
+        ends.push(dumped.end);
+        let mut output = dumped.output;
+        if ends.contains(&End::Limit(strata_runtime::error::Limit::Time)) {
+            return Err(Trouble::Time);
+        }
+        let sound = |session: &mut Session, when: &str| {
+            heap::verify(&mut session.vm)
+                .map_err(|e| Trouble::Broken(format!("{when}, the heap is not sound: {e}")))
+        };
+        sound(&mut session, "after the run")?;
+        for _ in 0..2 {
+            ends.push(match engine::collect(&mut session.vm) {
+                Ok(()) => End::Returned(0),
+                Err(e) => End::Other(format!("{e:?}")),
+            });
+        }
+        sound(&mut session, "after a collection")?;
+        session.vm.lib.flush();
+        output.extend(session.take_output());
+        let ends: Vec<String> = ends.iter().map(ToString::to_string).collect();
+        let observed = Observed {
+            end: ends.join("; "),
+            output,
+            population: heap::population(&mut session.vm),
+        };
+        Ok((observed, ran))
+    }
+}
+
+/// The first difference between what is right and what was seen.
+pub fn compare(right: &Observed, seen: &Observed) -> Result<(), String> {
+    if right.output != seen.output {
+        let (a, b) = (lossy(&right.output), lossy(&seen.output));
+        let (mut a, mut b) = (a.lines(), b.lines());
+        for line in 1.. {
+            match (a.next(), b.next()) {
+                (None, None) => break,
+                (a, b) if a == b => {}
+                (a, b) => return Err(format!("line {line}: interpreted {a:?}, here {b:?}")),
+            }
+        }
+        return Err("the output differs in line ends".into());
+    }
+    if right.end != seen.end {
+        return Err(format!(
+            "ends: interpreted {}, here {}",
+            right.end, seen.end
+        ));
+    }
+    if right.population != seen.population {
+        return Err(format!(
+            "tables, closures, coroutines, userdata left: interpreted {:?}, here {:?}",
+            right.population, seen.population
+        ));
+    }
+    Ok(())
+}
+
+/// A program and a way, in a file.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The way.
+    pub way: Way,
+    /// The program.
+    pub source: String,
+}
+
+/// What a case's first line begins with.
+const MARK: &str = "-- way: ";
+
+impl Case {
+    /// The file's text.
+    pub fn text(&self) -> String {
+        format!("{MARK}{}\n{}", self.way, self.source)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It can't be read, or names no way.
+    pub fn read(path: &Path) -> Result<Case, String> {
+        let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+        let (first, source) = text.split_once('\n').unwrap_or((&text, ""));
+        let way = first.strip_prefix(MARK).and_then(Way::parse);
+        Ok(Case {
+            way: way.ok_or_else(|| format!("no way in the first line: {first}"))?,
+            source: source.to_owned(),
+        })
+    }
+
+    /// Runs it, and the interpreter.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn check(&self) -> Result<Ran, String> {
+        let program = Program::new(&self.source)?;
+        let time = Duration::from_secs(60);
+        let run = |way: &Way| {
+            program.run(way, time).map_err(|trouble| match trouble {
+                Trouble::Time => format!("{way}: takes too long"),
+                Trouble::Broken(why) => format!("{way}: {why}"),
+            })
+        };
+        let (right, _) = run(&Way::interpreted())?;
+        let (seen, ran) = run(&self.way)?;
+        compare(&right, &seen)?;
+        program
+            .run_with_states(&self.way, time)
+            .map_err(|trouble| format!("{}: {trouble:?}", self.way))?;
+        Ok(ran)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_are_read_as_they_are_written() {
+        for seed in 0..200 {
+            let way = Way::random(&mut Rng::new(seed, 0), JitMode::Full);
+            assert_eq!(Way::parse(&way.to_string()), Some(way));
+        }
+        assert_eq!(Way::parse("jit=none"), None);
+        assert_eq!(Way::parse("gc"), None);
+    }
+
+    #[test]
+    fn what_differs_is_found() {
+        let run = |source: &str| {
+            let program = Program::new(source).unwrap();
+            let time = Duration::from_secs(60);
+            program.run(&Way::interpreted(), time).unwrap().0
+        };
+        let right = run("print(1)\nX = 1");
+        assert_eq!(compare(&right, &right), Ok(()));
+        for other in [
+            "print(2)\nX = 1",
+            "print(1)\nX = 2",
+            "print(1)",
+            "print(1)\nX = 1 error('x')",
+            "print(1)\nX = 1 debug.getregistry()[{}] = {}",
+        ] {
+            assert!(compare(&right, &run(other)).is_err(), "{other}");
+        }
+    }
+}

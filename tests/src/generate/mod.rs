@@ -1,0 +1,13 @@
+//! Lua programs that end, as proptest strategies.
+//!
+//! - [`portable`]: programs that print the same everywhere, to compare with the
+//!   reference implementation. They keep away from what the manual leaves open.
+//! - [`tiers`]: programs full of what compilers speculate on, and of what
+//!   breaks it, to compare tiers with each other.
+//! - [`tree`]: texts of a grammar as trees that shrink; what `tiers` is made with.
+
+pub mod portable;
+pub mod tiers;
+pub mod tree;
+
+pub use portable::program;
