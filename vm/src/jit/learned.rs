@@ -66,11 +66,8 @@ impl Learned {
     pub(crate) fn change(&self, p: &ProtoObj, pc: u32, epoch: u32) -> Option<Change> {
         let i = p.storage.code.get(pc as usize)?;
         let (before, bits) = (*self.bits.get(pc as usize)?, bits_of(i));
-        let (before, bits) = match i.op().map(|op| op.info().ext) {
-            // Which way it went makes no slow path fast.
-            Some(Ext::Jump) => (before & !seen::WAYS, bits & !seen::WAYS),
-            _ => (before, bits),
-        };
+        // Which way a jump went makes no slow path fast.
+        let (before, bits) = (before & !ways(i), bits & !ways(i));
         if bits & !before != 0 {
             return Some(if before == 0 {
                 Change::First
@@ -101,6 +98,15 @@ impl Learned {
 pub(crate) fn bits_of(i: &strata_spec::Insn) -> u8 {
     match i.op().map(|op| op.info().ext) {
         Some(Ext::None | Ext::Jump | Ext::K) => i.feedback_bits(),
+        _ => 0,
+    }
+}
+
+/// The feedback bits of an instruction that are no operands: which ways a
+/// conditional jump went.
+pub(crate) fn ways(i: &strata_spec::Insn) -> u8 {
+    match i.op().map(|op| op.info().ext) {
+        Some(Ext::Jump) => seen::WAYS,
         _ => 0,
     }
 }

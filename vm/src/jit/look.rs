@@ -89,18 +89,19 @@ fn several(p: &ProtoObj) -> Vec<(u32, u8)> {
     let code = (0u32..).zip(&p.storage.code);
     code.map(|(pc, i)| (pc, *i))
         .filter(|(_, i)| depends(*i))
-        .map(|(pc, i)| (pc, learned::bits_of(&i)))
+        .map(|(pc, i)| (pc, learned::bits_of(&i) & !learned::ways(&i)))
         .filter(|(_, bits)| bits.count_ones() > 1)
         .collect()
 }
 
-/// Changes the feedback bits of an instruction.
+/// Changes the feedback bits of an instruction that are of operands.
 unsafe fn set_bits(p: *mut ProtoObj, pc: u32, bits: u8) {
     // SAFETY: the caller says that `p` is live and has this instruction; code is
     // written by the thread that runs it only.
     unsafe {
         let at = (*p).code.add(pc as usize);
-        (*at).0 = (*at).0 & !(0xff << 32) | u64::from(bits) << 32;
+        let operands = u64::from(!learned::ways(&*at)) << 32;
+        (*at).0 = (*at).0 & !operands | u64::from(bits) << 32;
     }
 }
 
@@ -154,7 +155,7 @@ pub(super) unsafe fn end(p: *mut ProtoObj) -> bool {
         };
         for (pc, bits) in aside {
             let i = *(*p).code.add(pc as usize);
-            if i.feedback_bits() == 0 {
+            if i.feedback_bits() & !learned::ways(&i) == 0 {
                 set_bits(p, pc, bits);
             }
         }

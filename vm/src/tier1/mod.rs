@@ -58,7 +58,6 @@ mod registers;
 mod returns;
 mod state;
 
-#[cfg(feature = "llvm")]
 pub(crate) use arith::operator;
 
 use crate::deopt::Site;
