@@ -336,6 +336,7 @@ pub(crate) mod tests {
             stages: Stages {
                 snapshot: 10.0,
                 ir: 400.5,
+                cranelift: 0.0,
                 llvm: 2000.0,
                 codegen: 3000.0,
                 link: 20.0,

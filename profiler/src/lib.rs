@@ -207,6 +207,7 @@ mod tests {
             slow_hits,
             code_bytes,
             hot,
+            best,
             background,
         } = Thresholds::default();
         for name in names {
@@ -225,6 +226,7 @@ mod tests {
             ("slow_hits", slow_hits.to_string()),
             ("code_bytes", format!("{} MiB", code_bytes >> 20)),
             ("hot", hot.to_string()),
+            ("best", best.to_string()),
             ("background", background.to_string()),
         ]
         .iter()

@@ -29,7 +29,8 @@ macro_rules! stages {
 
 stages! {
     snapshot, "Copying what the compile works from.";
-    ir, "Building our IR, its passes, and the text for LLVM.";
+    ir, "Building our IR, its passes, and the text for what makes code of it.";
+    cranelift, "Cranelift: translating the text, and code generation.";
     llvm, "LLVM's passes, reading the text included.";
     codegen, "LLVM's code generation.";
     link, "Putting the code into place.";
@@ -47,10 +48,11 @@ impl Stages {
     }
 }
 
-/// `snapshot 0.012 ms, ir 0.400 ms, ...`
+/// `snapshot 0.012 ms, ir 0.400 ms, ...`: the stages there were.
 impl fmt::Display for Stages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, (name, time)) in self.each().enumerate() {
+        let there_were = self.each().filter(|&(_, time)| time > 0.0);
+        for (n, (name, time)) in there_were.enumerate() {
             let sep = if n == 0 { "" } else { ", " };
             write!(f, "{sep}{name} {:.3} ms", time / 1e3)?;
         }

@@ -61,6 +61,10 @@ pub struct Thresholds {
     /// Instructions that baseline code of a function, or of a loop, has to have
     /// executed before it is optimized: calls, or back-edges, by its length.
     pub hot: u32,
+    /// Instructions that code of the optimizing compiler's quick backend has to
+    /// have executed before the other one is asked for better code. Up to 1: it
+    /// is asked at once.
+    pub best: u32,
     /// How much of the time another thread may compile, in percent. 0: there
     /// is none, the program does it itself.
     pub background: u32,
@@ -81,6 +85,7 @@ impl Default for Thresholds {
             slow_hits: 20_000,
             code_bytes: 64 << 20,
             hot: 1_000_000,
+            best: 20_000_000,
             background: 100,
         }
     }
@@ -88,7 +93,7 @@ impl Default for Thresholds {
 
 impl Thresholds {
     /// The names by which [`set`](Thresholds::set) knows them.
-    pub const NAMES: [&'static str; 10] = [
+    pub const NAMES: [&'static str; 11] = [
         "calls",
         "back-edges",
         "start-up",
@@ -98,6 +103,7 @@ impl Thresholds {
         "slow-hits",
         "code-memory",
         "hot",
+        "best",
         "background",
     ];
 
@@ -125,6 +131,7 @@ impl Thresholds {
             "slow-hits" => fit(&mut self.slow_hits, name, value),
             "code-memory" => fit(&mut self.code_bytes, name, value),
             "hot" => fit(&mut self.hot, name, value),
+            "best" => fit(&mut self.best, name, value),
             "background" => fit(&mut self.background, name, value),
             _ => Err(format!(
                 "no threshold is called '{name}'; there are {}",
@@ -174,6 +181,7 @@ impl Thresholds {
             back_edges: 1,
             start_up: 1,
             hot: 1,
+            best: 1,
             background: 0,
             ..Thresholds::default()
         }
@@ -443,6 +451,7 @@ mod tests {
         slow_hits: 20,
         code_bytes: 1000,
         hot: 1000,
+        best: 1000,
         background: 0,
     };
 
@@ -532,14 +541,15 @@ mod tests {
             slow_hits: 106,
             code_bytes: 107,
             hot: 108,
-            background: 109,
+            best: 109,
+            background: 110,
         };
         assert_eq!(t, expected);
         let Ok(()) = t.set("calls", 100) else {
             panic!("refused")
         };
         assert_eq!((t.start_up, t.background), (1, 0));
-        (t.start_up, t.background) = (102, 109);
+        (t.start_up, t.background) = (102, 110);
         assert!(t.set("compiles", 256).is_err());
         assert!(t.set("heat", 1).unwrap_err().contains("back-edges"));
         assert_eq!(t, expected);

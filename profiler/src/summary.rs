@@ -154,6 +154,7 @@ mod tests {
             finalize: |_, _| unreachable!("nothing runs"),
             entry: std::ptr::null(),
             epoch_changed: |_| {},
+            upvalues_set: |_| {},
         };
         let mut vm = Vm::new(&VmConfig::default(), exec).expect("a stack");
         let proto = load_module(&mut vm, Arc::new(module)).expect("memory");

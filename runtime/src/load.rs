@@ -39,15 +39,10 @@ pub fn load_module(vm: &mut Vm, module: Arc<Module>) -> Result<*mut ProtoObj> {
     }
     vm.heap.check(bytes + shared)?;
     vm.heap.charge(shared);
-    let module = Arc::new(LoadedModule {
-        module,
-        bytes: shared,
-    });
+    let module = Arc::new(LoadedModule::new(module, shared));
     let main = load_all(vm, &module);
-    if main.is_err() {
-        // Some prototypes may have been made: they are garbage that holds it.
-        vm.heap.let_go(module);
-    }
+    // If it failed, some prototypes may have been made: garbage that holds it.
+    vm.heap.let_go(module);
     main
 }
 
@@ -141,7 +136,7 @@ fn load_proto(
         k_len: spec.consts.len() as u32,
         slot_len: spec.slots.len() as u32,
         children: spec.children.iter().map(|c| loaded[c.0 as usize]).collect(),
-        module: Arc::clone(module),
+        module: module.share(),
         id,
         storage,
     };
@@ -196,6 +191,7 @@ mod tests {
         finalize: |_, _| Ok(()),
         entry: std::ptr::null(),
         epoch_changed: |_| {},
+        upvalues_set: |_| {},
     };
 
     /// A main function with this many children, each with as many feedback

@@ -17,7 +17,9 @@ use crate::feedback::FeedbackSlot;
 use crate::object::GcHeader;
 use crate::value::Value;
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use strata_spec::fixed::{Fixed, fixed};
 use strata_spec::{Insn, Module, Proto, ProtoId};
 
 /// A module that prototypes of a heap share. As long as one of them lives,
@@ -28,6 +30,42 @@ pub struct LoadedModule {
     pub module: Arc<Module>,
     /// Bytes charged for it.
     pub bytes: usize,
+    /// Prototypes of the heap, and the loader: compiles hold it as well, but on
+    /// nobody's account.
+    users: AtomicUsize,
+    /// What is known of its functions' upvalues, once somebody has asked.
+    fixed: OnceLock<Vec<Box<[Fixed]>>>,
+}
+
+impl LoadedModule {
+    /// A module for which so many bytes were charged.
+    pub fn new(module: Arc<Module>, bytes: usize) -> LoadedModule {
+        LoadedModule {
+            module,
+            bytes,
+            users: AtomicUsize::new(1),
+            fixed: OnceLock::new(),
+        }
+    }
+
+    /// For another prototype.
+    pub(crate) fn share(self: &Arc<LoadedModule>) -> Arc<LoadedModule> {
+        self.users.fetch_add(1, Ordering::Relaxed);
+        Arc::clone(self)
+    }
+
+    /// A prototype, or the loader, is done with it: whether that was the last.
+    pub(crate) fn release(&self) -> bool {
+        self.users.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+
+    /// What is known of upvalue `n` of function `id`, while the debug library
+    /// assigns to none.
+    pub fn fixed(&self, id: ProtoId, n: u8) -> Fixed {
+        let all = self.fixed.get_or_init(|| fixed(&self.module));
+        let known = all.get(id.0 as usize).and_then(|f| f.get(usize::from(n)));
+        known.copied().unwrap_or(Fixed::Assigned)
+    }
 }
 
 impl std::ops::Deref for LoadedModule {
@@ -113,6 +151,11 @@ pub struct ProtoStorage {
 }
 
 impl ProtoObj {
+    /// Tells its module from others of the VM while it lives.
+    pub fn module_key(&self) -> usize {
+        Arc::as_ptr(&self.module) as usize
+    }
+
     /// Its description in the module.
     pub fn spec(&self) -> &Proto {
         &self.module.protos[self.id.0 as usize]

@@ -55,6 +55,8 @@ pub struct Exec {
     /// Called when `Vm::meta_epoch` has changed while `Vm::epoch_assumed` was
     /// set, which it no longer is.
     pub epoch_changed: fn(vm: &mut Vm),
+    /// Called when `Vm::upvalues_set` was set.
+    pub upvalues_set: fn(vm: &mut Vm),
 }
 
 /// How to build a [`Vm`].
@@ -102,6 +104,9 @@ pub struct Vm {
     pub meta_epoch: u32,
     /// Compiled code relies on `meta_epoch` as it is.
     pub epoch_assumed: bool,
+    /// The debug library has assigned to a captured variable: what their code
+    /// says of upvalues (`strata_spec::fixed`) does not hold any more.
+    pub upvalues_set: bool,
     /// Host calls under way.
     pub host_depth: u32,
     /// The running thread has a hook for calls or returns.
@@ -274,6 +279,7 @@ impl Vm {
             cur: main,
             meta_epoch: 1,
             epoch_assumed: false,
+            upvalues_set: false,
             host_depth: 0,
             hooked: false,
             charges: false,

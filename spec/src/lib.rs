@@ -11,6 +11,7 @@
 //! - [`mod@verify`]: whether a module is safe to run.
 //! - [`frame_map`]: how frames are rebuilt when compiled code is left;
 //!   [`liveness`]: which registers that takes.
+//! - [`mod@fixed`]: what upvalues hold, from the code alone.
 //!
 //! The prose is in `bytecode.md`, `frames.md` and `tiers.md` beside this crate.
 
@@ -22,6 +23,7 @@ pub mod container;
 pub mod disasm;
 pub mod effects;
 pub mod extract;
+pub mod fixed;
 pub mod frame_map;
 pub mod insn;
 pub mod liveness;

@@ -30,13 +30,13 @@ pub struct Liveness {
 }
 
 /// Instructions and registers, ascending.
-type Scopes = Vec<(u32, u8)>;
+pub(crate) type Scopes = Vec<(u32, u8)>;
 
 /// A basic block.
 #[derive(Clone, Debug)]
-struct Node {
-    start: u32,
-    end: u32,
+pub(crate) struct Node {
+    pub start: u32,
+    pub end: u32,
     /// Read before written here.
     uses: RegSet,
     /// Written here.
@@ -44,7 +44,7 @@ struct Node {
     /// Live at the start.
     live: RegSet,
     /// Where control goes, and the register that edge defines.
-    next: [Option<(u32, Option<u8>)>; 2],
+    pub next: [Option<(u32, Option<u8>)>; 2],
 }
 
 impl Liveness {
@@ -206,7 +206,7 @@ fn looked_at(proto: &Proto, pc: u32) -> RegSet {
 }
 
 /// Splits the code into basic blocks, with their sets and edges.
-fn split(proto: &Proto, scopes: &Scopes) -> Vec<Node> {
+pub(crate) fn split(proto: &Proto, scopes: &Scopes) -> Vec<Node> {
     let len = proto.code.len() as u32;
     let mut leader = vec![false; proto.code.len() + 1];
     leader[0] = true;

@@ -18,9 +18,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use strata::engine::{self, Backend};
 use strata::stress::states::{self, Place, States};
 use strata::stress::{Delivery, ForcedExits, StressModes};
-use strata::{JitMode, JitOptions, engine};
+use strata::{JitMode, JitOptions};
 use strata_runtime::heap;
 use strata_spec::Module;
 
@@ -32,6 +33,8 @@ const CALLS: u32 = 4;
 pub struct Way {
     /// How far it compiles.
     pub mode: JitMode,
+    /// With what very hot functions are.
+    pub backend: Backend,
     /// Calls or back-edges after which the baseline compiler has a function.
     pub threshold: u32,
     /// Instructions after which the optimizing compiler has it.
@@ -45,6 +48,7 @@ impl Way {
     pub fn interpreted() -> Way {
         Way {
             mode: JitMode::Off,
+            backend: Backend::Llvm,
             threshold: 1,
             hot: 1,
             modes: StressModes::default(),
@@ -97,6 +101,13 @@ impl Way {
         };
         Way {
             mode,
+            // Cranelift is quick, so that it is asked most.
+            backend: rng.pick(&[
+                Backend::Cranelift,
+                Backend::Cranelift,
+                Backend::Llvm,
+                Backend::Auto,
+            ]),
             threshold: 1 + rng.below(3) as u32,
             hot: rng.pick(&[1, 1, 10, 40, 200]),
             modes,
@@ -114,6 +125,11 @@ impl Way {
                         .into_iter()
                         .find(|m| m.name() == argument)?;
                 }
+                "backend" => {
+                    way.backend = [Backend::Auto, Backend::Cranelift, Backend::Llvm]
+                        .into_iter()
+                        .find(|b| b.name() == argument)?;
+                }
                 "threshold" => way.threshold = argument.parse().ok()?,
                 "hot" => way.hot = argument.parse().ok()?,
                 _ => {
@@ -130,6 +146,7 @@ impl Way {
     pub fn options(&self) -> JitOptions {
         let mut options = JitOptions {
             mode: self.mode,
+            backend: self.backend,
             ..JitOptions::default()
         };
         options.thresholds.calls = self.threshold;
@@ -137,6 +154,7 @@ impl Way {
         options.thresholds.start_up = 1;
         options.thresholds.background = 0;
         options.thresholds.hot = self.hot;
+        options.thresholds.best = self.hot;
         options
     }
 }
@@ -145,11 +163,15 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Way {
             mode,
+            backend,
             threshold,
             hot,
             modes,
         } = self;
-        write!(f, "jit={mode},threshold={threshold},hot={hot}")?;
+        write!(
+            f,
+            "jit={mode},backend={backend},threshold={threshold},hot={hot}"
+        )?;
         if *modes != StressModes::default() {
             write!(f, ",{modes}")?;
         }

@@ -2,7 +2,7 @@
 //! interpreter plugged in, and what running a chunk takes.
 
 pub use crate::jit::listing::Listing;
-pub use crate::jit::{JitMode, JitOptions};
+pub use crate::jit::{Backend, JitMode, JitOptions};
 use crate::stress::states::{self, Place, States};
 use crate::stress::{self, StressModes};
 use crate::{interp, jit};
@@ -30,6 +30,7 @@ const EXEC: Exec = Exec {
     finalize: |vm, base| interp::finalize(vm, base, usize::MAX),
     entry: interp::native::interpret as *const (),
     epoch_changed: jit::epoch_changed,
+    upvalues_set: jit::upvalues_set,
 };
 
 fn compile(vm: &mut Vm, source: &[u8], chunk_name: &[u8]) -> Result<Compiled> {

@@ -6,12 +6,13 @@
 
 mod optimized;
 
-use optimized::{at_once, same, traced};
+use optimized::{at_once, improved, same, traced};
+use strata::stress::{Delivery, StressModes};
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use strata::engine::JitMode;
-use strata_profiler::{Event, Sink, Stats};
+use strata_profiler::{Event, Sink, Stages, Stats};
 
 #[test]
 fn loops_are_entered_and_left() {
@@ -484,9 +485,17 @@ fn the_trace_tells_what_the_optimizer_did() {
         })
         .expect("it was optimized");
     assert_ne!(*pc, Some(0));
-    for (stage, time) in stages.each() {
-        assert!(time > 0.0, "{stage}");
-    }
+    let took = |stages: &Stages| -> Vec<&str> {
+        let there_were = stages.each().filter(|&(_, time)| time > 0.0);
+        there_were.map(|(stage, _)| stage).collect()
+    };
+    // By Cranelift first, then by LLVM.
+    assert_eq!(took(stages), ["snapshot", "ir", "cranelift", "link"]);
+    let by_llvm = |e: &Event| {
+        matches!(e, Event::Optimized { stages, .. }
+        if took(stages) == ["snapshot", "ir", "llvm", "codegen", "link"])
+    };
+    assert!(events.iter().filter(of_sum).any(by_llvm));
     let find = |name: &str| inlining.iter().find(|i| i.callee.name == name).unwrap();
     let add = find("add");
     assert_eq!((add.why_not, add.line, &*add.caller.name), (None, 6, "sum"));
@@ -605,4 +614,43 @@ fn operands_of_all_kinds_in_turn() {
         return table.concat(out, '; ')",
     );
     assert!(run.stats.tiers[&2].recompiles > 0, "{:?}", run.stats.tiers);
+}
+
+#[test]
+fn code_of_llvm_takes_the_place_of_code_that_runs() {
+    let source = "local s = 0
+        for i = 1, 400000 do s = s + i % 7 end
+        return s";
+    for best in [1, 200_000] {
+        let events = Events::default();
+        let modes = StressModes {
+            queue: Delivery::Delay(20),
+            ..StressModes::default()
+        };
+        let run = improved(source, best, &modes, Box::new(events.clone()));
+        assert_eq!(run.end, "1200003");
+        replaced(&events);
+    }
+    // Not so hot that LLVM is asked.
+    let events = Events::default();
+    improved(source, 100_000_000, &at_once(), Box::new(events.clone()));
+    let events = events.0.lock().unwrap();
+    let by_llvm =
+        |e: &Event| matches!(e, Event::Optimized { stages, .. } if stages.cranelift == 0.0);
+    assert!(!events.iter().any(by_llvm));
+}
+
+fn replaced(events: &Events) {
+    let events = events.0.lock().unwrap();
+    let stages = events.iter().filter_map(|e| match e {
+        Event::Optimized { stages, .. } if stages.cranelift > 0.0 => Some("cranelift"),
+        Event::Optimized { .. } => Some("llvm"),
+        Event::OsrEntry { .. } => Some("entered"),
+        _ => None,
+    });
+    // Once by tier 1, and then by each of the others.
+    let mut told: Vec<&str> = stages.collect();
+    told.dedup();
+    let expected = ["entered", "cranelift", "entered", "llvm", "entered"];
+    assert_eq!(told, expected);
 }

@@ -4,7 +4,12 @@
 
 mod optimized;
 
-use optimized::same;
+use optimized::{at_once, run, same, traced_when};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use strata::engine::JitMode;
+use strata::stress::StressModes;
+use strata_profiler::{Event, Sink, Stats};
 
 #[test]
 fn arrays_of_several_kinds_and_keys_outside_of_them() {
@@ -161,6 +166,126 @@ fn booleans_in_arrays() {
     );
 }
 
+#[test]
+fn loops_run_as_far_as_keys_are_elements() {
+    let run = same(
+        "local function new(n) local t = {} for i = 0, n do t[i] = i * 0.5 end return t end
+         local function shift(to, from, n) for i = 1, n do to[i] = from[i - 1] + (to[i - 1] or 1) end end
+         local function back(to, from, n) for i = n, 0, -1 do to[i] = from[i] - to[i] end end
+         local function pairwise(t, n) local s = 0 for i = 0, n - 1, 2 do s = s + t[i] * t[i + 1] end return s end
+         local function strided(t, n, by)
+           local s, w = 0, 0
+           for i = 0, n do s = s + t[w] w = w + by end
+           return s
+         end
+         local function grow(t, from, n) for i = from, n do t[i] = i end return #t end
+         local function letters(s, t) local n = 0 for i = 1, #t do if t[i - 1] == s:byte(i) then n = n + 1 end end return n end
+         local s, a, b = 0, new(50), new(50)
+         local word, codes = ('abc'):rep(20), {}
+         for i = 0, 59 do codes[i] = word:byte(i + 1) end
+         for round = 1, 60 do
+           shift(a, b, 50) back(b, a, 50)
+           s = s + pairwise(a, 50) + strided(b, 10, 5) + strided(b, 50, 1) + strided(b, 50, 0)
+           s = s + strided(b, 10, 1 << 62 | 1) * 0 + letters(word, codes) + letters('abc', codes)
+           local c = {}
+           s = s + grow(c, 0, 20) + grow(c, 15, 40)
+           if round == 40 then a[20] = 'x' end
+           if round == 42 then a[20] = 1 b[0] = nil b[0] = 3 end
+           if round == 45 then setmetatable(a, { __index = function(t, k) s = s + k return 1 end }) a[0] = nil end
+           if round == 50 then
+             setmetatable(b, { __newindex = function(t, k, v) s = s + k rawset(t, k, v) end })
+             b[0] = nil
+           end
+         end
+         b[30] = {}
+         local ok, e = pcall(pairwise, b, 50)
+         return s, a[0], a[50], b[0], b[50], ok, e",
+    );
+    assert!(run.stats.passes["loops_split"] >= 4, "{:?}", run.stats);
+}
+
+#[test]
+fn guards_before_loops_that_fail_are_put_off_by_kind() {
+    // The loops never run to their ends, so that bounds can't be checked before
+    // them; the type of `by` can, until it changes.
+    let run = same(
+        "local function first(a, n, by)
+           local s = 0
+           for i = 1, n do
+             if i > #a then break end
+             s = s + a[i] * by
+           end
+           return s
+         end
+         local a, s = {}, 0
+         for i = 1, 30 do a[i] = i end
+         for round = 1, 600 do s = s + first(a, 40, round < 400 and 3 or 0.5) end
+         return s",
+    );
+    assert!((1..=150).contains(&run.stats.exits), "{:?}", run.stats);
+    let compiles = run.stats.tiers.get(&2).map_or(0, |t| t.compiles);
+    assert!((2..=16).contains(&compiles), "{:?}", run.stats);
+}
+
+/// Collects why native frames were dropped.
+#[derive(Clone, Default)]
+struct Drops(Arc<Mutex<Vec<&'static str>>>);
+
+impl Sink for Drops {
+    fn event(&mut self, _: Duration, event: &Event) {
+        if let Event::Unwound { why, .. } = event {
+            self.0.lock().unwrap().push(why);
+        }
+    }
+
+    fn finish(&mut self, _: &Stats) {}
+}
+
+#[test]
+fn what_arrays_were_at_first_is_forgotten() {
+    // Rows hold zeros for a while, then floats; the function is called often, and
+    // at the end rows are integers again.
+    let source = "
+        local function smooth(a, b)
+          for i = 2, #a - 1 do b[i] = (a[i - 1] + a[i + 1]) / 2 + a[i] * 0 end
+        end
+        local function scale(a, by) for i = 1, #a do a[i] = a[i] * by end end
+        local a, b = {}, {}
+        for i = 1, 40 do a[i], b[i] = 0, 0 end
+        for _ = 1, 10 do smooth(a, b) scale(a, 1) end
+        for i = 1, 40 do a[i], b[i] = i / 4, i / 8 end
+        for _ = 1, 400 do smooth(a, b) smooth(b, a) scale(b, 1.5) scale(b, 0.5) end
+        local s = 0
+        for i = 1, 40 do s = s + a[i] end
+        for i = 1, 40 do a[i], b[i] = i, i end
+        for _ = 1, 400 do smooth(a, b) scale(a, 1) end
+        for i = 1, 40 do s = s + a[i] + b[i] end
+        return s, math.type(a[1]), math.type(b[2])";
+    let expected = run(source, JitMode::Off, &StressModes::default());
+    let drops = Drops::default();
+    let hot = 20_000;
+    let run = traced_when(
+        source,
+        JitMode::Full,
+        &at_once(),
+        hot,
+        Box::new(drops.clone()),
+    );
+    assert_eq!(run.end, expected.end);
+    let looks = drops
+        .0
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|w| **w == "second look")
+        .count();
+    assert!((1..=4).contains(&looks), "{looks} looks: {:?}", run.stats);
+    assert!(run.stats.exits > 0, "{:?}", run.stats);
+    // What was forgotten and comes back is learned again, once.
+    let compiles = run.stats.tiers.get(&2).map_or(0, |t| t.compiles);
+    assert!((2..=24).contains(&compiles), "{:?}", run.stats);
+}
+
 /// What sums and maps arrays is compiled to vector instructions.
 #[cfg(target_arch = "x86_64")]
 #[test]
@@ -173,12 +298,18 @@ fn loops_over_arrays_of_numbers_are_vectors() {
         "local function sum(a) local s = 0 for i = 1, #a do s = s + a[i] end return s end
          local function ints(a, b, k, c) for i = 1, #a do b[i] = a[i] * k + c end end
          local function floats(a, b, k, c) for i = 1, #a do b[i] = a[i] * k + c end end
+         local function both(a, b, c) for i = 1, #a do c[i] = a[i] + b[i] end end
          local a, b, x, y, s = {}, {}, {}, {}, 0
          for i = 1, 500 do a[i], b[i], x[i], y[i] = i, 0, i + 0.5, 0.0 end
-         for round = 1, 50 do s = s + sum(a) ints(a, b, 3, round) floats(x, y, 1.5, 2.0) end
+         for round = 1, 50 do s = s + sum(a) ints(a, b, 3, round) floats(x, y, 1.5, 2.0) both(x, y, y) end
          return s, b[7], y[7]",
     );
-    for (name, instruction) in [("sum", "vpaddq"), ("ints", "vpaddq"), ("floats", "vaddpd")] {
+    for (name, instruction) in [
+        ("sum", "vpaddq"),
+        ("ints", "vpaddq"),
+        ("floats", "vaddpd"),
+        ("both", "vaddpd"),
+    ] {
         let of = |l: &&strata::engine::Listing| l.tier == 2 && l.func.to_string().contains(name);
         let asm: Vec<&str> = listings.iter().filter(of).map(|l| &*l.asm).collect();
         let wide = |line: &str| line.contains(instruction) && line.contains("mm");

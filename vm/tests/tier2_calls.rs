@@ -96,6 +96,28 @@ fn open_results_are_values_or_leave() {
 }
 
 #[test]
+fn callees_without_a_guard_get_all_arguments() {
+    // The guard of the callee has failed, or is said to have, while feedback knows
+    // one function only, which takes no arguments.
+    same(
+        "local function none() return 1 end
+         local function one(x) return x end
+         local function two(x, y) return y or x end
+         local function calling(callee) return function(x) local v = callee(x) return v + 1 end end
+         local function ending(callee) return function(x) return callee(x) end end
+         local s = 0
+         local call, last = calling(none), ending(none)
+         for i = 1, 3000 do s = s + call(i) end
+         for i = 1, 3000 do s = s + last(i) end
+         for _, f in ipairs({ one, two, none }) do
+           call, last = calling(f), ending(f)
+           for i = 1, 300 do s = s + call(i) + last(i) end
+         end
+         return s",
+    );
+}
+
+#[test]
 fn tail_calls_hand_the_frame_over() {
     same(
         "local function tak(x, y, z)
@@ -160,5 +182,24 @@ fn remainders_of_floats() {
            end
          end
          return table.concat(words, ' ')",
+    );
+}
+
+#[test]
+fn open_results_in_slots_of_an_inlined_frame() {
+    // Where one value is expected and two come, code is left with them where
+    // registers of the frame below lie, too.
+    same(
+        "local function deep(n) if n > 0 then return deep(n - 1) end return n end
+         local function some(i) deep(1) if i % 5 == 4 then return i, i + 1 end return i end
+         local function pack(i) return { some(i) } end
+         local s = 0
+         for i = 1, 900 do
+           local a, b, c = i, i + 1, i + 2
+           local t = pack(i)
+           s = s + #t + t[1] + (t[2] or 0)
+           s = s + select('#', a, b, c, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, i)
+         end
+         return s",
     );
 }

@@ -19,6 +19,7 @@ const EXEC: Exec = Exec {
     finalize: |_, _| Ok(()),
     entry: std::ptr::null(),
     epoch_changed: |_| {},
+    upvalues_set: |_| {},
 };
 
 unsafe fn no_call(_: &mut Vm, _: usize, _: usize, _: usize) -> Result<usize> {

@@ -201,9 +201,12 @@ fn setlocal(cx: &mut Cx<'_>) -> Result<Ret> {
     };
     let v = cx.check_any(at + 2)?;
     match info::local_name(cx.vm, &frame, above, n) {
-        Some((name, slot)) if frame.proto().is_some() => {
+        Some((name, slot)) if let Some(proto) = frame.proto() => {
             // A register that holds no value stays without.
             if let Some(slot) = slot {
+                if !proto.spec().captured.is_empty() {
+                    upvalue_set(cx.vm);
+                }
                 // SAFETY: as in `getlocal`; stacks need no barrier.
                 unsafe { *slot = v };
             }
@@ -287,12 +290,21 @@ fn getupvalue(cx: &mut Cx<'_>) -> Result<Ret> {
     }
 }
 
+/// Says that a captured variable gets a value by other ways than its code.
+fn upvalue_set(vm: &mut Vm) {
+    if !vm.upvalues_set {
+        vm.upvalues_set = true;
+        (vm.exec.upvalues_set)(vm);
+    }
+}
+
 fn setupvalue(cx: &mut Cx<'_>) -> Result<Ret> {
     let v = cx.check_any(2)?;
     let n = cx.check_int(1)?;
     let f = cx.check_function(0)?;
     match find_upvalue(f, n) {
         Some(found) if !found.upval.is_null() => {
+            upvalue_set(cx.vm);
             // SAFETY: an upvalue of the live function in slot 0.
             unsafe {
                 *found.value = v;
@@ -333,11 +345,14 @@ fn upvaluejoin(cx: &mut Cx<'_>) -> Result<Ret> {
             return Err(cx.arg_error(2 * i, "Lua function expected"));
         }
     }
+    upvalue_set(cx.vm);
     let c = cx.slot(0).as_closure();
     // SAFETY: `c` is the live closure in slot 0, `index` was found to be one
     // of its upvalues.
     unsafe {
         *(&raw mut (*c).upvals).cast::<*mut Upval>().add(index) = found[1];
+        // Compiled code may hold the one that was there.
+        cx.vm.native_epoch = cx.vm.native_epoch.wrapping_add(1);
         cx.vm.heap.barrier(c.cast());
     }
     cx.ret0()

@@ -20,6 +20,7 @@ fn vm_with(config: &VmConfig) -> Box<Vm> {
         finalize: |_, _| Ok(()),
         entry: std::ptr::null(),
         epoch_changed: |_| {},
+        upvalues_set: |_| {},
     };
     let mut vm = Vm::new(config, exec).expect("address space for a stack");
     open_all(&mut vm).expect("memory");

@@ -15,6 +15,7 @@ pub(crate) fn vm() -> Box<Vm> {
         finalize: |_, _| Ok(()),
         entry: std::ptr::null(),
         epoch_changed: |_| {},
+        upvalues_set: |_| {},
     };
     let config = VmConfig {
         seed: Some(42),

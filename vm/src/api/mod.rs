@@ -40,7 +40,7 @@ mod thread;
 mod userdata;
 mod value;
 
-pub use crate::jit::{JitMode, JitOptions};
+pub use crate::jit::{Backend, JitMode, JitOptions};
 pub use chunk::{Chunk, ChunkMode};
 pub use convert::{Bytes, FromLua, IntoLua};
 pub use error::{Error, ExternalResult, Result};

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
-use strata::JitMode;
+use strata::{Backend, JitMode};
 
 /// Strata: a tiered virtual machine for Lua 5.4.
 #[derive(Parser, Debug)]
@@ -67,6 +67,17 @@ pub(crate) struct VmArgs {
         require_equals = true
     )]
     pub(crate) jit: Jit,
+
+    /// What makes code of very hot functions
+    #[arg(
+        long,
+        value_name = "BACKEND",
+        env = "STRATA_JIT_BACKEND",
+        value_enum,
+        default_value_t,
+        require_equals = true
+    )]
+    pub(crate) jit_backend: JitBackend,
 
     /// When to compile: calls, back-edges (of a hot function), start-up (times as
     /// many until the first is compiled), max-insns (longest function), exits (of a
@@ -131,6 +142,28 @@ impl From<Jit> for JitMode {
             Jit::Off => JitMode::Off,
             Jit::Baseline => JitMode::Baseline,
             Jit::Full => JitMode::Full,
+        }
+    }
+}
+
+/// What makes code of very hot functions.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default)]
+pub(crate) enum JitBackend {
+    /// Cranelift soon, LLVM's better code when it is there
+    #[default]
+    Auto,
+    /// Cranelift alone
+    Cranelift,
+    /// LLVM alone
+    Llvm,
+}
+
+impl From<JitBackend> for Backend {
+    fn from(backend: JitBackend) -> Backend {
+        match backend {
+            JitBackend::Auto => Backend::Auto,
+            JitBackend::Cranelift => Backend::Cranelift,
+            JitBackend::Llvm => Backend::Llvm,
         }
     }
 }

@@ -19,6 +19,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("STRATA_MEMORY_LIMIT", "--memory-limit"),
     ("STRATA_ALLOW_BYTECODE", "--allow-bytecode"),
     ("STRATA_JIT", "--jit"),
+    ("STRATA_JIT_BACKEND", "--jit-backend"),
     ("STRATA_JIT_OPT", "--jit-opt"),
     ("STRATA_TRACE_JIT", "--trace-jit"),
     ("STRATA_PERF", "--perf"),

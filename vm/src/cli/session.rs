@@ -97,6 +97,7 @@ impl Session {
             jit.thresholds.back_edges = n;
             jit.thresholds.start_up = 1;
             jit.thresholds.hot = n;
+            jit.thresholds.best = n;
             jit.thresholds.background = 0;
         }
         engine::set_jit(&mut vm, &jit);
@@ -249,6 +250,7 @@ impl Session {
 fn jit_options(args: &VmArgs) -> Outcome<JitOptions> {
     let mut options = JitOptions {
         mode: args.jit.into(),
+        backend: args.jit_backend.into(),
         ..JitOptions::default()
     };
     for (name, value) in &args.jit_opt {

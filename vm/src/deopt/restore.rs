@@ -397,9 +397,14 @@ impl Restoring<'_> {
                 if let Some(closure) = boxed[n].closure {
                     self.link(n, closure, extras[n].as_deref());
                 }
-                // Open values are where they are, or written here.
-                let end = self.open(n, waits).unwrap_or((*p).regs);
-                for r in 0..usize::from(end) {
+                // Open values are where they are, or written here; those of the
+                // last frame may lie where registers of one below it do.
+                let regs = self.open(n, waits).unwrap_or((*p).regs);
+                let mut end = usize::from(regs);
+                if n + 1 < self.frames.len() {
+                    end = end.min(self.base_of(n + 1).offset_from(base) as usize);
+                }
+                for r in 0..end {
                     *base.add(r) = NIL;
                 }
                 for &(r, v) in &boxed[n].regs {

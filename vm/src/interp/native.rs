@@ -676,6 +676,20 @@ pub(crate) unsafe fn after_vararg_prep(vm: *mut Vm, base: *mut Value) {
     unsafe { save(vm, (*proto_at(base)).code.add(1), base) };
 }
 
+/// The frame at `base` of compiled code goes on at `pc`, interpreted.
+///
+/// # Safety
+/// It is the innermost, canonical.
+#[cfg(feature = "llvm")]
+pub(crate) unsafe fn interpret_at(vm: *mut Vm, base: *mut Value, pc: u32) -> usize {
+    // SAFETY: as the caller says.
+    unsafe {
+        unwound::note(vm, base, "second look");
+        save(vm, (*proto_at(base)).code.add(pc as usize), base);
+        CONTINUE
+    }
+}
+
 /// Optimized code of a loop has come to its end: the frame at `base`,
 /// canonical, goes on at `pc`.
 #[cfg(feature = "llvm")]

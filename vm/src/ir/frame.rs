@@ -63,6 +63,9 @@ pub(crate) struct Frame<'a> {
     pub tail: bool,
     /// Its link and closure are in their slots.
     pub linked: bool,
+    /// It is at the beginning of a loop, for what was done in the loop and is done
+    /// before it now.
+    pub early: bool,
     /// Its live registers, ascending.
     pub regs: &'a [(u8, Held)],
     /// The objects that this frame and its parents name, as they are here; of

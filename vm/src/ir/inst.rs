@@ -163,6 +163,7 @@ macro_rules! for_each_inst {
             // ---- functions, strings
             Upval,      "upval",       [Closure], Ptr, Num, NONE, NONE;
             UpvalGet,   "upval_get",   [Ptr], Any, No, UPVALS, NONE;
+            UpvalFixed, "upval_fixed", [Ptr], Any, No, NONE, NONE;
             UpvalSet,   "upval_set",   [Ptr Each], Void, No, NONE, UPVALS;
             ProtoOf,    "proto_of",    [Closure], Ptr, No, NONE, NONE;
             HostOf,     "host_of",     [Native], Ptr, No, NONE, NONE;

@@ -295,6 +295,21 @@ pub(crate) struct Inst<'a> {
     pub args: &'a [V],
 }
 
+impl Inst<'_> {
+    /// Why code is left here, if it is a guard.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        Some(match self.op {
+            Op::Guard => Reason::from_imm(self.imm),
+            Op::GuardIs => Reason::Tag,
+            Op::GuardShape => Reason::Shape,
+            Op::GuardKind => Reason::Kind,
+            Op::GuardIndex => Reason::Index,
+            Op::GuardEntry => Reason::Entry,
+            _ => return None,
+        })
+    }
+}
+
 /// Where a terminator goes, and what the block there gets.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {

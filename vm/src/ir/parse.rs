@@ -168,6 +168,7 @@ impl<'t, 'a> Parser<'t, 'a> {
                 closure: None,
                 tail: false,
                 linked: false,
+                early: false,
                 regs: &[],
                 sunk: &[],
             });
@@ -221,6 +222,7 @@ impl<'t, 'a> Parser<'t, 'a> {
         };
         let tail = self.eat("tail");
         let linked = self.eat("linked");
+        let early = self.eat("early");
         let mut regs = Vec::new();
         while self.peek().is_some_and(|w| numbered(w, "r").is_some()) {
             let reg = u8::try_from(self.prefixed("r", "register")?).map_err(|e| e.to_string())?;
@@ -241,6 +243,7 @@ impl<'t, 'a> Parser<'t, 'a> {
             closure,
             tail,
             linked,
+            early,
             regs: self.f.arena.alloc_slice_copy(&regs),
             sunk: self.f.arena.alloc_slice_copy(&sunk),
         };
@@ -417,7 +420,7 @@ mod tests {
 frame 0: f0 pc 5 base 0 r1=v3 r2=slot
 frame 1: f0 pc 5 base 0 r1=#9 r2=v3 #9 = f0 pc 3 shape 12 { 0=v3 1=v5 } #10 = f0 pc 4 shape 0 { }
 frame 2: in f0 pc 7 base 0 linked r0=slot
-frame 3: f1 pc 0 base 4 parent 2 closure v4 tail linked r1=v3
+frame 3: f1 pc 0 base 4 parent 2 closure v4 tail linked early r1=v3
 b0(v1: int, v2: any):
   v3: int = iadd v1 v1
   v4: closure = guard_is v2 10 @0

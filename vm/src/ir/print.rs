@@ -61,6 +61,9 @@ impl fmt::Display for Frame<'_> {
         if self.linked {
             f.write_str(" linked")?;
         }
+        if self.early {
+            f.write_str(" early")?;
+        }
         for (r, held) in self.regs {
             match held {
                 Held::Value(v) => write!(f, " r{r}={v}")?,

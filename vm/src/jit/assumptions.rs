@@ -20,6 +20,9 @@ pub(crate) enum Assumption {
     /// What inline caches know of metatables and of the tables behind them is
     /// true: `Vm::meta_epoch` stays as it is.
     Metatables,
+    /// Upvalues are what the code that captures them says: the debug library
+    /// has assigned to none.
+    Upvalues,
     /// There never was an instruction limit: nothing needs to be charged.
     Unlimited,
 }
@@ -29,6 +32,7 @@ impl Assumption {
     pub(super) fn broken(self) -> &'static str {
         match self {
             Assumption::Metatables => "a metatable, or a table behind one, was changed",
+            Assumption::Upvalues => "the debug library assigned to an upvalue",
             Assumption::Unlimited => "instructions are limited",
         }
     }

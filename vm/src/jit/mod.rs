@@ -16,6 +16,7 @@
 //! - `background`: functions that another thread compiles
 //! - `assumptions`: what code relies on without looking
 //! - [`learned`]: what feedback knew when a function was compiled
+//! - `look`: feedback anew before a function is optimized
 //! - [`events`]: what is told about it, [`names`]: by what name
 //! - `guard`: what compiled code guards, and exits
 //! - `optimize`: the same for tier 2
@@ -34,6 +35,8 @@ pub(crate) mod events;
 mod guard;
 pub(crate) mod learned;
 pub(crate) mod listing;
+#[cfg(feature = "llvm")]
+pub(crate) mod look;
 mod names;
 #[cfg(feature = "cranelift")]
 mod optimize;
@@ -52,10 +55,10 @@ pub(crate) use events::{Counts, entered_loop, unwound};
 #[cfg(feature = "cranelift")]
 pub(crate) use guard::{EntryCheck, EntryTag, Exit, Guard};
 #[cfg(feature = "llvm")]
-pub(crate) use optimize::{compiled2, exited2, speculation2};
+pub(crate) use optimize::{compiled2, contains2, exited2, has_code2, speculation2};
 #[cfg(feature = "cranelift")]
 pub(crate) use optimize::{heat_budget, hot_call, hot_loop, ready};
-pub use options::{JitMode, JitOptions};
+pub use options::{Backend, JitMode, JitOptions};
 #[cfg(feature = "cranelift")]
 pub(crate) use policy::exited;
 pub(crate) use policy::{SAMPLE, hot, invalidate_for_nothing, slow_step};
@@ -146,6 +149,12 @@ pub(crate) struct Speculation {
     /// feedback had learned by then.
     #[cfg(feature = "llvm")]
     failed: Vec<u32>,
+    /// The same of guards before the loops with these headers, by kind: those that
+    /// may not be there any more, and those that failed once.
+    #[cfg(feature = "llvm")]
+    late: Vec<(u32, crate::ir::Reason)>,
+    #[cfg(feature = "llvm")]
+    failed_early: Vec<(u32, crate::ir::Reason)>,
 }
 
 impl Speculation {
@@ -167,6 +176,25 @@ impl Speculation {
             self.forbid(pc);
         } else {
             self.failed.push(pc);
+        }
+    }
+
+    /// Whether guards of this kind may be put before the loop with this header.
+    #[cfg(feature = "llvm")]
+    pub(crate) fn may_hoist(&self, header: u32, why: crate::ir::Reason) -> bool {
+        !self.off && !self.late.contains(&(header, why))
+    }
+
+    /// Guards of this kind before that loop failed too often. Of bounds there is
+    /// nothing to learn; others may stay once more, since feedback has learned what
+    /// they are about.
+    #[cfg(feature = "llvm")]
+    fn fail_early(&mut self, header: u32, why: crate::ir::Reason) {
+        let which = (header, why);
+        if why == crate::ir::Reason::Index || self.failed_early.contains(&which) {
+            self.late.push(which);
+        } else {
+            self.failed_early.push(which);
         }
     }
 
@@ -311,6 +339,13 @@ pub(crate) fn epoch_changed(vm: &mut Vm) {
     }
     #[cfg(feature = "cranelift")]
     invalidate(vm, Assumption::Metatables);
+    let _ = vm;
+}
+
+/// `Vm::upvalues_set` was set: upvalues are no longer what their code says.
+pub(crate) fn upvalues_set(vm: &mut Vm) {
+    #[cfg(feature = "cranelift")]
+    invalidate(vm, Assumption::Upvalues);
     let _ = vm;
 }
 

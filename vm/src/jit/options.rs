@@ -40,11 +40,43 @@ impl fmt::Display for JitMode {
     }
 }
 
+/// What makes code of very hot functions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Backend {
+    /// Cranelift, soon, and LLVM, whose code takes the place of Cranelift's
+    /// when it is there.
+    #[default]
+    Auto,
+    /// Cranelift alone: less time, less memory, slower code.
+    Cranelift,
+    /// LLVM alone.
+    Llvm,
+}
+
+impl Backend {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Backend::Auto => "auto",
+            Backend::Cranelift => "cranelift",
+            Backend::Llvm => "llvm",
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// How a VM compiles.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct JitOptions {
     /// How far it may go.
     pub mode: JitMode,
+    /// With what very hot functions are.
+    pub backend: Backend,
     /// When it does.
     pub thresholds: Thresholds,
     /// Count executed instructions and slow steps, for the statistics.

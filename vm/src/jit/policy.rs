@@ -120,6 +120,11 @@ pub(crate) unsafe fn hot(vm: &mut Vm, p: *mut ProtoObj, header: Option<u32>) -> 
         proto.grant_loops(i32::MAX);
         return false;
     }
+    #[cfg(feature = "llvm")]
+    // SAFETY: `p` is live.
+    if unsafe { super::look::end(p) } {
+        return true;
+    }
     #[cfg(feature = "cranelift")]
     if state(proto).is_some_and(|s| s.pending.is_some()) {
         // SAFETY: `p` is live.

@@ -98,6 +98,9 @@ pub(crate) struct Options {
     pub delivery: Delivery,
     /// Seed of what is random.
     pub seed: u64,
+    /// The worker makes way for other threads, and of jobs that are equally hot
+    /// it does the newest first: that one is for what runs now.
+    pub patient: bool,
 }
 
 impl Default for Options {
@@ -108,6 +111,7 @@ impl Default for Options {
             advance: Duration::from_millis(250),
             delivery: Delivery::Ready,
             seed: 1,
+            patient: false,
         }
     }
 }
@@ -125,9 +129,10 @@ struct Waiting<J> {
 
 impl<J> Waiting<J> {
     /// Ascending in the order in which they are done: the hottest first, of
-    /// equals the oldest.
-    fn rank(&self) -> (Reverse<u32>, Serial) {
-        (Reverse(self.priority), self.serial)
+    /// equals the oldest, or the newest.
+    fn rank(&self, patient: bool) -> (Reverse<u32>, u64) {
+        let Serial(n) = self.serial;
+        (Reverse(self.priority), if patient { !n } else { n })
     }
 }
 
@@ -235,7 +240,8 @@ impl<J: Job> Queue<J> {
             let mut state = self.shared.state.lock();
             if state.waiting.len() >= self.shared.options.length {
                 let all = state.waiting.iter().enumerate();
-                match all.max_by_key(|(_, w)| w.rank()).map(|(n, _)| n) {
+                let rank = |w: &Waiting<J>| w.rank(self.shared.options.patient);
+                match all.max_by_key(|(_, w)| rank(w)).map(|(n, _)| n) {
                     Some(n) if state.waiting[n].priority < priority => {
                         let out = state.waiting.swap_remove(n);
                         state.done.push((out.serial, Err(Failure::Dropped)));

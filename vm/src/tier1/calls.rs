@@ -22,7 +22,7 @@ const FILLED: u8 = 24;
 const _: () = assert!(FILLED as usize + 8 < strata_runtime::thread::SLACK);
 
 /// What a call site has called so far.
-enum Callee {
+pub(super) enum Callee {
     /// Nothing.
     Unknown,
     /// Closures of this prototype, which the feedback slot keeps alive.
@@ -41,7 +41,7 @@ pub(super) struct SlowCall {
 }
 
 impl Lower<'_> {
-    fn callee(&self, i: Insn) -> Callee {
+    pub(super) fn callee(&self, i: Insn) -> Callee {
         // SAFETY: the verifier has checked the slot and its kind.
         let slot = unsafe { &*(*self.p).slots.add(usize::from(i.slot())) };
         // SAFETY: as above.

@@ -6,15 +6,17 @@
 //! compiled, grant more, or enter optimized code of the loop, whose status
 //! then is the function's.
 
+use super::calls::Callee;
 use super::helpers;
 use super::lower::Lower;
+use crate::interp::seen;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
-use strata_spec::Insn;
 use strata_spec::op::Ext;
+use strata_spec::{Insn, Op};
 
 /// Of the helper: nothing has happened, the code goes on.
 pub(crate) const GO_ON: usize = usize::MAX;
@@ -33,13 +35,18 @@ pub(crate) struct Heat {
 }
 
 impl Heat {
-    /// Counters for a function of `len` instructions with these loops: used up
-    /// after so much `work`, in instructions.
-    pub(super) fn new(mut loops: Vec<(u32, u32)>, len: u32, work: u32) -> Heat {
+    /// Counters for a function with these loops: used up after so much `work`.
+    /// `costs`: that of each of its instructions.
+    pub(super) fn new(mut loops: Vec<(u32, u32)>, costs: &[u32], work: u32) -> Heat {
         loops.sort_unstable();
-        let times = |len: u32| i32::try_from(work / len.max(1)).unwrap_or(i32::MAX);
-        let each = loops.iter().map(|&(header, last)| times(last + 1 - header));
-        let budgets: Vec<i32> = std::iter::once(times(len)).chain(each).collect();
+        let times = |costs: &[u32]| {
+            let sum: u32 = costs.iter().sum();
+            i32::try_from(work / sum.max(1)).unwrap_or(i32::MAX)
+        };
+        let each = loops
+            .iter()
+            .map(|&(header, last)| times(&costs[header as usize..=last as usize]));
+        let budgets: Vec<i32> = std::iter::once(times(costs)).chain(each).collect();
         Heat {
             cells: budgets.iter().map(|&n| AtomicI32::new(n)).collect(),
             loops,
@@ -76,7 +83,31 @@ pub(super) fn loop_ends(code: &[Insn], loops: &[(u32, u32)]) -> HashSet<u32> {
     ends
 }
 
+/// What a call costs that is not known, or made by way of a metatable; and the
+/// most that one costs which is, in instructions.
+const CALL: u32 = 12;
+const LONG_CALL: u32 = 40;
+
 impl Lower<'_> {
+    /// What instructions cost, as many of those that do no more than compute:
+    /// the loop that makes calls is the one that is compiled with what it
+    /// calls, and shall not seem less hot than that.
+    pub(super) fn costs(&self) -> Vec<u32> {
+        let cost = |i: &Insn| match i.op() {
+            Some(Op::Call | Op::TailCall) => match self.callee(*i) {
+                // SAFETY: feedback keeps prototypes alive.
+                Callee::Closure(p) => unsafe { (*p).code_len }.min(LONG_CALL),
+                Callee::Mixed => CALL,
+                Callee::Host(_) | Callee::Unknown => 1,
+            },
+            Some(op) if super::operator(op).is_some() && i.feedback_bits() & seen::OTHER != 0 => {
+                CALL
+            }
+            _ => 1,
+        };
+        self.code.iter().map(cost).collect()
+    }
+
     /// The function begins.
     pub(super) fn heat_call(&mut self) {
         if self.heat.cells.is_empty() {
@@ -121,5 +152,20 @@ impl Lower<'_> {
         let below = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
         self.b.ins().brif(below, cold, &[], next, &[]);
         Some((cold, next))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loops_that_call_are_used_up_sooner() {
+        let loops = vec![(3, 4), (1, 4)];
+        let even = Heat::new(loops.clone(), &[1; 6], 600);
+        assert_eq!(even.budgets, [100, 150, 300]);
+        assert_eq!(even.loops, [(1, 4), (3, 4)]);
+        let calls = Heat::new(loops, &[1, 1, LONG_CALL, 1, 1, 1], 600);
+        assert_eq!(calls.budgets, [600 / 45, 600 / 43, 300]);
     }
 }

@@ -239,7 +239,7 @@ pub(super) unsafe fn lower(
         let loops = l.loops.iter().map(|(header, l)| (*header, l.end));
         let loops: Vec<_> = loops.collect();
         l.loop_ends = super::heat::loop_ends(code, &loops);
-        l.heat = Heat::new(loops, code.len() as u32, work);
+        l.heat = Heat::new(loops, &l.costs(), work);
     }
     let (first, dispatch, index) = l.prologue(at);
     let mut pc = first;

@@ -2,7 +2,7 @@
 //! how often that happened.
 
 use super::lower::ExitSite;
-use super::snapshot::EntryAt;
+use super::snapshot::{EntryAt, Snapshot};
 use crate::deopt::{Recorded, restore};
 use crate::interp::native::LOOP_DONE;
 use crate::interp::{self, CONTINUE};
@@ -30,7 +30,23 @@ pub(crate) struct Code {
     /// The table of its exits: by address, since the range keeps it.
     pub exits: *const ExitTable,
     /// Lists it as a dependant of its assumptions.
-    pub _assumes: Option<Arc<Dependant>>,
+    pub _assumes: Vec<Arc<Dependant>>,
+}
+
+impl Code {
+    /// The code asks LLVM for better code from `snapshot` after so many
+    /// instructions. If that is at once, the snapshot comes back.
+    pub(crate) fn expects(&mut self, snapshot: Snapshot, best: u32, heat: u32) -> Option<Snapshot> {
+        if best <= 1 {
+            return Some(snapshot);
+        }
+        // SAFETY: the range keeps the table.
+        let table = unsafe { &*self.exits };
+        table.left.set(i32::try_from(best).unwrap_or(i32::MAX));
+        table.later.set(Some(Box::new(snapshot)));
+        table.heat.set(heat);
+        None
+    }
 }
 
 // SAFETY: code belongs to its VM and moves with it; nobody else has pointers
@@ -50,6 +66,12 @@ pub(crate) struct ExitTable {
     pub at: EntryAt,
     /// The code is out of use.
     pub dead: Cell<bool>,
+    /// Instructions after which LLVM is asked for better code, counted down by
+    /// the code itself; what LLVM will work from, until it is asked; and how
+    /// hot the code was found.
+    pub left: Cell<i32>,
+    pub later: Cell<Option<Box<Snapshot>>>,
+    pub heat: Cell<u32>,
     /// What checked code sets when it runs.
     pub ran: Arc<AtomicU64>,
 }
@@ -58,6 +80,9 @@ pub(crate) struct ExitTable {
 unsafe impl Send for ExitTable {}
 
 impl ExitTable {
+    /// Where code finds `left`.
+    pub(crate) const LEFT: usize = std::mem::offset_of!(ExitTable, left);
+
     /// The exit that word 0 names is taken: the interpreter's frames are made,
     /// and it goes on.
     ///

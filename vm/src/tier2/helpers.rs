@@ -27,11 +27,17 @@ macro_rules! helpers {
             pub(crate) const COUNT: usize = [$(Helper::$name),*].len();
         }
 
-        /// Their addresses. `exits`: that of the code's table of exits; `ran`: of
-        /// the word that checked code sets.
-        pub(crate) fn addresses(exits: usize, ran: usize) -> [usize; Helper::COUNT] {
+        /// Their addresses. `exits`: that of the code's table of exits; `aside`:
+        /// that of Cranelift's trampoline, if it may be called; `ran`: of the word
+        /// that checked code sets.
+        pub(crate) fn addresses(
+            exits: usize,
+            aside: usize,
+            ran: usize,
+        ) -> [usize; Helper::COUNT] {
             let mut all = [$($f as usize),*];
             all[Helper::Exits as usize] = exits;
+            all[Helper::Aside as usize] = aside;
             all[Helper::Ran as usize] = ran;
             all
         }
@@ -40,8 +46,10 @@ macro_rules! helpers {
 
 helpers! {
     Exits = 0usize;
+    Aside = 0usize;
     Ran = 0usize;
     Exit = exit as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable, *const u64) -> usize;
+    Best = best as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable) -> usize;
     Force = force as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
     Prologue = prologue as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     VarargEnter = native::vararg_enter as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
@@ -155,6 +163,13 @@ unsafe extern "C" fn exit(
     // SAFETY: code passes its frame and its own table, which live as long as
     // native frames run it.
     unsafe { (*table).take(&mut *vm, base, words) }
+}
+
+/// Code of Cranelift's has run for long enough that LLVM is asked for better.
+unsafe extern "C" fn best(vm: *mut Vm, _base: *mut Value, table: *const ExitTable) -> usize {
+    // SAFETY: code passes its own table.
+    unsafe { super::ask_llvm(&mut *vm, &*table) }
+    0
 }
 
 /// A function can't begin at once: see [`native::prologue`]. `slots`: what its

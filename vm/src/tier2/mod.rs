@@ -6,6 +6,12 @@
 //!  worker      │                    └▶ build ▶ passes ▶ LLVM ┘
 //! ```
 //!
+//! A function is compiled twice ([`Stage`]): by Cranelift, whose code is there
+//! after a few milliseconds, and by LLVM, whose code is better and takes the
+//! place of Cranelift's when it is ready. Each has a worker of its own, so that
+//! nothing waits behind LLVM. A host may choose one of them alone
+//! ([`Backend`]).
+//!
 //! Tier 1 counts: its loops and prologues have counters ([`crate::jit`]), and
 //! when one is used up a function or one of its loops is queued. The compile
 //! works from a [`snapshot`] and knows nothing of the VM. What it makes is
@@ -21,11 +27,13 @@
 //! - [`flow`]: control flow of bytecode
 //! - `build`: bytecode to IR; the IR and its passes are [`crate::ir`]
 //! - `lower`: IR to LLVM's text
-//! - [`llvm`]: text to machine code in code memory
+//! - [`clif`]: text to machine code by Cranelift
+//! - [`llvm`]: text to machine code by LLVM
 //! - [`code`]: code while it can be run
 //! - `helpers`: functions of ours that code calls
 
 mod build;
+mod clif;
 pub(crate) mod code;
 mod flow;
 mod helpers;
@@ -41,9 +49,10 @@ use crate::interp;
 use crate::ir::passes::{PassStats, Pipeline, Tables};
 use crate::ir::verify;
 use crate::jit::queue::{Job, Queue};
-use crate::jit::{self, Assumption, Speculation};
+use crate::jit::{self, Assumption, Backend, CodeRange, CodeSpace, Speculation};
 use bumpalo::Bump;
 use code::{Code, ExitTable};
+use helpers::Helper;
 use layouts::Layouts;
 use llvm::Machine;
 use snapshot::{EntryAt, Snapshot};
@@ -61,7 +70,12 @@ use strata_runtime::value::Value;
 /// What a VM keeps for tier 2.
 #[derive(Debug)]
 pub(crate) struct Tier2 {
-    queue: Queue<Compile>,
+    /// The worker that runs Cranelift.
+    soon: Queue<Compile>,
+    /// The one that runs LLVM.
+    best: Queue<Compile>,
+    /// What code of Cranelift's calls helpers by (`clif::aside`).
+    aside: Option<CodeRange>,
     /// What the jobs under way are for, by key.
     under_way: HashMap<u64, UnderWay>,
     /// Not 0 once checked code has run.
@@ -75,10 +89,46 @@ impl Tier2 {
     }
 }
 
+impl Tier2 {
+    /// Cancels LLVM's compiles of loops of `p` that the one for `at` contains.
+    fn forget_inside(&mut self, p: &ProtoObj, at: EntryAt) {
+        let best = &mut self.best;
+        self.under_way.retain(|&key, job| {
+            let inside = job.stage == Stage::Best
+                && std::ptr::eq(job.proto, p)
+                && jit::contains2(p, at, job.at);
+            if inside {
+                best.cancel(key);
+            }
+            !inside
+        });
+    }
+
+    fn queue(&mut self, stage: Stage) -> &mut Queue<Compile> {
+        match stage {
+            Stage::Soon => &mut self.soon,
+            Stage::Best => &mut self.best,
+        }
+    }
+}
+
+/// Who makes the code of a compile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    /// Cranelift.
+    Soon,
+    /// LLVM.
+    Best,
+}
+
 #[derive(Debug)]
 struct UnderWay {
     proto: *mut ProtoObj,
     at: EntryAt,
+    stage: Stage,
+    heat: u32,
+    /// It is for the place of code that there is.
+    replaces: bool,
     /// Microseconds that the VM's thread needed for it.
     took: f64,
     /// Gone with the prototype.
@@ -90,8 +140,11 @@ unsafe impl Send for Tier2 {}
 
 /// A compile.
 pub(crate) struct Compile {
+    stage: Stage,
     snapshot: Snapshot,
     name: String,
+    /// Its code asks for better code.
+    counts: bool,
     /// Verifiers run, and code tells that it runs.
     checked: bool,
     /// Guards ask whether they are to fail.
@@ -103,11 +156,18 @@ pub(crate) struct Compile {
 /// What a compile made.
 pub(crate) struct Product {
     snapshot: Snapshot,
-    object: Box<[u8]>,
+    object: Object,
     lowered: lower::Lowered,
     slots: u32,
-    assumes: bool,
+    assumes: Vec<Assumption>,
     pub(crate) report: Report,
+}
+
+/// Machine code, not in its place yet.
+enum Object {
+    Clif(clif::Object),
+    /// An ELF file.
+    Llvm(Box<[u8]>),
 }
 
 /// Code in its place.
@@ -136,7 +196,8 @@ pub(crate) struct Report {
 /// What the compile thread keeps.
 #[derive(Default)]
 pub(crate) struct Tools {
-    machine: Option<Machine>,
+    clif: Option<clif::Machine>,
+    llvm: Option<Machine>,
 }
 
 impl Job for Compile {
@@ -150,8 +211,10 @@ impl Job for Compile {
 
 fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     let Compile {
+        stage,
         snapshot,
         name,
+        counts,
         checked,
         stress,
         listing,
@@ -167,7 +230,10 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     if checked {
         verify::verify(&func).map_err(|e| format!("after building: {e}\n{func}"))?;
     }
-    let may_hoist = |f: u32, pc: u32| snapshot.funcs[f as usize].speculation.allowed_at(pc);
+    let may_hoist = |f: u32, pc: u32, why| {
+        let of = &snapshot.funcs[f as usize].speculation;
+        of.may_hoist(pc, why)
+    };
     let mut texts = Vec::new();
     let mut watch = |name: &'static str, f: &crate::ir::Func<'_>| {
         if listing {
@@ -195,7 +261,12 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
         });
     }
     report.texts.append(&mut texts);
-    let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, (stress, checked))?;
+    let whom = match stage {
+        Stage::Soon => lower::For::Cranelift { counts },
+        Stage::Best => lower::For::Llvm,
+    };
+    let extras = (stress, checked);
+    let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, extras, whom)?;
     report.insts = func.insts.len() as u32;
     report.inlining = built.inlining;
     report.stages.ir = micros(start);
@@ -205,15 +276,66 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
             .texts
             .push(("frame maps".into(), lowered.maps_text()));
     }
-    let machine = match tools.machine.take() {
+    let object = match stage {
+        Stage::Soon => {
+            let trampoline = snapshot.objects.len() + Helper::Aside as usize;
+            let text = (&*lowered.text, trampoline);
+            by_cranelift(tools, checked, listing, text, &mut report)?
+        }
+        Stage::Best => by_llvm(tools, checked, listing, (&name, &lowered.text), &mut report)?,
+    };
+    Ok(Product {
+        snapshot,
+        object,
+        lowered,
+        slots: built.slots,
+        assumes: built.assumes,
+        report,
+    })
+}
+
+/// Makes machine code of a text with Cranelift: with the place of the trampoline
+/// in its table of constants.
+fn by_cranelift(
+    tools: &mut Tools,
+    checked: bool,
+    listing: bool,
+    (text, trampoline): (&str, usize),
+    report: &mut Report,
+) -> Result<Object, String> {
+    let start = Instant::now();
+    let machine = match &mut tools.clif {
         Some(m) => m,
-        None => Machine::new(checked).map_err(|e| e.to_string())?,
+        none => none.insert(clif::Machine::new(checked)?),
+    };
+    let mut object = machine
+        .compile(text, trampoline, listing)
+        .map_err(|e| format!("{e}\n{text}"))?;
+    report.stages.cranelift = micros(start);
+    if let (Some(clif), Some(asm)) = (object.clif.take(), object.asm.take()) {
+        report.texts.push(("clif".into(), clif));
+        report.texts.push(("asm".into(), asm));
+    }
+    Ok(Object::Clif(object))
+}
+
+/// Makes machine code of the named text with LLVM.
+fn by_llvm(
+    tools: &mut Tools,
+    checked: bool,
+    listing: bool,
+    (name, text): (&str, &str),
+    report: &mut Report,
+) -> Result<Object, String> {
+    let machine = match &mut tools.llvm {
+        Some(m) => m,
+        none => none.insert(Machine::new(checked).map_err(|e| e.to_string())?),
     };
     let start = Instant::now();
     let context = machine.context();
     let module = machine
-        .parse(&context, &name, &lowered.text)
-        .map_err(|e| format!("{e}\n{}", lowered.text))?;
+        .parse(&context, name, text)
+        .map_err(|e| format!("{e}\n{text}"))?;
     machine
         .optimize(&module, llvm::PASSES)
         .map_err(|e| e.to_string())?;
@@ -227,16 +349,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     }
     let object = machine.emit(&module).map_err(|e| e.to_string())?;
     report.stages.codegen = object.codegen.as_secs_f64() * 1e6;
-    drop(module);
-    tools.machine = Some(machine);
-    Ok(Product {
-        snapshot,
-        object: object.bytes,
-        lowered,
-        slots: built.slots,
-        assumes: built.assumes,
-        report,
-    })
+    Ok(Object::Llvm(object.bytes))
 }
 
 /// Microseconds since `start`.
@@ -253,10 +366,26 @@ fn key(p: *mut ProtoObj, at: EntryAt) -> u64 {
     (p as u64) << 16 ^ pc
 }
 
-/// Whether a compile of `p` is under way.
-pub(crate) fn under_way(vm: &mut Vm, p: *mut ProtoObj, at: EntryAt) -> bool {
-    let tier2 = &interp::data(vm).jit.tier2;
-    tier2.as_ref().is_some_and(|t| t.queue.pending(key(p, at)))
+/// Whether a compile of `p` is under way that may still be of use. If there is
+/// no code any more whose place it is for (`has_code`), it was dropped for what
+/// it guessed, and LLVM needn't go on.
+pub(crate) fn under_way(vm: &mut Vm, p: *mut ProtoObj, at: EntryAt, has_code: bool) -> bool {
+    let Some(tier2) = &mut interp::data(vm).jit.tier2 else {
+        return false;
+    };
+    let key = key(p, at);
+    if tier2.soon.pending(key) {
+        return true;
+    }
+    if !tier2.best.pending(key) {
+        return false;
+    }
+    if !has_code && tier2.under_way.get(&key).is_some_and(|job| job.replaces) {
+        tier2.best.cancel(key);
+        tier2.under_way.remove(&key);
+        return false;
+    }
+    true
 }
 
 /// Has `p` compiled. `base`: the frame that runs it.
@@ -272,12 +401,7 @@ pub(crate) unsafe fn request(
 ) -> Result<(), String> {
     let begun = Instant::now();
     // SAFETY: as the caller says.
-    let (snapshot, name) = unsafe {
-        (
-            Snapshot::take(vm, p, at, base),
-            jit::events::name(&mut *p).to_string(),
-        )
-    };
+    let snapshot = unsafe { Snapshot::take(vm, p, at, base) };
     // What the code will name has to live until it is there.
     // SAFETY: `p` is live.
     unsafe {
@@ -287,16 +411,43 @@ pub(crate) unsafe fn request(
         proto.optimized_refs.dedup();
         vm.heap.barrier(p.cast());
     }
-    let waker = vm.waker();
+    let stage = match interp::data(vm).jit.options.backend {
+        Backend::Llvm => Stage::Best,
+        Backend::Auto | Backend::Cranelift => Stage::Soon,
+    };
+    // SAFETY: as above.
+    unsafe { submit(vm, p, snapshot, (stage, false), heat, begun) }
+}
+
+/// Hands a compile to the worker of a stage; whether it is for the place of
+/// code that there is. `begun`: when the work for it did.
+///
+/// # Safety
+/// `p` is live.
+unsafe fn submit(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    snapshot: Snapshot,
+    (stage, replaces): (Stage, bool),
+    heat: u32,
+    begun: Instant,
+) -> Result<(), String> {
+    let at = snapshot.entry;
+    // SAFETY: as the caller says.
+    let name = unsafe { jit::events::name(&mut *p).to_string() };
+    let wakers = [vm.waker(), vm.waker()];
     let seed = vm.heap.seed();
     let data = interp::data(vm);
     let modes = &data.stress.modes;
     let checked = cfg!(debug_assertions)
         || *modes != crate::stress::StressModes::default()
         || data.jit.options.thresholds.hot <= 1;
+    let auto = data.jit.options.backend == Backend::Auto;
     let job = Compile {
+        stage,
         snapshot,
         name,
+        counts: auto && data.jit.options.thresholds.best > 1,
         checked,
         stress: modes.deopt != crate::stress::ForcedExits::None,
         listing: data.jit.listings.is_some(),
@@ -306,14 +457,35 @@ pub(crate) unsafe fn request(
         seed,
         ..jit::queue::Options::default()
     };
-    let tier2 = data.jit.tier2.get_or_insert_with(|| Tier2 {
-        queue: Queue::new(options, move || waker.wake()),
-        under_way: HashMap::new(),
-        ran: Arc::default(),
+    let tier2 = data.jit.tier2.get_or_insert_with(|| {
+        let [a, b] = wakers;
+        Tier2 {
+            soon: Queue::new(
+                jit::queue::Options {
+                    share: 100,
+                    ..options.clone()
+                },
+                move || a.wake(),
+            ),
+            best: Queue::new(
+                jit::queue::Options {
+                    patient: true,
+                    ..options
+                },
+                move || b.wake(),
+            ),
+            aside: None,
+            under_way: HashMap::new(),
+            ran: Arc::default(),
+        }
     });
+    if stage == Stage::Best {
+        // SAFETY: `p` is live.
+        tier2.forget_inside(unsafe { &*p }, at);
+    }
     let k = key(p, at);
     tier2
-        .queue
+        .queue(stage)
         .submit(k, heat, job)
         .map_err(|e| e.to_string())?;
     // SAFETY: `p` is live.
@@ -322,6 +494,9 @@ pub(crate) unsafe fn request(
         let job = UnderWay {
             proto: p,
             at,
+            stage,
+            heat,
+            replaces,
             took: micros(begun),
             alive,
         };
@@ -344,9 +519,15 @@ pub(crate) unsafe fn compile_now(
 ) -> Result<Report, String> {
     // SAFETY: as the caller says.
     let snapshot = unsafe { Snapshot::take(vm, p, at, None) };
+    let stage = match interp::data(vm).jit.options.backend {
+        Backend::Cranelift => Stage::Soon,
+        Backend::Auto | Backend::Llvm => Stage::Best,
+    };
     let job = Compile {
+        stage,
         snapshot,
         name: "listing".into(),
+        counts: false,
         checked: true,
         stress: false,
         listing: true,
@@ -359,7 +540,8 @@ pub(crate) fn ready(vm: &mut Vm) {
     let Some(tier2) = &mut interp::data(vm).jit.tier2 else {
         return;
     };
-    let ready: Vec<_> = tier2.queue.take_ready().collect();
+    let mut ready: Vec<_> = tier2.soon.take_ready().collect();
+    ready.extend(tier2.best.take_ready());
     let mut done = Vec::new();
     for (key, result) in ready {
         if let Some(for_whom) = tier2.under_way.remove(&key) {
@@ -370,31 +552,78 @@ pub(crate) fn ready(vm: &mut Vm) {
         let UnderWay {
             proto,
             at,
+            stage,
+            heat,
+            replaces,
             took,
             alive,
         } = for_whom;
         if alive.strong_count() == 0 {
             continue;
         }
+        // SAFETY: the prototype is alive.
+        if replaces && !unsafe { jit::has_code2(&*proto, at) } {
+            // Dropped meanwhile: what it guessed was wrong.
+            continue;
+        }
+        let auto = interp::data(vm).jit.options.backend == Backend::Auto;
+        let best = interp::data(vm).jit.options.thresholds.best;
+        let mut again = None;
         let result = match result {
             Ok(Ok(mut product)) => {
                 product.report.stages.snapshot = took;
                 // SAFETY: the prototype is alive.
-                unsafe { install(vm, proto, product) }
+                unsafe { install(vm, proto, product) }.map(|(mut installed, snapshot)| {
+                    if auto && stage == Stage::Soon {
+                        again = installed.code.expects(snapshot, best, heat);
+                    }
+                    installed
+                })
             }
             Ok(Err(why)) => Err(why),
             Err(failure) => Err(failure.to_string()),
         };
         // SAFETY: as above.
         unsafe { jit::compiled2(vm, proto, at, result) };
+        if let Some(snapshot) = again {
+            // SAFETY: as above.
+            unsafe { improve(vm, proto, snapshot, heat) };
+        }
     }
 }
 
-/// Makes what was compiled the code of `p`.
+/// Has LLVM make code for the place of code that there is.
 ///
 /// # Safety
 /// `p` is live.
-unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<Installed, String> {
+unsafe fn improve(vm: &mut Vm, p: *mut ProtoObj, snapshot: Snapshot, heat: u32) {
+    let next = (Stage::Best, true);
+    // SAFETY: as the caller says. If it is refused, the code stays that there is.
+    let _ = unsafe { submit(vm, p, snapshot, next, heat, Instant::now()) };
+}
+
+/// Code of Cranelift's, which `table` belongs to, has run for long.
+fn ask_llvm(vm: &mut Vm, table: &ExitTable) {
+    table.left.set(i32::MAX);
+    if table.dead.get() {
+        return;
+    }
+    if let Some(snapshot) = table.later.take() {
+        // SAFETY: the prototype of code that runs is live.
+        unsafe { improve(vm, table.proto(), *snapshot, table.heat.get()) };
+    }
+}
+
+/// Makes what was compiled the code of `p`: the code, and what it was compiled
+/// from.
+///
+/// # Safety
+/// `p` is live.
+unsafe fn install(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    made: Product,
+) -> Result<(Installed, Snapshot), String> {
     let Product {
         snapshot,
         object,
@@ -405,7 +634,12 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<Instal
     } = made;
     let begun = Instant::now();
     let words = lowered.words;
-    if assumes && vm.meta_epoch != snapshot.epoch && !planted(Bug::StaleEpoch) {
+    let holds = |what: &Assumption| match what {
+        Assumption::Metatables => vm.meta_epoch == snapshot.epoch,
+        Assumption::Upvalues => !vm.upvalues_set,
+        Assumption::Unlimited => !vm.charges,
+    };
+    if !assumes.iter().all(holds) && !planted(Bug::StaleEpoch) {
         return Err("what it assumed does not hold any more".into());
     }
     let space = interp::data(vm).jit.code_space().clone();
@@ -422,6 +656,9 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<Instal
         words,
         at: snapshot.entry,
         dead: Cell::new(false),
+        left: Cell::new(i32::MAX),
+        later: Cell::new(None),
+        heat: Cell::new(0),
         ran: interp::data(vm)
             .jit
             .tier2
@@ -446,22 +683,41 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<Instal
     });
     let inlining = inlining.collect();
     let mut constants: Vec<u64> = snapshot.objects.iter().map(|&a| a as u64).collect();
-    constants.extend(helpers::addresses(at as usize, ran).map(|a| a as u64));
-    let linked = llvm::link(&object, &space, &constants).map_err(|e| e.to_string())?;
-    let entry = linked
-        .address(lower::ENTRY)
-        .ok_or("the code has no entry")?;
-    let typed = linked.address(lower::TYPED).unwrap_or(0);
+    let aside = match &object {
+        Object::Clif(_) => aside(vm, &space)?,
+        Object::Llvm(_) => 0,
+    };
+    constants.extend(helpers::addresses(at as usize, aside, ran).map(|a| a as u64));
     // SAFETY: the caller says that `p` is live.
-    let name = unsafe { jit::events::name(&mut *p) };
+    let name = format!("lua2:{}", unsafe { jit::events::name(&mut *p) });
     let jit = &mut interp::data(vm).jit;
-    if let Some(perf) = &mut jit.perf {
-        linked.tell(perf, &format!("lua2:{name}"));
-    }
-    let mut range = linked.range;
+    let (mut range, entry, typed): (CodeRange, _, _) = match object {
+        Object::Clif(object) => {
+            let range = object.link(&space, &constants).map_err(|e| e.to_string())?;
+            if let Some(perf) = &mut jit.perf {
+                object.tell(perf, &range, &name);
+            }
+            let entry = range.start();
+            (range, entry, 0)
+        }
+        Object::Llvm(object) => {
+            let linked = llvm::link(&object, &space, &constants).map_err(|e| e.to_string())?;
+            if let Some(perf) = &mut jit.perf {
+                linked.tell(perf, &name);
+            }
+            let entry = linked.address(lower::ENTRY);
+            let typed = linked.address(lower::TYPED);
+            (
+                linked.range,
+                entry.ok_or("the code has no entry")?,
+                typed.unwrap_or(0),
+            )
+        }
+    };
     range.keep(exits);
-    let assumes = assumes.then(|| jit.assumptions.make(Assumption::Metatables, p));
-    vm.epoch_assumed |= assumes.is_some();
+    let list = assumes.iter();
+    let list = list.map(|&what| jit.assumptions.make(what, p)).collect();
+    vm.epoch_assumed |= assumes.contains(&Assumption::Metatables);
     let code = Code {
         range,
         at: snapshot.entry,
@@ -469,14 +725,27 @@ unsafe fn install(vm: &mut Vm, p: *mut ProtoObj, made: Product) -> Result<Instal
         typed: typed as *const (),
         slots,
         exits: at,
-        _assumes: assumes,
+        _assumes: list,
     };
     report.stages.link = micros(begun);
-    Ok(Installed {
+    let installed = Installed {
         code,
         report,
         inlining,
-    })
+    };
+    Ok((installed, snapshot))
+}
+
+/// The address of the trampoline by which code of Cranelift's calls helpers.
+fn aside(vm: &mut Vm, space: &CodeSpace) -> Result<usize, String> {
+    let Some(tier2) = &mut interp::data(vm).jit.tier2 else {
+        return Err("nothing was compiled".into());
+    };
+    if tier2.aside.is_none() {
+        let object = clif::Machine::new(false)?.trampoline()?;
+        tier2.aside = Some(object.link(space, &[]).map_err(|e| e.to_string())?);
+    }
+    Ok(tier2.aside.as_ref().map_or(0, CodeRange::start))
 }
 
 /// What is known of a prototype's way to and in tier 2.
@@ -490,6 +759,8 @@ pub(crate) struct State {
     pub compiles: u8,
     /// It was let be for a while when it became hot.
     pub was_put_off: bool,
+    /// What it has seen may be long over.
+    pub look: jit::look::Look,
     /// Not any more.
     pub off: bool,
     /// Why it is compiled again, if it was taken out of use.

@@ -19,19 +19,24 @@ use std::sync::Arc;
 use strata_runtime::Vm;
 use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot};
 use strata_runtime::object::{GcHeader, ProtoObj, Str};
+use strata_runtime::proto::LoadedModule;
 use strata_runtime::stdlib::base::is_setmetatable;
 use strata_runtime::stdlib::coroutine::{switches, yields};
 use strata_runtime::stdlib::leaf::{self, Known, Quick, Stores};
 use strata_runtime::stdlib::math::{Intrinsic, intrinsic};
 use strata_runtime::table::site::MAX_INLINE;
 use strata_runtime::value::{Value, tag};
+use strata_spec::fixed::Fixed;
 use strata_spec::liveness::Liveness;
 use strata_spec::module::{Proto, SlotKind};
-use strata_spec::{Insn, Module, Op, ProtoId};
+use strata_spec::{Insn, Op, ProtoId};
 
 /// An object or another address, by its place in the table of constants.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) struct Obj(pub u32);
+
+/// A function by its module and its number there.
+pub(crate) type ProtoKey = (usize, ProtoId);
 
 /// A function by number; 0 is the one that is compiled.
 pub(crate) type FuncNo = u32;
@@ -124,6 +129,8 @@ pub(crate) enum Callee {
         typed: bool,
         /// What is to be known of it to inline it.
         func: Option<FuncNo>,
+        /// Which function it is.
+        id: ProtoKey,
     },
     /// Host functions whose Rust function is this.
     Host {
@@ -184,8 +191,7 @@ pub(crate) enum Slot {
 /// A function.
 #[derive(Debug)]
 pub(crate) struct Function {
-    /// Not the heap's: that is given back with its last prototype.
-    module: Arc<Module>,
+    module: Arc<LoadedModule>,
     id: ProtoId,
     /// Instructions, with feedback bits.
     pub code: Vec<Insn>,
@@ -263,6 +269,16 @@ impl Function {
         }
     }
 
+    /// Which function it is.
+    pub(crate) fn key(&self) -> ProtoKey {
+        (Arc::as_ptr(&self.module) as usize, self.id)
+    }
+
+    /// What its code says of upvalue `n`.
+    pub(crate) fn fixed(&self, n: u8) -> Fixed {
+        self.module.fixed(self.id, n)
+    }
+
     /// Its description.
     pub(crate) fn spec(&self) -> &Proto {
         &self.module.protos[self.id.0 as usize]
@@ -281,6 +297,8 @@ pub(crate) struct Snapshot {
     pub kept: Vec<bool>,
     /// The metatable epoch.
     pub epoch: u32,
+    /// Upvalues are what their code says.
+    pub fixed_upvalues: bool,
     /// Tags of the registers in the frame that asked, if one did.
     pub tags: Vec<u8>,
     /// The shape of an empty table.
@@ -340,6 +358,7 @@ impl Snapshot {
                 objects: Vec::new(),
                 kept: Vec::new(),
                 epoch: vm.meta_epoch,
+                fixed_upvalues: !vm.upvalues_set,
                 tags: Vec::new(),
                 root: Obj(0),
                 iterators: [Obj(0); 2],
@@ -412,12 +431,13 @@ impl Taker<'_> {
         // SAFETY: the caller says that `p` is live.
         unsafe {
             let code = std::slice::from_raw_parts((*p).code.cast_const(), (*p).code_len as usize);
+            let mut code = code.to_vec();
+            crate::jit::look::complete(&*p, &mut code);
             let consts = (*p).consts().iter().map(|&v| self.constant(v)).collect();
-            let module = &(*p).module;
             let function = Function {
-                module: Arc::clone(&module.module),
+                module: (*p).module.clone(),
                 id: (*p).id,
-                code: code.to_vec(),
+                code,
                 consts,
                 slots: Vec::new(),
                 metas: Vec::new(),
@@ -546,6 +566,7 @@ impl Taker<'_> {
                         typed: has_typed_entry(&*proto),
                         proto: self.object(proto),
                         func,
+                        id: ((*proto).module_key(), (*proto).id),
                     }
                 }
                 CallState::Same | CallState::SameProto if seen.tag == tag::NATIVE => Callee::Host {

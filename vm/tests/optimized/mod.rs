@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use strata::engine::{self, JitMode, JitOptions};
+use strata::engine::{self, Backend, JitMode, JitOptions};
 use strata::runtime::error::Cause;
 use strata::runtime::state::VmConfig;
 use strata::runtime::{Vm, stdlib};
@@ -35,19 +35,50 @@ pub struct Run {
 
 /// Runs `source` in one way.
 pub fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
+    run_by(source, mode, Backend::Auto, modes)
+}
+
+/// The same, with code made by `backend`.
+fn run_by(source: &str, mode: JitMode, backend: Backend, modes: &StressModes) -> Run {
     let compiles = Compiles::default();
-    let end = traced(source, mode, modes, Box::new(compiles.clone()));
+    let mut vm = fresh(mode, backend, modes, (HOT, 1));
+    let end = traced_in(&mut vm, source, Box::new(compiles.clone()));
     let optimized = compiles.0.lock().unwrap().clone();
     Run { optimized, ..end }
 }
 
 /// The same; who is told of the events is given.
+#[allow(dead_code, reason = "not every test asks")]
 pub fn traced(source: &str, mode: JitMode, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
-    let mut vm = fresh(mode, modes);
-    engine::trace_jit(&mut vm, sink);
+    let mut vm = fresh(mode, Backend::Auto, modes, (HOT, 1));
+    traced_in(&mut vm, source, sink)
+}
+
+/// The same; code of Cranelift's asks for LLVM's after `best` instructions.
+#[allow(dead_code, reason = "not every test asks")]
+pub fn improved(source: &str, best: u32, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
+    let mut vm = fresh(JitMode::Full, Backend::Auto, modes, (HOT, best));
+    traced_in(&mut vm, source, sink)
+}
+
+/// The same; so many instructions make code hot.
+#[allow(dead_code, reason = "not every test asks")]
+pub fn traced_when(
+    source: &str,
+    mode: JitMode,
+    modes: &StressModes,
+    hot: u32,
+    sink: Box<dyn Sink>,
+) -> Run {
+    let mut vm = fresh(mode, Backend::Auto, modes, (hot, 1));
+    traced_in(&mut vm, source, sink)
+}
+
+fn traced_in(vm: &mut Vm, source: &str, sink: Box<dyn Sink>) -> Run {
+    engine::trace_jit(vm, sink);
     Run {
-        end: text_of(&mut vm, source),
-        stats: engine::jit_stats(&mut vm),
+        end: text_of(vm, source),
+        stats: engine::jit_stats(vm),
         optimized: Vec::new(),
     }
 }
@@ -55,24 +86,30 @@ pub fn traced(source: &str, mode: JitMode, modes: &StressModes, sink: Box<dyn Si
 /// The code that is made while `source` runs.
 #[allow(dead_code, reason = "not every test asks")]
 pub fn code_of(source: &str) -> Vec<engine::Listing> {
-    let mut vm = fresh(JitMode::Full, &at_once());
+    let mut vm = fresh(JitMode::Full, Backend::Auto, &at_once(), (HOT, 1));
     engine::list_code(&mut vm);
     text_of(&mut vm, source);
     engine::listings(&mut vm)
 }
 
-/// A VM that compiles soon.
-fn fresh(mode: JitMode, modes: &StressModes) -> Box<Vm> {
+/// What is hot, in instructions: soon.
+const HOT: u32 = 60;
+
+/// A VM that compiles soon: after so many instructions, and by LLVM after so
+/// many more.
+fn fresh(mode: JitMode, backend: Backend, modes: &StressModes, (hot, best): (u32, u32)) -> Box<Vm> {
     let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
     let mut options = JitOptions {
         mode,
+        backend,
         ..JitOptions::default()
     };
     options.thresholds.calls = 3;
     options.thresholds.back_edges = 3;
     options.thresholds.start_up = 1;
     options.thresholds.background = 0;
-    options.thresholds.hot = 60;
+    options.thresholds.hot = hot;
+    options.thresholds.best = best;
     engine::set_jit(&mut vm, &options);
     stdlib::open_all(&mut vm).unwrap();
     engine::set_stress(&mut vm, modes);
@@ -115,14 +152,19 @@ pub fn same(source: &str) -> Run {
     let plain = run(source, JitMode::Full, &at_once());
     assert_eq!(plain.end, expected.end, "{source}");
     assert!(!plain.optimized.is_empty(), "nothing optimized: {source}");
+    // LLVM's code takes the place of Cranelift's at once.
+    let soon = run_by(source, JitMode::Full, Backend::Cranelift, &at_once());
+    assert_eq!(soon.end, expected.end, "by Cranelift: {source}");
     for deopt in [ForcedExits::Nth(1), ForcedExits::Nth(7)] {
         let modes = StressModes {
             deopt,
             poison: true,
             ..at_once()
         };
-        let stressed = run(source, JitMode::Full, &modes);
-        assert_eq!(stressed.end, expected.end, "{deopt:?}: {source}");
+        for backend in [Backend::Llvm, Backend::Cranelift] {
+            let stressed = run_by(source, JitMode::Full, backend, &modes);
+            assert_eq!(stressed.end, expected.end, "{deopt:?}, {backend}: {source}");
+        }
     }
     plain
 }

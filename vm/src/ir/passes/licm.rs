@@ -14,8 +14,9 @@
 //!
 //! ## Policy
 //! A guard moves only if it is passed in every iteration (its block dominates
-//! all latches), so that it fails early but not often in vain. Where such
-//! guards fail nevertheless, [`Cx::may_hoist`] says so. Nothing leaves cold
+//! all latches), so that it fails early but not often in vain. Where guards of
+//! one kind fail before a loop nevertheless, [`Cx::may_hoist`] says so, and those
+//! of that kind stay in it. Nothing leaves cold
 //! blocks.
 //!
 //! ## Soundness
@@ -49,8 +50,10 @@ pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
         let Some(preheader) = cfg.preheader(f, id) else {
             continue;
         };
-        let may_guard = place(f, header).is_some_and(|(func, pc)| (cx.may_hoist)(func, pc));
-        let frame = if may_guard {
+        let place = place(f, header);
+        let may_guard = |why: Reason| place.is_some_and(|(f, pc)| (cx.may_hoist)(f, pc, why));
+        let some = Reason::ALL.into_iter().any(may_guard);
+        let frame = if some {
             entry_frame(f, preheader, header)
         } else {
             None
@@ -62,6 +65,7 @@ pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
             id,
             written: memory.written_in(f, cfg.the(id)),
             frame,
+            may_guard: Reason::ALL.map(may_guard),
             every: false,
             callee_left: false,
             flat_left: false,
@@ -78,8 +82,10 @@ struct Hoist<'h> {
     id: LoopId,
     /// By class.
     written: Vec<bool>,
-    /// What guards before the loop go on with, if they may be there.
+    /// What guards before the loop go on with, if some may be there.
     frame: Option<FrameId>,
+    /// Which, by reason.
+    may_guard: [bool; Reason::ALL.len()],
     /// The current block is passed in every iteration.
     every: bool,
     /// A guard for a callee has stayed in the loop.
@@ -147,7 +153,8 @@ impl Hoist<'_> {
                 || class.is_some_and(|c| planted(Bug::HoistOverStore) || !self.written[c.n()])
         };
         if i.op.is_guard() {
-            return self.frame.is_some() && self.every && unchanged();
+            let may = i.reason().is_some_and(|why| self.may_guard[why as usize]);
+            return self.frame.is_some() && may && self.every && unchanged();
         }
         if i.op.has_frame() {
             return false;
@@ -171,6 +178,7 @@ impl Hoist<'_> {
             }
             Op::LoadByte => self.every && !self.flat_left && def(1) == Op::GuardIndex,
             Op::Upval => own_upvalue(f, v) || (self.every && !self.callee_left),
+            Op::UpvalFixed => own_upvalue(f, i.args[0]) || (self.every && !self.callee_left),
             Op::UpvalGet => {
                 unchanged() && (own_upvalue(f, i.args[0]) || (self.every && !self.callee_left))
             }

@@ -83,7 +83,12 @@ pub(super) fn entry_frame(
         let n = params.iter().position(|&p| p == v);
         n.map_or(v, |n| args[n])
     };
-    Some(substituted(f, entry, &given))
+    let state = substituted(f, entry, &given);
+    let early = Frame {
+        early: true,
+        ..f.frames[state.n()]
+    };
+    Some(f.add_frame(early))
 }
 
 /// The frame state with other values, its parents included.
@@ -124,7 +129,7 @@ pub(super) fn place(f: &Func<'_>, header: BlockId) -> Option<(u32, u32)> {
 }
 
 /// A parameter that changes by the same each time around.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Induction {
     pub param: V,
     /// Its value before the loop.

@@ -18,9 +18,11 @@
 //! - [`unbox`]: loop parameters that need no tag
 //! - [`licm`]: what is the same in every iteration of a loop
 //! - [`ranges`]: bounds checks of counted loops, intervals
+//! - [`split`]: counted loops that run as far as keys are elements
 //! - [`strip`]: counted loops that poll once in a while
 //! - [`dce`]: what has no use
 
+mod copies;
 mod dce;
 #[cfg(test)]
 mod eval;
@@ -35,6 +37,7 @@ mod random;
 mod ranges;
 mod rename;
 mod sink;
+mod split;
 mod strip;
 #[cfg(test)]
 mod tests;
@@ -42,7 +45,7 @@ mod unbox;
 
 pub(crate) use sink::Tables;
 
-use super::{Func, verify};
+use super::{Func, Reason, verify};
 use std::collections::BTreeMap;
 
 /// Defines [`PassStats`] from the names of its counters.
@@ -84,19 +87,23 @@ counters! {
     guards_hoisted, "guards before a loop instead of in it";
     bounds_hoisted, "bounds checks of all iterations before a loop";
     loops_stripped, "loops that poll once in a while only";
+    loops_split, "loops with another version, for keys that are all inside";
     loops_peeled, "loops with a first iteration of its own";
     tables_sunk, "tables that are not allocated";
     dead_removed, "instructions without a use";
     slot_stores_removed, "stores to VM slots that nobody sees";
 }
 
+/// Whether a guard of this kind may be put before the loop whose header is at this
+/// pc of this function; where it may not, such guards failed there too often.
+pub(crate) type MayHoist<'c> = &'c dyn Fn(u32, u32, Reason) -> bool;
+
 /// What a pass may ask and has to tell.
 pub(crate) struct Cx<'c> {
     /// What was done.
     pub stats: PassStats,
-    /// Whether a guard may be put before the loop whose header is at this pc of
-    /// this function; where it may not, such a guard failed too often.
-    pub may_hoist: &'c dyn Fn(u32, u32) -> bool,
+    /// Which guards may be put before loops.
+    pub may_hoist: MayHoist<'c>,
     /// What is known of tables; without it none is sunk.
     pub tables: Option<Tables<'c>>,
 }
@@ -116,6 +123,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("unbox", unbox::run),
     ("licm", licm::run),
     ("ranges", ranges::run),
+    ("split", split::run),
     ("strip", strip::run),
     ("dce", dce::run),
 ];
@@ -123,13 +131,13 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
 /// Passes with their names, in order.
 pub(crate) struct Pipeline<'c> {
     passes: Vec<(&'static str, Pass)>,
-    may_hoist: &'c dyn Fn(u32, u32) -> bool,
+    may_hoist: MayHoist<'c>,
     tables: Option<Tables<'c>>,
 }
 
 impl<'c> Pipeline<'c> {
     /// The passes that code is compiled with. `may_hoist`: see [`Cx`].
-    pub(crate) fn standard(may_hoist: &'c dyn Fn(u32, u32) -> bool) -> Pipeline<'c> {
+    pub(crate) fn standard(may_hoist: MayHoist<'c>) -> Pipeline<'c> {
         let names = [
             "fold",
             "gvn",
@@ -152,6 +160,7 @@ impl<'c> Pipeline<'c> {
             "licm",
             "gvn",
             "fold",
+            "split",
             "strip",
             "dce",
         ];
@@ -159,10 +168,7 @@ impl<'c> Pipeline<'c> {
     }
 
     /// These passes, in this order. Names that no pass has are left out.
-    pub(crate) fn of(
-        names: &[&'static str],
-        may_hoist: &'c dyn Fn(u32, u32) -> bool,
-    ) -> Pipeline<'c> {
+    pub(crate) fn of(names: &[&'static str], may_hoist: MayHoist<'c>) -> Pipeline<'c> {
         let find = |name: &&str| PASSES.iter().find(|p| p.0 == *name).copied();
         Pipeline {
             passes: names.iter().filter_map(find).collect(),

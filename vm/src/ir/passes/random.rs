@@ -107,6 +107,7 @@ impl<'a> Maker<'_, 'a> {
             closure: None,
             tail: false,
             linked: false,
+            early: false,
             regs: self.f.arena.alloc_slice_copy(&regs),
             sunk: &[],
         };
@@ -626,7 +627,7 @@ fn check(seed: u64, passes: Option<&[&'static str]>) -> Result<(), String> {
     let params: Vec<V> = f.blocks[0].params.iter().copied().collect();
     let inputs: Vec<Input> = (0..6).map(|_| input(&mut rng)).collect();
     let right: Vec<_> = inputs.iter().map(|i| evaluate(&f, &params, i)).collect();
-    let may_hoist = |_, pc: u32| !pc.is_multiple_of(7);
+    let may_hoist = |_, pc: u32, _| !pc.is_multiple_of(7);
     let tables = Tables {
         root: 0,
         sinkable: &|_, _, shape, fields| shape == fields as u64,

@@ -68,7 +68,8 @@ pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
 /// What guards before this loop go on with, if they may be there.
 fn before_loop(f: &mut Func<'_>, l: &Counted, cx: &Cx<'_>) -> Option<FrameId> {
     let (func, pc) = place(f, l.header)?;
-    if !(cx.may_hoist)(func, pc) {
+    let may = |why| (cx.may_hoist)(func, pc, why);
+    if !may(Reason::Index) || !may(Reason::Step) {
         return None;
     }
     entry_frame(f, l.preheader, l.header)

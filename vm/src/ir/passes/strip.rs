@@ -62,7 +62,7 @@ pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
 }
 
 /// What a loop that can be strip-mined consists of.
-struct Form {
+pub(super) struct Form {
     latch: BlockId,
     poll: V,
     /// Iterations of the inner loop.
@@ -70,7 +70,7 @@ struct Form {
 }
 
 /// The loop's form, if the conditions hold.
-fn form(f: &Func<'_>, cfg: &Cfg, l: &Counted) -> Option<Form> {
+pub(super) fn form(f: &Func<'_>, cfg: &Cfg, l: &Counted) -> Option<Form> {
     let whole = cfg.the(l.id);
     let [latch] = whole.latches[..] else {
         return None;
@@ -116,7 +116,17 @@ fn form(f: &Func<'_>, cfg: &Cfg, l: &Counted) -> Option<Form> {
     })
 }
 
-fn strip(f: &mut Func<'_>, l: &Counted, form: &Form) {
+/// What the outer loop begins with.
+pub(super) struct Outer {
+    pub block: BlockId,
+    /// Its parameters, those of the inner loop's header.
+    pub given: SmallVec<[V; 4]>,
+    /// Iterations of the inner loop, but one.
+    pub few: V,
+}
+
+/// Makes the loop two.
+pub(super) fn strip(f: &mut Func<'_>, l: &Counted, form: &Form) -> Outer {
     let (header, test, latch) = (l.header, l.test, form.latch);
     let params: SmallVec<[V; 4]> = f.blocks[header.n()].params.iter().copied().collect();
 
@@ -141,7 +151,7 @@ fn strip(f: &mut Func<'_>, l: &Counted, form: &Form) {
     let few = put(f, outer, Op::IUlt, Ty::Bool, &[count, most], 0);
     let first = put(f, outer, Op::Select, Ty::Int, &[few, count, most], 0);
     let left = f.param(header, Ty::Int);
-    let mut args = given;
+    let mut args = given.clone();
     args.push(first);
     f.blocks[outer.n()].term = Term::Jump(Target {
         block: header,
@@ -157,6 +167,7 @@ fn strip(f: &mut Func<'_>, l: &Counted, form: &Form) {
     let last = f.block();
     f.blocks[test.n()].insts.retain(|&v| v != form.poll);
     f.blocks[last.n()].insts.push(form.poll);
+    f.insts[form.poll.n()].imm |= form.iterations << 32;
     let again = copy(f, latch, header, outer);
     let zero = put(f, test, Op::Int, Ty::Int, &[], 0);
     let done = put(f, test, Op::IEq, Ty::Bool, &[left, zero], 0);
@@ -179,10 +190,15 @@ fn strip(f: &mut Func<'_>, l: &Counted, form: &Form) {
     for t in f.blocks[latch.n()].term.targets_mut() {
         t.args.push(next);
     }
+    Outer {
+        block: outer,
+        given,
+        few: first,
+    }
 }
 
 /// Appends an instruction to a block.
-fn put(f: &mut Func<'_>, b: BlockId, op: Op, ty: Ty, args: &[V], imm: u64) -> V {
+pub(super) fn put(f: &mut Func<'_>, b: BlockId, op: Op, ty: Ty, args: &[V], imm: u64) -> V {
     let v = f.inst(op, ty, args, imm, None);
     f.blocks[b.n()].insts.push(v);
     v

@@ -23,7 +23,7 @@
 use super::Cx;
 use super::loops::{entry_frame, passed, place, preheaders, unbox_param};
 use crate::ir::cfg::{Cfg, LoopId};
-use crate::ir::{BlockId, Func, Op, Ty, V};
+use crate::ir::{BlockId, Func, Op, Reason, Ty, V};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use strata_runtime::audit::{Bug, planted};
@@ -52,7 +52,7 @@ fn one_loop(
     let Some(preheader) = cfg.preheader(f, id) else {
         return;
     };
-    let may = place(f, header).is_some_and(|(func, pc)| (cx.may_hoist)(func, pc));
+    let may = place(f, header).is_some_and(|(func, pc)| (cx.may_hoist)(func, pc, Reason::Tag));
     let Some(frame) = may.then(|| entry_frame(f, preheader, header)).flatten() else {
         return;
     };

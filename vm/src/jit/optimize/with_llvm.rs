@@ -3,7 +3,7 @@
 use crate::interp;
 use crate::interp::native::Entry;
 use crate::ir::Reason;
-use crate::jit::{self, Speculation, events, state, state_mut};
+use crate::jit::{self, Speculation, events, look, state, state_mut};
 use crate::tier1::heat::GO_ON;
 use crate::tier2::code::ExitTable;
 use crate::tier2::snapshot::EntryAt;
@@ -28,6 +28,28 @@ const WORTH_WAITING: u32 = 100_000;
 /// Where `p` may speculate in tier 2.
 pub(crate) fn speculation2(p: &ProtoObj) -> Speculation {
     state(p).map_or_else(Speculation::default, |s| s.tier2.speculation.clone())
+}
+
+/// Whether there is optimized code of `p` for this entry.
+pub(crate) fn has_code2(p: &ProtoObj, at: EntryAt) -> bool {
+    state(p).is_some_and(|s| s.tier2.code.iter().any(|c| c.at == at))
+}
+
+/// Whether code of `p` for `outer` contains the loop that `inner` is.
+pub(crate) fn contains2(p: &ProtoObj, outer: EntryAt, inner: EntryAt) -> bool {
+    let EntryAt::Loop(inner) = inner else {
+        return false;
+    };
+    let EntryAt::Loop(outer) = outer else {
+        return true;
+    };
+    let loops = state(p)
+        .and_then(|s| s.code.as_ref())
+        .map(|c| &c.heat.loops);
+    loops.is_some_and(|loops| {
+        let found = loops.iter().find(|&&(header, _)| header == outer);
+        found.is_some_and(|&(_, end)| outer < inner && inner <= end)
+    })
 }
 
 /// Sets a counter of `p`.
@@ -60,8 +82,8 @@ fn counted(p: &ProtoObj, number: usize) -> i32 {
 unsafe fn queue(vm: &mut Vm, p: *mut ProtoObj, at: EntryAt, base: Option<*const Value>) {
     // SAFETY: the caller says that `p` is live.
     let proto = unsafe { &mut *p };
-    let s = state_mut(proto);
-    if s.tier2.off || tier2::under_way(vm, p, at) {
+    let off = state_mut(proto).tier2.off;
+    if off || tier2::under_way(vm, p, at, has_code2(proto, at)) {
         return;
     }
     // SAFETY: as above.
@@ -107,6 +129,12 @@ pub(super) unsafe fn hot_call(vm: &mut Vm, base: *mut Value) {
         if put_off(vm, &mut *p) {
             return;
         }
+        let len = (*p).code_len;
+        if look::is_on(&*p) || look::begin(vm, p, 0, len) {
+            // This call goes on as it is.
+            let some = budget(&*p, 0).max(64);
+            return grant(&mut *p, 0, some);
+        }
         grant(&mut *p, 0, i32::MAX);
         queue(vm, p, EntryAt::Start, None);
     }
@@ -136,6 +164,11 @@ pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usi
             }
         }
         let calls = counted(&*p, 0);
+        let len = end + 1 - header;
+        if look::is_on(&*p) || look::begin(vm, p, number, len) {
+            grant(&mut *p, number, budget(&*p, number).max(64));
+            return interp::native::interpret_at(vm, base, header);
+        }
         grant(&mut *p, number, budget(&*p, number).max(64));
         // Who was here before code of the function or the outer loop was there
         // stays here: that needs code of its own.
@@ -200,7 +233,12 @@ pub(crate) unsafe fn compiled2(
                 // Without tier 1's code there is nothing to come from.
                 return;
             }
-            s.tier2.code.retain(|c| c.at != at);
+            for old in s.tier2.code.extract_if(.., |c| c.at == at) {
+                // Who is in it leaves at the next safepoint.
+                // SAFETY: the range keeps the table.
+                unsafe { (*old.exits).dead.set(true) };
+                vm.heap.changes += 1;
+            }
             let (entry, typed) = (code.entry, code.typed);
             s.tier2.code.push(code);
             match at {
@@ -246,8 +284,11 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
         // What is seen for the first time is known by now; other guesses were
         // wrong.
         let insn = &*(*inner).code.cast_const().add(site.pc as usize);
-        if jit::learned::bits_of(insn) == site.seen {
-            state_mut(&mut *inner).tier2.speculation.fail(site.pc);
+        let speculation = &mut state_mut(&mut *inner).tier2.speculation;
+        if site.early {
+            speculation.fail_early(site.pc, site.reason);
+        } else if jit::learned::bits_of(insn) == site.seen {
+            speculation.fail(site.pc);
         }
         drop_code(table);
     }

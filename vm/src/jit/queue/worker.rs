@@ -12,6 +12,9 @@ pub(super) const STACK: usize = 16 << 20;
 
 /// Does jobs until the queue is closed.
 pub(super) fn run<J: Job>(shared: &Shared<J>) {
+    if shared.options.patient {
+        strata_runtime::os::make_way();
+    }
     let mut tools = J::Tools::default();
     while let Some(Waiting { serial, job, .. }) = next(shared) {
         let start = Instant::now();
@@ -47,7 +50,7 @@ fn next<J: Job>(shared: &Shared<J>) -> Option<Waiting<J>> {
             return None;
         }
         let all = state.waiting.iter().enumerate();
-        let Some((n, _)) = all.min_by_key(|(_, w)| w.rank()) else {
+        let Some((n, _)) = all.min_by_key(|(_, w)| w.rank(shared.options.patient)) else {
             shared.work.wait(&mut state);
             continue;
         };

@@ -210,14 +210,31 @@ impl Builder<'_, '_> {
         if kind.is_bitwise() {
             return Ok(None);
         }
-        let floats = matches!(kind, ArithOp::Div | ArithOp::Pow) || bits & seen::INT == 0;
-        if floats && (bits & seen::INT == 0 || matches!(kind, ArithOp::Div | ArithOp::Pow)) {
-            if matches!(kind, ArithOp::Div | ArithOp::Pow) {
-                let x = self.any_float(l, pc)?;
-                let y = if l == r { x } else { self.any_float(r, pc)? };
-                return Ok(Some(self.float_op(kind, x, y)));
-            }
+        let usual = bits & seen::INT == 0 && bits & seen::FLOAT != 0;
+        if matches!(kind, ArithOp::Div | ArithOp::Pow) {
+            let mut float = |v: V| match usual {
+                true => self.mostly_float(v, None, pc),
+                false => self.any_float(v, pc),
+            };
+            let x = float(l)?;
+            let y = if l == r { x } else { float(r)? };
+            return Ok(Some(self.float_op(kind, x, y)));
+        }
+        if usual && l != r {
             // Never two integers so far: that is guarded.
+            let ty = |v: V| self.f.ty(v);
+            let (lt, rt) = (ty(l), ty(r));
+            let (x, y) = match (lt, rt) {
+                (Ty::Int, _) => (self.any_float(l, pc)?, self.expect(r, Ty::Float, pc)?),
+                (_, Ty::Int) => (self.expect(l, Ty::Float, pc)?, self.any_float(r, pc)?),
+                _ => {
+                    let x = self.mostly_float(l, (lt == Ty::Any).then_some(r), pc)?;
+                    (x, self.mostly_float(r, None, pc)?)
+                }
+            };
+            return Ok(Some(self.float_op(kind, x, y)));
+        }
+        if bits & seen::INT == 0 {
             let (li, ri) = (self.is(l, tag::INT), self.is(r, tag::INT));
             let both = self.put(Ir::And, &[li, ri]);
             if !planted(Bug::MixedTwo) {

@@ -30,6 +30,7 @@ impl Builder<'_, '_> {
                 func,
                 params,
                 typed,
+                ..
             } if self.may_speculate(pc) && params <= MAX_PARAMS => {
                 let v = self.val(i.a());
                 if !matches!(self.f.ty(v), Ty::Any | Ty::Closure) {
@@ -231,6 +232,7 @@ impl Builder<'_, '_> {
             closure: None,
             tail: false,
             linked: true,
+            early: false,
             regs: &[],
             sunk: &[],
         });
@@ -240,8 +242,15 @@ impl Builder<'_, '_> {
 
     /// The closure in the call's register, of the expected prototype.
     pub(super) fn callee(&mut self, pc: u32, proto: Obj) -> Result<V, Refused> {
-        let a = self.insn(pc).a();
-        let v = self.val(a);
+        let i = self.insn(pc);
+        let v = self.val(i.a());
+        if let Some(known) = self.protos.get(&v)
+            && let Some(Slot::Call(Callee::Closure { id, .. })) =
+                self.func().slots.get(usize::from(i.slot()))
+            && known == id
+        {
+            return Ok(v);
+        }
         let f = self.expect(v, Ty::Closure, pc)?;
         let is = self.put(Ir::ProtoOf, &[f]);
         let expected = self.object(proto, Ty::Ptr);

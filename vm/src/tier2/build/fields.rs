@@ -2,6 +2,7 @@
 
 use super::{Builder, Refused};
 use crate::ir::{BlockId, Op as Ir, Reason, Target, Term, Ty, V};
+use crate::jit::Assumption;
 use crate::tier2::flow::mask_allows;
 use crate::tier2::snapshot::{Cache, Const, Slot};
 use strata_runtime::feedback::{CacheState, NIL_OK};
@@ -19,8 +20,7 @@ impl Builder<'_, '_> {
 
     /// The table in which a global is.
     fn globals(&mut self, up: u8, pc: u32) -> Result<V, Refused> {
-        let at = self.upval(up);
-        let v = self.put(Ir::UpvalGet, &[at]);
+        let v = self.upvalue(up);
         self.expect(v, Ty::Table, pc)
     }
 
@@ -38,12 +38,7 @@ impl Builder<'_, '_> {
         let caches = caches.to_vec();
         let global = op == Op::GetTabUp;
         if caches.is_empty() {
-            let t = if global {
-                let at = self.upval(b);
-                self.put(Ir::UpvalGet, &[at])
-            } else {
-                self.val(b)
-            };
+            let t = if global { self.upvalue(b) } else { self.val(b) };
             let key = self.key(i)?;
             if self.meta_operator(pc, &[t, key])? {
                 return Ok(());
@@ -189,7 +184,7 @@ impl Builder<'_, '_> {
     /// Metatables are as caches know them: assumed, or looked at.
     pub(super) fn assume(&mut self, pc: u32) -> Result<(), Refused> {
         if self.s.funcs[0].speculation.may_assume() {
-            self.assumes = true;
+            self.assumes(Assumption::Metatables);
             return Ok(());
         }
         let epoch = self.put(Ir::Epoch, &[]);
@@ -237,12 +232,7 @@ impl Builder<'_, '_> {
         let global = op == Op::SetTabUp;
         let v = self.val(b);
         if caches.is_empty() {
-            let t = if global {
-                let at = self.upval(a);
-                self.put(Ir::UpvalGet, &[at])
-            } else {
-                self.val(a)
-            };
+            let t = if global { self.upvalue(a) } else { self.val(a) };
             let key = self.key(i)?;
             if self.meta_store(pc, &[t, key, v])? {
                 return Ok(());

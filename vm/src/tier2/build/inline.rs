@@ -21,8 +21,9 @@ const MAX_RECURSION: u32 = 1;
 /// IR instructions after which only small functions are inlined.
 const BIG: usize = 4000;
 const SMALL: usize = 16;
-/// The longest function that is inlined into itself.
+/// The longest function that is inlined into itself, and twice.
 const SHORT: usize = 24;
+const TINY: usize = 12;
 /// Most results of a call that is inlined.
 const MAX_RESULTS: u8 = 5;
 
@@ -66,7 +67,8 @@ impl Builder<'_, '_> {
             return Some("it yields");
         }
         let itself = no == 0 || no == self.ctx.no;
-        if itself && (len > SHORT || f.calls_of(no) > 2 || self.recursion(no) > 0) {
+        let deepest = if len <= TINY { 2 } else { 1 };
+        if itself && (len > SHORT || f.calls_of(no) > 2 || self.recursion(no) >= deepest) {
             return Some("recursion");
         }
         if self.f.insts.len() > BIG && len > SMALL {
@@ -78,7 +80,7 @@ impl Builder<'_, '_> {
         if !self.tails_fit(no, self.ctx.depth + 1) {
             return Some("its tail calls");
         }
-        if self.recursion(no) > MAX_RECURSION {
+        if !itself && self.recursion(no) > MAX_RECURSION {
             return Some("recursion");
         }
         None

@@ -49,8 +49,9 @@ mod values;
 mod varargs;
 
 use super::flow::{self, Flow};
-use super::snapshot::{Const, EntryAt, FuncNo, Function, Obj, Snapshot};
+use super::snapshot::{Const, EntryAt, FuncNo, Function, Obj, ProtoKey, Snapshot};
 use crate::ir::{BlockId, FrameId, Func, Held, Op as Ir, Reason, Target, Term, Ty, V};
+use crate::jit::Assumption;
 use bumpalo::Bump;
 use smallvec::{SmallVec, smallvec};
 use state::{Reg, State};
@@ -69,8 +70,8 @@ pub(crate) struct Built<'a> {
     pub func: Func<'a>,
     /// VM slots of all frames, relative to the physical one.
     pub slots: u32,
-    /// It relies on the metatable epoch.
-    pub assumes: bool,
+    /// What it relies on.
+    pub assumes: Vec<Assumption>,
     /// What was inlined, and what was not.
     pub inlining: Vec<Inlining>,
 }
@@ -106,8 +107,9 @@ pub(crate) fn build<'a>(snapshot: &Snapshot, arena: &'a Bump) -> Result<Built<'a
         st: State::default(),
         ctx: Context::of(snapshot, 0, snapshot.entry)?,
         slots: 0,
-        assumes: false,
+        assumes: Vec::new(),
         inlining: Vec::new(),
+        protos: HashMap::new(),
         frame_cache: None,
         open: true,
     };
@@ -205,8 +207,10 @@ struct Builder<'s, 'a> {
     open: bool,
     ctx: Context,
     slots: u32,
-    assumes: bool,
+    assumes: Vec<Assumption>,
     inlining: Vec<Inlining>,
+    /// Closures of which it is known what function they are of.
+    protos: HashMap<V, ProtoKey>,
     /// The last frame state made, while nothing has changed since.
     frame_cache: Option<(u32, bool, FrameId)>,
 }
@@ -268,6 +272,13 @@ impl<'s> Builder<'s, '_> {
         let b = self.f.block();
         self.f.blocks[b.n()].cold = true;
         b
+    }
+
+    /// Notes that the code relies on something.
+    fn assumes(&mut self, what: Assumption) {
+        if !self.assumes.contains(&what) {
+            self.assumes.push(what);
+        }
     }
 
     /// Whether guards may be made for the instruction at `pc`.
@@ -414,8 +425,7 @@ impl<'s> Builder<'s, '_> {
                 self.set(a, v);
             }
             Op::GetUpval => {
-                let at = self.upval(b);
-                let v = self.put(Ir::UpvalGet, &[at]);
+                let v = self.upvalue(b);
                 self.set(a, v);
             }
             Op::SetUpval => {
@@ -432,6 +442,9 @@ impl<'s> Builder<'s, '_> {
                 // Only functions that make none are inlined: the frame is the
                 // physical one.
                 let v = self.put_imm(Ir::NewClosure, &[], u64::from(i.u32()));
+                let (module, _) = self.func().key();
+                let child = self.func().spec().children[i.u32() as usize];
+                self.protos.insert(v, (module, child));
                 self.set(a, v);
             }
             Op::Not => {

@@ -104,6 +104,7 @@ impl Builder<'_, '_> {
             closure: self.ctx.below.map(|(_, closure)| closure),
             tail: self.ctx.tail,
             linked: self.st.linked,
+            early: false,
             regs: self.f.arena.alloc_slice_copy(&regs),
             sunk: &[],
         };

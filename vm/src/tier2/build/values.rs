@@ -3,7 +3,9 @@
 use super::state::Reg;
 use super::{Builder, Refused};
 use crate::ir::{Op as Ir, Reason, Ty, V};
+use crate::jit::Assumption;
 use strata_runtime::value::tag;
+use strata_spec::fixed::Fixed;
 
 impl Builder<'_, '_> {
     /// The value of register `r`.
@@ -138,6 +140,28 @@ impl Builder<'_, '_> {
         }
     }
 
+    /// The same of a number that is a float as a rule. `other`: if it isn't, this
+    /// one has to be.
+    pub(super) fn mostly_float(&mut self, v: V, other: Option<V>, pc: u32) -> Result<V, Refused> {
+        if self.f.ty(v) != Ty::Any {
+            return self.any_float(v, pc);
+        }
+        let float = self.is(v, tag::FLOAT);
+        let integer = self.split(float, Some(true));
+        let x = self.emit(Ir::Unbox, Ty::Float, &[v], 0);
+        let usual = (self.at, x);
+        self.go_on(integer);
+        let is = self.is(v, tag::INT);
+        self.guard(is, Reason::Tag, pc)?;
+        if let Some(other) = other {
+            let is = self.is(other, tag::FLOAT);
+            self.guard(is, Reason::Tag, pc)?;
+        }
+        let n = self.emit(Ir::Unbox, Ty::Int, &[v], 0);
+        let converted = self.put(Ir::ToFloat, &[n]);
+        Ok(self.meet(&[usual, (self.at, converted)], Ty::Float))
+    }
+
     /// The function that is running.
     pub(super) fn myself(&mut self) -> V {
         match self.ctx.below {
@@ -150,6 +174,41 @@ impl Builder<'_, '_> {
     pub(super) fn upval(&mut self, n: u8) -> V {
         let f = self.myself();
         self.put_imm(Ir::Upval, &[f], u64::from(n))
+    }
+
+    /// What upvalue `n` of the function that is running holds.
+    pub(super) fn upvalue(&mut self, n: u8) -> V {
+        let known = match self.s.fixed_upvalues {
+            true => self.func().fixed(n),
+            false => Fixed::Assigned,
+        };
+        if known != Fixed::Assigned {
+            self.assumes(Assumption::Upvalues);
+        }
+        match known {
+            Fixed::Myself => {
+                let (v, key) = (self.myself(), self.func().key());
+                self.protos.insert(v, key);
+                return v;
+            }
+            Fixed::Nil => return self.nil(),
+            Fixed::Bool(b) => return self.boolean(b),
+            Fixed::Int(n) => return self.int(n),
+            Fixed::Float(x) => return self.float(x),
+            Fixed::Assigned | Fixed::Value | Fixed::Closure(_) => {}
+        }
+        let at = self.upval(n);
+        match known {
+            Fixed::Assigned => self.put(Ir::UpvalGet, &[at]),
+            Fixed::Closure(id) => {
+                let v = self.put(Ir::UpvalFixed, &[at]);
+                let v = self.unboxed(v, Ty::Closure);
+                let (module, _) = self.func().key();
+                self.protos.insert(v, (module, id));
+                v
+            }
+            _ => self.put(Ir::UpvalFixed, &[at]),
+        }
     }
 
     /// The write barrier of `object`, to which `v` was stored.

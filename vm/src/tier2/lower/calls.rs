@@ -1,11 +1,12 @@
 //! Steps, calls, returns and polls.
 
 use super::typed::KIND_AND_WANT;
-use super::{Lower, Region};
+use super::{For, Lower, Region};
 use crate::deopt::Waiting;
 use crate::interp::native::{DID, TAKEN};
 use crate::ir::{FrameId, Held, Reason, V};
 use crate::tier1::layout::*;
+use crate::tier2::code::ExitTable;
 use crate::tier2::helpers::{self, Helper};
 use crate::tier2::snapshot::{Callee, EntryAt, Slot};
 use strata_runtime::feedback::FeedbackSlot;
@@ -93,6 +94,9 @@ impl Lower<'_, '_> {
         ));
         self.go_on(&status, &go);
         self.label(&go);
+        if base == "%base" {
+            self.count(self.s.funcs[0].code.len() as u32);
+        }
     }
 
     /// Goes on at `go` if `status` says so, else returns it.
@@ -264,13 +268,21 @@ impl Lower<'_, '_> {
     }
 
     /// The parameters of the callee at the call of a frame state, if they are
-    /// known.
-    pub(super) fn params_of(&self, frame: FrameId) -> Option<u8> {
+    /// known: its prototype is the one that the call has had so far.
+    pub(super) fn params_of(&self, frame: FrameId, proto: V) -> Option<u8> {
+        let proto = &self.f.insts[proto.n()];
         let state = self.f.frames[frame.n()];
         let (i, _) = self.insn_of(frame);
         let func = &self.s.funcs[state.func as usize];
         match func.slots.get(usize::from(i.slot())) {
-            Some(Slot::Call(Callee::Closure { params, .. })) => Some(*params),
+            Some(Slot::Call(Callee::Closure {
+                proto: seen,
+                params,
+                ..
+            })) => {
+                let known = proto.op == crate::ir::Op::Object && proto.imm == u64::from(seen.0);
+                known.then_some(*params)
+            }
             _ => None,
         }
     }
@@ -333,15 +345,28 @@ impl Lower<'_, '_> {
     /// Calls a closure whose prototype is `proto`.
     pub(super) fn call(&mut self, proto: V, frame: Option<FrameId>) -> Result<(), String> {
         let frame = Self::frame_of(frame)?;
+        let (i, _) = self.insn_of(frame);
+        let first = self.f.frames[frame.n()].base + u32::from(i.a()) + 2;
+        self.link(frame, (i64::from(first) - 1) * 16, false);
+        self.call_slots(proto, i.b().checked_sub(1), frame)
+    }
+
+    /// The same, with `n` arguments that lie in slots (`None`: as many as
+    /// `vm.top` says) and the link in its place.
+    pub(super) fn call_slots(
+        &mut self,
+        proto: V,
+        n: Option<u8>,
+        frame: FrameId,
+    ) -> Result<(), String> {
         let state = self.f.frames[frame.n()];
         let (i, pc) = self.insn_of(frame);
         let first = state.base + u32::from(i.a()) + 2;
         let p = self.r(proto);
         let (slow, go) = (self.new_label(), self.new_label());
-        let params = self.params_of(frame);
-        self.arguments(first, i.b().checked_sub(1), &p, params, &slow);
+        let params = self.params_of(frame, proto);
+        self.arguments(first, n, &p, params, &slow);
         let new = self.offset("%base", i64::from(first) * 16);
-        self.link(frame, (i64::from(first) - 1) * 16, false);
         let entry = self.load("ptr", &p, PROTO_ENTRY.into(), Region::Heap);
         let status = self.temp(&format!("call i64 {entry}(ptr %vm, ptr {new}, i64 0) #0"));
         let odd = self.new_label();
@@ -388,9 +413,18 @@ impl Lower<'_, '_> {
         Ok(())
     }
 
-    /// Looks at the poll word: taken, the frames become canonical.
-    pub(super) fn poll(&mut self, pc: u64, frame: Option<FrameId>) -> Result<(), String> {
+    /// Looks at the poll word: taken, the frames become canonical. It is the
+    /// poll of a loop that ends at `pc`, and taken every so many `rounds` (0: at
+    /// each).
+    pub(super) fn poll(
+        &mut self,
+        pc: u32,
+        rounds: u32,
+        frame: Option<FrameId>,
+    ) -> Result<(), String> {
         let frame = Self::frame_of(frame)?;
+        let length = self.insn_of_loop(frame, pc).jump().unsigned_abs();
+        self.count(length.saturating_mul(rounds.max(1)));
         let word = self.offset("%vm", VM_POLL.into());
         let word = self.temp(&format!("load volatile i32, ptr {word}"));
         let asked = self.temp(&format!("icmp ne i32 {word}, 0"));
@@ -419,6 +453,36 @@ impl Lower<'_, '_> {
         self.go_on(&status, &go);
         self.label(&go);
         Ok(())
+    }
+
+    /// The instruction at `pc` of a frame state's function.
+    fn insn_of_loop(&self, frame: FrameId, pc: u32) -> Insn {
+        let func = self.f.frames[frame.n()].func;
+        self.s.funcs[func as usize].code[pc as usize]
+    }
+
+    /// Counts instructions, where LLVM is asked for better code after so many.
+    fn count(&mut self, instructions: u32) {
+        if self.whom != (For::Cranelift { counts: true }) {
+            return;
+        }
+        let table = self.helper(Helper::Exits);
+        let at = self.offset(&table, ExitTable::LEFT as i64);
+        let left = self.temp(&format!("load i32, ptr {at}"));
+        let left = self.temp(&format!("sub i32 {left}, {instructions}"));
+        self.line(&format!("store i32 {left}, ptr {at}"));
+        let none = self.temp(&format!("icmp slt i32 {left}, 0"));
+        let (ask, go) = (self.new_label(), self.new_label());
+        self.line(&format!(
+            "br i1 {none}, label %{ask}, label %{go}, !prof !{}",
+            super::UNLIKELY
+        ));
+        self.label(&ask);
+        let f = self.helper(Helper::Best);
+        let table = self.helper(Helper::Exits);
+        let _ = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, ptr {table}) #1"));
+        self.line(&format!("br label %{go}"));
+        self.label(&go);
     }
 
     /// Stores what the frame state holds in registers: in a cold block.

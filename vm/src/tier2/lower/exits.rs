@@ -91,6 +91,7 @@ impl Lower<'_, '_> {
                 reason,
                 func: innermost.func,
                 pc: innermost.pc,
+                early: innermost.early,
                 seen: bits_of(&code[innermost.pc as usize]),
             };
             self.exits.push(site);

@@ -248,7 +248,7 @@ impl Lower<'_, '_> {
                     &format!("load ptr, ptr {at}, !tbaa !{}", Region::Shape.tag()),
                 );
             }
-            Op::UpvalGet => {
+            Op::UpvalGet | Op::UpvalFixed => {
                 let at = self.load("ptr", &r[0], UPVAL_V.into(), Region::Heap);
                 self.load_value(v, &at, 0, Region::Upval);
             }
@@ -279,7 +279,7 @@ impl Lower<'_, '_> {
             Op::Barrier | Op::BarrierElem if planted(Bug::OptimizedBarrier) => {}
             Op::Barrier => self.barrier(&r[0], None),
             Op::BarrierElem => self.barrier(&r[0], Some(args[1])),
-            Op::Poll => self.poll(i.imm, i.frame)?,
+            Op::Poll => self.poll(i.imm as u32, (i.imm >> 32) as u32, i.frame)?,
             Op::NewTable => self.new_table(v, i.frame)?,
             Op::NewClosure => {
                 let f = self.helper(Helper::NewClosure);

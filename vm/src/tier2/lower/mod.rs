@@ -52,6 +52,8 @@ pub(crate) struct ExitSite {
     pub pc: u32,
     /// What feedback knew of that instruction.
     pub seen: u8,
+    /// The instruction begins a loop, and it is about what is done in that.
+    pub early: bool,
 }
 
 /// What lowering made.
@@ -122,8 +124,40 @@ impl Region {
 }
 
 /// Branch weights: the first arm is taken nearly always, or the second.
-const LIKELY: usize = 2 * Region::ALL.len() + 1;
-const UNLIKELY: usize = LIKELY + 1;
+pub(crate) const LIKELY: usize = 2 * Region::ALL.len() + 1;
+pub(crate) const UNLIKELY: usize = LIKELY + 1;
+
+/// Regions of memory as Cranelift knows them. What has no region at all, such
+/// as the header of a new table, is one of the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Memory {
+    /// The VM's slots.
+    Slots,
+    /// Elements of arrays.
+    Elements,
+    Other,
+}
+
+impl Memory {
+    /// The region of an access with this tag's metadata.
+    pub(crate) fn of(tag: usize) -> Memory {
+        match Region::ALL.iter().find(|r| r.tag() == tag) {
+            Some(Region::Slot) => Memory::Slots,
+            Some(Region::Int | Region::Float | Region::Mixed) => Memory::Elements,
+            _ => Memory::Other,
+        }
+    }
+}
+
+/// For whom the text is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum For {
+    /// Cranelift: calls go through slots. What is executed is counted, so that
+    /// LLVM is asked for better code in the end.
+    Cranelift { counts: bool },
+    /// LLVM: calls pass values in registers where they can (`typed`).
+    Llvm,
+}
 
 /// A block's text.
 #[derive(Default)]
@@ -155,6 +189,8 @@ struct Lower<'l, 'a> {
     slots: u32,
     /// Which guards ask whether they are to fail.
     stress: bool,
+    /// For whom the text is.
+    whom: For,
     /// It tells that it runs.
     tells: bool,
     /// The parameters of the typed entry, if there is one.
@@ -172,6 +208,7 @@ pub(crate) fn lower(
     f: &Func<'_>,
     slots: u32,
     (stress, tells): (bool, bool),
+    whom: For,
 ) -> Result<Lowered, String> {
     let cfg = Cfg::of(f).ok_or("a loop is entered at two places")?;
     let mut l = Lower {
@@ -190,8 +227,9 @@ pub(crate) fn lower(
         words: 1,
         slots,
         stress,
+        whom,
         tells,
-        typed: s.typed(),
+        typed: s.typed().filter(|_| whom == For::Llvm),
     };
     for &b in &cfg.order {
         l.block(b)?;

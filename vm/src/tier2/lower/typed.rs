@@ -20,7 +20,7 @@
 //! The generic entry takes the arguments out of their slots, calls the typed
 //! one, and puts the result where the link says.
 
-use super::{ENTRY, Lower, Region, TYPED};
+use super::{ENTRY, For, Lower, Region, TYPED};
 use crate::interp::native::DID;
 use crate::ir::{FrameId, V};
 use crate::tier1::layout::*;
@@ -64,6 +64,9 @@ impl Lower<'_, '_> {
 
     /// An argument.
     pub(super) fn argument(&mut self, v: V, n: u64) {
+        if self.typed.is_none() {
+            return self.load_value(v, "%frame", n as i64 * 16, Region::Slot);
+        }
         let t = self.argument_tag(n);
         self.line(&format!("%v{}.t = add i8 {t}, 0", v.0));
         self.line(&format!("%v{}.p = add i64 %a{n}, 0", v.0));
@@ -183,8 +186,23 @@ impl Lower<'_, '_> {
         };
         let at = i64::from(state.base + u32::from(i.a())) * 16;
         self.below(*closure, frame, false);
+        if self.whom != For::Llvm {
+            for (k, &v) in (2..).zip(args) {
+                self.store_value(v, "%base", at + k * 16, Region::Slot);
+            }
+            self.call_slots(*proto, Some(args.len() as u8), frame)?;
+            self.load_value(v, "%base", at, Region::Slot);
+            if i.c() == 0 {
+                let top = self.load("ptr", "%vm", VM_TOP.into(), Region::Vm);
+                let end = self.offset("%base", at + 16);
+                self.line(&format!("%v{}.one = icmp eq ptr {top}, {end}", v.0));
+            } else {
+                self.line(&format!("%v{}.one = and i1 true, true", v.0));
+            }
+            return Ok(());
+        }
+        let params = self.params_of(frame, *proto);
         let proto = self.r(*proto);
-        let params = self.params_of(frame);
         let [slow, odd, slots, done] = [(); 4].map(|()| self.new_label());
         let entry = self.typed_entry(&proto, args.len(), params, &slow);
         let given = self.typed_arguments(args, params.map_or(args.len(), usize::from));
@@ -318,7 +336,7 @@ impl Lower<'_, '_> {
             return Err("a call without callee".into());
         };
         let p = self.r(*proto);
-        let params = self.params_of(frame);
+        let params = self.params_of(frame, *proto);
         self.store_value(*closure, "%base", -32, Region::Slot);
         let link = self.load("i64", "%base", LINK0.into(), Region::Slot);
         let link = self.temp(&format!(

@@ -94,7 +94,7 @@ fn base(f: &Func<'_>, mut v: V) -> V {
 }
 
 /// Calls `g` with all values that a frame state and its parents name.
-fn frame_values(f: &Func<'_>, id: FrameId, g: &mut dyn FnMut(V)) {
+pub(super) fn frame_values(f: &Func<'_>, id: FrameId, g: &mut dyn FnMut(V)) {
     let mut at = Some(id);
     while let Some(frame) = at.map(|id| &f.frames[id.n()]) {
         frame.uses(g);

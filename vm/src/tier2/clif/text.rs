@@ -1,0 +1,215 @@
+//! The text that `lower` writes, line by line: labels, parameters (`phi`) and
+//! the pieces that instructions are made of.
+
+use std::collections::HashMap;
+
+/// A type that values have. Pointers are 64 bits wide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Type {
+    /// `i1` to `i64`, by their bits.
+    Int(u8),
+    Ptr,
+    Double,
+}
+
+impl Type {
+    /// The type of this name.
+    fn named(name: &str) -> Option<Type> {
+        Some(match name {
+            "ptr" => Type::Ptr,
+            "double" => Type::Double,
+            _ => match name.strip_prefix('i')?.parse() {
+                Ok(bits @ (1 | 8 | 16 | 32 | 64)) => Type::Int(bits),
+                _ => return None,
+            },
+        })
+    }
+
+    /// Bytes of an element of an array.
+    pub(super) fn size(self) -> i64 {
+        match self {
+            Type::Int(bits) => i64::from(bits.max(8) / 8),
+            Type::Ptr | Type::Double => 8,
+        }
+    }
+}
+
+/// What an instruction works on.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Operand<'t> {
+    /// `%name`
+    Name(&'t str),
+    /// An integer, a boolean, `null`.
+    Int(i64),
+    Float(f64),
+    /// An address in the table of constants.
+    Constant(i64),
+}
+
+/// Where a block's parameter gets its value from.
+pub(super) struct Phi<'t> {
+    pub name: &'t str,
+    pub ty: Type,
+    /// Values, and the blocks that they come from.
+    pub ways: Vec<(Operand<'t>, &'t str)>,
+}
+
+/// A block.
+pub(super) struct Block<'t> {
+    pub label: &'t str,
+    pub phis: Vec<Phi<'t>>,
+    /// The other lines.
+    pub lines: Vec<&'t str>,
+}
+
+/// The function that a text defines.
+pub(super) struct Function<'t> {
+    pub blocks: Vec<Block<'t>>,
+    /// Blocks by label.
+    pub labels: HashMap<&'t str, usize>,
+}
+
+impl<'t> Function<'t> {
+    /// Reads the first function of `text`.
+    pub(super) fn read(text: &'t str) -> Result<Function<'t>, String> {
+        let begin = text.find("\ndefine ").ok_or("no function")?;
+        let mut f = Function {
+            blocks: Vec::new(),
+            labels: HashMap::new(),
+        };
+        for line in text[begin + 1..].lines().skip(1) {
+            if line == "}" {
+                return Ok(f);
+            }
+            let Some(line) = line.strip_prefix("  ") else {
+                let label = line.strip_suffix(':').ok_or_else(|| unknown(line))?;
+                if f.labels.insert(label, f.blocks.len()).is_some() {
+                    return Err(format!("two blocks are called {label}"));
+                }
+                f.blocks.push(Block {
+                    label,
+                    phis: Vec::new(),
+                    lines: Vec::new(),
+                });
+                continue;
+            };
+            let block = f.blocks.last_mut().ok_or("no label")?;
+            match line.split_once(" = phi ") {
+                Some((name, ways)) => block.phis.push(phi(name, ways)?),
+                None => block.lines.push(line),
+            }
+        }
+        Err("the function has no end".into())
+    }
+}
+
+/// The error for a line that isn't known.
+pub(super) fn unknown(line: &str) -> String {
+    format!("not known: {line}")
+}
+
+/// Reads `ty [ value, %from ], …`.
+fn phi<'t>(name: &'t str, text: &'t str) -> Result<Phi<'t>, String> {
+    let mut rest = Rest(text);
+    let ty = rest.ty()?;
+    let mut ways = Vec::new();
+    loop {
+        rest.expect("[")?;
+        let value = rest.operand()?;
+        rest.expect(",")?;
+        let from = rest.name()?;
+        rest.expect("]")?;
+        ways.push((value, from));
+        if !rest.accept(",") {
+            break;
+        }
+    }
+    let name = name.strip_prefix('%').ok_or_else(|| unknown(name))?;
+    Ok(Phi { name, ty, ways })
+}
+
+/// What is left of a line.
+#[derive(Clone, Copy)]
+pub(super) struct Rest<'t>(pub &'t str);
+
+impl<'t> Rest<'t> {
+    /// The next word: up to a space, a comma or a bracket.
+    pub(super) fn word(&mut self) -> &'t str {
+        let text = self.0.trim_start();
+        let end = text
+            .find([' ', ',', '(', ')', '[', ']'])
+            .unwrap_or(text.len());
+        let (word, rest) = text.split_at(end);
+        self.0 = rest;
+        word
+    }
+
+    /// Takes `what`, if it is next.
+    pub(super) fn accept(&mut self, what: &str) -> bool {
+        match self.0.trim_start().strip_prefix(what) {
+            Some(rest) => {
+                self.0 = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes `what`, which is next.
+    pub(super) fn expect(&mut self, what: &str) -> Result<(), String> {
+        if self.accept(what) {
+            return Ok(());
+        }
+        Err(format!("'{what}' expected at '{}'", self.0))
+    }
+
+    pub(super) fn ty(&mut self) -> Result<Type, String> {
+        let word = self.word();
+        Type::named(word).ok_or_else(|| format!("no type is called '{word}'"))
+    }
+
+    /// `%name`: the name.
+    pub(super) fn name(&mut self) -> Result<&'t str, String> {
+        let word = self.word();
+        word.strip_prefix('%').ok_or_else(|| unknown(word))
+    }
+
+    pub(super) fn operand(&mut self) -> Result<Operand<'t>, String> {
+        if self.accept("getelementptr inbounds (i8, ptr @strata_constants, i64 ") {
+            let Operand::Int(at) = self.operand()? else {
+                return Err(unknown(self.0));
+            };
+            self.expect(")")?;
+            return Ok(Operand::Constant(at));
+        }
+        let word = self.word();
+        if let Some(name) = word.strip_prefix('%') {
+            return Ok(Operand::Name(name));
+        }
+        if let Some(bits) = word.strip_prefix("0x") {
+            let bits = u64::from_str_radix(bits, 16).map_err(|_| unknown(word))?;
+            return Ok(Operand::Float(f64::from_bits(bits)));
+        }
+        Ok(match word {
+            "true" => Operand::Int(1),
+            "false" | "null" => Operand::Int(0),
+            _ => match (word.parse::<i128>(), word.parse()) {
+                (Ok(n), _) => Operand::Int(n as i64),
+                (_, Ok(x)) => Operand::Float(x),
+                _ => return Err(unknown(word)),
+            },
+        })
+    }
+
+    /// The operand behind its type.
+    pub(super) fn typed(&mut self) -> Result<(Type, Operand<'t>), String> {
+        Ok((self.ty()?, self.operand()?))
+    }
+
+    /// Two operands of one type.
+    pub(super) fn two(&mut self) -> Result<(Type, Operand<'t>, Operand<'t>), String> {
+        let (ty, a) = self.typed()?;
+        self.expect(",")?;
+        Ok((ty, a, self.operand()?))
+    }
+}

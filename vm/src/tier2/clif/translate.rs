@@ -1,0 +1,619 @@
+//! Lines to CLIF.
+//!
+//! Booleans are bytes, 0 or 1; pointers are integers. An address with a
+//! constant offset isn't computed before it is used: most are used by one load
+//! or store, which adds the offset itself.
+//!
+//! A call that is hardly ever made (`cold`) would have the values of a whole
+//! loop spilled: it goes by the trampoline of [`super::aside`].
+//!
+//! What one region of memory holds is in no other (`Region` of `lower`), and
+//! Cranelift is told so of the VM's slots and of arrays' elements. Words that
+//! other threads write are read by atomic loads, which nothing is moved across
+//! or taken from.
+
+use super::aside;
+use super::text::{Function, Operand, Phi, Rest, Type, unknown};
+use crate::tier1::layout::VM_NATIVE_ANSWER;
+use crate::tier2::lower::Memory;
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::{
+    self, AbiParam, AliasRegion, AliasRegionData, BlockArg, ExternalName, GlobalValue,
+    GlobalValueData, InstBuilder, MemFlagsData, SigRef, Signature, StackSlotData, StackSlotKind,
+    UserExternalName, UserFuncName, Value, types,
+};
+use cranelift_codegen::isa::{CallConv, TargetIsa};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use std::collections::HashMap;
+
+/// What a name stands for.
+#[derive(Clone, Copy)]
+enum Known {
+    Value(Value),
+    /// So many bytes behind an address.
+    Behind(Value, i64),
+    /// The other boolean.
+    Not(Value),
+}
+
+struct Translate<'b, 't> {
+    b: FunctionBuilder<'b>,
+    call_conv: CallConv,
+    text: &'t Function<'t>,
+    /// CLIF's blocks, in the text's order.
+    blocks: Vec<ir::Block>,
+    names: HashMap<&'t str, Known>,
+    constants: GlobalValue,
+    slots: AliasRegion,
+    elements: AliasRegion,
+    vm: Value,
+    /// The trampoline's place in the table of constants, and its signature.
+    trampoline: usize,
+    aside: Option<SigRef>,
+    signatures: HashMap<(Vec<ir::Type>, Option<ir::Type>), SigRef>,
+    /// The block that is translated.
+    at: usize,
+}
+
+/// Translates the first function of `text` to `func`. `trampoline`: where the
+/// address of [`aside`]'s is in the table of constants.
+///
+/// # Errors
+/// There is something in it that isn't known.
+pub(super) fn translate(
+    text: &str,
+    isa: &dyn TargetIsa,
+    func: &mut ir::Function,
+    context: &mut FunctionBuilderContext,
+    trampoline: usize,
+) -> Result<(), String> {
+    let text = Function::read(text)?;
+    let call_conv = isa.default_call_conv();
+    func.name = UserFuncName::user(0, 0);
+    func.signature = Signature::new(call_conv);
+    let params = ["vm", "frame", "at"];
+    func.signature.params.extend([AbiParam::new(types::I64); 3]);
+    func.signature.returns.push(AbiParam::new(types::I64));
+    let name = func.declare_imported_user_function(UserExternalName::new(0, 1));
+    let constants = func.create_global_value(GlobalValueData::Symbol {
+        name: ExternalName::user(name),
+        offset: 0.into(),
+        colocated: false,
+        tls: false,
+    });
+    let mut region = |user_id, description: &'static str| {
+        func.dfg.alias_regions.insert(AliasRegionData {
+            user_id,
+            description: description.into(),
+        })
+    };
+    let (slots, elements) = (region(1, "slots"), region(2, "elements"));
+    let mut b = FunctionBuilder::new(func, context);
+    let blocks: Vec<ir::Block> = text.blocks.iter().map(|_| b.create_block()).collect();
+    let Some(&first) = blocks.first() else {
+        return Err("no block".into());
+    };
+    b.append_block_params_for_function_params(first);
+    let values = b.block_params(first).to_vec();
+    let vm = values[0];
+    let names = params.into_iter().zip(values.into_iter().map(Known::Value));
+    let mut t = Translate {
+        names: names.collect(),
+        call_conv,
+        text: &text,
+        blocks,
+        constants,
+        slots,
+        elements,
+        vm,
+        trampoline,
+        aside: None,
+        signatures: HashMap::new(),
+        at: 0,
+        b,
+    };
+    for (block, &clif) in t.text.blocks.iter().zip(&t.blocks) {
+        for phi in &block.phis {
+            let v = t.b.append_block_param(clif, clif_type(phi.ty));
+            t.names.insert(phi.name, Known::Value(v));
+        }
+        if ["exit", "stores", "leave"]
+            .iter()
+            .any(|p| block.label.starts_with(p))
+        {
+            t.b.set_cold_block(clif);
+        }
+    }
+    for (n, block) in t.text.blocks.iter().enumerate() {
+        t.at = n;
+        t.b.switch_to_block(t.blocks[n]);
+        for line in &block.lines {
+            t.line(line).map_err(|e| format!("{e}, in: {line}"))?;
+        }
+    }
+    t.b.seal_all_blocks();
+    t.b.finalize(isa.frontend_config());
+    Ok(())
+}
+
+/// CLIF's type for values of `ty`.
+fn clif_type(ty: Type) -> ir::Type {
+    match ty {
+        Type::Int(1 | 8) => types::I8,
+        Type::Int(16) => types::I16,
+        Type::Int(32) => types::I32,
+        Type::Int(_) | Type::Ptr => types::I64,
+        Type::Double => types::F64,
+    }
+}
+
+impl<'t> Translate<'_, 't> {
+    fn line(&mut self, line: &'t str) -> Result<(), String> {
+        let mut rest = Rest(line);
+        if !line.starts_with('%') {
+            return self.effect(line);
+        }
+        let name = rest.name()?;
+        rest.expect("=")?;
+        let known = self.compute(rest)?;
+        self.names.insert(name, known);
+        Ok(())
+    }
+
+    /// A line that gives no value.
+    fn effect(&mut self, line: &'t str) -> Result<(), String> {
+        let mut rest = Rest(line);
+        match rest.word() {
+            "br" => self.branch(rest),
+            "ret" => {
+                let (ty, v) = rest.typed()?;
+                let v = self.value(ty, v)?;
+                self.b.ins().return_(&[v]);
+                Ok(())
+            }
+            "store" => {
+                rest.accept("volatile ");
+                let (ty, v) = rest.typed()?;
+                let v = self.value(ty, v)?;
+                rest.expect(",")?;
+                let (_, p) = rest.typed()?;
+                let (p, offset) = self.address(p)?;
+                let flags = self.flags(rest.0);
+                self.b.ins().store(flags, v, p, offset);
+                Ok(())
+            }
+            "call" => self.call(rest).map(|_| ()),
+            _ => Err(unknown(line)),
+        }
+    }
+
+    /// `label %l`, or `i1 c, label %yes, label %no`.
+    fn branch(&mut self, mut rest: Rest<'t>) -> Result<(), String> {
+        if rest.accept("label ") {
+            let (to, args) = self.way(rest.name()?)?;
+            self.b.ins().jump(to, &args);
+            return Ok(());
+        }
+        let (ty, cond) = rest.typed()?;
+        rest.expect(", label ")?;
+        let yes = rest.name()?;
+        rest.expect(", label ")?;
+        let no = rest.name()?;
+        let cold = match rest
+            .0
+            .rsplit_once("!prof !")
+            .and_then(|(_, n)| n.parse().ok())
+        {
+            Some(crate::tier2::lower::LIKELY) => Some(no),
+            Some(crate::tier2::lower::UNLIKELY) => Some(yes),
+            _ => None,
+        };
+        let known = match cond {
+            Operand::Name(name) => self.names.get(name),
+            _ => None,
+        };
+        let (cond, yes, no) = match known {
+            Some(&Known::Not(v)) => (v, no, yes),
+            _ => (self.value(ty, cond)?, yes, no),
+        };
+        let (yes, yes_args) = self.way(yes)?;
+        let (no, no_args) = self.way(no)?;
+        if let Some(cold) = cold {
+            let cold = self.blocks[self.text.labels[cold]];
+            self.b.set_cold_block(cold);
+        }
+        self.b.ins().brif(cond, yes, &yes_args, no, &no_args);
+        Ok(())
+    }
+
+    /// The block at `label`, and what it gets from here.
+    fn way(&mut self, label: &'t str) -> Result<(ir::Block, Vec<BlockArg>), String> {
+        let text = self.text;
+        let here = text.blocks[self.at].label;
+        let &n = text.labels.get(label).ok_or("an unknown label")?;
+        let mut args = Vec::new();
+        for Phi { ty, ways, .. } in &text.blocks[n].phis {
+            let found = ways.iter().find(|(_, from)| *from == here);
+            let (v, _) = found.ok_or("a parameter without a value")?;
+            args.push(self.value(*ty, *v)?.into());
+        }
+        Ok((self.blocks[n], args))
+    }
+
+    /// The operand as a value of type `ty`.
+    fn value(&mut self, ty: Type, operand: Operand<'t>) -> Result<Value, String> {
+        Ok(match operand {
+            Operand::Name(name) => match self.names.get(name) {
+                Some(&Known::Value(v)) => v,
+                Some(&Known::Behind(v, n)) => {
+                    let n = self.int(n);
+                    self.b.ins().iadd(v, n)
+                }
+                Some(&Known::Not(v)) => {
+                    let one = self.b.ins().iconst(types::I8, 1);
+                    self.b.ins().bxor(v, one)
+                }
+                None => return Err(format!("%{name} isn't known yet")),
+            },
+            Operand::Int(n) => match clif_type(ty) {
+                types::F64 => self.b.ins().f64const(n as f64),
+                ty => {
+                    let unused = 64 - ty.bits();
+                    let n = (n as u64) << unused >> unused;
+                    self.b.ins().iconst(ty, n as i64)
+                }
+            },
+            Operand::Float(x) => self.b.ins().f64const(x),
+            Operand::Constant(n) => {
+                let table = self.b.ins().symbol_value(types::I64, self.constants);
+                let n = self.int(n);
+                self.b.ins().iadd(table, n)
+            }
+        })
+    }
+
+    fn int(&mut self, n: i64) -> Value {
+        self.b.ins().iconst(types::I64, n)
+    }
+
+    /// An address, and an offset that loads and stores add.
+    fn address(&mut self, operand: Operand<'t>) -> Result<(Value, i32), String> {
+        match operand {
+            Operand::Name(name) => {
+                if let Some(&Known::Behind(v, n)) = self.names.get(name)
+                    && let Ok(n) = i32::try_from(n)
+                {
+                    return Ok((v, n));
+                }
+            }
+            Operand::Constant(n) => {
+                if let Ok(n) = i32::try_from(n) {
+                    let table = self.b.ins().symbol_value(types::I64, self.constants);
+                    return Ok((table, n));
+                }
+            }
+            _ => {}
+        }
+        Ok((self.value(Type::Ptr, operand)?, 0))
+    }
+
+    /// What is known of an access, from its metadata.
+    fn flags(&self, metadata: &str) -> MemFlagsData {
+        let flags = MemFlagsData::trusted();
+        if metadata.contains("!invariant.load") {
+            return flags.with_readonly().with_can_move();
+        }
+        let tbaa = metadata.split_once("!tbaa !").map(|(_, n)| n.parse());
+        let region = match tbaa {
+            Some(Ok(tag)) => match Memory::of(tag) {
+                Memory::Slots => Some(self.slots),
+                Memory::Elements => Some(self.elements),
+                Memory::Other => None,
+            },
+            _ => None,
+        };
+        flags.with_alias_region(region)
+    }
+
+    /// What is behind `%name =`.
+    fn compute(&mut self, mut rest: Rest<'t>) -> Result<Known, String> {
+        let op = rest.word();
+        let v = match op {
+            "getelementptr" => return self.element(rest),
+            "xor" if rest.accept("i1 ") => {
+                let a = rest.operand()?;
+                rest.expect(",")?;
+                let b = rest.operand()?;
+                let a = self.value(Type::Int(1), a)?;
+                if b == Operand::Int(1) {
+                    return Ok(Known::Not(a));
+                }
+                let b = self.value(Type::Int(1), b)?;
+                self.b.ins().bxor(a, b)
+            }
+            "load" => self.load(rest)?,
+            "call" => self.call(rest)?.ok_or("a call without result")?,
+            "tail" => {
+                rest.expect("call ")?;
+                self.call(rest)?.ok_or("a call without result")?
+            }
+            "icmp" => {
+                let cc = condition(rest.word())?;
+                let (a, b) = self.both(rest)?;
+                self.b.ins().icmp(cc, a, b)
+            }
+            "fcmp" => {
+                let cc = float_condition(rest.word())?;
+                let (a, b) = self.both(rest)?;
+                self.b.ins().fcmp(cc, a, b)
+            }
+            "select" => {
+                let (ty, cond) = rest.typed()?;
+                let cond = self.value(ty, cond)?;
+                rest.expect(",")?;
+                let (ty, a) = rest.typed()?;
+                let a = self.value(ty, a)?;
+                rest.expect(",")?;
+                let (ty, b) = rest.typed()?;
+                let b = self.value(ty, b)?;
+                self.b.ins().select(cond, a, b)
+            }
+            "fneg" => {
+                let (ty, v) = rest.typed()?;
+                let v = self.value(ty, v)?;
+                self.b.ins().fneg(v)
+            }
+            "zext" | "sext" | "trunc" | "bitcast" | "inttoptr" | "ptrtoint" | "sitofp"
+            | "fptosi" => self.convert(op, rest)?,
+            "alloca" => {
+                let (bytes, align) = array(rest)?;
+                let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, align);
+                let slot = self.b.create_sized_stack_slot(slot);
+                self.b.ins().stack_addr(types::I64, slot, 0)
+            }
+            _ => self.arithmetic(op, rest)?,
+        };
+        Ok(Known::Value(v))
+    }
+
+    /// Both operands of an instruction, of one type.
+    fn both(&mut self, mut rest: Rest<'t>) -> Result<(Value, Value), String> {
+        let (ty, a, b) = rest.two()?;
+        Ok((self.value(ty, a)?, self.value(ty, b)?))
+    }
+
+    fn arithmetic(&mut self, op: &str, rest: Rest<'t>) -> Result<Value, String> {
+        // Copies have this form.
+        let (_, a, b) = { rest }.two()?;
+        if op == "add" && b == Operand::Int(0) && matches!(a, Operand::Name(_)) {
+            let (ty, a) = { rest }.typed()?;
+            return self.value(ty, a);
+        }
+        let (a, b) = self.both(rest)?;
+        let ins = self.b.ins();
+        Ok(match op {
+            "add" => ins.iadd(a, b),
+            "sub" => ins.isub(a, b),
+            "mul" => ins.imul(a, b),
+            "and" => ins.band(a, b),
+            "or" => ins.bor(a, b),
+            "xor" => ins.bxor(a, b),
+            "shl" => ins.ishl(a, b),
+            "lshr" => ins.ushr(a, b),
+            "ashr" => ins.sshr(a, b),
+            "udiv" => ins.udiv(a, b),
+            "urem" => ins.urem(a, b),
+            "sdiv" => ins.sdiv(a, b),
+            "srem" => ins.srem(a, b),
+            "fadd" => ins.fadd(a, b),
+            "fsub" => ins.fsub(a, b),
+            "fmul" => ins.fmul(a, b),
+            "fdiv" => ins.fdiv(a, b),
+            _ => return Err(unknown(op)),
+        })
+    }
+
+    /// `ty v to ty`
+    fn convert(&mut self, op: &str, mut rest: Rest<'t>) -> Result<Value, String> {
+        let (from, v) = rest.typed()?;
+        let v = self.value(from, v)?;
+        rest.expect("to ")?;
+        let to = rest.ty()?;
+        let ty = clif_type(to);
+        let same = clif_type(from) == ty;
+        let ins = self.b.ins();
+        Ok(match op {
+            "trunc" if to == Type::Int(1) => {
+                let low = if clif_type(from) == types::I8 {
+                    v
+                } else {
+                    ins.ireduce(types::I8, v)
+                };
+                let one = self.b.ins().iconst(types::I8, 1);
+                self.b.ins().band(low, one)
+            }
+            "inttoptr" | "ptrtoint" => v,
+            "zext" | "sext" | "trunc" | "bitcast" if same => v,
+            "zext" => ins.uextend(ty, v),
+            "sext" => ins.sextend(ty, v),
+            "trunc" => ins.ireduce(ty, v),
+            "bitcast" => ins.bitcast(ty, MemFlagsData::new(), v),
+            "sitofp" => ins.fcvt_from_sint(ty, v),
+            // Of what doesn't fit nobody asks for the value.
+            _ => ins.fcvt_to_sint_sat(ty, v),
+        })
+    }
+
+    /// `ty, ptr p, i64 n`
+    fn element(&mut self, mut rest: Rest<'t>) -> Result<Known, String> {
+        let size = rest.ty()?.size();
+        rest.expect(",")?;
+        let (_, p) = rest.typed()?;
+        rest.expect(",")?;
+        let (ty, n) = rest.typed()?;
+        let base = match p {
+            Operand::Name(name) => self.names.get(name).copied(),
+            _ => None,
+        };
+        let base = match base {
+            Some(known) => known,
+            None => Known::Value(self.value(Type::Ptr, p)?),
+        };
+        let (v, behind) = match base {
+            Known::Behind(v, n) => (v, n),
+            Known::Value(v) | Known::Not(v) => (v, 0),
+        };
+        if let Operand::Int(n) = n {
+            let behind = n.wrapping_mul(size).wrapping_add(behind);
+            return Ok(if behind == 0 {
+                Known::Value(v)
+            } else {
+                Known::Behind(v, behind)
+            });
+        }
+        let mut n = self.value(ty, n)?;
+        if size > 1 {
+            let by = self.int(i64::from(size.trailing_zeros()));
+            n = self.b.ins().ishl(n, by);
+        }
+        let v = self.b.ins().iadd(v, n);
+        Ok(if behind == 0 {
+            Known::Value(v)
+        } else {
+            Known::Behind(v, behind)
+        })
+    }
+
+    /// `[volatile] ty, ptr p, …`
+    fn load(&mut self, mut rest: Rest<'t>) -> Result<Value, String> {
+        let volatile = rest.accept("volatile ");
+        let ty = clif_type(rest.ty()?);
+        rest.expect(",")?;
+        let (_, p) = rest.typed()?;
+        if volatile {
+            let p = self.value(Type::Ptr, p)?;
+            let flags = MemFlagsData::trusted();
+            return Ok(self.b.ins().atomic_load(ty, flags, p));
+        }
+        let constant = matches!(p, Operand::Constant(_));
+        let (p, offset) = self.address(p)?;
+        let mut flags = self.flags(rest.0);
+        if constant {
+            flags = flags.with_readonly().with_can_move();
+        }
+        Ok(self.b.ins().load(ty, flags, p, offset))
+    }
+
+    /// `ty f(ty a, …) …`: the result.
+    fn call(&mut self, mut rest: Rest<'t>) -> Result<Option<Value>, String> {
+        let ty = rest.ty()?;
+        let f = rest.word();
+        let (mut args, mut all) = (Vec::new(), Vec::new());
+        rest.expect("(")?;
+        while !rest.accept(")") {
+            let (ty, v) = rest.typed()?;
+            args.push(clif_type(ty));
+            all.push(self.value(ty, v)?);
+            rest.accept(",");
+        }
+        if let Some(name) = f.strip_prefix("@llvm.") {
+            let ins = self.b.ins();
+            return Ok(Some(match (name, &all[..]) {
+                ("floor.f64", &[x]) => ins.floor(x),
+                ("ceil.f64", &[x]) => ins.ceil(x),
+                ("sqrt.f64", &[x]) => ins.sqrt(x),
+                ("fabs.f64", &[x]) => ins.fabs(x),
+                ("fma.f64", &[x, y, z]) => ins.fma(x, y, z),
+                ("copysign.f64", &[x, y]) => ins.fcopysign(x, y),
+                _ => return Err(unknown(f)),
+            }));
+        }
+        let f = Rest(f).operand()?;
+        let f = self.value(Type::Ptr, f)?;
+        let cold = rest.0.trim_end().ends_with("#1");
+        let by_vm = all.first().is_some_and(|&v| v == self.vm);
+        if cold && by_vm && ty == Type::Int(64) && all.len() <= aside::ARGS {
+            return Ok(Some(self.call_aside(f, all)));
+        }
+        let result = Some(clif_type(ty));
+        let (b, call_conv) = (&mut self.b, self.call_conv);
+        let sig = *self
+            .signatures
+            .entry((args, result))
+            .or_insert_with_key(|(args, result)| {
+                let mut sig = Signature::new(call_conv);
+                sig.params.extend(args.iter().map(|&ty| AbiParam::new(ty)));
+                sig.returns.extend(result.map(AbiParam::new));
+                b.import_signature(sig)
+            });
+        let call = self.b.ins().call_indirect(sig, f, &all);
+        Ok(self.b.inst_results(call).first().copied())
+    }
+}
+
+impl Translate<'_, '_> {
+    /// Calls a helper by the trampoline: its answer.
+    fn call_aside(&mut self, f: Value, mut args: Vec<Value>) -> Value {
+        args.resize(aside::ARGS, self.vm);
+        args.push(f);
+        let sig = match self.aside {
+            Some(sig) => sig,
+            None => *self
+                .aside
+                .insert(self.b.import_signature(aside::signature())),
+        };
+        let table = self.b.ins().symbol_value(types::I64, self.constants);
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        let at = (self.trampoline * 8) as i32;
+        let trampoline = self.b.ins().load(types::I64, flags, table, at);
+        self.b.ins().call_indirect(sig, trampoline, &args);
+        let flags = MemFlagsData::trusted();
+        self.b
+            .ins()
+            .load(types::I64, flags, self.vm, VM_NATIVE_ANSWER)
+    }
+}
+
+/// `[n x ty], align a`: bytes, and the alignment's logarithm.
+fn array(mut rest: Rest<'_>) -> Result<(u32, u8), String> {
+    rest.expect("[")?;
+    let Operand::Int(n) = rest.operand()? else {
+        return Err(unknown(rest.0));
+    };
+    rest.expect("x ")?;
+    let bytes = n * rest.ty()?.size();
+    rest.expect("], align ")?;
+    let Operand::Int(align) = rest.operand()? else {
+        return Err(unknown(rest.0));
+    };
+    let bytes = u32::try_from(bytes).map_err(|_| "a big array")?;
+    Ok((bytes, align.trailing_zeros() as u8))
+}
+
+fn condition(name: &str) -> Result<IntCC, String> {
+    Ok(match name {
+        "eq" => IntCC::Equal,
+        "ne" => IntCC::NotEqual,
+        "slt" => IntCC::SignedLessThan,
+        "sle" => IntCC::SignedLessThanOrEqual,
+        "sgt" => IntCC::SignedGreaterThan,
+        "sge" => IntCC::SignedGreaterThanOrEqual,
+        "ult" => IntCC::UnsignedLessThan,
+        "ule" => IntCC::UnsignedLessThanOrEqual,
+        "ugt" => IntCC::UnsignedGreaterThan,
+        "uge" => IntCC::UnsignedGreaterThanOrEqual,
+        _ => return Err(unknown(name)),
+    })
+}
+
+fn float_condition(name: &str) -> Result<FloatCC, String> {
+    Ok(match name {
+        "oeq" => FloatCC::Equal,
+        "olt" => FloatCC::LessThan,
+        "ole" => FloatCC::LessThanOrEqual,
+        "ogt" => FloatCC::GreaterThan,
+        "oge" => FloatCC::GreaterThanOrEqual,
+        "une" => FloatCC::NotEqual,
+        _ => return Err(unknown(name)),
+    })
+}
