@@ -16,9 +16,10 @@ use std::collections::HashSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use strata::engine::{self, Backend};
+use strata::profiler::{Event, Sink, Stats};
 use strata::stress::states::{self, Place, States};
 use strata::stress::{Delivery, ForcedExits, StressModes};
 use strata::{JitMode, JitOptions};
@@ -209,6 +210,26 @@ pub struct Program {
     module: Arc<Module>,
 }
 
+/// Compiles that went wrong, rather than being refused: the program goes on
+/// without them, but nobody should have to.
+#[derive(Clone, Default)]
+struct Faults(Arc<Mutex<Vec<String>>>);
+
+impl Sink for Faults {
+    fn event(&mut self, _: Duration, event: &Event) {
+        if let Event::NotCompiled { func, detail, .. } = event {
+            let wrong = ["panicked", "invalid", "after ", "not defined"];
+            if wrong.iter().any(|w| detail.contains(w))
+                && let Ok(mut faults) = self.0.lock()
+            {
+                faults.push(format!("{func}: {detail}"));
+            }
+        }
+    }
+
+    fn finish(&mut self, _: &Stats) {}
+}
+
 /// What is noted on the way.
 enum Note {
     Nothing,
@@ -296,6 +317,8 @@ impl Program {
         note: &mut Note,
     ) -> Result<(Observed, Ran), Trouble> {
         let mut session = Session::compiling(&way.options());
+        let faults = Faults::default();
+        engine::trace_jit(&mut session.vm, Box::new(faults.clone()));
         engine::set_stress(&mut session.vm, &way.modes);
         let vm = &mut session.vm;
         vm.set_deadline(Some(Instant::now() + time))
@@ -330,6 +353,9 @@ impl Program {
                 stats.tiers.get(&2).is_some_and(|t| t.exits > 0)
             },
         };
+        if let Some(fault) = faults.0.lock().ok().and_then(|mut f| f.pop()) {
+            return Err(Trouble::Broken(fault));
+        }
         // Nothing keeps the code after that, and what the code keeps.
         let dumped = session.run("local dump = P.dump P = nil dump()", "=dump");
         ends.push(dumped.end);

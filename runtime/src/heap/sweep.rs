@@ -162,10 +162,10 @@ impl Heap {
             return;
         }
         self.refund(module.bytes);
-        if let Some(last) = Arc::into_inner(module) {
-            if last.bytes >= LARGE_MODULE {
-                crate::os::free_elsewhere(Box::new(last));
-            }
+        if let Some(last) = Arc::into_inner(module)
+            && last.bytes >= LARGE_MODULE
+        {
+            crate::os::free_elsewhere(Box::new(last));
         }
     }
 
