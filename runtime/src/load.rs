@@ -41,8 +41,10 @@ pub fn load_module(vm: &mut Vm, module: Arc<Module>) -> Result<*mut ProtoObj> {
     vm.heap.charge(shared);
     let module = Arc::new(LoadedModule::new(module, shared));
     let main = load_all(vm, &module);
-    // If it failed, some prototypes may have been made: garbage that holds it.
-    vm.heap.let_go(module);
+    if main.is_err() {
+        // Some prototypes may have been made: they are garbage that holds it.
+        vm.heap.let_go(module);
+    }
     main
 }
 
@@ -136,7 +138,7 @@ fn load_proto(
         k_len: spec.consts.len() as u32,
         slot_len: spec.slots.len() as u32,
         children: spec.children.iter().map(|c| loaded[c.0 as usize]).collect(),
-        module: module.share(),
+        module: Arc::clone(module),
         id,
         storage,
     };

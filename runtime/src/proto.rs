@@ -17,7 +17,6 @@ use crate::feedback::FeedbackSlot;
 use crate::object::GcHeader;
 use crate::value::Value;
 use std::any::Any;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use strata_spec::fixed::{Fixed, fixed};
 use strata_spec::{Insn, Module, Proto, ProtoId};
@@ -30,11 +29,23 @@ pub struct LoadedModule {
     pub module: Arc<Module>,
     /// Bytes charged for it.
     pub bytes: usize,
-    /// Prototypes of the heap, and the loader: compiles hold it as well, but on
-    /// nobody's account.
-    users: AtomicUsize,
-    /// What is known of its functions' upvalues, once somebody has asked.
-    fixed: OnceLock<Vec<Box<[Fixed]>>>,
+    /// What is known of its functions' upvalues.
+    pub upvalues: KnownUpvalues,
+}
+
+/// What is known of the upvalues of a module's functions, found out when
+/// somebody asks.
+#[derive(Clone, Debug, Default)]
+pub struct KnownUpvalues(Arc<OnceLock<Vec<Box<[Fixed]>>>>);
+
+impl KnownUpvalues {
+    /// What is known of upvalue `n` of function `id` of `module`, whose upvalues
+    /// these are, while the debug library assigns to none.
+    pub fn fixed(&self, module: &Module, id: ProtoId, n: u8) -> Fixed {
+        let all = self.0.get_or_init(|| fixed(module));
+        let known = all.get(id.0 as usize).and_then(|f| f.get(usize::from(n)));
+        known.copied().unwrap_or(Fixed::Assigned)
+    }
 }
 
 impl LoadedModule {
@@ -43,28 +54,8 @@ impl LoadedModule {
         LoadedModule {
             module,
             bytes,
-            users: AtomicUsize::new(1),
-            fixed: OnceLock::new(),
+            upvalues: KnownUpvalues::default(),
         }
-    }
-
-    /// For another prototype.
-    pub(crate) fn share(self: &Arc<LoadedModule>) -> Arc<LoadedModule> {
-        self.users.fetch_add(1, Ordering::Relaxed);
-        Arc::clone(self)
-    }
-
-    /// A prototype, or the loader, is done with it: whether that was the last.
-    pub(crate) fn release(&self) -> bool {
-        self.users.fetch_sub(1, Ordering::Relaxed) == 1
-    }
-
-    /// What is known of upvalue `n` of function `id`, while the debug library
-    /// assigns to none.
-    pub fn fixed(&self, id: ProtoId, n: u8) -> Fixed {
-        let all = self.fixed.get_or_init(|| fixed(&self.module));
-        let known = all.get(id.0 as usize).and_then(|f| f.get(usize::from(n)));
-        known.copied().unwrap_or(Fixed::Assigned)
     }
 }
 

@@ -26,7 +26,7 @@
 
 use crate::effects::Effects;
 use crate::insn::Insn;
-use crate::liveness::{Node, split};
+use crate::liveness::{Node, blocks};
 use crate::module::{Const, Module, Proto, ProtoId, RegSet};
 use crate::op::Op;
 
@@ -189,7 +189,7 @@ fn made(
     };
     let nodes = match regs.is_empty() {
         true => Vec::new(),
-        false => split(p, &Vec::new()),
+        false => blocks(p),
     };
     let looked_into = nodes.len() * regs.len() <= MAX_WORK;
     if looked_into {

@@ -30,7 +30,7 @@ pub struct Liveness {
 }
 
 /// Instructions and registers, ascending.
-pub(crate) type Scopes = Vec<(u32, u8)>;
+type Scopes = Vec<(u32, u8)>;
 
 /// A basic block.
 #[derive(Clone, Debug)]
@@ -205,8 +205,13 @@ fn looked_at(proto: &Proto, pc: u32) -> RegSet {
     set.union(&tbc)
 }
 
+/// The basic blocks and their edges, for who doesn't ask what is live.
+pub(crate) fn blocks(proto: &Proto) -> Vec<Node> {
+    split(proto, &Scopes::new())
+}
+
 /// Splits the code into basic blocks, with their sets and edges.
-pub(crate) fn split(proto: &Proto, scopes: &Scopes) -> Vec<Node> {
+fn split(proto: &Proto, scopes: &Scopes) -> Vec<Node> {
     let len = proto.code.len() as u32;
     let mut leader = vec![false; proto.code.len() + 1];
     leader[0] = true;

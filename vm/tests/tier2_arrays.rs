@@ -227,6 +227,30 @@ fn guards_before_loops_that_fail_are_put_off_by_kind() {
     assert!((2..=16).contains(&compiles), "{:?}", run.stats);
 }
 
+#[test]
+fn arrays_become_another_kind_inside_of_loops() {
+    // Rows begin as integers; the first float makes each one mixed.
+    let run = same(
+        "local function zeros(n) local t = {} for i = 1, n do t[i] = 0 end return t end
+         local function copy(to, from) for i = 1, #from do to[i] = from[i] end end
+         local function scale(to, from, by) for i = 1, #to do to[i] = from[i] * by end end
+         local function any(to, from) for i = 2, #from do to[i] = from[i - 1] end end
+         local floats, words, s, n = {}, {}, 0, 0
+         for i = 1, 20 do floats[i] = i / 4 words[i] = i % 3 == 0 and 'w' or i end
+         local log = setmetatable(zeros(20), { __newindex = function(t, k, v) n = n + k end })
+         for round = 1, 200 do
+           local a, b, c = zeros(20), zeros(20), zeros(20)
+           copy(a, floats) scale(b, a, 2.5) any(c, round % 2 == 0 and words or floats)
+           s = s + a[20] + b[19] + (tonumber(c[2]) or 0)
+           a[7] = nil
+           s = s + #a
+           if round == 150 then copy(log, floats) log[3] = nil copy(log, floats) end
+         end
+         return s, n, log[3], math.type(log[2])",
+    );
+    assert!(run.stats.exits < 120, "{:?}", run.stats);
+}
+
 /// Collects why native frames were dropped.
 #[derive(Clone, Default)]
 struct Drops(Arc<Mutex<Vec<&'static str>>>);

@@ -156,16 +156,13 @@ impl Heap {
         }
     }
 
-    /// A prototype of this module is gone, or its loader is done.
+    /// A prototype of this module is gone.
     pub(crate) fn let_go(&mut self, module: Arc<LoadedModule>) {
-        if !module.release() {
-            return;
-        }
-        self.refund(module.bytes);
-        if let Some(last) = Arc::into_inner(module)
-            && last.bytes >= LARGE_MODULE
-        {
-            crate::os::free_elsewhere(Box::new(last));
+        if let Some(last) = Arc::into_inner(module) {
+            self.refund(last.bytes);
+            if last.bytes >= LARGE_MODULE {
+                crate::os::free_elsewhere(Box::new(last));
+            }
         }
     }
 

@@ -25,6 +25,12 @@ pub(crate) mod seen {
     pub const MIXED: u8 = 4;
     /// Anything else.
     pub const OTHER: u8 = 8;
+    /// Of conditional jumps: they have jumped.
+    pub const JUMPED: u8 = 64;
+    /// They have not.
+    pub const FELL: u8 = 128;
+    /// Both: what is no operand.
+    pub const WAYS: u8 = JUMPED | FELL;
 }
 
 /// [`seen::INT`] in an instruction.
@@ -35,6 +41,11 @@ pub(super) const SEEN_FLOAT: u64 = (seen::FLOAT as u64) << 32;
 pub(super) const SEEN_MIXED: u64 = (seen::MIXED as u64) << 32;
 /// [`seen::OTHER`] in an instruction.
 pub(super) const SEEN_OTHER: u64 = (seen::OTHER as u64) << 32;
+
+/// [`seen::JUMPED`] in an instruction.
+pub(super) const SEEN_JUMPED: u64 = (seen::JUMPED as u64) << 32;
+/// [`seen::FELL`] in an instruction.
+pub(super) const SEEN_FELL: u64 = (seen::FELL as u64) << 32;
 
 /// Records a feedback bit of the instruction before `pc`.
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! Jumps and compare-and-branch instructions.
 
-use super::arith::{SEEN_FLOAT, SEEN_INT, SEEN_MIXED, SEEN_OTHER, note};
+use super::arith::{SEEN_FELL, SEEN_FLOAT, SEEN_INT, SEEN_JUMPED, SEEN_MIXED, SEEN_OTHER, note};
 use super::*;
 use strata_runtime::metatable::Event;
 use strata_runtime::native::cont;
@@ -16,8 +16,10 @@ handler! {
 macro_rules! branch {
     ($cond:expr, $pc:ident, $base:ident, $vm:ident, $i:ident, $k:ident) => {
         if $cond {
+            note($pc, $i, SEEN_JUMPED);
             dispatch($pc.offset(jump($i)), $base, $vm, $k)
         } else {
+            note($pc, $i, SEEN_FELL);
             dispatch($pc, $base, $vm, $k)
         }
     };
@@ -27,8 +29,10 @@ macro_rules! branch {
 macro_rules! slow_branch {
     ($cond:expr, $pc:ident, $base:ident, $vm:ident, $i:ident) => {
         if $cond {
+            note($pc, $i, SEEN_JUMPED);
             next($vm, $pc.offset(jump($i)), $base)
         } else {
+            note($pc, $i, SEEN_FELL);
             next($vm, $pc, $base)
         }
     };
@@ -54,8 +58,10 @@ handler! {
         let b = rb(base, i);
         if (*b).tag >= tag::TRUE {
             copy(ra(base, i), b);
+            note(pc, i, SEEN_JUMPED);
             return dispatch(pc.offset(jump(i)), base, vm, k);
         }
+        note(pc, i, SEEN_FELL);
         dispatch(pc, base, vm, k)
     }
 }
@@ -65,8 +71,10 @@ handler! {
         let b = rb(base, i);
         if (*b).tag < tag::TRUE {
             copy(ra(base, i), b);
+            note(pc, i, SEEN_JUMPED);
             return dispatch(pc.offset(jump(i)), base, vm, k);
         }
+        note(pc, i, SEEN_FELL);
         dispatch(pc, base, vm, k)
     }
 }

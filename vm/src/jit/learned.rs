@@ -9,6 +9,7 @@
 //! [`Learned`] remembers, when code is made, what it is made from;
 //! [`Learned::change`] compares one instruction with what is known now.
 
+use crate::interp::seen;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot, FieldCache, NIL_OK, Summary};
 use strata_runtime::object::ProtoObj;
@@ -65,6 +66,11 @@ impl Learned {
     pub(crate) fn change(&self, p: &ProtoObj, pc: u32, epoch: u32) -> Option<Change> {
         let i = p.storage.code.get(pc as usize)?;
         let (before, bits) = (*self.bits.get(pc as usize)?, bits_of(i));
+        let (before, bits) = match i.op().map(|op| op.info().ext) {
+            // Which way it went makes no slow path fast.
+            Some(Ext::Jump) => (before & !seen::WAYS, bits & !seen::WAYS),
+            _ => (before, bits),
+        };
         if bits & !before != 0 {
             return Some(if before == 0 {
                 Change::First

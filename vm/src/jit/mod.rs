@@ -55,7 +55,7 @@ pub(crate) use events::{Counts, entered_loop, unwound};
 #[cfg(feature = "cranelift")]
 pub(crate) use guard::{EntryCheck, EntryTag, Exit, Guard};
 #[cfg(feature = "llvm")]
-pub(crate) use optimize::{compiled2, contains2, exited2, has_code2, speculation2};
+pub(crate) use optimize::{compiled2, contains2, exited2, has_code2, prunes2, speculation2};
 #[cfg(feature = "cranelift")]
 pub(crate) use optimize::{heat_budget, hot_call, hot_loop, ready};
 pub use options::{Backend, JitMode, JitOptions};

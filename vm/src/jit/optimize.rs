@@ -24,7 +24,7 @@ use strata_runtime::value::Value;
 #[cfg(feature = "llvm")]
 mod with_llvm;
 #[cfg(feature = "llvm")]
-pub(crate) use with_llvm::{compiled2, contains2, exited2, has_code2, list, speculation2};
+pub(crate) use with_llvm::{compiled2, contains2, exited2, has_code2, list, prunes2, speculation2};
 
 /// Instructions of tier 1's code after which its counters are used up; `None`
 /// if nobody asks.

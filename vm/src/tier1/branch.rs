@@ -13,6 +13,18 @@ use strata_runtime::object::strflag;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
+/// Where the feedback bits of an instruction are.
+const FEEDBACK: i32 = 4;
+
+/// A block that notes that the conditional jump at `pc` has gone a way, and
+/// goes there.
+pub(super) struct Note {
+    block: Block,
+    pc: u32,
+    way: u8,
+    to: Block,
+}
+
 /// A comparison: the condition, and whether the jump is taken if it holds.
 fn comparison(op: Op) -> (IntCC, bool) {
     use IntCC::*;
@@ -36,7 +48,42 @@ impl Lower<'_> {
     fn arms(&mut self, want: bool, pc: u32, i: Insn, next: Block) -> (Block, Block) {
         let target = self.target(pc, i);
         let target = self.forward(target);
+        let target = self.noting(pc, seen::JUMPED, target);
+        let next = self.noting(pc, seen::FELL, next);
         if want { (target, next) } else { (next, target) }
+    }
+
+    /// Where to go instead of `to` if the conditional jump at `pc` goes this
+    /// way: by a block that notes it, unless it has gone there before.
+    fn noting(&mut self, pc: u32, way: u8, to: Block) -> Block {
+        if self.code[pc as usize].feedback_bits() & way != 0 {
+            return to;
+        }
+        let block = self.cold_block();
+        self.notes.push(Note { block, pc, way, to });
+        block
+    }
+
+    /// The conditional jump at `pc` goes this way, always.
+    fn note_here(&mut self, pc: u32, way: u8) {
+        if self.code[pc as usize].feedback_bits() & way != 0 {
+            return;
+        }
+        // SAFETY: an instruction of the prototype, which outlives its code.
+        let at = unsafe { (*self.p).code.add(pc as usize) };
+        let at = self.int(at as i64);
+        let bits = self.load(types::I8, at, FEEDBACK);
+        let bits = self.b.ins().bor_imm_s(bits, i64::from(way));
+        self.store(bits, at, FEEDBACK);
+    }
+
+    /// Fills the blocks that note ways of conditional jumps.
+    pub(super) fn write_notes(&mut self) {
+        for note in std::mem::take(&mut self.notes) {
+            self.b.switch_to_block(note.block);
+            self.note_here(note.pc, note.way);
+            self.b.ins().jump(note.to, &[]);
+        }
     }
 
     /// The kind of number that the comparison at `pc` of registers with these
@@ -65,6 +112,7 @@ impl Lower<'_> {
 
     /// Always jumps, or never.
     fn jump_known(&mut self, taken: bool, pc: u32, i: Insn) {
+        self.note_here(pc, if taken { seen::JUMPED } else { seen::FELL });
         if taken {
             let target = self.target(pc, i);
             let target = self.forward(target);
@@ -141,18 +189,20 @@ impl Lower<'_> {
         self.b.ins().brif(truthy, yes, &[], no, &[]);
         self.b.switch_to_block(taken);
         let before = self.st.clone();
+        self.note_here(pc, seen::JUMPED);
         self.mov(a, b);
         let target = self.target(pc, i);
         let target = self.forward(target);
         self.b.ins().jump(target, &[]);
         self.b.switch_to_block(next);
+        self.note_here(pc, seen::FELL);
         self.st = before;
     }
 
     fn equal(&mut self, pc: u32, i: Insn, op: Op) {
         let (a, b) = (i.a(), i.b());
         let (_, want) = comparison(op);
-        let bits = i.feedback_bits();
+        let bits = i.feedback_bits() & !seen::WAYS;
         let (x, y) = (self.known(a), self.known(b));
         if let Some(t) = self.one_kind(bits, x, y, pc) {
             self.guard(a, t, pc);
@@ -359,7 +409,7 @@ impl Lower<'_> {
         let (a, b) = (i.a(), i.b());
         let (cc, want) = comparison(op);
         let immediate = !matches!(op, Op::JLt | Op::JNotLt | Op::JLe | Op::JNotLe);
-        let bits = i.feedback_bits();
+        let bits = i.feedback_bits() & !seen::WAYS;
         let x = self.known(a);
         let y = if immediate { x } else { self.known(b) };
         if let Some(t) = self.one_kind(bits, x, y, pc) {

@@ -89,6 +89,7 @@ impl Lower<'_> {
         // The status of code that can't go on: the interpreter does.
         let out = self.cold_block();
         let number = self.b.append_block_param(out, types::I64);
+        self.write_notes();
         for p in std::mem::take(&mut self.pending) {
             self.b.switch_to_block(p.block);
             self.charge_exit(p.owed);

@@ -121,6 +121,8 @@ pub(super) struct Lower<'a> {
     /// Blocks that charge so much and pass a status on, to be emitted at the
     /// end.
     pub(super) outs: Vec<(Block, i32)>,
+    /// Blocks that note ways of conditional jumps, likewise.
+    pub(super) notes: Vec<super::branch::Note>,
     pub(super) exit_of: HashMap<(u32, Guard, i32), Block>,
     pub(super) entries: Vec<PendingEntry>,
     pub(super) points: Vec<u16>,
@@ -209,6 +211,7 @@ pub(super) unsafe fn lower(
         exits: Vec::new(),
         pending: Vec::new(),
         outs: Vec::new(),
+        notes: Vec::new(),
         exit_of: HashMap::new(),
         entries: Vec::new(),
         points: vec![0; code.len()],

@@ -58,17 +58,35 @@ pub(crate) fn target(pc: u32, i: Insn) -> u32 {
     (i64::from(pc) + 1 + i64::from(i.jump())) as u32
 }
 
+/// The only way that the conditional jump `i` at `pc` ever went, if that may be
+/// relied on: whether it jumped.
+pub(crate) fn only_way(f: &Function, pc: u32, i: Insn) -> Option<bool> {
+    if !i.op().is_some_and(is_jump) || !f.speculation.allowed_at(pc) {
+        return None;
+    }
+    match i.feedback_bits() & seen::WAYS {
+        seen::JUMPED => Some(true),
+        seen::FELL => Some(false),
+        _ => None,
+    }
+}
+
 fn is_jump(op: Op) -> bool {
     op.info().ext == strata_spec::op::Ext::Jump
 }
 
 impl Flow {
     /// Of `f`, entered at `entry`; `tags`: of its registers there, as far as
-    /// they are known.
+    /// they are known; `prunes`: without the ways that jumps never went.
     ///
     /// # Errors
     /// It isn't of a form that can be compiled.
-    pub(crate) fn of(f: &Function, entry: EntryAt, tags: &[u8]) -> Result<Flow, String> {
+    pub(crate) fn of(
+        f: &Function,
+        entry: EntryAt,
+        tags: &[u8],
+        prunes: bool,
+    ) -> Result<Flow, String> {
         let whole = split(f, 0);
         let all = graph(&whole).ok_or("a loop is entered at two places")?;
         let mut flow = match entry {
@@ -88,9 +106,42 @@ impl Flow {
                 }
             }
         };
+        if prunes {
+            flow.prune(f, entry);
+        }
         flow.find_loops(f);
         flow.predict(f, tags);
         Ok(flow)
+    }
+
+    /// Drops the ways that conditional jumps never went, but for those out of
+    /// what is compiled.
+    fn prune(&mut self, f: &Function, entry: EntryAt) {
+        let whole: Vec<Successors> = self.blocks.iter().map(|b| b.next.clone()).collect();
+        for n in 0..self.blocks.len() {
+            let end = self.blocks[n].end;
+            let (pc, i) = (end - 1, f.code[end as usize - 1]);
+            let Some(jumps) = only_way(f, pc, i) else {
+                continue;
+            };
+            let way = if jumps { target(pc, i) } else { end };
+            if let Some(&only) = self.at.get(&way) {
+                self.blocks[n].next.retain(|b| *b == only);
+            }
+        }
+        // What is entered at a loop has to be one.
+        let fits = |cfg: &Cfg| match entry {
+            EntryAt::Start => true,
+            EntryAt::Loop(_) => cfg.loops.iter().any(|l| l.header == BlockId::ENTRY),
+        };
+        match graph(&self.blocks).filter(fits) {
+            Some(cfg) => self.cfg = cfg,
+            None => {
+                for (b, next) in self.blocks.iter_mut().zip(whole) {
+                    b.next = next;
+                }
+            }
+        }
     }
 
     fn find_loops(&mut self, f: &Function) {

@@ -153,6 +153,17 @@ pub(crate) struct Compile {
     listing: bool,
 }
 
+impl Stage {
+    /// IR instructions after which only small functions are inlined: what is to
+    /// be there soon has to be smaller.
+    fn big(self) -> usize {
+        match self {
+            Stage::Soon => 800,
+            Stage::Best => 4000,
+        }
+    }
+}
+
 /// What a compile made.
 pub(crate) struct Product {
     snapshot: Snapshot,
@@ -222,7 +233,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, String> {
     let start = Instant::now();
     let mut report = Report::default();
     let arena = Bump::new();
-    let built = build::build(&snapshot, &arena)?;
+    let built = build::build(&snapshot, &arena, stage.big())?;
     let mut func = built.func;
     if listing {
         report.texts.push(("build".into(), func.to_string()));
@@ -757,6 +768,9 @@ pub(crate) struct State {
     pub speculation: Speculation,
     /// Compiles so far.
     pub compiles: u8,
+    /// Times that its code was given up because something was reached that
+    /// never had been.
+    pub surprises: u8,
     /// It was let be for a while when it became hot.
     pub was_put_off: bool,
     /// What it has seen may be long over.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use strata_runtime::Vm;
 use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot};
 use strata_runtime::object::{GcHeader, ProtoObj, Str};
-use strata_runtime::proto::LoadedModule;
+use strata_runtime::proto::KnownUpvalues;
 use strata_runtime::stdlib::base::is_setmetatable;
 use strata_runtime::stdlib::coroutine::{switches, yields};
 use strata_runtime::stdlib::leaf::{self, Known, Quick, Stores};
@@ -29,7 +29,7 @@ use strata_runtime::value::{Value, tag};
 use strata_spec::fixed::Fixed;
 use strata_spec::liveness::Liveness;
 use strata_spec::module::{Proto, SlotKind};
-use strata_spec::{Insn, Op, ProtoId};
+use strata_spec::{Insn, Module, Op, ProtoId};
 
 /// An object or another address, by its place in the table of constants.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -191,7 +191,9 @@ pub(crate) enum Slot {
 /// A function.
 #[derive(Debug)]
 pub(crate) struct Function {
-    module: Arc<LoadedModule>,
+    /// Not the heap's: that is given back with its last prototype.
+    module: Arc<Module>,
+    upvalues: KnownUpvalues,
     id: ProtoId,
     /// Instructions, with feedback bits.
     pub code: Vec<Insn>,
@@ -276,7 +278,7 @@ impl Function {
 
     /// What its code says of upvalue `n`.
     pub(crate) fn fixed(&self, n: u8) -> Fixed {
-        self.module.fixed(self.id, n)
+        self.upvalues.fixed(&self.module, self.id, n)
     }
 
     /// Its description.
@@ -297,6 +299,8 @@ pub(crate) struct Snapshot {
     pub kept: Vec<bool>,
     /// The metatable epoch.
     pub epoch: u32,
+    /// Ways that conditional jumps never went are left out.
+    pub prunes: bool,
     /// Upvalues are what their code says.
     pub fixed_upvalues: bool,
     /// Tags of the registers in the frame that asked, if one did.
@@ -358,6 +362,8 @@ impl Snapshot {
                 objects: Vec::new(),
                 kept: Vec::new(),
                 epoch: vm.meta_epoch,
+                // SAFETY: the caller says that `p` is live.
+                prunes: crate::jit::prunes2(unsafe { &*p }),
                 fixed_upvalues: !vm.upvalues_set,
                 tags: Vec::new(),
                 root: Obj(0),
@@ -434,8 +440,10 @@ impl Taker<'_> {
             let mut code = code.to_vec();
             crate::jit::look::complete(&*p, &mut code);
             let consts = (*p).consts().iter().map(|&v| self.constant(v)).collect();
+            let module = &(*p).module;
             let function = Function {
-                module: (*p).module.clone(),
+                module: Arc::clone(&module.module),
+                upvalues: module.upvalues.clone(),
                 id: (*p).id,
                 code,
                 consts,

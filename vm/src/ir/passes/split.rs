@@ -175,11 +175,20 @@ fn plan(f: &Func<'_>, cfg: &Cfg, memory: &Memory, l: &Counted) -> Option<Plan> {
             break;
         }
     }
-    // Guards alone, or what seldom happens alone, aren't worth a copy.
-    let worth = plan.iter().any(|(at, expected)| match (at, expected) {
-        (At::Branch(..), Expected::Inside(x, _)) => x.induction.is_some(),
-        _ => false,
-    });
+    // Guards alone, or what seldom happens alone, aren't worth a copy; to be rid of
+    // what changes arrays is.
+    let left = look.left(&plan);
+    let gone = blocks.iter().filter(|b| !left.contains(b));
+    let changes = |v: &V| f.insts[v.n()].op == Op::SetInt;
+    let clean = !left
+        .iter()
+        .any(|b| f.blocks[b.n()].insts.iter().any(changes));
+    let cleaned = clean && gone.flat_map(|b| f.blocks[b.n()].insts.iter()).any(changes);
+    let worth = cleaned
+        || plan.iter().any(|(at, expected)| match (at, expected) {
+            (At::Branch(..), Expected::Inside(x, _)) => x.induction.is_some(),
+            _ => false,
+        });
     worth.then_some(plan)
 }
 

@@ -25,6 +25,15 @@ const SOME_CALLS: i32 = 8;
 const PATIENCE: i32 = 3;
 const WORTH_WAITING: u32 = 100_000;
 
+/// How often code of a function is given up because a conditional jump went
+/// another way than ever before, until it is made for both ways.
+const SURPRISES: u8 = 2;
+
+/// Whether code of `p` may leave out ways that conditional jumps never went.
+pub(crate) fn prunes2(p: &ProtoObj) -> bool {
+    state(p).is_none_or(|s| s.tier2.surprises < SURPRISES)
+}
+
 /// Where `p` may speculate in tier 2.
 pub(crate) fn speculation2(p: &ProtoObj) -> Speculation {
     state(p).map_or_else(Speculation::default, |s| s.tier2.speculation.clone())
@@ -289,6 +298,10 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
             speculation.fail_early(site.pc, site.reason);
         } else if jit::learned::bits_of(insn) == site.seen {
             speculation.fail(site.pc);
+        }
+        if site.reason == Reason::Unreached {
+            let state = &mut state_mut(&mut *table.proto()).tier2;
+            state.surprises = state.surprises.saturating_add(1);
         }
         drop_code(table);
     }

@@ -4,7 +4,7 @@ use super::arith::EXACT;
 use super::{Builder, Refused};
 use crate::interp::seen;
 use crate::ir::{Op as Ir, Reason, Term, Ty, V};
-use crate::tier2::flow::{number_type, target};
+use crate::tier2::flow::{self, number_type, target};
 use crate::tier2::snapshot::Const;
 use strata_runtime::audit::{Bug, planted};
 use strata_runtime::value::tag;
@@ -40,12 +40,12 @@ impl Builder<'_, '_> {
             Op::JTrue | Op::JFalse => {
                 let v = self.val(a);
                 let t = self.truthy(v);
-                self.jump_want(t, op == Op::JTrue, pc, i)
+                self.jump_pure(t, op == Op::JTrue, pc, i)
             }
             Op::JNil | Op::JNotNil => {
                 let v = self.val(a);
                 let nil = self.is(v, tag::NIL);
-                self.jump_want(nil, op == Op::JNil, pc, i)
+                self.jump_pure(nil, op == Op::JNil, pc, i)
             }
             Op::JTrueSet | Op::JFalseSet => self.jump_and_set(pc, i, op == Op::JTrueSet),
             Op::JEq | Op::JNe => self.equal(pc, i, op == Op::JEq),
@@ -53,6 +53,30 @@ impl Builder<'_, '_> {
             Op::JEqI | Op::JNeI => self.equal_int(pc, i, op == Op::JEqI),
             _ => self.ordered(pc, i, op),
         }
+    }
+
+    /// The only way that the conditional jump at `pc` ever went, if it may be
+    /// relied on: whether it jumped. Ways out of the loop that is compiled are
+    /// as good as seen.
+    fn only_way(&self, pc: u32, i: Insn) -> Option<bool> {
+        let jumps = flow::only_way(self.func(), pc, i).filter(|_| self.s.prunes)?;
+        let other = if jumps { pc + 1 } else { target(pc, i) };
+        let inside = self.ctx.flow.at.contains_key(&other);
+        inside.then_some(jumps)
+    }
+
+    /// The same where `cond` was computed without any effect: the instruction
+    /// may be run again.
+    fn jump_pure(&mut self, cond: V, want: bool, pc: u32, i: Insn) -> Result<(), Refused> {
+        let Some(jumps) = self.only_way(pc, i) else {
+            return self.jump_want(cond, want, pc, i);
+        };
+        if jumps == want {
+            self.guard(cond, Reason::Unreached, pc)?;
+        } else {
+            self.guard_not(cond, Reason::Unreached, pc)?;
+        }
+        self.flow_to(if jumps { target(pc, i) } else { pc + 1 })
     }
 
     /// Jumps as instruction `pc` does if `cond` is `want`.
@@ -78,6 +102,17 @@ impl Builder<'_, '_> {
         let (a, b) = (i.a(), i.b());
         let v = self.val(b);
         let t = self.truthy(v);
+        if let Some(jumps) = self.only_way(pc, i) {
+            match jumps == want {
+                true => self.guard(t, Reason::Unreached, pc)?,
+                false => self.guard_not(t, Reason::Unreached, pc)?,
+            }
+            if !jumps {
+                return self.flow_to(pc + 1);
+            }
+            self.set(a, v);
+            return self.flow_to(target(pc, i));
+        }
         let no = self.edge(pc + 1)?;
         // The copy is made on the way, where a captured register is stored.
         let jumps = self.f.block();
@@ -95,7 +130,7 @@ impl Builder<'_, '_> {
 
     fn equal(&mut self, pc: u32, i: Insn, want: bool) -> Result<(), Refused> {
         let (x, y) = (self.val(i.a()), self.val(i.b()));
-        let bits = i.feedback_bits();
+        let bits = i.feedback_bits() & !seen::WAYS;
         let (tx, ty) = (self.f.ty(x), self.f.ty(y));
         if bits == 0 && (tx == Ty::Any || ty == Ty::Any) && self.may_speculate(pc) {
             return self.leave(pc, Reason::Unreached);
@@ -111,7 +146,7 @@ impl Builder<'_, '_> {
             let (x, y) = (self.expect(x, k, pc)?, self.expect(y, k, pc)?);
             let op = if k == Ty::Int { Ir::IEq } else { Ir::FEq };
             let eq = self.put(op, &[x, y]);
-            return self.jump_want(eq, want, pc, i);
+            return self.jump_pure(eq, want, pc, i);
         }
         if let Some(eq) = self.meta_equal(pc, x, y)? {
             return self.jump_want(eq, want, pc, i);
@@ -187,7 +222,7 @@ impl Builder<'_, '_> {
             }
             _ => return self.jump_by_step(pc, i),
         };
-        self.jump_want(eq, want, pc, i)
+        self.jump_pure(eq, want, pc, i)
     }
 
     fn equal_int(&mut self, pc: u32, i: Insn, want: bool) -> Result<(), Refused> {
@@ -203,7 +238,8 @@ impl Builder<'_, '_> {
                 self.put(Ir::FEq, &[v, d])
             }
             Ty::Any => {
-                let seen = number_type(i.feedback_bits()).filter(|_| self.may_speculate(pc));
+                let seen =
+                    number_type(i.feedback_bits() & !seen::WAYS).filter(|_| self.may_speculate(pc));
                 match seen {
                     Some(Ty::Int) => {
                         let v = self.expect(v, Ty::Int, pc)?;
@@ -232,13 +268,13 @@ impl Builder<'_, '_> {
             }
             _ => self.boolean(false),
         };
-        self.jump_want(eq, want, pc, i)
+        self.jump_pure(eq, want, pc, i)
     }
 
     fn ordered(&mut self, pc: u32, i: Insn, op: Op) -> Result<(), Refused> {
         let (cmp, want) = order(op);
         let immediate = !matches!(op, Op::JLt | Op::JNotLt | Op::JLe | Op::JNotLe);
-        let bits = i.feedback_bits();
+        let bits = i.feedback_bits() & !seen::WAYS;
         let x = self.val(i.a());
         let y = if immediate {
             self.int(i64::from(i.d()))
@@ -282,7 +318,7 @@ impl Builder<'_, '_> {
             self.expect(y, ky, pc)?
         };
         let cond = self.compare(cmp, x, y, pc)?;
-        self.jump_want(cond, want, pc, i)
+        self.jump_pure(cond, want, pc, i)
     }
 
     /// Compares two numbers of whichever kinds: two integers, or floats.
@@ -319,7 +355,7 @@ impl Builder<'_, '_> {
         self.st = state;
         self.frame_cache = None;
         let cond = self.meet(&ways, Ty::Bool);
-        self.jump_want(cond, want, pc, i)
+        self.jump_pure(cond, want, pc, i)
     }
 
     /// Whether an integer is exact as a float.

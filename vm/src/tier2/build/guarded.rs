@@ -88,7 +88,10 @@ impl Builder<'_, '_> {
         let bits = i.feedback_bits();
         let v = self.val(i.c());
         let mut kinds = all_kinds(bits);
+        let all = kinds.len();
         kinds.retain(|&kind| may_hold(kind, self.f.ty(v)));
+        // Arrays that have become another kind here: so will others.
+        let converts = kinds.len() < all || all > 1;
         let elsewhere = bits & (seen::OUTSIDE | seen::APPEND);
         if kinds.is_empty() && elsewhere == 0 || self.f.ty(v) == Ty::Nil {
             return self.step(pc);
@@ -99,7 +102,7 @@ impl Builder<'_, '_> {
         let Some(n) = self.element(key, i.b(), pc)? else {
             return self.step(pc);
         };
-        if let ([kind], 0) = (&kinds[..], elsewhere) {
+        if let ([kind], 0, false) = (&kinds[..], elsewhere, converts) {
             let v = match type_of(*kind) {
                 Some(ty) => self.expect(v, ty, pc)?,
                 None => self.some(v, pc)?,
@@ -119,18 +122,29 @@ impl Builder<'_, '_> {
         let done = self.f.block();
         let (n, outside) = match kinds[..] {
             [] => (n, Some(self.at)),
+            _ if converts && elsewhere == 0 => {
+                let frame = self.frame(pc, false)?;
+                let n = self.emit_at(Ir::GuardIndex, Ty::Int, &[n, len], 0, frame);
+                (n, None)
+            }
             _ => self.in_or_out(t, n, len, elsewhere, &kinds, pc)?,
         };
-        let frame = self.frame(pc, false)?;
+        let other = (!kinds.is_empty()).then(|| self.cold_block());
         let mut at = 0;
-        while let Some(&kind) = kinds.get(at) {
-            let (t, next) = self.of_kind(t, &kinds, at, elsewhere, pc)?;
+        while let (Some(&kind), Some(other)) = (kinds.get(at), other) {
+            let same = self.has_kind(t, kind);
+            let next = match at + 1 == kinds.len() {
+                true => {
+                    self.unless(same, other);
+                    None
+                }
+                false => Some(self.split(same, None)),
+            };
             let v = match type_of(kind) {
-                // Not what the register holds from here on: this is one way
-                // of several.
                 Some(ty) if self.f.ty(v) == Ty::Any => {
-                    let tag = u64::from(kind as u8);
-                    self.emit_at(Ir::GuardIs, ty, &[v], tag, frame)
+                    let is = self.is(v, kind as u8);
+                    self.unless(is, other);
+                    self.unboxed(v, ty)
                 }
                 Some(_) => v,
                 None => {
@@ -146,6 +160,10 @@ impl Builder<'_, '_> {
                 self.go_on(next);
             }
             at += 1;
+        }
+        if let Some(other) = other {
+            self.go_on(other);
+            self.set_anywhere(t, n, v, done, pc)?;
         }
         if let Some(outside) = outside {
             self.go_on(outside);

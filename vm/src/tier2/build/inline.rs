@@ -18,8 +18,7 @@ use strata_spec::{Insn, Op};
 const MAX_DEPTH: u32 = 4;
 /// How often a function may be inlined into itself.
 const MAX_RECURSION: u32 = 1;
-/// IR instructions after which only small functions are inlined.
-const BIG: usize = 4000;
+/// The longest function that is inlined into code that is big already.
 const SMALL: usize = 16;
 /// The longest function that is inlined into itself, and twice.
 const SHORT: usize = 24;
@@ -71,7 +70,7 @@ impl Builder<'_, '_> {
         if itself && (len > SHORT || f.calls_of(no) > 2 || self.recursion(no) >= deepest) {
             return Some("recursion");
         }
-        if self.f.insts.len() > BIG && len > SMALL {
+        if self.f.insts.len() > self.big && len > SMALL {
             return Some("the caller is big already");
         }
         if !self.form_fits(no) {

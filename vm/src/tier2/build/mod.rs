@@ -91,11 +91,16 @@ pub(crate) struct Inlining {
 /// Why nothing is built.
 pub(crate) type Refused = String;
 
-/// Builds what `snapshot` asks for.
+/// Builds what `snapshot` asks for. After `big` instructions of IR only small
+/// functions are inlined.
 ///
 /// # Errors
 /// It can't be compiled.
-pub(crate) fn build<'a>(snapshot: &Snapshot, arena: &'a Bump) -> Result<Built<'a>, Refused> {
+pub(crate) fn build<'a>(
+    snapshot: &Snapshot,
+    arena: &'a Bump,
+    big: usize,
+) -> Result<Built<'a>, Refused> {
     if snapshot.funcs[0].yields() {
         return Err("it yields".into());
     }
@@ -112,6 +117,7 @@ pub(crate) fn build<'a>(snapshot: &Snapshot, arena: &'a Bump) -> Result<Built<'a
         protos: HashMap::new(),
         frame_cache: None,
         open: true,
+        big,
     };
     let spec = b.func().spec();
     b.slots = u32::from(spec.regs);
@@ -181,7 +187,7 @@ impl Context {
         };
         Ok(Context {
             no,
-            flow: Rc::new(Flow::of(f, entry, tags)?),
+            flow: Rc::new(Flow::of(f, entry, tags, s.prunes)?),
             base: 0,
             below: None,
             returns: Vec::new(),
@@ -205,6 +211,8 @@ struct Builder<'s, 'a> {
     st: State,
     /// The block isn't finished.
     open: bool,
+    /// IR instructions after which only small functions are inlined.
+    big: usize,
     ctx: Context,
     slots: u32,
     assumes: Vec<Assumption>,
@@ -376,6 +384,8 @@ impl<'s> Builder<'s, '_> {
         self.go_on(block);
         match self.ctx.flow.at.get(&pc).copied() {
             Some(bb) if self.ctx.headers.contains_key(&bb) => self.back_to(bb)?,
+            // A way that was never gone.
+            Some(bb) if !self.ctx.flow.cfg.reaches(bb) => self.leave(pc, Reason::Unreached)?,
             Some(bb) => {
                 let state = self.st.clone();
                 self.ctx.edges.entry(bb).or_default().push((block, state));

@@ -151,7 +151,7 @@ impl Builder<'_, '_> {
     /// How many results function `no` returns, if that is always the same.
     pub(super) fn fixed_results(&self, no: FuncNo) -> Option<usize> {
         let f = &self.s.funcs[no as usize];
-        let flow = Flow::of(f, EntryAt::Start, &[]).ok()?;
+        let flow = Flow::of(f, EntryAt::Start, &[], false).ok()?;
         let mut count = None;
         for &b in &flow.cfg.order {
             let i = f.code[flow.blocks[b.n()].end as usize - 1];
