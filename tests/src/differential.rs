@@ -16,31 +16,30 @@ use std::collections::HashSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use strata::engine::{self, Backend};
+use strata::profiler::{Event, Sink, Stats};
 use strata::stress::states::{self, Place, States};
 use strata::stress::{Delivery, ForcedExits, StressModes};
-use strata::{Backend, JitMode, JitOptions, engine};
+use strata::{JitMode, JitOptions};
 use strata_runtime::heap;
 use strata_spec::Module;
 
 /// How often a program's function is called.
 const CALLS: u32 = 4;
 
-/// What may make optimized code.
-const BACKENDS: [Backend; 3] = [Backend::Auto, Backend::Cranelift, Backend::Llvm];
-
 /// A way to run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Way {
     /// How far it compiles.
     pub mode: JitMode,
+    /// With what very hot functions are.
+    pub backend: Backend,
     /// Calls or back-edges after which the baseline compiler has a function.
     pub threshold: u32,
     /// Instructions after which the optimizing compiler has it.
     pub hot: u32,
-    /// What makes its code.
-    pub backend: Backend,
     /// What is made frequent.
     pub modes: StressModes,
 }
@@ -50,9 +49,9 @@ impl Way {
     pub fn interpreted() -> Way {
         Way {
             mode: JitMode::Off,
+            backend: Backend::Llvm,
             threshold: 1,
             hot: 1,
-            backend: Backend::Auto,
             modes: StressModes::default(),
         }
     }
@@ -103,9 +102,15 @@ impl Way {
         };
         Way {
             mode,
+            // Cranelift is quick, so that it is asked most.
+            backend: rng.pick(&[
+                Backend::Cranelift,
+                Backend::Cranelift,
+                Backend::Llvm,
+                Backend::Auto,
+            ]),
             threshold: 1 + rng.below(3) as u32,
             hot: rng.pick(&[1, 1, 10, 40, 200]),
-            backend: rng.pick(&BACKENDS),
             modes,
         }
     }
@@ -122,7 +127,9 @@ impl Way {
                         .find(|m| m.name() == argument)?;
                 }
                 "backend" => {
-                    way.backend = BACKENDS.into_iter().find(|b| b.name() == argument)?;
+                    way.backend = [Backend::Auto, Backend::Cranelift, Backend::Llvm]
+                        .into_iter()
+                        .find(|b| b.name() == argument)?;
                 }
                 "threshold" => way.threshold = argument.parse().ok()?,
                 "hot" => way.hot = argument.parse().ok()?,
@@ -157,12 +164,15 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Way {
             mode,
+            backend,
             threshold,
             hot,
-            backend,
             modes,
         } = self;
-        write!(f, "jit={mode},threshold={threshold},hot={hot},backend={backend}")?;
+        write!(
+            f,
+            "jit={mode},backend={backend},threshold={threshold},hot={hot}"
+        )?;
         if *modes != StressModes::default() {
             write!(f, ",{modes}")?;
         }
@@ -198,6 +208,26 @@ pub struct Program {
     prelude: Arc<Module>,
     kit: Arc<Module>,
     module: Arc<Module>,
+}
+
+/// Compiles that went wrong, rather than being refused: the program goes on
+/// without them, but nobody should have to.
+#[derive(Clone, Default)]
+struct Faults(Arc<Mutex<Vec<String>>>);
+
+impl Sink for Faults {
+    fn event(&mut self, _: Duration, event: &Event) {
+        if let Event::NotCompiled { func, detail, .. } = event {
+            let wrong = ["panicked", "invalid", "after ", "not defined"];
+            if wrong.iter().any(|w| detail.contains(w))
+                && let Ok(mut faults) = self.0.lock()
+            {
+                faults.push(format!("{func}: {detail}"));
+            }
+        }
+    }
+
+    fn finish(&mut self, _: &Stats) {}
 }
 
 /// What is noted on the way.
@@ -287,6 +317,8 @@ impl Program {
         note: &mut Note,
     ) -> Result<(Observed, Ran), Trouble> {
         let mut session = Session::compiling(&way.options());
+        let faults = Faults::default();
+        engine::trace_jit(&mut session.vm, Box::new(faults.clone()));
         engine::set_stress(&mut session.vm, &way.modes);
         let vm = &mut session.vm;
         vm.set_deadline(Some(Instant::now() + time))
@@ -321,6 +353,9 @@ impl Program {
                 stats.tiers.get(&2).is_some_and(|t| t.exits > 0)
             },
         };
+        if let Some(fault) = faults.0.lock().ok().and_then(|mut f| f.pop()) {
+            return Err(Trouble::Broken(fault));
+        }
         // Nothing keeps the code after that, and what the code keeps.
         let dumped = session.run("local dump = P.dump P = nil dump()", "=dump");
         ends.push(dumped.end);

@@ -147,11 +147,17 @@ impl Memory {
             Op::CapturedLoad | Op::CapturedStore => {
                 matches!(y.op, Op::CapturedLoad | Op::CapturedStore) && x.imm != y.imm
             }
+            // Others that write elements may write any.
             Op::LoadInt | Op::LoadFloat | Op::StoreInt | Op::StoreFloat => {
-                self.elements_differ(f, cfg, x.args[0], x.args[1], y.args[0], y.args[1])
+                let one = matches!(
+                    y.op,
+                    Op::LoadInt | Op::LoadFloat | Op::StoreInt | Op::StoreFloat
+                );
+                one && self.elements_differ(f, cfg, x.args[0], x.args[1], y.args[0], y.args[1])
             }
             Op::LoadMixed | Op::StoreMixed => {
-                self.elements_differ(f, cfg, x.args[0], x.args[2], y.args[0], y.args[2])
+                let one = matches!(y.op, Op::LoadMixed | Op::StoreMixed);
+                one && self.elements_differ(f, cfg, x.args[0], x.args[2], y.args[0], y.args[2])
             }
             _ if of_table(x.op) && of_table(y.op) => {
                 self.tables_differ(f, cfg, x.args[0], y.args[0])
