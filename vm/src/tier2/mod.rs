@@ -324,7 +324,7 @@ fn by_cranelift(
         .map_err(|e| format!("{e}\n{text}"))?;
     report.stages.cranelift = micros(start);
     if let (Some(clif), Some(asm)) = (object.clif.take(), object.asm.take()) {
-        report.texts.push(("clif".into(), clif));
+        report.texts.push(("optimized".into(), clif));
         report.texts.push(("asm".into(), asm));
     }
     Ok(Object::Clif(object))

@@ -236,7 +236,10 @@ impl Builder<'_, '_> {
             let x = if kind == Ty::Int {
                 self.unboxed(x, kind)
             } else {
+                // What was found out in the other way is not known here.
                 self.go_on(other);
+                self.st = state.clone();
+                self.frame_cache = None;
                 self.expect(x, kind, pc)?
             };
             let v = work(self, x)?;

@@ -53,6 +53,8 @@ struct Translate<'b, 't> {
     signatures: HashMap<(Vec<ir::Type>, Option<ir::Type>), SigRef>,
     /// The block that is translated.
     at: usize,
+    /// Blocks that something leads to. A block comes behind one that does.
+    reached: Vec<bool>,
 }
 
 /// Translates the first function of `text` to `func`. `trampoline`: where the
@@ -110,6 +112,7 @@ pub(super) fn translate(
         aside: None,
         signatures: HashMap::new(),
         at: 0,
+        reached: (0..text.blocks.len()).map(|n| n == 0).collect(),
         b,
     };
     for (block, &clif) in t.text.blocks.iter().zip(&t.blocks) {
@@ -125,10 +128,17 @@ pub(super) fn translate(
         }
     }
     for (n, block) in t.text.blocks.iter().enumerate() {
+        if !t.reached[n] {
+            continue;
+        }
         t.at = n;
         t.b.switch_to_block(t.blocks[n]);
         for line in &block.lines {
             t.line(line).map_err(|e| format!("{e}, in: {line}"))?;
+            // What follows, up to the next label, nothing leads to.
+            if ["br ", "ret "].iter().any(|end| line.starts_with(end)) {
+                break;
+            }
         }
     }
     t.b.seal_all_blocks();
@@ -231,6 +241,10 @@ impl<'t> Translate<'_, 't> {
         let text = self.text;
         let here = text.blocks[self.at].label;
         let &n = text.labels.get(label).ok_or("an unknown label")?;
+        if n <= self.at && !self.reached[n] {
+            return Err(format!("only what comes later leads to {label}"));
+        }
+        self.reached[n] = true;
         let mut args = Vec::new();
         for Phi { ty, ways, .. } in &text.blocks[n].phis {
             let found = ways.iter().find(|(_, from)| *from == here);
