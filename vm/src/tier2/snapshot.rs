@@ -193,6 +193,7 @@ pub(crate) enum Slot {
 pub(crate) struct Function {
     /// Not the heap's: that is given back with its last prototype.
     module: Arc<Module>,
+    module_key: usize,
     upvalues: KnownUpvalues,
     id: ProtoId,
     /// Instructions, with feedback bits.
@@ -273,7 +274,7 @@ impl Function {
 
     /// Which function it is.
     pub(crate) fn key(&self) -> ProtoKey {
-        (Arc::as_ptr(&self.module) as usize, self.id)
+        (self.module_key, self.id)
     }
 
     /// What its code says of upvalue `n`.
@@ -443,6 +444,7 @@ impl Taker<'_> {
             let module = &(*p).module;
             let function = Function {
                 module: Arc::clone(&module.module),
+                module_key: (*p).module_key(),
                 upvalues: module.upvalues.clone(),
                 id: (*p).id,
                 code,
