@@ -170,7 +170,10 @@ fn library_calls_without_a_frame() {
          end
          return sum, #stack, out[12], table.concat(out, ' ', 1, 11)",
     );
-    assert!(run.stats.exits < 60, "{:?}", run.stats);
+    // Each way that is gone for the first time leaves the code once or so.
+    let new = run.stats.exits_by_reason.get("unreached").copied();
+    let others = run.stats.exits - new.unwrap_or(0);
+    assert!(others < 60, "{:?}", run.stats);
 }
 
 #[test]
