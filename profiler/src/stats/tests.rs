@@ -212,7 +212,7 @@ fn the_json() {
             r#""exits_by_reason":{"int":2,"shape":1},"invalidated":0,"unwound":0,"#,
             r#""bytes_in_use":1500,"bytes_peak":2200,"bytecodes_compiled":30,"compile_us":1500.0,"#,
             r#""tiers":{"1":{"compiles":3,"recompiles":1,"exits":3,"bytes":2500,"insns":30,"time_us":1500.0}},"#,
-            r#""stages_us":{"snapshot":0.0,"ir":0.0,"llvm":0.0,"codegen":0.0,"link":0.0},"#,
+            r#""stages_us":{"snapshot":0.0,"ir":0.0,"cranelift":0.0,"llvm":0.0,"codegen":0.0,"link":0.0},"#,
             r#""inlined":0,"not_inlined":{},"passes":{},"#,
             r#""functions":[{"func":{"name":"fib","chunk":"fib.lua","line":3},"#,
             r#""tier":1,"bytes":1200,"compiles":2,"exits":3,"time_us":1250.0},"#,
