@@ -58,6 +58,7 @@ mod registers;
 mod returns;
 mod state;
 
+#[cfg(feature = "llvm")]
 pub(crate) use arith::operator;
 
 use crate::deopt::Site;
