@@ -6,7 +6,7 @@
 
 mod optimized;
 
-use optimized::{at_once, improved, same, traced};
+use optimized::{at_once, improved, same, traced, traced_when};
 use strata::stress::{Delivery, StressModes};
 
 use std::sync::{Arc, Mutex};
@@ -656,4 +656,20 @@ fn replaced(events: &Events) {
     told.dedup();
     let expected = ["entered", "cranelift", "entered", "llvm", "entered"];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn ends_of_loops_leave_no_native_frames() {
+    // The inner loop is optimized before the outer one is hot, and comes to its end
+    // again and again: a native frame left for each time would be more than 7 MB of stack.
+    let source = "local n = 0
+        for i = 1, 60000 do
+          for j = 1, i == 1 and 400000 or 3 do n = n + j end
+        end
+        return n";
+    let silent = Box::new(Events::default());
+    let run = traced_when(source, JitMode::Full, &at_once(), 500_000, silent);
+    assert_eq!(run.end, (80_000_200_000_u64 + 59_999 * 6).to_string());
+    assert_eq!(run.stats.unwound, 0);
+    assert!(run.stats.osr_entries >= 10_000, "{}", run.stats.osr_entries);
 }

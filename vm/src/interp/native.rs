@@ -676,15 +676,21 @@ pub(crate) unsafe fn after_vararg_prep(vm: *mut Vm, base: *mut Value) {
     unsafe { save(vm, (*proto_at(base)).code.add(1), base) };
 }
 
-/// The frame at `base` of compiled code goes on at `pc`, interpreted.
+/// The frame at `base` of compiled code goes on at `pc`, interpreted; `why`, the
+/// trace says.
 ///
 /// # Safety
 /// It is the innermost, canonical.
 #[cfg(feature = "llvm")]
-pub(crate) unsafe fn interpret_at(vm: *mut Vm, base: *mut Value, pc: u32) -> usize {
+pub(crate) unsafe fn interpret_at(
+    vm: *mut Vm,
+    base: *mut Value,
+    pc: u32,
+    why: &'static str,
+) -> usize {
     // SAFETY: as the caller says.
     unsafe {
-        unwound::note(vm, base, "second look");
+        unwound::note(vm, base, why);
         save(vm, (*proto_at(base)).code.add(pc as usize), base);
         CONTINUE
     }
@@ -697,26 +703,6 @@ pub(crate) unsafe extern "C" fn done(vm: *mut Vm, base: *mut Value, pc: usize) -
     // SAFETY: the code passes its frame.
     unsafe { save(vm, (*proto_at(base)).code.add(pc), base) };
     LOOP_DONE
-}
-
-/// Optimized code of a loop answered `status`: how its function goes on.
-#[cfg(feature = "llvm")]
-pub(crate) unsafe fn after_loop(vm: *mut Vm, base: *mut Value, status: usize) -> usize {
-    if status != LOOP_DONE {
-        return status;
-    }
-    // SAFETY: the frame at `base` is canonical at `vm.pc`.
-    unsafe {
-        let p = proto_at(base);
-        let at = (*vm).pc.offset_from((*p).code) as u32;
-        match jit::entry_point(&*p, at) {
-            Some(at) if compiled(p) => {
-                let entry = std::mem::transmute::<*const (), Entry>((*p).points_entry);
-                entry(vm, base, at)
-            }
-            _ => CONTINUE,
-        }
-    }
 }
 
 /// Of optimized code of a loop: the loop is over, `vm.pc` says where.

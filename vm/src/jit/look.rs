@@ -163,7 +163,7 @@ pub(super) unsafe fn end(p: *mut ProtoObj) -> bool {
             return false;
         };
         if let Some(cell) = code.heat.cells.get(number) {
-            cell.store(0, Ordering::Relaxed);
+            cell.left.store(0, Ordering::Relaxed);
         }
         (*p).entry = (*p).points_entry;
         (*p).grant_calls(0);

@@ -16,6 +16,7 @@
 
 use crate::interp;
 use crate::jit::JitMode;
+use crate::tier1::heat::Cell;
 #[cfg(not(feature = "llvm"))]
 use crate::tier1::heat::GO_ON;
 use strata_runtime::Vm;
@@ -52,19 +53,20 @@ pub(crate) unsafe fn hot_call(vm: &mut Vm, base: *mut Value) {
     let _ = (vm, base);
 }
 
-/// The counter of the loop at `header` is used up: `GO_ON`, or the status to
-/// leave the function with, of which the rest was run.
+/// A loop's counter is used up: `GO_ON`, or what its optimized code has come to:
+/// `AT_POINT` and the entry point to go on at, or the status to leave with.
 ///
 /// # Safety
-/// `base` is the innermost frame, canonical, at that header.
+/// `base` is the innermost frame, canonical, at the loop's header; it runs the
+/// code that `cell` belongs to.
 #[cold]
-pub(crate) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usize {
+pub(crate) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, cell: &Cell) -> usize {
     #[cfg(feature = "llvm")]
     // SAFETY: as the caller says.
-    return unsafe { with_llvm::hot_loop(vm, base, header) };
+    return unsafe { with_llvm::hot_loop(vm, base, cell) };
     #[cfg(not(feature = "llvm"))]
     {
-        let _ = (vm, base, header);
+        let _ = (vm, base, cell);
         GO_ON
     }
 }

@@ -115,8 +115,13 @@ impl Lower<'_> {
         self.b.switch_to_block(self.pass);
         let status = self.b.block_params(self.pass)[0];
         self.b.ins().return_(&[status]);
+        let points = self.b.create_block();
+        let number = self.b.append_block_param(points, types::I64);
+        self.loops_over(points);
         self.b.switch_to_block(dispatch);
-        self.dispatch(index, &entries, listed, (table, out));
+        self.b.ins().jump(points, &[index.into()]);
+        self.b.switch_to_block(points);
+        self.dispatch(number, &entries, listed, (table, out));
         // Blocks of unreachable code are never filled; Cranelift wants each
         // block to end.
         for label in self.labels.clone().into_iter().flatten() {

@@ -3,15 +3,16 @@
 //!
 //! Each counter is a cell beside the code that counts down. Below zero the
 //! policy is asked ([`crate::jit`]), in a cold block: it may have something
-//! compiled, grant more, or enter optimized code of the loop, whose status
-//! then is the function's.
+//! compiled, grant more, or run optimized code of the loop. If that comes to the
+//! loop's end, this code goes on there, by its own entry points: a call of the
+//! function's code would leave a native frame for each time.
 
 use super::calls::Callee;
 use super::helpers;
 use super::lower::Lower;
 use crate::interp::seen;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
@@ -21,13 +22,28 @@ use strata_spec::{Insn, Op};
 /// Of the helper: nothing has happened, the code goes on.
 pub(crate) const GO_ON: usize = usize::MAX;
 
+/// Of the helper, added to the number of an entry point: the code goes on there.
+/// Less is a status to leave with.
+pub(crate) const AT_POINT: usize = 16;
+
+/// One counter.
+#[derive(Debug)]
+#[repr(C)]
+#[cfg_attr(not(feature = "llvm"), allow(dead_code, reason = "for tier 2"))]
+pub(crate) struct Cell {
+    /// Below zero, it is used up.
+    pub left: AtomicI32,
+    /// The header of the loop; 0 for the function's calls.
+    pub header: u32,
+}
+
 /// Counters of a function's code.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(not(feature = "llvm"), allow(dead_code, reason = "for tier 2"))]
 pub(crate) struct Heat {
     /// Number 0 counts calls, the others loops. The code holds their
     /// addresses. Only the VM's thread touches them.
-    pub cells: Arc<[AtomicI32]>,
+    pub cells: Arc<[Cell]>,
     /// Headers and last instructions of the loops, from number 1 on.
     pub loops: Vec<(u32, u32)>,
     /// What each counter begins with.
@@ -48,7 +64,14 @@ impl Heat {
             .map(|&(header, last)| times(&costs[header as usize..=last as usize]));
         let budgets: Vec<i32> = std::iter::once(times(costs)).chain(each).collect();
         Heat {
-            cells: budgets.iter().map(|&n| AtomicI32::new(n)).collect(),
+            cells: budgets
+                .iter()
+                .zip(std::iter::once(0).chain(loops.iter().map(|l| l.0)))
+                .map(|(&n, header)| Cell {
+                    left: AtomicI32::new(n),
+                    header,
+                })
+                .collect(),
             loops,
             budgets,
         }
@@ -58,6 +81,12 @@ impl Heat {
     #[cfg(feature = "llvm")]
     pub(crate) fn budget(&self, number: usize) -> i32 {
         self.budgets.get(number).copied().unwrap_or(i32::MAX)
+    }
+
+    /// The number of a cell, if it is one of these.
+    #[cfg(feature = "llvm")]
+    pub(crate) fn number_of(&self, cell: &Cell) -> Option<usize> {
+        self.cells.iter().position(|c| std::ptr::eq(c, cell))
     }
 
     /// The number of the loop with this header.
@@ -132,20 +161,44 @@ impl Lower<'_> {
             return;
         };
         self.b.switch_to_block(cold);
-        let pc = self.int(i64::from(header));
-        let status = self.call_aside(helpers::HOT_LOOP as usize, &[self.vm, self.base, pc]);
+        let cell = self.int(&raw const self.heat.cells[n] as i64);
+        let status = self.call_aside(helpers::HOT_LOOP as usize, &[self.vm, self.base, cell]);
         let on = self.b.ins().icmp_imm_s(IntCC::Equal, status, GO_ON as i64);
-        let out = self.out();
-        self.b.ins().brif(on, next, &[], out, &[status.into()]);
+        let over = match self.loop_over {
+            Some(block) => block,
+            None => {
+                let block = self.cold_block();
+                self.b.append_block_param(block, types::I64);
+                *self.loop_over.insert(block)
+            }
+        };
+        // A label's block begins with nothing to charge.
+        debug_assert_eq!(self.uncharged, 0);
+        self.b.ins().brif(on, next, &[], over, &[status.into()]);
         self.b.switch_to_block(next);
     }
 
+    /// Puts off to the end where loops go to whose optimized code was run:
+    /// to `dispatch`, that takes the number of an entry point, or out.
+    pub(super) fn loops_over(&mut self, dispatch: Block) {
+        let Some(block) = self.loop_over else { return };
+        self.b.switch_to_block(block);
+        let status = self.b.block_params(block)[0];
+        let point = AT_POINT as i64;
+        let out = self
+            .b
+            .ins()
+            .icmp_imm_u(IntCC::UnsignedLessThan, status, point);
+        let number = self.b.ins().iadd_imm_s(status, -point);
+        let (pass, args) = (self.pass, [status.into()]);
+        self.b
+            .ins()
+            .brif(out, pass, &args, dispatch, &[number.into()]);
+    }
+
     /// Counts a cell down: the blocks below zero and after.
-    fn count_down_heat(
-        &mut self,
-        n: usize,
-    ) -> Option<(cranelift_codegen::ir::Block, cranelift_codegen::ir::Block)> {
-        let cell = self.heat.cells.get(n)?.as_ptr();
+    fn count_down_heat(&mut self, n: usize) -> Option<(Block, Block)> {
+        let cell = self.heat.cells.get(n)?.left.as_ptr();
         let at: Value = self.int(cell as i64);
         let left = self.load(types::I32, at, 0);
         let left = self.b.ins().iadd_imm_s(left, -1);

@@ -3,6 +3,7 @@
 //! *Steps* run one instruction as the interpreter's slow handlers do
 //! ([`crate::interp::native::step`]); the others do a part of one.
 
+use super::heat::Cell;
 use crate::deopt::{Recorded, Site, SiteKind, restore};
 use crate::interp::native;
 use crate::interp::{self, CONTINUE};
@@ -59,7 +60,8 @@ pub(super) const FILL: unsafe extern "C" fn(*mut Value, usize) -> usize = fill;
 pub(super) const LEN: unsafe extern "C" fn(*mut strata_runtime::object::Table) -> i64 = len;
 
 pub(super) const HOT_CALL: unsafe extern "C" fn(*mut Vm, *mut Value) -> usize = hot_call;
-pub(super) const HOT_LOOP: unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize = hot_loop;
+pub(super) const HOT_LOOP: unsafe extern "C" fn(*mut Vm, *mut Value, *const Cell) -> usize =
+    hot_loop;
 
 /// The counter of calls is used up.
 unsafe extern "C" fn hot_call(vm: *mut Vm, base: *mut Value) -> usize {
@@ -68,10 +70,11 @@ unsafe extern "C" fn hot_call(vm: *mut Vm, base: *mut Value) -> usize {
     0
 }
 
-/// The counter of the loop at `pc` is used up.
-unsafe extern "C" fn hot_loop(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
-    // SAFETY: compiled code passes its frame, canonical, at the loop's header.
-    unsafe { jit::hot_loop(&mut *vm, base, pc as u32) }
+/// A counter of loops is used up.
+unsafe extern "C" fn hot_loop(vm: *mut Vm, base: *mut Value, cell: *const Cell) -> usize {
+    // SAFETY: compiled code passes its frame, canonical, at the loop's header,
+    // and a cell of its own.
+    unsafe { jit::hot_loop(&mut *vm, base, &*cell) }
 }
 
 /// A guard failed: the interpreter goes on.

@@ -134,6 +134,8 @@ pub(super) struct Lower<'a> {
     pub(super) heat: Heat,
     /// Where loops are left to, if their code may be optimized.
     pub(super) loop_ends: HashSet<u32>,
+    /// Where the answers of optimized code of loops are sorted out.
+    pub(super) loop_over: Option<Block>,
     /// Guards so far.
     pub(super) guards: usize,
     /// The instruction being lowered; how many were lowered, this among them,
@@ -202,6 +204,7 @@ pub(super) unsafe fn lower(
         st: State::new(usize::from(spec.regs)),
         heat: Heat::default(),
         loop_ends: HashSet::new(),
+        loop_over: None,
         captured: spec.captured,
         speculation,
         labels: vec![None; code.len() + 1],

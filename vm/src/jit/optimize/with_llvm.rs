@@ -4,7 +4,7 @@ use crate::interp;
 use crate::interp::native::Entry;
 use crate::ir::Reason;
 use crate::jit::{self, Speculation, events, look, state, state_mut};
-use crate::tier1::heat::GO_ON;
+use crate::tier1::heat::{AT_POINT, Cell, GO_ON};
 use crate::tier2::code::ExitTable;
 use crate::tier2::snapshot::EntryAt;
 use crate::tier2::{self, Installed};
@@ -66,14 +66,14 @@ fn grant(p: &mut ProtoObj, number: usize, n: i32) {
     if let Some(code) = &state_mut(p).code
         && let Some(cell) = code.heat.cells.get(number)
     {
-        cell.store(n, Ordering::Relaxed);
+        cell.left.store(n, Ordering::Relaxed);
     }
 }
 
 /// What a counter of `p` has left.
 fn left(p: &ProtoObj, number: usize) -> Option<i32> {
     let code = state(p)?.code.as_ref()?;
-    Some(code.heat.cells.get(number)?.load(Ordering::Relaxed))
+    Some(code.heat.cells.get(number)?.left.load(Ordering::Relaxed))
 }
 
 /// What a counter of `p` began with.
@@ -150,19 +150,20 @@ pub(super) unsafe fn hot_call(vm: &mut Vm, base: *mut Value) {
 }
 
 /// See [`super::hot_loop`].
-pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usize {
+pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, cell: &Cell) -> usize {
+    let header = cell.header;
     // SAFETY: as the caller says.
     unsafe {
         let p = interp::frame_proto(base);
-        if let Some(status) = enter(vm, p, base, header) {
+        let code = state(&*p).and_then(|s| s.code.as_ref());
+        let number = code.and_then(|code| code.heat.number_of(cell));
+        let (Some(code), Some(number)) = (code, number) else {
+            // The code that runs was replaced.
+            return interp::native::interpret_at(vm, base, header, "invalidation");
+        };
+        if let Some(status) = enter(vm, p, base, (number, header)) {
             return status;
         }
-        let Some(code) = state(&*p).and_then(|s| s.code.as_ref()) else {
-            return GO_ON;
-        };
-        let Some(number) = code.heat.number(header) else {
-            return GO_ON;
-        };
         // The outermost loop around it that went round.
         let mut at = header;
         let end = code.heat.loops[number - 1].1;
@@ -176,7 +177,7 @@ pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usi
         let len = end + 1 - header;
         if look::is_on(&*p) || look::begin(vm, p, number, len) {
             grant(&mut *p, number, budget(&*p, number).max(64));
-            return interp::native::interpret_at(vm, base, header);
+            return interp::native::interpret_at(vm, base, header, "second look");
         }
         grant(&mut *p, number, budget(&*p, number).max(64));
         // Who was here before code of the function or the outer loop was there
@@ -197,28 +198,40 @@ pub(super) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, header: u32) -> usi
         let looks = at != EntryAt::Start;
         queue(vm, p, at, looks.then_some(base.cast_const()));
         // It may be there at once.
-        enter(vm, p, base, header).unwrap_or(GO_ON)
+        enter(vm, p, base, (number, header)).unwrap_or(GO_ON)
     }
 }
 
-/// Runs the rest of the function by optimized code of the loop at `header`,
-/// if there is such a thing.
-unsafe fn enter(vm: &mut Vm, p: *mut ProtoObj, base: *mut Value, header: u32) -> Option<usize> {
+/// Runs optimized code of the loop with this number and header, if there is
+/// such a thing: the answer as of `hot_loop`.
+unsafe fn enter(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    base: *mut Value,
+    (number, header): (usize, u32),
+) -> Option<usize> {
     // SAFETY: as for `hot_loop`.
     unsafe {
         let codes = &state(&*p)?.tier2.code;
         let code = codes.iter().find(|c| c.at == EntryAt::Loop(header))?;
         let (entry, slots) = (code.entry, code.slots as usize);
-        let number = state(&*p)?.code.as_ref()?.heat.number(header)?;
         // At every round.
         grant(&mut *p, number, 0);
         if base.add(slots) > vm.limit {
             return None;
         }
         jit::entered_loop(vm, &mut *p, header);
+        let epoch = vm.native_epoch;
         let entry = std::mem::transmute::<*const (), Entry>(entry);
         let status = entry(vm, base, 0);
-        Some(interp::native::after_loop(vm, base, status))
+        if status != interp::native::LOOP_DONE {
+            return Some(status);
+        }
+        // The frame is canonical at `vm.pc`. Tier 1's code goes on if it is
+        // still the function's.
+        let pc = vm.pc.offset_from((*p).code) as u32;
+        let point = jit::entry_point(&*p, pc).filter(|_| vm.native_epoch == epoch);
+        Some(point.map_or(interp::CONTINUE, |at| AT_POINT + at))
     }
 }
 
