@@ -708,8 +708,9 @@ unsafe fn install(
             if let Some(perf) = &mut jit.perf {
                 object.tell(perf, &range, &name);
             }
-            let entry = range.start();
-            (range, entry, 0)
+            let [entry, typed] = object.entries().map(|at| at.map(|at| range.start() + at));
+            let entry = entry.ok_or("the code has no entry")?;
+            (range, entry, [0, typed.unwrap_or(0)])
         }
         Object::Llvm(object) => {
             let linked = llvm::link(&object, &space, &constants).map_err(|e| e.to_string())?;
@@ -721,7 +722,7 @@ unsafe fn install(
             (
                 linked.range,
                 entry.ok_or("the code has no entry")?,
-                typed.unwrap_or(0),
+                [typed.unwrap_or(0), 0],
             )
         }
     };
@@ -733,7 +734,7 @@ unsafe fn install(
         range,
         at: snapshot.entry,
         entry: entry as *const (),
-        typed: typed as *const (),
+        typed: typed.map(|at| at as *const ()),
         slots,
         exits: at,
         _assumes: list,
