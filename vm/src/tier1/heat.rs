@@ -13,7 +13,7 @@ use super::lower::Lower;
 use crate::interp::seen;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use strata_spec::op::Ext;
@@ -97,8 +97,8 @@ impl Heat {
 }
 
 /// Where these loops, headers and last instructions, are left to.
-pub(super) fn loop_ends(code: &[Insn], loops: &[(u32, u32)]) -> HashSet<u32> {
-    let mut ends = HashSet::new();
+pub(super) fn loop_ends(code: &[Insn], loops: &[(u32, u32)]) -> FxHashSet<u32> {
+    let mut ends = FxHashSet::default();
     for &(header, last) in loops {
         ends.insert(last + 1);
         for (pc, i) in (header..=last).zip(&code[header as usize..]) {

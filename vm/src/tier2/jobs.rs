@@ -8,7 +8,7 @@ use super::snapshot::{self, EntryAt, Snapshot};
 use crate::interp;
 use crate::jit::queue::Queue;
 use crate::jit::{self, CodeRange};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -26,7 +26,7 @@ pub(crate) struct Tier2 {
     /// What code of Cranelift's calls helpers by (`clif::aside`).
     pub(super) aside: Option<CodeRange>,
     /// What the jobs under way are for, by key.
-    under_way: HashMap<u64, UnderWay>,
+    under_way: FxHashMap<u64, UnderWay>,
     /// Not 0 once checked code has run.
     pub(super) ran: Arc<AtomicU64>,
 }
@@ -208,7 +208,7 @@ unsafe fn submit(
                 move || b.wake(),
             ),
             aside: None,
-            under_way: HashMap::new(),
+            under_way: FxHashMap::default(),
             ran: Arc::default(),
         }
     });

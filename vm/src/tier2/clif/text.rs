@@ -1,7 +1,7 @@
 //! The text that `lower` writes, line by line: labels, parameters (`phi`) and
 //! the pieces that instructions are made of.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A type that values have. Pointers are 64 bits wide.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -75,7 +75,7 @@ pub(super) struct Function<'t> {
     pub params: Vec<&'t str>,
     pub blocks: Vec<Block<'t>>,
     /// Blocks by label.
-    pub labels: HashMap<&'t str, usize>,
+    pub labels: FxHashMap<&'t str, usize>,
 }
 
 impl<'t> Function<'t> {
@@ -111,7 +111,7 @@ impl<'t> Function<'t> {
             result,
             params,
             blocks: Vec::new(),
-            labels: HashMap::new(),
+            labels: FxHashMap::default(),
         })
     }
 

@@ -27,7 +27,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// What a name stands for.
 #[derive(Clone, Copy)]
@@ -46,7 +46,7 @@ struct Translate<'b, 't> {
     text: &'t Function<'t>,
     /// CLIF's blocks, in the text's order.
     blocks: Vec<ir::Block>,
-    names: HashMap<&'t str, Known>,
+    names: FxHashMap<&'t str, Known>,
     constants: GlobalValue,
     slots: AliasRegion,
     elements: AliasRegion,
@@ -55,7 +55,7 @@ struct Translate<'b, 't> {
     trampoline: usize,
     aside: Option<SigRef>,
     /// Signatures by convention, parameters and result.
-    signatures: HashMap<(bool, Vec<ir::Type>, Type), SigRef>,
+    signatures: FxHashMap<(bool, Vec<ir::Type>, Type), SigRef>,
     /// The function that is made is called by this name.
     typed: GlobalValue,
     /// The block that is translated.
@@ -127,7 +127,7 @@ pub(super) fn translate(
         vm,
         trampoline,
         aside: None,
-        signatures: HashMap::new(),
+        signatures: FxHashMap::default(),
         at: 0,
         reached: (0..text.blocks.len()).map(|n| n == 0).collect(),
         b,

@@ -32,7 +32,7 @@ use super::snapshot::{Obj, Snapshot};
 use crate::ir::cfg::Cfg;
 use crate::ir::{BlockId, FrameId, Func, Op, Reason, Target, Term, Ty, V};
 use crate::tier1::layout::PROTO_TYPED;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::fmt::Write as _;
 use strata_runtime::value::tag;
 use strata_spec::frame_map::{FrameMapId, FrameMaps};
@@ -206,7 +206,7 @@ struct Lower<'l, 'a> {
     exits: Vec<ExitSite>,
     /// Exits that were asked for, and their numbers.
     wanted: Vec<exits::Exit>,
-    exit_numbers: HashMap<(FrameId, Reason), usize>,
+    exit_numbers: FxHashMap<(FrameId, Reason), usize>,
     /// Words of the deopt buffer that the biggest exit needs.
     words: usize,
     /// VM slots of all frames.
@@ -247,7 +247,7 @@ pub(crate) fn lower(
         maps: FrameMaps::new(),
         exits: Vec::new(),
         wanted: Vec::new(),
-        exit_numbers: HashMap::new(),
+        exit_numbers: FxHashMap::default(),
         words: 1,
         slots,
         stress,
