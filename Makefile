@@ -33,7 +33,7 @@ export PATH := $(abspath $(TARGET)/tools):$(PATH):$(HOME)/.cargo/bin
 export STRATA_VM := $(abspath $(VM))
 
 .PHONY: help setup build run test test-workspace test-conformance test-examples \
-        test-bc test-bench test-features test-stress check bench fuzz audit stress official install clean
+        test-bc test-bench test-features test-stress check bench fuzz audit guards stress official install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -111,6 +111,10 @@ audit: ## how many bugs planted on purpose the fuzzer finds (AUDIT_SECONDS=60 AU
 	@.ci/setup.sh test
 	RUSTFLAGS="--cfg strata_audit" FUZZ_SEED="$(FUZZ_SEED)" AUDIT_SECONDS="$(AUDIT_SECONDS)" AUDIT_BUGS="$(AUDIT_BUGS)" \
 	  $(CARGO) test --profile quick --locked --target-dir $(TARGET)/audit -p strata-tests --features long $(FEATURES) --test tiers -- --nocapture audit
+
+guards: ## each guard of each benchmark program fails once (GUARDS_FILTER= GUARDS_MODE=full)
+	@.ci/setup.sh test
+	$(CARGO) test --release --locked -p strata-tests --features long $(FEATURES) --test guards -- --nocapture guards_of
 
 stress: build ## everything under every stress mode (STRESS_SEED= LUA_TESTES=)
 	@.ci/setup.sh test

@@ -350,6 +350,7 @@ impl Generator {
             // Should the process end, this is what it was at.
             let _ = std::fs::write(&self.note, case.text());
             let begun = Instant::now();
+            let begun_at = strata_runtime::os::cpu_seconds();
             // Where guards fail on purpose there are states to compare, which takes
             // longer than to run small programs.
             let states = way.modes.deopt != ForcedExits::None
@@ -375,6 +376,7 @@ impl Generator {
                     counts.exits += ran.exits;
                     compare(&right, &seen).map_err(|why| (way.clone(), why))?;
                 }
+                Err(Trouble::Time) if begun_at.is_some_and(starved) => return Ok(Ended::No),
                 Err(Trouble::Time) => return Err((way.clone(), "takes too long".into())),
                 Err(Trouble::Broken(why)) => return Err((way.clone(), why)),
             }
@@ -476,6 +478,13 @@ impl Generator {
             more = step(bodies, false);
         }
     }
+}
+
+/// Whether the machine was too busy to let this process run since it had used so
+/// much processor time.
+fn starved(since: f64) -> bool {
+    let used = strata_runtime::os::cpu_seconds().map(|now| now - since);
+    used.is_some_and(|used| used < LONG.as_secs_f64() / 2.0)
 }
 
 /// The ways in which a program of many statements is run.

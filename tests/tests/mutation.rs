@@ -2,8 +2,8 @@
 //! verifier accepts runs to its end or its limits without harm.
 //!
 //! The normal tests take a fixed slice. `make fuzz` runs `fuzz_modules`,
-//! which has three variables: `FUZZ_SECONDS` (60), `FUZZ_COUNT` (no bound)
-//! and `FUZZ_SEED` (from the clock). It works in child processes that note
+//! which has these variables: `FUZZ_SECONDS` (60), `FUZZ_COUNT` (no bound),
+//! `FUZZ_SEED` (from the clock) and `FUZZ_LOG` (a file to append figures to). It works in child processes that note
 //! the mutant they are at, so that a crash or hang is reported with seed and
 //! index, and the run goes on behind it. `FUZZ_INDEX` replays one mutant.
 
@@ -18,21 +18,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use strata::engine;
+use strata::engine::{self, Backend};
 use strata::profiler::Thresholds;
 use strata::stress::{Delivery, StressModes};
 use strata::{JitMode, JitOptions};
 use strata_runtime::state::VmConfig;
+use strata_spec::Module;
 use strata_spec::container::{HEADER_LEN, SECTION_HEADER_LEN, repair_checksum};
 use strata_tests::corpus;
 use strata_tests::mutate::{Original, mutant};
-use strata_tests::session::{Library, Session};
+use strata_tests::session::{End, Library, Outcome, Session, lossy};
 
 /// What a mutant may use.
 const INSTRUCTIONS: u64 = 20_000;
 const MEMORY: usize = 64 << 20;
 /// The same for mutants that run compiled.
-const TIME: Duration = Duration::from_millis(10);
+const TIME: Duration = Duration::from_millis(100);
 /// One mutant of so many runs compiled, which takes longer, and one of so many
 /// by the optimizing compiler as well.
 const COMPILED: u64 = 8;
@@ -89,6 +90,10 @@ struct Counts {
     executed: u64,
     read: u64,
     run: u64,
+    /// Run compiled, too; by the optimizing compiler; with an end to compare.
+    compiled: u64,
+    optimized: u64,
+    compared: u64,
 }
 
 /// Reads, verifies and runs a container. Every 16th run collects at each
@@ -103,6 +108,44 @@ fn try_bytes(bytes: &[u8], index: u64, counts: &mut Counts) {
         return;
     }
     counts.run += 1;
+    let module = Arc::new(module);
+    if index % COMPILED != 1 {
+        run(&module, index, None);
+        return;
+    }
+    // Where the interpreter comes to an end, compiled code comes to the same.
+    let right = run(&module, index, None);
+    let mode = if index % OPTIMIZED == 1 {
+        JitMode::Full
+    } else {
+        JitMode::Baseline
+    };
+    let seen = run(&module, index, Some(mode));
+    counts.compiled += 1;
+    counts.optimized += u64::from(mode == JitMode::Full);
+    let ended = |outcome: &Outcome| !matches!(outcome.end, End::Limit(_));
+    if ended(&right) && ended(&seen) {
+        counts.compared += 1;
+        assert_eq!(
+            (right.end.to_string(), plain(&right.output)),
+            (seen.end.to_string(), plain(&seen.output)),
+            "interpreted, and {mode}"
+        );
+    }
+}
+
+/// Output without what differs from run to run: addresses, and the figures of
+/// memory and time.
+fn plain(output: &[u8]) -> String {
+    let text = lossy(output);
+    let mut words: Vec<&str> = text.split_whitespace().collect();
+    words.retain(|w| !w.contains("0x"));
+    words.join(" ")
+}
+
+/// Runs a module: interpreted, with few instructions, or compiled as far as this,
+/// for a moment.
+fn run(module: &Arc<Module>, index: u64, mode: Option<JitMode>) -> Outcome {
     let config = VmConfig {
         seed: Some(1),
         memory_limit: MEMORY,
@@ -110,21 +153,17 @@ fn try_bytes(bytes: &[u8], index: u64, counts: &mut Counts) {
     };
     let mut session = Session::new(&config, Library::Sealed);
     session.vm.heap.set_stress(index.is_multiple_of(16));
-    if index % COMPILED == 1 {
+    if let Some(mode) = mode {
         // No instruction limit: code that does not charge instructions.
-        let optimized = index % OPTIMIZED == 1;
         let mut options = JitOptions {
-            mode: if optimized {
-                JitMode::Full
-            } else {
-                JitMode::Baseline
-            },
+            mode,
+            backend: Backend::Cranelift,
             thresholds: Thresholds::stress(),
             ..JitOptions::default()
         };
         options.thresholds.hot = 1;
         engine::set_jit(&mut session.vm, &options);
-        if optimized {
+        if mode == JitMode::Full {
             let modes = StressModes {
                 queue: Delivery::Sync,
                 poison: true,
@@ -137,8 +176,7 @@ fn try_bytes(bytes: &[u8], index: u64, counts: &mut Counts) {
     } else {
         session.vm.set_instruction_limit(Some(INSTRUCTIONS));
     }
-    let outcome = session.run_verified(Arc::new(module));
-    drop(outcome);
+    let outcome = session.run_verified(Arc::clone(module));
     if index.is_multiple_of(32) {
         session.check_heap("after a mutant");
         session.vm.set_instruction_limit(Some(INSTRUCTIONS));
@@ -146,6 +184,7 @@ fn try_bytes(bytes: &[u8], index: u64, counts: &mut Counts) {
         let _ = engine::collect(&mut session.vm);
         session.check_heap("after a mutant and a collection");
     }
+    outcome
 }
 
 fn range(seed: u64, from: u64, to: u64) -> Counts {
@@ -250,16 +289,56 @@ fn worker(seed: u64, note: &Path) {
     let mut counts = Counts::default();
     let mut index = from;
     while index < to && start.elapsed() < seconds {
-        write_note(&mut file, [index, counts.executed, counts.read, counts.run]);
+        write_note(&mut file, counts.words(index));
         let (bytes, _) = mutant(&originals, seed, index);
         try_bytes(&bytes, index, &mut counts);
         index += 1;
     }
-    write_note(&mut file, [index, counts.executed, counts.read, counts.run]);
+    write_note(&mut file, counts.words(index));
 }
 
-fn write_note(file: &mut fs::File, words: [u64; 4]) {
-    let mut bytes = [0; 32];
+/// Words of a note: an index and counts.
+const WORDS: usize = 7;
+
+impl Counts {
+    fn words(&self, index: u64) -> [u64; WORDS] {
+        let Counts {
+            executed,
+            read,
+            run,
+            compiled,
+            optimized,
+            compared,
+        } = *self;
+        [index, executed, read, run, compiled, optimized, compared]
+    }
+
+    fn add(&mut self, [_, executed, read, run, compiled, optimized, compared]: [u64; WORDS]) {
+        self.executed += executed;
+        self.read += read;
+        self.run += run;
+        self.compiled += compiled;
+        self.optimized += optimized;
+        self.compared += compared;
+    }
+
+    fn line(&self) -> String {
+        let Counts {
+            executed,
+            read,
+            run,
+            compiled,
+            optimized,
+            compared,
+        } = self;
+        format!(
+            "{executed} executed, {read} read, {run} accepted and run, {compiled} of them compiled as well, {optimized} by the optimizing compiler, {compared} to an end that was compared"
+        )
+    }
+}
+
+fn write_note(file: &mut fs::File, words: [u64; WORDS]) {
+    let mut bytes = [0; 8 * WORDS];
     for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
         to.copy_from_slice(&word.to_le_bytes());
     }
@@ -268,10 +347,10 @@ fn write_note(file: &mut fs::File, words: [u64; 4]) {
         .expect("a note");
 }
 
-fn read_note(path: &Path) -> [u64; 4] {
-    let mut bytes = [0; 32];
+fn read_note(path: &Path) -> [u64; WORDS] {
+    let mut bytes = [0; 8 * WORDS];
     let _ = fs::File::open(path).and_then(|mut f| f.read_exact(&mut bytes));
-    let mut words = [0; 4];
+    let mut words = [0; WORDS];
     for (word, from) in words.iter_mut().zip(bytes.chunks_exact(8)) {
         *word = u64::from_le_bytes(from.try_into().unwrap_or_default());
     }
@@ -286,8 +365,14 @@ struct Harm {
 
 /// Runs a child from mutant `from` on; how far it came, and the harm that
 /// ended it.
-fn child(seed: u64, from: u64, to: u64, left: Duration, note: &Path) -> ([u64; 4], Option<Harm>) {
-    fs::write(note, [0; 32]).expect("the file for notes");
+fn child(
+    seed: u64,
+    from: u64,
+    to: u64,
+    left: Duration,
+    note: &Path,
+) -> ([u64; WORDS], Option<Harm>) {
+    fs::write(note, [0; 8 * WORDS]).expect("the file for notes");
     let exe = std::env::current_exe().expect("the path of the test program");
     let errors = fs::File::create(note.with_extension("err")).expect("a file for messages");
     let mut process = Command::new(exe)
@@ -374,9 +459,7 @@ fn fuzz_modules() {
         // Short stretches keep a child's state, and its loss, small.
         let to = most.min(from + 100_000);
         let (at, harm) = child(seed, from, to, left, &note);
-        total.executed += at[1];
-        total.read += at[2];
-        total.run += at[3];
+        total.add(at);
         from = at[0];
         if let Some(harm) = harm {
             eprintln!(
@@ -388,13 +471,18 @@ fn fuzz_modules() {
             harms.push(harm);
         }
         let speed = total.executed as f64 / start.elapsed().as_secs_f64().max(0.001);
-        eprintln!(
-            "  {} executed, {} read, {} accepted and run, {} harmful, {speed:.0}/s",
-            total.executed,
-            total.read,
-            total.run,
-            harms.len()
-        );
+        eprintln!("  {}, {} harmful, {speed:.0}/s", total.line(), harms.len());
+    }
+    if let Some(log) = std::env::var_os("FUZZ_LOG").filter(|f| !f.is_empty()) {
+        let file = fs::OpenOptions::new().create(true).append(true).open(log);
+        let mut file = file.expect("the file for figures");
+        let harms = harms.len();
+        writeln!(
+            file,
+            "mutants of seed {seed}: {}, {harms} harmful",
+            total.line()
+        )
+        .expect("room for figures");
     }
     let _ = fs::remove_file(&note);
     let _ = fs::remove_file(note.with_extension("err"));

@@ -3,6 +3,7 @@
 
 pub use crate::jit::listing::Listing;
 pub use crate::jit::{Backend, JitMode, JitOptions};
+use crate::stress::GuardKey;
 use crate::stress::states::{self, Place, States};
 use crate::stress::{self, StressModes};
 use crate::{interp, jit};
@@ -198,6 +199,12 @@ pub fn jit_stats(vm: &mut Vm) -> Stats {
 /// Makes rare events frequent in a new VM.
 pub fn set_stress(vm: &mut Vm, modes: &StressModes) {
     stress::install(vm, modes);
+}
+
+/// Under `deopt=once`: the guards that have failed, and all that there are in what
+/// was compiled.
+pub fn guard_coverage(vm: &mut Vm) -> (HashSet<GuardKey>, HashSet<GuardKey>) {
+    crate::interp::data(vm).stress.coverage()
 }
 
 /// Notes the states of exits of code of these modules from now on, or those that

@@ -13,9 +13,12 @@
 pub mod states;
 
 use crate::{interp, jit};
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use strata_runtime::Vm;
 use strata_runtime::heap::poll;
+use strata_spec::module::Proto;
 
 /// Which guards fail although what they expect is there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -27,6 +30,8 @@ pub enum ForcedExits {
     Nth(u32),
     /// Of each function the guard with this number.
     Guard(u32),
+    /// Each guard, the first time it is reached.
+    Once,
 }
 
 /// When the results of background compiles are handed over. A *look* is a
@@ -79,7 +84,7 @@ const DELAY: u32 = 20;
 impl StressModes {
     /// What `STRATA_STRESS` understands: the modes, and what is said to the
     /// VM in other ways, its seed and thresholds.
-    pub const NAMES: &str = "bailout=N, deopt=every|N|guard:K, gc=alloc|safepoint|N, \
+    pub const NAMES: &str = "bailout=N, deopt=every|once|N|guard:K, gc=alloc|safepoint|N, \
          interrupt=every, invalidate=safepoint, oom=K, osr=every, poison, \
          queue=sync|delay|delay:N|reorder|drop, seed=N, stack=N, threshold=N";
 
@@ -98,6 +103,7 @@ impl StressModes {
                     Some(("guard", k)) => ForcedExits::Guard(k.parse().ok()?),
                     Some(_) => return None,
                     None if argument == "every" => ForcedExits::Nth(1),
+                    None if argument == "once" => ForcedExits::Once,
                     None => ForcedExits::Nth(count(argument)?),
                 }
             }
@@ -142,6 +148,7 @@ impl fmt::Display for StressModes {
             ForcedExits::Nth(1) => items.push("deopt=every".to_owned()),
             ForcedExits::Nth(n) => items.push(format!("deopt={n}")),
             ForcedExits::Guard(k) => items.push(format!("deopt=guard:{k}")),
+            ForcedExits::Once => items.push("deopt=once".to_owned()),
         }
         for (on, name) in [
             (self.poison, "poison"),
@@ -174,12 +181,31 @@ impl fmt::Display for StressModes {
     }
 }
 
+/// Names a guard of a program: the same in all code that is made of its function,
+/// in any VM. Two may have the same name, if that of their functions' lines is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct GuardKey(pub u64);
+
+impl GuardKey {
+    /// The guard of code of a tier that leaves at `pc` of a prototype, for the
+    /// reason `why`.
+    pub(crate) fn new(tier: u8, proto: &Proto, pc: u32, why: impl Hash) -> GuardKey {
+        let mut hasher = DefaultHasher::new();
+        (tier, proto.line_defined, proto.code.len(), pc).hash(&mut hasher);
+        why.hash(&mut hasher);
+        GuardKey(hasher.finish())
+    }
+}
+
 /// Stress of one VM.
 #[derive(Debug, Default)]
 pub(crate) struct Stress {
     pub modes: StressModes,
     /// Guards reached.
     guards: u32,
+    /// Where each guard fails once: those that did, and all that code has.
+    failed: HashSet<GuardKey>,
+    made: HashSet<GuardKey>,
     /// The guard that fails now does so for nothing, and is to go on doing so.
     in_vain: bool,
     /// Compiles asked for.
@@ -215,18 +241,31 @@ impl Stress {
     pub(crate) fn asks(&self, guard: usize) -> bool {
         match self.modes.deopt {
             ForcedExits::None => false,
-            ForcedExits::Nth(_) => true,
+            ForcedExits::Nth(_) | ForcedExits::Once => true,
             ForcedExits::Guard(k) => k as usize == guard,
         }
     }
 
+    /// Code was made with these guards.
+    pub(crate) fn has_guards(&mut self, guards: impl Iterator<Item = GuardKey>) {
+        if self.modes.deopt == ForcedExits::Once {
+            self.made.extend(guards);
+        }
+    }
+
+    /// Where each guard fails once: those that did, and all that there were.
+    pub(crate) fn coverage(&self) -> (HashSet<GuardKey>, HashSet<GuardKey>) {
+        (self.failed.clone(), self.made.clone())
+    }
+
     /// Whether the guard that is reached fails.
-    pub(crate) fn fails(&mut self) -> bool {
+    pub(crate) fn fails(&mut self, guard: GuardKey) -> bool {
         self.guards = self.guards.wrapping_add(1);
         let fails = match self.modes.deopt {
             ForcedExits::None => false,
             ForcedExits::Nth(n) => self.guards.is_multiple_of(n),
             ForcedExits::Guard(_) => true,
+            ForcedExits::Once => self.failed.insert(guard),
         };
         // Where all guards fail, the next ones are reached when the first are
         // given up.
@@ -307,6 +346,7 @@ mod tests {
             "deopt=every",
             "deopt=5,poison,queue=drop",
             "deopt=guard:0",
+            "deopt=once",
             "gc=9,queue=sync",
             "queue=delay:3",
             "queue=reorder",

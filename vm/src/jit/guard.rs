@@ -4,8 +4,10 @@
 //! through an [`Exit`]: the interpreter does the instruction again. Exits are
 //! counted one by one, and told by kind of guard.
 
+use crate::stress::GuardKey;
 use strata_runtime::object::ArrKind;
 use strata_runtime::value::{Value, tag};
+use strata_spec::module::Proto;
 #[cfg(feature = "cranelift")]
 use strata_spec::{Insn, effects::Effects};
 
@@ -37,6 +39,17 @@ pub(crate) enum Guard {
     Step { reg: u8 },
 }
 
+impl Guard {
+    /// The name of this guard at `pc` of a prototype.
+    pub(crate) fn key(self, proto: &Proto, pc: u32) -> GuardKey {
+        match self {
+            // Its list lies elsewhere in other code.
+            Guard::Entry { .. } => GuardKey::new(1, proto, pc, ()),
+            _ => GuardKey::new(1, proto, pc, self),
+        }
+    }
+}
+
 /// A register and the tag that it has to have where code is entered.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -51,8 +64,8 @@ pub(crate) struct EntryCheck {
     pub tags: Box<[EntryTag]>,
     /// The number of the exit that is taken if they are not there.
     pub exit: u32,
-    /// Stress: it asks whether it fails all the same.
-    pub forced: bool,
+    /// Stress: as which guard it asks whether it fails all the same.
+    pub forced: Option<GuardKey>,
 }
 
 impl Guard {

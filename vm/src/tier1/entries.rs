@@ -105,16 +105,17 @@ impl Lower<'_> {
             .collect();
         if tags.is_empty() {
             let exit = 0;
-            let forced = false;
+            let forced = None;
             return self.checks.push(EntryCheck { tags, exit, forced });
         }
-        let forced = self.stress.asks(self.guards);
+        let asks = self.stress.asks(self.guards);
         self.guards += 1;
         let exit = self.exits.len() as u32;
         let guard = Guard::Entry {
             tags: tags.as_ptr() as usize,
             n: tags.len() as u8,
         };
+        let forced = asks.then(|| self.guard_key(guard, e.pc));
         self.checks.push(EntryCheck { tags, exit, forced });
         let (pc, hits) = (e.pc, 0);
         self.exits.push(Exit { pc, hits, guard });

@@ -8,6 +8,7 @@ use super::helpers;
 use super::lower::{Lower, PendingExit};
 use crate::deopt::{Site, SiteKind};
 use crate::jit::{Exit, Guard};
+use crate::stress::GuardKey;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use strata_runtime::audit::{Bug, planted};
@@ -33,10 +34,18 @@ impl Lower<'_> {
             None => self.new_exit(pc, guard),
         };
         if self.stress.asks(number) {
-            let fails = self.call(helpers::FORCE as usize, &[self.vm, self.base]);
+            let GuardKey(key) = self.guard_key(guard, pc);
+            let key = self.b.ins().iconst(types::I64, key as i64);
+            let fails = self.call(helpers::FORCE as usize, &[self.vm, self.base, key]);
             self.branch_away(fails, block);
         }
         block
+    }
+
+    /// The name of a guard of the function.
+    pub(super) fn guard_key(&self, guard: Guard, pc: u32) -> GuardKey {
+        // SAFETY: the prototype that is compiled is live.
+        guard.key(unsafe { (*self.p).spec() }, pc)
     }
 
     pub(super) fn new_exit(&mut self, pc: u32, guard: Guard) -> Block {

@@ -8,6 +8,7 @@ use crate::deopt::{Recorded, Site, SiteKind, restore};
 use crate::interp::native;
 use crate::interp::{self, CONTINUE};
 use crate::jit::{self, EntryCheck, EntryTag, Exit};
+use crate::stress::GuardKey;
 use strata_runtime::Vm;
 use strata_runtime::object::{GcHeader, Upval};
 use strata_runtime::ops::arith::{float_mod, float_pow, shift_left};
@@ -47,7 +48,7 @@ pub(super) const CHECK_ENTRY: unsafe extern "C" fn(
     *const EntryCheck,
 ) -> usize = check_entry;
 pub(super) const EXIT: unsafe extern "C" fn(*mut Vm, *mut Value, *mut Exit) -> usize = exit;
-pub(super) const FORCE: unsafe extern "C" fn(*mut Vm, *mut Value) -> usize = force;
+pub(super) const FORCE: unsafe extern "C" fn(*mut Vm, *mut Value, u64) -> usize = force;
 pub(super) const BARRIER: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize = barrier;
 pub(super) const BARRIER_STORED: unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize =
     barrier_stored;
@@ -96,9 +97,10 @@ unsafe extern "C" fn exit(vm: *mut Vm, base: *mut Value, which: *mut Exit) -> us
 }
 
 /// Stress: whether a guard that is reached fails whatever it finds.
-pub(crate) unsafe extern "C" fn force(vm: *mut Vm, _: *mut Value) -> usize {
+pub(crate) unsafe extern "C" fn force(vm: *mut Vm, _: *mut Value, guard: u64) -> usize {
     // SAFETY: compiled code passes its VM.
-    usize::from(interp::data(unsafe { &mut *vm }).stress.fails())
+    let stress = &mut interp::data(unsafe { &mut *vm }).stress;
+    usize::from(stress.fails(GuardKey(guard)))
 }
 
 pub(crate) unsafe extern "C" fn barrier(vm: *mut Vm, object: *mut GcHeader, _: u64) -> usize {
@@ -174,7 +176,10 @@ unsafe extern "C" fn check_entry(
     unsafe {
         let check = &*which;
         let fits = |e: &EntryTag| (*base.add(usize::from(e.reg))).tag == e.tag;
-        let fails = check.forced && interp::data(&mut *vm).stress.fails();
+        let forced = check
+            .forced
+            .map(|guard| interp::data(&mut *vm).stress.fails(guard));
+        let fails = forced == Some(true);
         if fails || !check.tags.iter().all(fits) {
             check.exit as usize + 1
         } else {

@@ -381,6 +381,10 @@ pub(crate) unsafe fn install(
             sites: sites.clone(),
         }),
     };
+    // SAFETY: `p` is live.
+    let proto = unsafe { (*p).spec() };
+    let guards = exits.iter().map(|e| e.guard.key(proto, e.pc));
+    interp::data(vm).stress.has_guards(guards);
     let place = exits.as_ptr_range();
     let place = place.start as usize..place.end as usize;
     range.keep(Box::new((exits, checks, heat.clone())));

@@ -50,7 +50,7 @@ helpers! {
     Ran = 0usize;
     Exit = exit as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable, *const u64) -> usize;
     Best = best as unsafe extern "C" fn(*mut Vm, *mut Value, *const ExitTable) -> usize;
-    Force = force as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
+    Force = force as unsafe extern "C" fn(*mut Vm, *mut Value, u64) -> usize;
     Prologue = prologue as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     VarargEnter = native::vararg_enter as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
     Room = room as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;

@@ -75,6 +75,9 @@ pub(super) unsafe fn install(
             .map(|t| t.ran.clone())
             .unwrap_or_default(),
     });
+    let guards = exits.sites.iter();
+    let guards = guards.map(|site| site.key(snapshot.funcs[site.func as usize].spec()));
+    interp::data(vm).stress.has_guards(guards);
     let at: *const ExitTable = &raw const *exits;
     let ran = Arc::as_ptr(&exits.ran) as usize;
     let inlining = report.inlining.iter().map(|call| {

@@ -1,1 +1,1 @@
-local P = P local try, Class, Other, one, two, id2, print2, Closer = P.try, P.fresh()
+local P = P local old = P.old local try, Class, Other, one, two, id2, print2, Closer = P.try, P.fresh()

@@ -9,6 +9,7 @@
 //! x y n: numbers   i j: an integer, a float   a b: arrays   t q: tables
 //! o: an object of Class or Other   s: a string   f h: functions   m: a count
 //! p w: variables of loops   u v: upvalues   r: anything   fs: closures
+//! old: a table that is older than the program   z: a boolean
 //! rules: L Z edge numbers and integers   I integers   F floats   N numbers
 //!        C conditions   E anything   T what is assigned to   X surprises
 //!        H statements of loops, G lists of them   S statements, B lists of them

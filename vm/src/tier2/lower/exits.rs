@@ -17,11 +17,13 @@ use super::typed::PAIR;
 use super::{ExitSite, Lower};
 use crate::ir::{FrameId, Reason, Ty};
 use crate::jit::learned::bits_of;
+use crate::stress::GuardKey;
 use crate::tier2::helpers::Helper;
 use rustc_hash::FxHashMap;
 use std::fmt::Write as _;
 use strata_runtime::audit::{Bug, planted};
 use strata_runtime::value::tag;
+use strata_spec::module::Proto;
 
 /// Most blocks of stores that are looked through for one that fits.
 const LOOK: usize = 100;
@@ -35,6 +37,18 @@ pub(super) struct Exit {
     reason: Reason,
 }
 
+/// Names the guards that leave at `pc` of a prototype.
+fn exit_key(proto: &Proto, pc: u32, reason: Reason, early: bool) -> GuardKey {
+    GuardKey::new(2, proto, pc, (reason as u8, early))
+}
+
+impl ExitSite {
+    /// The name of its guards; `proto` is its function.
+    pub(crate) fn key(&self, proto: &Proto) -> GuardKey {
+        exit_key(proto, self.pc, self.reason, self.early)
+    }
+}
+
 impl Lower<'_, '_> {
     /// Leaves unless `cond` holds.
     pub(super) fn guard(&mut self, cond: &str, frame: Option<FrameId>, reason: Reason) {
@@ -44,7 +58,11 @@ impl Lower<'_, '_> {
         let cond = if self.stress {
             // The guard fails if the helper says so.
             let f = self.helper(Helper::Force);
-            let forced = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base) #1"));
+            let at = self.f.frames[frame.n()];
+            let proto = self.s.funcs[at.func as usize].spec();
+            let GuardKey(key) = exit_key(proto, at.pc, reason, at.early);
+            let key = key as i64;
+            let forced = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 {key}) #1"));
             let free = self.temp(&format!("icmp eq i64 {forced}, 0"));
             self.temp(&format!("and i1 {cond}, {free}"))
         } else {
