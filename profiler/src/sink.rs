@@ -109,7 +109,7 @@ impl<W: Write + Send> TextSink<W> {
 /// The escape sequence of an event's colour.
 fn colour(e: &Event) -> &'static str {
     match e {
-        Event::Compiled { .. } | Event::Optimized { .. } => "\x1b[32m",
+        Event::Compiled { .. } | Event::Optimized { .. } | Event::Module { .. } => "\x1b[32m",
         Event::Exit { .. } => "\x1b[33m",
         Event::NotCompiled { .. } | Event::Invalidated { .. } => "\x1b[31m",
         Event::OsrEntry { .. } => "\x1b[36m",
