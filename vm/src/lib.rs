@@ -8,11 +8,7 @@ pub mod engine;
 #[cfg(feature = "llvm")]
 pub mod executor;
 mod interp;
-#[cfg(any(test, feature = "llvm"))]
-#[cfg_attr(
-    not(feature = "llvm"),
-    allow(dead_code, reason = "what the optimizing compiler uses")
-)]
+#[cfg(feature = "cranelift")]
 mod ir;
 #[cfg_attr(
     not(feature = "cranelift"),
@@ -27,7 +23,7 @@ mod jit;
 pub mod stress;
 #[cfg(feature = "cranelift")]
 mod tier1;
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 mod tier2;
 
 pub use api::*;

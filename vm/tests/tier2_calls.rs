@@ -1,6 +1,6 @@
 //! Calls in optimized code: typed entries, results whose number is open, tail
 //! calls. Each program runs in all ways that [`optimized`] knows.
-#![cfg(feature = "llvm")]
+#![cfg(feature = "cranelift")]
 
 mod optimized;
 

@@ -77,7 +77,7 @@ pub(super) struct Made {
     /// Where the code can be left or looked at.
     pub sites: Vec<Site>,
     /// Its counters; the code holds their addresses.
-    #[cfg_attr(not(feature = "llvm"), allow(dead_code, reason = "for tier 2"))]
+    #[cfg_attr(not(feature = "cranelift"), allow(dead_code, reason = "for tier 2"))]
     pub heat: Heat,
 }
 

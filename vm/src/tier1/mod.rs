@@ -58,7 +58,7 @@ mod registers;
 mod returns;
 mod state;
 
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) use arith::operator;
 
 use crate::deopt::Site;
@@ -396,7 +396,7 @@ pub(crate) unsafe fn install(
             _assumes: assumes,
             _points: points,
             exits: place,
-            #[cfg(feature = "llvm")]
+            #[cfg(feature = "cranelift")]
             heat,
             sites: sites.into_boxed_slice(),
         });

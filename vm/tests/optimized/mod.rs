@@ -161,6 +161,7 @@ pub fn same(source: &str) -> Run {
             poison: true,
             ..at_once()
         };
+        // Without LLVM both are Cranelift.
         for backend in [Backend::Llvm, Backend::Cranelift] {
             let stressed = run_by(source, JitMode::Full, backend, &modes);
             assert_eq!(stressed.end, expected.end, "{deopt:?}, {backend}: {source}");
