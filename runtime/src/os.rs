@@ -20,9 +20,12 @@ use std::process::{Child, Command, Stdio};
 /// for one thread (on Linux); nothing happens elsewhere, or if it refuses.
 pub fn make_way() {
     #[cfg(target_os = "linux")]
-    // SAFETY: it has no preconditions. On Linux 0 is the calling thread alone.
+    // SAFETY: they have no preconditions. On Linux 0 is the calling thread alone.
     unsafe {
-        libc::setpriority(libc::PRIO_PROCESS, 0, 10);
+        // The host may have said so of the whole process.
+        if libc::getpriority(libc::PRIO_PROCESS, 0) < 10 {
+            libc::setpriority(libc::PRIO_PROCESS, 0, 10);
+        }
     }
 }
 

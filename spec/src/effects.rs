@@ -11,6 +11,9 @@
 //!   goes. Writes count after kills.
 //! - **taken** and **fall**: a register that holds a value only if the jump is
 //!   taken, or only if it is not.
+//! - **left**: registers that hold nothing where a numeric `for` is left to: by
+//!   the jump of `forprep`, and behind `forloop`. They count as written, and are
+//!   lost on that way.
 //! - **open results**: a `call` or `vararg` with C = 0 leaves a number of
 //!   values only known at run time, from a register upwards. The next
 //!   instruction must consume them.
@@ -112,6 +115,9 @@ pub struct Effects {
     pub taken: Option<u8>,
     /// Register defined if the jump is not taken.
     pub fall: Option<u8>,
+    /// Registers that are lost on the way that leaves a loop: if the jump of
+    /// `forprep` is taken, if that of `forloop` is not.
+    pub left: RegSet,
     /// Consumes open results; its other values are the registers from this
     /// one up to the first open one.
     pub open_in: Option<u8>,
@@ -131,6 +137,14 @@ pub fn open_before(code: &[Insn], pc: u32) -> Option<u8> {
 }
 
 impl Effects {
+    /// What is lost if the jump is taken, or is not.
+    pub fn lost(&self, taken: bool) -> RegSet {
+        // Of a `forprep` and a `forloop`, what the other way defines is what the
+        // loop goes on with.
+        let leaves = if taken { self.taken } else { self.fall }.is_none();
+        if leaves { self.left } else { RegSet::EMPTY }
+    }
+
     /// The effects of `insn`, whose opcode is `op`.
     ///
     /// Register numbers above 255 are cut off: the verifier has ruled them
@@ -165,11 +179,13 @@ impl Effects {
                 e.reads = RegSet::range(na, na + 3);
                 e.writes = e.reads;
                 e.fall = Some(at(3));
+                e.left = RegSet::range(na, na + 4);
             }
             Op::ForLoop => {
                 e.reads = RegSet::range(na, na + 3);
                 e.writes = e.reads;
                 e.taken = Some(at(3));
+                e.left = RegSet::range(na, na + 4);
             }
             Op::TForPrep => e.reads = RegSet::range(na, na + 4),
             Op::TForCall => {
@@ -237,6 +253,7 @@ pub fn defined_before(proto: &Proto, pc: u32) -> RegSet {
         let Some(op) = insn.op() else { continue };
         let e = Effects::of(op, insn);
         defined = defined.minus(&e.kills).union(&e.writes);
+        defined = defined.minus(&e.lost(false));
         if let Some(reg) = e.fall {
             defined.insert(reg);
         }

@@ -348,7 +348,7 @@ mod tests {
         let p = proto(
             ".params 3",
             "forprep r0 out\nbody: loop defined 4\nmove r4 r3\nforloop r0 body\n\
-             out: defined 3\nreturn0",
+             out: defined 0\nreturn0",
         );
         assert_eq!(before(&p, 0), [0, 1, 2]);
         assert_eq!(before(&p, 1), [0, 1, 2, 3]);

@@ -10,6 +10,7 @@
 //! so that the file alone replays it.
 
 use crate::generate::tiers::{KIT, PRELUDE};
+use crate::generate::{modules, small};
 use crate::rng::Rng;
 use crate::session::{End, Session, lossy};
 use std::collections::HashSet;
@@ -19,11 +20,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use strata::engine::{self, Backend};
-use strata::profiler::{Event, Sink, Stats};
+use strata::profiler::{Event, Sink, Stats, Thresholds};
 use strata::stress::states::{self, Place, States};
 use strata::stress::{Delivery, ForcedExits, StressModes};
 use strata::{JitMode, JitOptions};
-use strata_runtime::heap;
+use strata_runtime::{Vm, heap};
 use strata_spec::Module;
 
 /// How often a program's function is called.
@@ -40,6 +41,10 @@ pub struct Way {
     pub threshold: u32,
     /// Instructions after which the optimizing compiler has it.
     pub hot: u32,
+    /// Instructions after which its better backend has it.
+    pub best: u32,
+    /// Exits of a guard after which a function is compiled without it.
+    pub exits: u32,
     /// What is made frequent.
     pub modes: StressModes,
 }
@@ -52,7 +57,59 @@ impl Way {
             backend: Backend::Llvm,
             threshold: 1,
             hot: 1,
+            best: 1,
+            exits: Thresholds::default().exits,
             modes: StressModes::default(),
+        }
+    }
+
+    /// The interpreter, disturbed.
+    pub fn disturbed(rng: &mut Rng) -> Way {
+        let modes = StressModes {
+            interrupt: rng.one_in(2),
+            gc: if rng.one_in(2) {
+                1 + rng.below(60) as u32
+            } else {
+                0
+            },
+            stack: rng.one_in(2).then(|| 1 + rng.below(20) as u32),
+            ..StressModes::default()
+        };
+        Way {
+            modes,
+            ..Way::interpreted()
+        }
+    }
+
+    /// Compiled as late as programs usually are, or nearly so: code changes while
+    /// loops run, and when it comes depends on the time.
+    pub fn late(rng: &mut Rng, mode: JitMode) -> Way {
+        let usual = Thresholds::default();
+        let up_to = |rng: &mut Rng, most: u32| {
+            // Each order of magnitude is as likely.
+            let bits = rng.below(33 - most.leading_zeros() as usize);
+            (1 + rng.below(1 << bits) as u32).min(most)
+        };
+        let mut modes = StressModes {
+            queue: match rng.below(6) {
+                0 => Delivery::Reorder,
+                1 | 2 => Delivery::Delay(1 + up_to(rng, 5000)),
+                _ => Delivery::Ready,
+            },
+            ..StressModes::default()
+        };
+        if rng.one_in(4) {
+            modes.poison = true;
+            modes.deopt = ForcedExits::Nth(1 + up_to(rng, 1000));
+        }
+        Way {
+            mode,
+            backend: rng.pick(&[Backend::Cranelift, Backend::Auto]),
+            threshold: up_to(rng, usual.back_edges),
+            hot: up_to(rng, usual.hot / 8),
+            best: up_to(rng, usual.hot),
+            exits: usual.exits,
+            modes,
         }
     }
 
@@ -100,6 +157,7 @@ impl Way {
                 _ => Delivery::Sync,
             },
         };
+        let hot = rng.pick(&[1, 1, 10, 40, 200]);
         Way {
             mode,
             // Cranelift is quick, so that it is asked most.
@@ -110,7 +168,9 @@ impl Way {
                 Backend::Auto,
             ]),
             threshold: 1 + rng.below(3) as u32,
-            hot: rng.pick(&[1, 1, 10, 40, 200]),
+            hot,
+            best: hot,
+            exits: rng.pick(&[1, 2, 16, 16]),
             modes,
         }
     }
@@ -118,6 +178,7 @@ impl Way {
     /// The way that [`fmt::Display`] wrote; `None` if there is none such.
     pub fn parse(text: &str) -> Option<Way> {
         let mut way = Way::interpreted();
+        let mut best = None;
         for item in text.trim().split(',') {
             let (name, argument) = item.split_once('=').unwrap_or((item, ""));
             match name {
@@ -133,6 +194,8 @@ impl Way {
                 }
                 "threshold" => way.threshold = argument.parse().ok()?,
                 "hot" => way.hot = argument.parse().ok()?,
+                "best" => best = Some(argument.parse().ok()?),
+                "exits" => way.exits = argument.parse().ok()?,
                 _ => {
                     if !way.modes.set(name, argument)? {
                         return None;
@@ -140,6 +203,7 @@ impl Way {
                 }
             }
         }
+        way.best = best.unwrap_or(way.hot);
         Some(way)
     }
 
@@ -155,7 +219,8 @@ impl Way {
         options.thresholds.start_up = 1;
         options.thresholds.background = 0;
         options.thresholds.hot = self.hot;
-        options.thresholds.best = self.hot;
+        options.thresholds.best = self.best;
+        options.thresholds.exits = self.exits;
         options
     }
 }
@@ -167,11 +232,13 @@ impl fmt::Display for Way {
             backend,
             threshold,
             hot,
+            best,
+            exits,
             modes,
         } = self;
         write!(
             f,
-            "jit={mode},backend={backend},threshold={threshold},hot={hot}"
+            "jit={mode},backend={backend},threshold={threshold},hot={hot},best={best},exits={exits}"
         )?;
         if *modes != StressModes::default() {
             write!(f, ",{modes}")?;
@@ -191,43 +258,79 @@ pub struct Observed {
     pub population: [usize; 4],
 }
 
-/// What code ran.
+/// In how many programs which code ran.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Ran {
     /// Code of the baseline compiler.
-    pub baseline: bool,
+    pub baseline: u64,
     /// Code of the optimizing compiler.
-    pub optimized: bool,
+    pub optimized: u64,
     /// A guard of that failed.
-    pub exits: bool,
+    pub exits: u64,
 }
 
-/// A program, ready to run in any way.
+/// A program, or several small ones, ready to run in any way.
 #[derive(Clone, Debug)]
 pub struct Program {
     prelude: Arc<Module>,
     kit: Arc<Module>,
-    module: Arc<Module>,
+    modules: Vec<Chunk>,
+    /// How often each is called.
+    calls: u32,
 }
 
-/// Compiles that went wrong, rather than being refused: the program goes on
-/// without them, but nobody should have to.
-#[derive(Clone, Default)]
-struct Faults(Arc<Mutex<Vec<String>>>);
+/// What is called, with its argument, if that isn't itself.
+#[derive(Clone, Debug)]
+struct Chunk {
+    main: Arc<Module>,
+    argument: Option<Arc<Module>>,
+}
 
-impl Sink for Faults {
+/// What compilers did.
+#[derive(Clone, Default)]
+struct Watch(Arc<Mutex<Watched>>);
+
+#[derive(Default)]
+struct Watched {
+    /// Compiles that went wrong, rather than being refused: the program goes on
+    /// without them, but nobody should have to.
+    faults: Vec<String>,
+    /// Compiles of the baseline compiler.
+    compiles: u64,
+    /// Failed guards of optimized code.
+    exits: u64,
+}
+
+impl Sink for Watch {
     fn event(&mut self, _: Duration, event: &Event) {
-        if let Event::NotCompiled { func, detail, .. } = event {
-            let wrong = ["panicked", "invalid", "after ", "not defined"];
-            if wrong.iter().any(|w| detail.contains(w))
-                && let Ok(mut faults) = self.0.lock()
-            {
-                faults.push(format!("{func}: {detail}"));
+        let Ok(mut watched) = self.0.lock() else {
+            return;
+        };
+        match event {
+            Event::NotCompiled { func, detail, .. } => {
+                let wrong = ["panicked", "invalid", "after ", "not defined"];
+                if wrong.iter().any(|w| detail.contains(w)) {
+                    watched.faults.push(format!("{func}: {detail}"));
+                }
             }
+            Event::Compiled { tier: 1, .. } => watched.compiles += 1,
+            Event::Exit { tier: 2, .. } => watched.exits += 1,
+            _ => {}
         }
     }
 
     fn finish(&mut self, _: &Stats) {}
+}
+
+impl Watch {
+    /// Notes in `ran` what ran since this was last asked.
+    fn take(&self, vm: &mut Vm, ran: &mut Ran) {
+        if let Ok(mut watched) = self.0.lock() {
+            ran.baseline += u64::from(std::mem::take(&mut watched.compiles) > 0);
+            ran.exits += u64::from(std::mem::take(&mut watched.exits) > 0);
+        }
+        ran.optimized += u64::from(engine::ran_optimized(vm));
+    }
 }
 
 /// What is noted on the way.
@@ -247,7 +350,7 @@ pub enum Trouble {
 }
 
 impl Program {
-    /// A program from its text.
+    /// A program from its text, or several from theirs (see [`small`], [`modules`]).
     ///
     /// # Errors
     /// It does not compile.
@@ -257,11 +360,43 @@ impl Program {
             strata_spec::verify(&module).map_err(|e| e.to_string())?;
             Ok::<_, String>(Arc::new(module))
         };
+        let chunk = |text: &str| {
+            Ok::<_, String>(Chunk {
+                main: compile(text, b"=program")?,
+                argument: None,
+            })
+        };
+        let with_code = |text: &str| {
+            let (lua, code) = text.split_once(modules::CODE).ok_or("no code")?;
+            let module = strata_spec::assemble(code).map_err(|e| e.to_string())?;
+            strata_spec::verify(&module).map_err(|e| e.to_string())?;
+            Ok::<_, String>(Chunk {
+                argument: Some(Arc::new(module)),
+                ..chunk(lua)?
+            })
+        };
+        let (modules, calls) = if let Some(programs) = small::apart(small::MARK, source) {
+            (
+                programs.into_iter().map(chunk).collect::<Result<_, _>>()?,
+                1,
+            )
+        } else if let Some(programs) = small::apart(modules::MARK, source) {
+            let programs = programs.into_iter().map(with_code);
+            (programs.collect::<Result<_, _>>()?, 1)
+        } else {
+            (vec![chunk(source)?], CALLS)
+        };
         Ok(Program {
             prelude: compile(PRELUDE, b"=prelude")?,
-            kit: compile(KIT, b"=kit")?,
-            module: compile(source, b"=program")?,
+            kit: compile(if calls == 1 { small::KIT } else { KIT }, b"=kit")?,
+            modules,
+            calls,
         })
+    }
+
+    /// How many programs it is.
+    pub fn programs(&self) -> u64 {
+        self.modules.len() as u64
     }
 
     /// Runs it, for at most so long.
@@ -317,8 +452,8 @@ impl Program {
         note: &mut Note,
     ) -> Result<(Observed, Ran), Trouble> {
         let mut session = Session::compiling(&way.options());
-        let faults = Faults::default();
-        engine::trace_jit(&mut session.vm, Box::new(faults.clone()));
+        let watch = Watch::default();
+        engine::trace_jit(&mut session.vm, Box::new(watch.clone()));
         engine::set_stress(&mut session.vm, &way.modes);
         let vm = &mut session.vm;
         vm.set_deadline(Some(Instant::now() + time))
@@ -329,9 +464,10 @@ impl Program {
         let kit = engine::load_main(vm, self.kit.clone()).map_err(memory)?;
         engine::interpret_always(vm, kit, false);
         let mut ends = vec![session.call(prelude, &[kit])];
-        // The function is an argument of the last call, and so is not collected.
-        let main = engine::load_main(&mut session.vm, self.module.clone()).map_err(memory)?;
-        let modules = [self.module.clone(), self.kit.clone()];
+        let mains = self.modules.iter().map(|c| &c.main);
+        let arguments = self.modules.iter().filter_map(|c| c.argument.as_ref());
+        let modules = mains.chain(arguments).chain([&self.kit]);
+        let modules: Vec<_> = modules.cloned().collect();
         match note {
             Note::Nothing => {}
             Note::Exits(_) => engine::record_states(&mut session.vm, &modules, None),
@@ -339,21 +475,23 @@ impl Program {
                 engine::record_states(&mut session.vm, &modules, Some(places.clone()));
             }
         }
-        for _ in 0..CALLS {
-            ends.push(session.call(main, &[main]));
+        let mut ran = Ran::default();
+        for chunk in &self.modules {
+            let main = engine::load_main(&mut session.vm, chunk.main.clone()).map_err(memory)?;
+            // The function is an argument of each call, and so is not collected.
+            let argument = match &chunk.argument {
+                Some(code) => engine::load_main(&mut session.vm, code.clone()).map_err(memory)?,
+                None => main,
+            };
+            for _ in 0..self.calls {
+                ends.push(session.call(main, &[argument]));
+            }
+            watch.take(&mut session.vm, &mut ran);
         }
         if let Note::Exits(states) | Note::Visits(_, states) = note {
             *states = engine::recorded_states(&mut session.vm);
         }
-        let ran = Ran {
-            baseline: engine::jit_stats(&mut session.vm).compiles > 0,
-            optimized: engine::ran_optimized(&mut session.vm),
-            exits: {
-                let stats = engine::jit_stats(&mut session.vm);
-                stats.tiers.get(&2).is_some_and(|t| t.exits > 0)
-            },
-        };
-        if let Some(fault) = faults.0.lock().ok().and_then(|mut f| f.pop()) {
+        if let Some(fault) = watch.0.lock().ok().and_then(|mut w| w.faults.pop()) {
             return Err(Trouble::Broken(fault));
         }
         // Nothing keeps the code after that, and what the code keeps.
@@ -479,6 +617,8 @@ mod tests {
     fn ways_are_read_as_they_are_written() {
         for seed in 0..200 {
             let way = Way::random(&mut Rng::new(seed, 0), JitMode::Full);
+            assert_eq!(Way::parse(&way.to_string()), Some(way));
+            let way = Way::late(&mut Rng::new(seed, 1), JitMode::Full);
             assert_eq!(Way::parse(&way.to_string()), Some(way));
         }
         assert_eq!(Way::parse("jit=none"), None);

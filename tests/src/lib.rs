@@ -5,6 +5,7 @@
 //! - [`mutate`]: damages modules, as bytes and as structures.
 //! - [`generate`]: proptest strategies for Lua programs that terminate.
 //! - [`differential`]: one program in many ways, which must not differ.
+//! - [`fuzz`]: generated programs, compared that way, and made smaller if they differ.
 //! - [`oracle`]: the reference implementation as a process, if installed.
 //! - [`corpus`]: the programs under `golden/`.
 //!
@@ -13,6 +14,7 @@
 
 pub mod corpus;
 pub mod differential;
+pub mod fuzz;
 pub mod generate;
 pub mod mutate;
 pub mod oracle;

@@ -9,9 +9,9 @@
 //! |---|---|
 //! | `FUZZ_SECONDS` | how long (60) |
 //! | `FUZZ_SEED` | the first seed; else a fresh one |
-//! | `FUZZ_INDEX` | of that seed, only this program |
-//! | `FUZZ_BATCH` | programs of a seed, before the next seed's turn (200) |
-//! | `FUZZ_OPTIMIZE` | one of so many programs is optimized, too (1) |
+//! | `FUZZ_INDEX` | of that seed, only this group |
+//! | `FUZZ_BATCH` | groups of a seed, before the next seed's turn (100) |
+//! | `FUZZ_KIND` | `deep`, `small`, `modules` or `mixed` (`mixed`) |
 //! | `FUZZ_LOG` | a file to which each seed's figures are appended |
 //! | `FUZZ_REPLAY` | a case to replay, instead |
 //!
@@ -24,192 +24,38 @@
     allow(dead_code, unused_imports, reason = "what only the long tests use")
 )]
 
-use proptest::strategy::ValueTree;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use strata::stress::ForcedExits;
-use strata::{JitMode, engine};
+use strata::engine;
 use strata_runtime::audit;
-use strata_tests::differential::{Case, Observed, Program, Trouble, Way, compare};
-use strata_tests::generate::tiers::{bodies, whole};
-use strata_tests::generate::tree::{Grown, Texts};
-use strata_tests::rng::Rng;
+use strata_tests::differential::Case;
+use strata_tests::fuzz::{Counts, Generator, Kind};
 
-/// Programs and their runs.
-#[derive(Clone, Copy, Default, Debug)]
-struct Counts {
-    programs: u64,
-    /// Given up: they take too long.
-    skipped: u64,
-    runs: u64,
-    baseline: u64,
-    optimized: u64,
-    exits: u64,
-}
-
-impl Counts {
-    fn line(&self) -> String {
-        let Counts {
-            programs,
-            skipped,
-            runs,
-            baseline,
-            optimized,
-            exits,
-        } = self;
-        format!(
-            "{programs} programs ({skipped} skipped), {runs} runs: {baseline} with tier 1, {optimized} with tier 2, {exits} with exits of it"
-        )
-    }
-
-    fn add(&mut self, other: &Counts) {
-        self.programs += other.programs;
-        self.skipped += other.skipped;
-        self.runs += other.runs;
-        self.baseline += other.baseline;
-        self.optimized += other.optimized;
-        self.exits += other.exits;
-    }
-}
-
-/// How long the interpreter may take: programs that take longer say nothing
-/// more. And how long any other way may, which is far more than it needs.
-const SHORT: Duration = Duration::from_secs(2);
-const LONG: Duration = Duration::from_secs(120);
-
-/// Runs that take longer are told of.
-const SLOW: Duration = Duration::from_secs(3);
-
-/// The ways in which a program is run.
-fn ways(rng: &mut Rng, optimized: bool) -> Vec<Way> {
-    let mut ways = vec![Way::compiled(JitMode::Baseline)];
-    for _ in 0..2 {
-        ways.push(Way::random(rng, JitMode::Baseline));
-    }
-    if optimized && engine::optimizing().is_none() {
-        ways.push(Way::compiled(JitMode::Full));
-        ways.push(Way::random(rng, JitMode::Full));
-    }
-    ways
-}
-
-/// Where the running program is.
+/// Where the running group is.
 fn note() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz-case.lua")
 }
 
-/// What is wrong with a program in one way.
-struct Failure {
-    way: Way,
-    why: String,
-}
-
-/// Runs `source` in all of `ways`.
-fn check(source: &str, ways: &[Way], counts: &mut Counts) -> Result<(), Failure> {
-    let failure = |way: &Way, why: String| Failure {
-        way: way.clone(),
-        why,
-    };
-    counts.programs += 1;
-    let plain = Way::interpreted();
-    let program = Program::new(source).map_err(|e| failure(&plain, e))?;
-    counts.runs += 1;
-    let right: Observed = match program.run(&plain, SHORT) {
-        Ok((observed, _)) => observed,
-        Err(Trouble::Time) => {
-            counts.skipped += 1;
-            return Ok(());
-        }
-        Err(Trouble::Broken(why)) => return Err(failure(&plain, why)),
-    };
-    for way in ways {
-        let case = Case {
-            way: way.clone(),
-            source: source.into(),
-        };
-        // Should the process end, this is what it was at.
-        let _ = std::fs::write(note(), case.text());
-        counts.runs += 1;
-        let begun = Instant::now();
-        // Where guards fail on purpose there are states to compare.
-        let result = match way.modes.deopt {
-            ForcedExits::None => program.run(way, LONG),
-            _ => program.run_with_states(way, LONG),
-        };
-        if begun.elapsed() > SLOW {
-            let slow = note().with_extension(format!("{}.lua", counts.runs));
-            eprintln!("{:.1} s: {}", begun.elapsed().as_secs_f64(), slow.display());
-            let _ = std::fs::copy(note(), slow);
-        }
-        match result {
-            Ok((seen, ran)) => {
-                counts.baseline += u64::from(ran.baseline);
-                counts.optimized += u64::from(ran.optimized);
-                counts.exits += u64::from(ran.exits);
-                compare(&right, &seen).map_err(|why| failure(way, why))?;
-            }
-            Err(Trouble::Time) => return Err(failure(way, "takes too long".into())),
-            Err(Trouble::Broken(why)) => return Err(failure(way, why)),
-        }
-    }
-    Ok(())
-}
-
-/// Makes a failing program smaller as long as it fails that way.
-fn shrink(grown: &mut Grown, failure: &mut Failure, until: Instant) {
-    let ways = [failure.way.clone()];
-    let mut more = grown.simplify();
-    while more && Instant::now() < until {
-        let fails = check(&whole(&grown.current()), &ways, &mut Counts::default());
-        more = match fails {
-            Err(smaller) => {
-                failure.why = smaller.why;
-                grown.simplify()
-            }
-            Ok(()) => grown.complicate(),
-        };
-    }
-    while more {
-        more = grown.complicate();
-    }
-}
-
-/// Program `index` of a seed, and its ways.
-fn case(texts: &Texts, seed: u64, index: u64) -> (Grown, Vec<Way>) {
-    let mut rng = Rng::new(seed, index);
-    let grown = texts.one(&mut rng);
-    let every = variable("FUZZ_OPTIMIZE").unwrap_or(1).max(1);
-    (grown, ways(&mut rng, index.is_multiple_of(every)))
-}
-
-/// Runs one of the programs.
+/// Runs one group.
 ///
 /// # Panics
-/// It fails; it is shrunk and saved.
-fn try_case(texts: &Texts, (seed, index): (u64, u64), counts: &mut Counts) {
-    let (mut grown, ways) = case(texts, seed, index);
-    let Err(mut failure) = check(&whole(&grown.current()), &ways, counts) else {
+/// It fails; what shows it is saved.
+fn try_group(generator: &Generator, (seed, index): (u64, u64), counts: &mut Counts) {
+    let Err(failure) = generator.try_group(generator.group(seed, index), counts) else {
         return;
     };
     eprintln!(
-        "FUZZ_SEED={seed} FUZZ_INDEX={index}: {}: {}; shrinking",
+        "FUZZ_SEED={seed} FUZZ_INDEX={index}: {}: {}",
         failure.way, failure.why
     );
-    let whole_text = whole(&grown.current());
     if audit::POSSIBLE {
         panic!("found");
     }
-    shrink(&mut grown, &mut failure, Instant::now() + LONG);
-    let source = whole(&grown.current());
     let case = Case {
         way: failure.way,
-        source: if source.len() < whole_text.len() {
-            source
-        } else {
-            whole_text
-        },
+        source: failure.source,
     };
     let path = regressions().join(format!("seed-{seed}-{index}.lua"));
     let saved = std::fs::create_dir_all(regressions())
@@ -235,24 +81,35 @@ fn regressions() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions")
 }
 
-fn small() -> Texts {
-    bodies((2, 80))
-}
-
-#[test]
-fn generated_programs_show_the_same_in_every_tier() {
-    let programs = if cfg!(debug_assertions) { 20 } else { 80 };
+/// Runs some groups of a kind.
+fn slice(kind: Kind, groups: u64) {
     let mut counts = Counts::default();
-    for index in 0..programs {
-        try_case(&small(), (29, index), &mut counts);
+    let generator = Generator::new(kind, &note());
+    for index in 0..groups {
+        try_group(&generator, (29, index), &mut counts);
     }
     eprintln!("{}", counts.line());
     // Else the programs are too long to test anything.
     assert!(counts.skipped * 10 <= counts.programs, "{counts:?}");
     assert!(counts.baseline > counts.programs, "{counts:?}");
     if engine::optimizing().is_none() {
-        assert!(counts.optimized > counts.programs, "{counts:?}");
+        assert!(counts.optimized * 2 > counts.programs, "{counts:?}");
     }
+}
+
+#[test]
+fn generated_programs_show_the_same_in_every_tier() {
+    slice(Kind::Deep, if cfg!(debug_assertions) { 20 } else { 80 });
+}
+
+#[test]
+fn small_programs_show_the_same_in_every_tier() {
+    slice(Kind::Small, if cfg!(debug_assertions) { 4 } else { 20 });
+}
+
+#[test]
+fn modules_that_no_compiler_makes_show_the_same_in_every_tier() {
+    slice(Kind::Modules, if cfg!(debug_assertions) { 4 } else { 20 });
 }
 
 #[test]
@@ -283,19 +140,24 @@ fn variable(name: &str) -> Option<u64> {
     )
 }
 
+fn kind() -> Kind {
+    let name = std::env::var("FUZZ_KIND").unwrap_or_default();
+    Kind::parse(&name).unwrap_or_else(|| panic!("FUZZ_KIND={name}: no such kind"))
+}
+
 #[test]
 #[cfg(feature = "long")]
 fn fuzz_tiers() {
-    let texts = small();
+    let generator = Generator::new(kind(), &note());
     let seed = variable("FUZZ_SEED");
     let mut seed = seed.unwrap_or_else(strata_runtime::os::random_seed) % 1_000_000_000_000;
     let mut all = Counts::default();
     if let Some(index) = variable("FUZZ_INDEX") {
-        try_case(&texts, (seed, index), &mut all);
+        try_group(&generator, (seed, index), &mut all);
         println!("{}", all.line());
         return;
     }
-    let batch = variable("FUZZ_BATCH").unwrap_or(200);
+    let batch = variable("FUZZ_BATCH").unwrap_or(100);
     let start = Instant::now();
     let time = Duration::from_secs(variable("FUZZ_SECONDS").unwrap_or(60));
     let log = std::env::var_os("FUZZ_LOG").filter(|f| !f.is_empty());
@@ -306,7 +168,7 @@ fn fuzz_tiers() {
             if start.elapsed() >= time {
                 break;
             }
-            try_case(&texts, (seed, index), &mut counts);
+            try_group(&generator, (seed, index), &mut counts);
             if told.elapsed() > Duration::from_secs(20) {
                 told = Instant::now();
                 let mut so_far = all;
@@ -392,6 +254,10 @@ fn audit_finds_planted_bugs() {
     assert!(found * 10 >= bugs.len() * 8);
 }
 
+/// A child that goes on for so long after its time hangs.
+#[cfg(feature = "long")]
+const STUCK: Duration = Duration::from_secs(120);
+
 /// Looks for a bug: how it was found, if it was, and after how long.
 #[cfg(feature = "long")]
 fn look_for(bug: &str, seed: u64, time: Duration) -> (Option<String>, Duration) {
@@ -414,7 +280,7 @@ fn look_for(bug: &str, seed: u64, time: Duration) -> (Option<String>, Duration) 
         if let Some(status) = child.try_wait().expect("wait for the child") {
             break status.to_string();
         }
-        if begun.elapsed() > time + LONG {
+        if begun.elapsed() > time + STUCK {
             let _ = child.kill();
             let _ = child.wait();
             break "hang".into();
@@ -428,7 +294,7 @@ fn look_for(bug: &str, seed: u64, time: Duration) -> (Option<String>, Duration) 
     let told = std::fs::read_to_string(&told).unwrap_or_default();
     let place = told.lines().find_map(|l| {
         let (_, index) = l.split_once("FUZZ_INDEX=")?;
-        Some(format!("program {}", index.split(':').next()?))
+        Some(format!("group {}", index.split(':').next()?))
     });
     (Some(place.unwrap_or(status)), took)
 }
@@ -440,9 +306,9 @@ fn show_case() {
     let (Some(seed), Some(index)) = (variable("FUZZ_SEED"), variable("FUZZ_INDEX")) else {
         return;
     };
-    let (grown, ways) = case(&small(), seed, index);
-    for way in ways {
+    let group = Generator::new(kind(), &note()).group(seed, index);
+    for way in &group.ways {
         println!("-- {way}");
     }
-    println!("{}", whole(&grown.current()));
+    println!("{}", group.text());
 }

@@ -170,8 +170,8 @@ pub fn interpret_always(vm: &mut Vm, f: Value, inside: bool) {
     }
 }
 
-/// Whether code of the optimizing compiler has run, if it was made to tell:
-/// under stress, or compiled at once.
+/// Whether code of the optimizing compiler has run since this was last asked, if
+/// it was made to tell: under stress, or compiled at once.
 pub fn ran_optimized(vm: &mut Vm) -> bool {
     jit::ran_optimized(vm)
 }

@@ -151,6 +151,7 @@ impl Checker<'_> {
         if !state.live {
             return Ok(());
         }
+        let mut left = RegSet::EMPTY;
         let (taken, fall) = if shape.simple && state.quiet() {
             let [ra, rb, rc] = shape.reads;
             let defined = (!ra || state.defined.contains(insn.a()))
@@ -173,12 +174,15 @@ impl Checker<'_> {
             state.upvalues = state.upvalues.intersection(&kept);
             (None, None)
         } else {
-            self.effects(pc, op, insn, state, scratch)?
+            let e = self.effects(pc, op, insn, state, scratch)?;
+            left = e.left;
+            (e.taken, e.fall)
         };
         if let Some(index) = target {
             let block = &self.proto.blocks[index];
             match taken {
-                None => self.edge(pc, state, &state.defined, block)?,
+                None if left.is_empty() => self.edge(pc, state, &state.defined, block)?,
+                None => self.edge(pc, state, &state.defined.minus(&left), block)?,
                 Some(reg) => {
                     let mut defined = state.defined;
                     defined.insert(reg);
@@ -197,8 +201,9 @@ impl Checker<'_> {
                 }
             }
         }
-        if let Some(reg) = fall {
-            state.defined.insert(reg);
+        match fall {
+            Some(reg) => state.defined.insert(reg),
+            None => state.defined = state.defined.minus(&left),
         }
         if op.is_terminator() {
             state.live = false;
@@ -222,8 +227,7 @@ impl Checker<'_> {
     }
 
     /// Moves `state` over an instruction whose operands' roles do not say all
-    /// about it, or that finds something open. Returns the registers that are
-    /// defined besides if its jump is taken and if it is not.
+    /// about it, or that finds something open. Returns what it does.
     fn effects(
         &self,
         pc: u32,
@@ -231,7 +235,7 @@ impl Checker<'_> {
         insn: Insn,
         state: &mut State,
         scratch: &Scratch,
-    ) -> Check<(Option<u8>, Option<u8>)> {
+    ) -> Check<Effects> {
         let mut e = Effects::of(op, insn);
         match (state.open.take(), e.open_in) {
             (None, None) => {}
@@ -268,7 +272,7 @@ impl Checker<'_> {
         self.clobbers(pc, op, &e, state)?;
         state.defined = state.defined.minus(&e.kills).union(&e.writes);
         state.open = e.open_out;
-        Ok((e.taken, e.fall))
+        Ok(e)
     }
 
     #[cold]
@@ -326,7 +330,7 @@ impl Checker<'_> {
             return Ok(());
         }
         if !state.tbc.is_empty() {
-            let mut touched = e.kills.union(&e.writes);
+            let mut touched = e.kills.union(&e.writes).union(&e.left);
             touched
                 .0
                 .iter_mut()
@@ -343,7 +347,7 @@ impl Checker<'_> {
                 }));
             }
         }
-        match e.kills.intersection(&state.upvalues).first() {
+        match e.kills.union(&e.left).intersection(&state.upvalues).first() {
             None => Ok(()),
             Some(reg) => Err(self.error(pc, Rule::CapturedClobber, || {
                 format!(

@@ -352,7 +352,15 @@ fn definedness() {
             ".params 1",
             "jtrueset r1 r0 a\nreturn1 r1\na: defined 2\nreturn1 r1",
         ),
-        (".params 3", "forprep r0 a\na: defined 3\nreturn1 r3"),
+        (
+            ".params 3",
+            "forprep r0 a\nb: loop defined 4\nforloop r0 b\na: defined 0\nreturn1 r3",
+        ),
+        // Where a loop is left to, its registers hold nothing.
+        (
+            ".params 3",
+            "forprep r0 a\nb: loop defined 4\nforloop r0 b\nreturn1 r2\na: defined 0\nreturn0",
+        ),
         ("", "loadtrue r1\nloadtrue r0\nreturn r0 3"),
     ] {
         rejects(
@@ -366,8 +374,15 @@ fn definedness() {
     ));
     accepts(&main(
         ".regs 6\n.params 3",
-        "forprep r0 out\nbody: loop defined 4\nmove r4 r3\nforloop r0 body\nout: defined 3\nreturn0",
+        "forprep r0 out\nbody: loop defined 4\nmove r4 r3\nforloop r0 body\nout: defined 0\nreturn0",
     ));
+    rejects(
+        Rule::EdgeDefined,
+        &main(
+            ".regs 6\n.params 3",
+            "forprep r0 out\nbody: loop defined 4\nforloop r0 body\nout: defined 1\nreturn0",
+        ),
+    );
     // What cannot be reached is not tracked.
     accepts(&main(".regs 1", "return0\nreturn1 r0"));
 }
@@ -484,6 +499,14 @@ fn open_upvalues_keep_their_registers() {
             "loadnil r0 1\nclosure r1 p0\njmp in\na: loop defined 2\ncall r0 0 0 s0\n\
              loadnil r0 1\nin: defined 2\njtrue r1 out\nloop a\nout: defined 2\n\
              returnclose r0 0",
+        ),
+    );
+    // Nor is it left by a loop.
+    rejects(
+        Rule::CapturedClobber,
+        &with(
+            "loadnil r0 2\nforprep r0 out\na: loop defined 4\nclosure r4 p0\n\
+               forloop r0 a\nout: defined 0\nreturnclose r0 0",
         ),
     );
     // Once closed, a register is free again, in loops as well.

@@ -20,6 +20,7 @@ const LOOPS: &str = "strata 1
 .captured r1 r3 r5
 .child 1
 .child 2
+.child 3
 .slot call
 .slot site
 .code
@@ -46,16 +47,18 @@ a3: defined 4
   close r3
   loop a
 out: defined 6
+  close r0
+  loadnil r0 5
   forprep r0 out2
 body: loop defined 4
   move r7 r3
   move r8 r3
   concat r7 r7 r8
-  closure r4 p0
+  closure r4 p2
   loadnil r5 4
   tforprep r5 tin
 tbody: loop defined 11 tbc r8
-  closure r11 p0
+  closure r11 p2
   call r11 0 * s0
   setlist r9 * 0
 tin: defined 9 tbc r8
@@ -65,8 +68,10 @@ tin: defined 9 tbc r8
   jtrueset r5 r4 on
   loadtrue r5
 on: defined 6
+  close r3
   forloop r0 body
-out2: defined 3
+out2: defined 0
+  loadnil r0 2
   tbc r2
   returnclose r0 2
 .end
@@ -78,6 +83,11 @@ return0
 .end
 .proto
 .upval r5
+.code
+return0
+.end
+.proto
+.upval r3
 .code
 return0
 .end
@@ -122,11 +132,11 @@ fn walk(module: &Module, p: &Proto, choices: &mut u64) -> Result<(), String> {
             }
             return Ok(());
         }
-        let touched = e.kills.union(&e.writes);
+        let touched = e.kills.union(&e.writes).union(&e.left);
         if tbc.iter().any(|&r| touched.contains(r)) {
             return fail("lost a variable to be closed");
         }
-        if !e.kills.intersection(&upvalues).is_empty() {
+        if !e.kills.union(&e.left).intersection(&upvalues).is_empty() {
             return fail("an upvalue's register became scratch");
         }
         defined = defined.minus(&e.kills).union(&e.writes);
@@ -155,6 +165,7 @@ fn walk(module: &Module, p: &Proto, choices: &mut u64) -> Result<(), String> {
             *choices = choices.rotate_left(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             op.is_terminator() || *choices >> 63 != 0
         };
+        defined = defined.minus(&e.lost(taken));
         defined = match if taken { e.taken } else { e.fall } {
             Some(reg) if tbc.contains(&reg) => return fail("lost a variable to be closed"),
             Some(reg) => defined.union(&RegSet::single(reg)),

@@ -315,7 +315,7 @@ pub(crate) unsafe fn interpret_always(vm: &mut Vm, p: *mut ProtoObj, inside: boo
     }
 }
 
-/// Whether code of tier 2 has run that tells.
+/// Whether code of tier 2 has run that tells, since this was last asked.
 pub(crate) fn ran_optimized(vm: &mut Vm) -> bool {
     #[cfg(feature = "cranelift")]
     if let Some(tier2) = &interp::data(vm).jit.tier2 {

@@ -305,7 +305,7 @@ pub(crate) unsafe fn compiled2(
             match at {
                 EntryAt::Start => {
                     proto.entry = entry;
-                    proto.typed_entry = typed;
+                    proto.typed_entries = typed;
                 }
                 EntryAt::Loop(header) => {
                     let heat = &state_mut(proto)
@@ -373,7 +373,7 @@ unsafe fn drop_code(table: &ExitTable) {
         let number = match table.at {
             EntryAt::Start => {
                 proto.entry = points;
-                proto.typed_entry = std::ptr::null();
+                proto.typed_entries = [std::ptr::null(); 2];
                 Some(0)
             }
             EntryAt::Loop(header) => state(proto)

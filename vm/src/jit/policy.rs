@@ -324,7 +324,7 @@ fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
     if state_mut(p).code.take().is_some() {
         p.entry = vm.exec.entry;
         p.points_entry = vm.exec.entry;
-        p.typed_entry = std::ptr::null();
+        p.typed_entries = [std::ptr::null(); 2];
         p.points = std::ptr::null();
         #[cfg(feature = "cranelift")]
         crate::tier2::withdraw(p);

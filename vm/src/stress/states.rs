@@ -13,7 +13,7 @@
 
 use crate::interp;
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use strata_runtime::Vm;
 use strata_runtime::frame::FrameInfo;
@@ -50,7 +50,31 @@ const FRAMES: usize = 4;
 const DEPTH: u32 = 3;
 const ENTRIES: usize = 40;
 /// States that are noted at most, and at one place.
-const MOST: usize = 4000;
+const MOST: usize = 1000;
+
+/// Mixes what is noted into a number, with a multiplication for each word: nobody
+/// makes states collide on purpose, and there are many.
+#[derive(Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.write_u64(u64::from_le_bytes(word) ^ (part.len() as u64) << 59);
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let mixed = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ mixed >> 29;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.wrapping_mul(0xd6e8_feb8_6659_fd93) ^ self.0 >> 32
+    }
+}
 
 /// Notes the states of exits, or those of the interpreter at `places`.
 pub(crate) fn record(vm: &mut Vm, modules: &[Arc<Module>], places: Option<HashSet<Place>>) {
@@ -176,7 +200,7 @@ fn live(frame: &FrameInfo, waits: bool, recorder: &mut Recorder) -> Option<(u32,
 
 /// The number of the state.
 fn state(vm: &mut Vm, recorder: &mut Recorder) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Mixer::default();
     for level in 0..FRAMES {
         let Some(frame) = vm.frame_at(level) else {
             break;
@@ -204,7 +228,7 @@ fn state(vm: &mut Vm, recorder: &mut Recorder) -> u64 {
 /// # Safety
 /// It is live.
 unsafe fn value(vm: &mut Vm, v: Value, depth: u32) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Mixer::default();
     v.tag.hash(&mut hasher);
     // SAFETY: the tags say what live values are.
     unsafe {
@@ -247,7 +271,7 @@ unsafe fn table_of(vm: &mut Vm, t: *mut Table, depth: u32) -> u64 {
         if count <= ENTRIES {
             // SAFETY: entries of live tables are live.
             let (k, v) = unsafe { (value(vm, k, 0), value(vm, v, depth - 1)) };
-            let mut hasher = DefaultHasher::new();
+            let mut hasher = Mixer::default();
             (k, v).hash(&mut hasher);
             sum = sum.wrapping_add(hasher.finish());
         }

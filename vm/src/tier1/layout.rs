@@ -54,7 +54,7 @@ pub(crate) const CLOSURE_UPVALS: i32 = i(offset_of!(Closure, upvals));
 pub(crate) const NATIVE_F: i32 = i(offset_of!(Native, f));
 pub(crate) const PROTO_ENTRY: i32 = i(offset_of!(ProtoObj, entry));
 #[cfg(feature = "cranelift")]
-pub(crate) const PROTO_TYPED: i32 = i(offset_of!(ProtoObj, typed_entry));
+pub(crate) const PROTO_TYPED: i32 = i(offset_of!(ProtoObj, typed_entries));
 pub(crate) const PROTO_PARAMS: i32 = i(offset_of!(ProtoObj, params));
 pub(crate) const UPVAL_V: i32 = i(offset_of!(Upval, v));
 

@@ -389,7 +389,7 @@ pub(crate) unsafe fn install(
     unsafe {
         (*p).entry = range.start() as *const ();
         (*p).points_entry = (*p).entry;
-        (*p).typed_entry = std::ptr::null();
+        (*p).typed_entries = [std::ptr::null(); 2];
         (*p).points = points.as_ptr();
         jit::state_mut(&mut *p).code = Some(Code {
             _range: range,

@@ -107,8 +107,9 @@ pub(super) unsafe fn install(
             if let Some(perf) = &mut jit.perf {
                 object.tell(perf, &range, &name);
             }
-            let entry = range.start();
-            (range, entry, 0)
+            let [entry, typed] = object.entries().map(|at| at.map(|at| range.start() + at));
+            let entry = entry.ok_or("the code has no entry")?;
+            (range, entry, [0, typed.unwrap_or(0)])
         }
         #[cfg(feature = "llvm")]
         Object::Llvm(object) => {
@@ -121,7 +122,7 @@ pub(super) unsafe fn install(
             (
                 linked.range,
                 entry.ok_or("the code has no entry")?,
-                typed.unwrap_or(0),
+                [typed.unwrap_or(0), 0],
             )
         }
     };
@@ -133,7 +134,7 @@ pub(super) unsafe fn install(
         range,
         at: snapshot.entry,
         entry: entry as *const (),
-        typed: typed as *const (),
+        typed: typed.map(|at| at as *const ()),
         slots,
         exits: at,
         _assumes: list,

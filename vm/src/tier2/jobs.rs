@@ -32,9 +32,9 @@ pub(crate) struct Tier2 {
 }
 
 impl Tier2 {
-    /// Whether code has run that tells.
+    /// Whether code has run that tells, since this was last asked.
     pub(crate) fn has_run(&self) -> bool {
-        self.ran.load(Ordering::Relaxed) != 0
+        self.ran.swap(0, Ordering::Relaxed) != 0
     }
 }
 

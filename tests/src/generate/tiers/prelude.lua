@@ -87,6 +87,24 @@ local function dump()
   lines = 0
 end
 local function refuel() fuel = 120 end
+local kept = {}
+for k, v in next, math do kept[k] = v end
+-- Calls `body` with what the functions return that `schedule` names, one after
+-- the other, and prints what it returns; `portable`: only that it failed.
+local function drive(body, first, second, third, schedule, portable)
+  fuel, lines = 120, 0
+  local makers = { first, second, third }
+  for k = 1, #schedule do
+    local out = pack(pcall(body, makers[tointeger(sub(schedule, k, k))]()))
+    if out[1] then
+      for n = 1, out.n do out[n] = text(out[n], 0) end
+      print(concat(out, " "))
+    else
+      print("failed", portable or text(message(out[2]), 0))
+    end
+  end
+  for k, v in next, kept do math[k] = v end
+end
 
 local meta = { name = "meta" }
 meta.__add = function(a, b) spend() return 7 end
@@ -108,4 +126,4 @@ slow.__close = function() maybe("closing") end
 slow.__call = function(self, n, at) at = (at or 0) + 1 maybe(at) if at < 4 then return at, n end end
 local function errors(n) error("at " .. n) end
 P = { fresh = fresh, show = show, try = try, traced = traced, peek = peek, poke = poke, run = run, maybe = maybe, spend = spend,
-  report = report, meta = meta, slow = slow, dump = dump, errors = errors, refuel = refuel, tostring = tostring, handler = handler }
+  report = report, meta = meta, slow = slow, dump = dump, errors = errors, refuel = refuel, drive = drive, tostring = tostring, handler = handler }

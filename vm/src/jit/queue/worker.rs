@@ -12,7 +12,8 @@ pub(super) const STACK: usize = 16 << 20;
 
 /// Does jobs until the queue is closed.
 pub(super) fn run<J: Job>(shared: &Shared<J>) {
-    if shared.options.patient {
+    // A program that waits for it is not to wait longer.
+    if shared.options.patient && shared.options.delivery == Delivery::Ready {
         strata_runtime::os::make_way();
     }
     let mut tools = J::Tools::default();
