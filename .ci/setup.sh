@@ -8,7 +8,8 @@
 #   build   checks for cargo and its version; a linker (cc) and make; llvm
 #   test    build, and lua5.4 as the reference implementation
 #   bench   test, and luajit to compare with
-#   llvm    LLVM 22's development files, for the optimizing tier
+#   llvm    LLVM 22's and libffi's development files, for the optimizing tier and
+#           for LLVM IR
 #   have-llvm   installs nothing: exit status 0 if they are there, 1 if not
 #
 # Works on Debian and Ubuntu (apt-get), Fedora (dnf) and macOS (brew).
@@ -158,10 +159,10 @@ need_luajit() {
 
 # The names under which the crate llvm-sys looks for it, in this order. Having
 # it isn't enough: the static libraries must be there too, or a shared one of
-# the same version, and the C++ library to link.
+# the same version, and the C++ library and libffi to link.
 have_llvm() {
   local config prefix="${LLVM_SYS_221_PREFIX:+$LLVM_SYS_221_PREFIX/bin/}"
-  have_cpp || return 1
+  have_library stdc++ && have_library ffi || return 1
   for config in llvm-config-22 llvm-config22 llvm22-config llvm-config-22.1 llvm-config221 llvm-config \
     /opt/homebrew/opt/llvm@22/bin/llvm-config /usr/local/opt/llvm@22/bin/llvm-config; do
     case "$config" in /*) ;; *) config="$prefix$config" ;; esac
@@ -173,11 +174,12 @@ have_llvm() {
   return 1
 }
 
-have_cpp() {
+# `have_library NAME`: can the compiler link it?
+have_library() {
   [ "$(uname -s)" = Darwin ] && return 0
-  local name
-  for name in libstdc++.so libstdc++.a; do
-    case "$(cc -print-file-name=$name 2>/dev/null)" in /*) return 0 ;; esac
+  local file
+  for file in "lib$1.so" "lib$1.a"; do
+    case "$(cc -print-file-name="$file" 2>/dev/null)" in /*) return 0 ;; esac
   done
   return 1
 }
@@ -190,7 +192,7 @@ need_llvm() {
   fi
   # shellcheck disable=SC2046 # one word per package is wanted
   optional "the build leaves the optimizing tier out" \
-    $(packages llvm-22-dev libpolly-22-dev libzstd-dev g++ -- llvm-devel llvm-static polly-devel libzstd-devel gcc-c++ -- llvm@22 zstd)
+    $(packages llvm-22-dev libpolly-22-dev libzstd-dev libffi-dev g++ -- llvm-devel llvm-static polly-devel libzstd-devel libffi-devel gcc-c++ -- llvm@22 zstd)
 }
 
 [ $# -gt 0 ] || set -- build

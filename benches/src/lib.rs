@@ -17,6 +17,7 @@
 
 pub mod cpu;
 pub mod engine;
+pub mod ir;
 pub mod measure;
 pub mod process;
 pub mod program;

@@ -13,6 +13,7 @@ use std::{
 use clap::Parser;
 use strata_benches::{
     engine::{self, Engine},
+    ir,
     measure::{self, Clock, Options},
     program,
     report::{Report, html, table},
@@ -78,6 +79,10 @@ struct Args {
     /// phase takes 100 ms longer with all of them
     #[arg(long, conflicts_with = "tiers")]
     phases: bool,
+    /// Instead, compile and run LLVM IR (examples/fib.ll) by the vm and by LLVM's and the system's
+    /// tools; `--require-min` is about the fastest of them
+    #[arg(long, conflicts_with_all = ["tiers", "phases"])]
+    ir: bool,
     /// Where the programs are
     #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/programs"))]
     programs: PathBuf,
@@ -99,6 +104,9 @@ fn main() -> ExitCode {
 
 /// Does what the command line says; `false` means that something failed or a ratio was missed.
 fn run(args: &Args) -> Result<bool, String> {
+    if args.ir {
+        return compare_ir(args);
+    }
     let programs = program::discover(&args.programs, &args.filter)
         .map_err(|e| format!("can't read {}: {e}", args.programs.display()))?;
     if programs.is_empty() {
@@ -146,6 +154,29 @@ fn run(args: &Args) -> Result<bool, String> {
         );
     }
     Ok(failures == 0 && meets_requirements(args, &report))
+}
+
+/// The table of `--ir`; `false` means that a required ratio was missed.
+fn compare_ir(args: &Args) -> Result<bool, String> {
+    let (text, least) = ir::compare(&ir::Options {
+        vm: &vm_path(args.vm.as_deref())?,
+        file: Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/fib.ll")),
+        arg: "29",
+        runs: args.runs as usize,
+        limit: Duration::from_secs(args.timeout),
+        cpu: args.cpu,
+    })?;
+    print!("{text}");
+    let missed = args
+        .require_min
+        .filter(|&min| least.is_none_or(|least| least < min));
+    if let Some(min) = missed {
+        match least {
+            Some(least) => eprintln!("strata-benches: {least:.2} times, required are {min:.2}"),
+            None => eprintln!("strata-benches: there is nothing to compare with (llc, clang)"),
+        }
+    }
+    Ok(missed.is_none())
 }
 
 /// The tables of `--tiers` and `--phases`; `false` means that something failed, or was too slow.

@@ -152,6 +152,21 @@ pub enum Event {
         /// Why: `yield`, `error`, `native stack`, ...
         why: &'static str,
     },
+    /// A module of LLVM IR was compiled.
+    Module {
+        /// Its name.
+        name: String,
+        /// How many functions it defines.
+        functions: u32,
+        /// Its object file.
+        bytes: u32,
+        /// What reading and verifying took, in microseconds.
+        read: f64,
+        /// What LLVM's passes took.
+        llvm: f64,
+        /// What making machine code took.
+        codegen: f64,
+    },
     /// Code memory was given back.
     Freed {
         /// How much.
@@ -171,6 +186,7 @@ impl Event {
             Event::Exit { .. } => "exit",
             Event::Invalidated { .. } => "invalidated",
             Event::Unwound { .. } => "unwound",
+            Event::Module { .. } => "module",
             Event::Freed { .. } => "freed",
         }
     }
@@ -186,7 +202,7 @@ impl Event {
             | Event::Exit { func, .. }
             | Event::Invalidated { func, .. }
             | Event::Unwound { func, .. } => Some(func),
-            Event::Freed { .. } => None,
+            Event::Module { .. } | Event::Freed { .. } => None,
         }
     }
 }
@@ -281,6 +297,22 @@ impl fmt::Display for Event {
                 let s = if *frames == 1 { "" } else { "s" };
                 write!(f, "{frames} frame{s} for {why}")
             }
+            Event::Module {
+                name,
+                functions,
+                bytes,
+                read,
+                llvm,
+                codegen,
+            } => write!(
+                f,
+                "{}: {functions} function{}, {bytes} bytes, read {:.3} ms, llvm {:.3} ms, codegen {:.3} ms",
+                OneLine(name),
+                if *functions == 1 { "" } else { "s" },
+                read / 1000.0,
+                llvm / 1000.0,
+                codegen / 1000.0,
+            ),
             Event::Freed { bytes } => write!(f, "{bytes} bytes"),
         }
     }
@@ -398,6 +430,14 @@ pub(crate) mod tests {
             },
             Event::Freed { bytes: 4096 },
             optimized(),
+            Event::Module {
+                name: "fib.ll".into(),
+                functions: 1,
+                bytes: 900,
+                read: 100.0,
+                llvm: 2000.0,
+                codegen: 1500.5,
+            },
         ]
     }
 

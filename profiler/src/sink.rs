@@ -109,7 +109,7 @@ impl<W: Write + Send> TextSink<W> {
 /// The escape sequence of an event's colour.
 fn colour(e: &Event) -> &'static str {
     match e {
-        Event::Compiled { .. } | Event::Optimized { .. } => "\x1b[32m",
+        Event::Compiled { .. } | Event::Optimized { .. } | Event::Module { .. } => "\x1b[32m",
         Event::Exit { .. } => "\x1b[33m",
         Event::NotCompiled { .. } | Event::Invalidated { .. } => "\x1b[31m",
         Event::OsrEntry { .. } => "\x1b[36m",
@@ -292,6 +292,7 @@ mod tests {
 [     7.250 ms] unwound       fib (fib.lua:3)                1 frame for yield
 [     8.250 ms] freed         -                              4096 bytes
 [     9.250 ms] optimized     fib (fib.lua:3)                loop at pc 8: snapshot 0.010 ms, ir 0.401 ms, llvm 2.000 ms, codegen 3.000 ms, link 0.020 ms; 7 exits; inlined: add (fib.lua:1) at line 4, add (fib.lua:1) at line 6; not inlined: add (fib.lua:1) at line 5 (too deep); guards_hoisted 2, tables_sunk 1
+[    10.250 ms] module        -                              fib.ll: 1 function, 900 bytes, read 0.100 ms, llvm 2.000 ms, codegen 1.500 ms
 "
         );
     }
@@ -400,10 +401,11 @@ mod tests {
         assert_eq!(lines[8]["stages"]["llvm"], 2000.0);
         assert_eq!(lines[8]["inlining"][1]["why_not"], "too deep");
         assert_eq!(lines[8]["passes"]["tables_sunk"], 1);
-        assert_eq!(lines[9]["guard"], "quote \" and \u{1}");
-        assert_eq!(lines[9]["found"], "a\nb");
-        assert_eq!(lines[10]["event"], "stats");
-        assert_eq!(lines[10]["compiles"], 1);
+        assert_eq!(lines[9]["name"], "fib.ll");
+        assert_eq!(lines[10]["guard"], "quote \" and \u{1}");
+        assert_eq!(lines[10]["found"], "a\nb");
+        assert_eq!(lines[11]["event"], "stats");
+        assert_eq!(lines[11]["compiles"], 1);
         // The first line, byte by byte: the format is documented.
         assert_eq!(
             text.lines().next(),

@@ -199,6 +199,8 @@ impl Stats {
                 self.without_code(func);
             }
             Event::Unwound { .. } => self.unwound += 1,
+            // Not the VM's code.
+            Event::Module { .. } => {}
             Event::Freed { bytes } => {
                 self.bytes_in_use = self.bytes_in_use.saturating_sub(u64::from(*bytes));
             }

@@ -7,7 +7,7 @@
 //! turn into a plain Lua error), and memory comes from the program's allocator.
 //! Names and commands are bytes, as Lua strings are; as in C, a zero byte ends them.
 
-pub(crate) mod memory;
+pub mod memory;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};

@@ -118,6 +118,11 @@ pub fn llvm() -> std::result::Result<String, String> {
     Err("missing: not built in".into())
 }
 
+/// Whether bytes are LLVM's bitcode, with or without a wrapper; not our bytecode.
+pub fn is_llvm_bitcode(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"BC\xc0\xde") || bytes.starts_with(&[0xde, 0xc0, 0x17, 0x0b])
+}
+
 /// Ends the process. [`std::process::exit`] would wait until no thread
 /// compiles.
 pub fn exit(status: i32) -> ! {

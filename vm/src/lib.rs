@@ -5,6 +5,8 @@ pub mod api;
 mod deopt;
 #[doc(hidden)]
 pub mod engine;
+#[cfg(feature = "llvm")]
+pub mod executor;
 mod interp;
 #[cfg(feature = "cranelift")]
 mod ir;

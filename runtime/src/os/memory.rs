@@ -150,6 +150,29 @@ pub unsafe fn discard(p: *mut u8, len: usize) {
     let _ = (p, len);
 }
 
+/// From here on the pages of a range can be executed and read, and not written.
+///
+/// # Errors
+/// The system refused, or has no such call.
+///
+/// # Safety
+/// The range is mapped, begins and ends with a page, and nobody writes to it.
+pub unsafe fn make_executable(p: *mut u8, len: usize) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        // SAFETY: as the caller says.
+        match unsafe { libc::mprotect(p.cast(), len, libc::PROT_READ | libc::PROT_EXEC) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (p, len);
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

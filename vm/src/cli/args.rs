@@ -23,7 +23,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Run a Lua program, source or bytecode
+    /// Run a program: Lua, source or bytecode, or LLVM IR, text or bitcode
     Run(RunArgs),
     /// Compile Lua source to a bytecode file
     Compile(CompileArgs),
@@ -192,14 +192,37 @@ pub(crate) struct InfoArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(override_usage = "vm run [OPTIONS] FILE|- [ARGS]...")]
+#[command(
+    override_usage = "vm run [OPTIONS] FILE|- [ARGS]...\n       vm run [OPTIONS] FILE.ll|FILE.bc [--entry NAME] [ARGS]..."
+)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) vm: VmArgs,
 
+    #[command(flatten)]
+    pub(crate) ir: IrArgs,
+
     /// The program (`-`: standard input), and its arguments: all that follows
     #[arg(value_name = "FILE", required = true, trailing_var_arg = true)]
     pub(crate) words: Vec<OsString>,
+}
+
+/// How LLVM IR is run.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Options for LLVM IR")]
+pub(crate) struct IrArgs {
+    /// Call this function instead of `main`, and print what it returns. Arguments
+    /// are read as what it takes: numbers, true, false; strings for pointers
+    #[arg(long, value_name = "NAME")]
+    pub(crate) entry: Option<String>,
+
+    /// Link this too: more IR, or a shared object (may be repeated)
+    #[arg(long = "with", value_name = "FILE")]
+    pub(crate) with: Vec<PathBuf>,
+
+    /// How much work goes into code: 0 to 3 [default: 2]
+    #[arg(short = 'O', long = "opt-level", value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=3))]
+    pub(crate) level: Option<u8>,
 }
 
 #[derive(Args, Debug)]

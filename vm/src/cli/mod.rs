@@ -3,8 +3,9 @@
 //! ```text
 //!  args ──▶ run, repl ──▶ session (a VM with its limits) ──▶ report
 //!     │                      ▲
-//!     └──▶ compile, asm, ────┴── input (files to verified modules)
-//!          disasm, info
+//!     ├──▶ compile, asm, ────┴── input (files to verified modules)
+//!     │    disasm, info
+//!     └──▶ ir (LLVM IR, by the executor)
 //! ```
 //!
 //! Each command returns a [`Status`]. What went wrong travels up as a
@@ -21,6 +22,7 @@
 mod args;
 mod info;
 mod input;
+mod ir;
 mod jit;
 mod modules;
 mod repl;

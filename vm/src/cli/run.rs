@@ -3,27 +3,46 @@
 use super::args::RunArgs;
 use super::input::Input;
 use super::session::{End, Session};
-use super::{Outcome, Problem, SUCCESS, Status};
+use super::{Outcome, Problem, SUCCESS, Status, ir};
 use std::ffi::OsString;
 use std::path::Path;
 
 /// Runs a program from beginning to end.
 pub(crate) fn run(args: &RunArgs) -> Outcome<Status> {
-    execute(Session::new(&args.vm)?, &args.words, |_| Ok(()))
+    let input = Input::read(first(&args.words)?)?;
+    if ir::is_meant(args, &input) {
+        return ir::run(args, input);
+    }
+    execute_input(Session::new(&args.vm)?, &input, &args.words, |_| Ok(()))
+}
+
+/// The file among the last words of the command line.
+fn first(words: &[OsString]) -> Outcome<&Path> {
+    let file = words.first();
+    file.map(Path::new)
+        .ok_or_else(|| Problem::input("no program to run"))
 }
 
 /// Runs the program that the first of `words` names, with the others as its
 /// arguments: the last words of the command line. `report` has a look at the
 /// VM when all is over.
 pub(crate) fn execute(
-    mut session: Session,
+    session: Session,
     words: &[OsString],
     report: impl FnOnce(&mut Session) -> Outcome<()>,
 ) -> Outcome<Status> {
-    let Some((file, rest)) = words.split_first() else {
-        return Err(Problem::input("no program to run"));
-    };
-    let module = Input::read(Path::new(file))?.module()?;
+    let input = Input::read(first(words)?)?;
+    execute_input(session, &input, words, report)
+}
+
+fn execute_input(
+    mut session: Session,
+    input: &Input,
+    words: &[OsString],
+    report: impl FnOnce(&mut Session) -> Outcome<()>,
+) -> Outcome<Status> {
+    let rest = words.get(1..).unwrap_or_default();
+    let module = input.module()?;
     let all: Vec<_> = std::env::args_os().collect();
     let program = all.len() - words.len();
     session.set_arg(&all, program)?;

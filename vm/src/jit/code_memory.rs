@@ -4,7 +4,9 @@
 //! (none before, so that a VM that never compiles maps no executable memory)
 //! and packs functions into them, first where others were freed. A chunk is writable while a function is
 //! written and executable otherwise, never both; only the VM's thread, which
-//! is also the only one to run the code, changes that.
+//! is also the only one to run the code, changes that. Code that comes with data
+//! of its own has a chunk for itself, whose front part is executable and whose
+//! rest stays writable; such chunks are made by any thread, while others run.
 //!
 //! Code is released ([`CodeRange`]) when its function has no more use for it,
 //! but a native frame may still return into it. So ranges are *retired* and
@@ -26,6 +28,9 @@ const PAGE: usize = 16 << 10;
 enum Pages {
     Writable(MmapMut),
     Executable(Mmap),
+    /// Code, then data; nothing is added.
+    #[cfg(feature = "llvm")]
+    Divided(MmapMut),
     /// While it changes from one to the other.
     None,
 }
@@ -46,6 +51,8 @@ impl Chunk {
         match &self.pages {
             Pages::Writable(m) => m.as_ptr() as usize,
             Pages::Executable(m) => m.as_ptr() as usize,
+            #[cfg(feature = "llvm")]
+            Pages::Divided(m) => m.as_ptr() as usize,
             Pages::None => 0,
         }
     }
@@ -215,8 +222,8 @@ impl CodeSpace {
         let mut state = self.0.lock();
         let align = align.max(16);
         let room = |(n, chunk): (usize, &mut Chunk)| match chunk.pages {
-            Pages::None => None,
-            _ => Some((n, chunk.take(size, align)?)),
+            Pages::Writable(_) | Pages::Executable(_) => Some((n, chunk.take(size, align)?)),
+            _ => None,
         };
         let found = state.chunks.iter_mut().enumerate().find_map(room);
         let (n, offset) = match found {
@@ -226,10 +233,7 @@ impl CodeSpace {
                 let left = state.limit.saturating_sub(state.mapped) / PAGE * PAGE;
                 let bytes = size.next_multiple_of(CHUNK).min(left);
                 if bytes < size {
-                    return Err(io::Error::new(
-                        io::ErrorKind::OutOfMemory,
-                        "code memory is used up",
-                    ));
+                    return Err(used_up());
                 }
                 state.chunks.push(Chunk {
                     pages: Pages::Writable(MmapMut::map_anon(bytes)?),
@@ -255,6 +259,63 @@ impl CodeSpace {
         })
     }
 
+    /// Makes code of `code` bytes, and behind it, from the next page on, data
+    /// of `data` bytes, zeros that the code may write to. `write` gets all of
+    /// it, and the address at which it is going to be executed.
+    ///
+    /// # Errors
+    /// As for [`place`](CodeSpace::place).
+    #[cfg(feature = "llvm")]
+    pub(crate) fn place_with_data<E: From<io::Error>>(
+        &self,
+        code: usize,
+        data: usize,
+        write: impl FnOnce(&mut [u8], usize) -> Result<(), E>,
+    ) -> Result<CodeRange, E> {
+        let front = data_after(code);
+        let size = (front + data).next_multiple_of(PAGE).max(PAGE);
+        self.reserve(size)?;
+        let made = MmapMut::map_anon(size).map_err(E::from).and_then(|mut m| {
+            m[..front].fill(0xcc);
+            let start = m.as_ptr() as usize;
+            write(&mut m, start)?;
+            // SAFETY: the front of what was just mapped, whole pages, which are
+            // written no more.
+            unsafe { strata_runtime::os::memory::make_executable(m.as_mut_ptr(), front) }?;
+            Ok(m)
+        });
+        let mut state = self.0.lock();
+        let pages = made.inspect_err(|_| state.mapped -= size)?;
+        let chunk = Chunk {
+            pages: Pages::Divided(pages),
+            size,
+            used: size,
+            holes: Vec::new(),
+            live: 1,
+        };
+        let start = chunk.start();
+        state.chunks.push(chunk);
+        state.in_use += size;
+        drop(state);
+        Ok(CodeRange {
+            space: self.clone(),
+            start,
+            size,
+            data: None,
+        })
+    }
+
+    /// Counts `size` bytes as mapped.
+    #[cfg(feature = "llvm")]
+    fn reserve(&self, size: usize) -> io::Result<()> {
+        let mut state = self.0.lock();
+        if state.limit.saturating_sub(state.mapped) < size {
+            return Err(used_up());
+        }
+        state.mapped += size;
+        Ok(())
+    }
+
     fn seal(&self) -> io::Result<()> {
         let mut state = self.0.lock();
         for chunk in &mut state.chunks {
@@ -264,6 +325,16 @@ impl CodeSpace {
         }
         Ok(())
     }
+}
+
+fn used_up() -> io::Error {
+    io::Error::new(io::ErrorKind::OutOfMemory, "code memory is used up")
+}
+
+/// Where data behind `code` bytes of code begins.
+#[cfg(feature = "llvm")]
+pub(crate) fn data_after(code: usize) -> usize {
+    code.next_multiple_of(PAGE)
 }
 
 /// The memory of one compiled function. Dropped, it is retired.
@@ -347,6 +418,38 @@ mod tests {
         assert_eq!(both.start(), second);
         assert!(space.allocate(16, 16).is_err());
         drop((ranges, both));
+        space.reclaim();
+        assert_eq!((space.in_use(), space.0.lock().mapped), (0, 0));
+    }
+
+    #[test]
+    #[cfg(all(unix, feature = "llvm"))]
+    fn data_behind_code_is_writable() {
+        let space = CodeSpace::new(4 * CHUNK);
+        let write = |memory: &mut [u8], _: usize| {
+            memory[0] = 0xc3;
+            assert_eq!(memory[data_after(100)..][..9], [0; 9]);
+            io::Result::Ok(())
+        };
+        let range = space.place_with_data(100, 9, write).unwrap();
+        let data = (range.start() + data_after(100)) as *mut u8;
+        // SAFETY: it is mapped, writable, and nobody else knows it.
+        unsafe {
+            data.write(7);
+            assert_eq!((range.start() as *const u8).read(), 0xc3);
+        }
+        // Others don't get what is left of it, nor change its protection.
+        let other = space.allocate(16, 16).unwrap();
+        space.seal().unwrap();
+        // SAFETY: as above.
+        unsafe { data.write(8) };
+        let e = space
+            .place_with_data(4 * CHUNK, 1, |_, _| io::Result::Ok(()))
+            .unwrap_err();
+        assert_eq!(e.kind(), io::ErrorKind::OutOfMemory);
+        let failed = space.place_with_data(1, 1, |_, _| Err(io::Error::other("no")));
+        assert_eq!(failed.unwrap_err().to_string(), "no");
+        drop((range, other));
         space.reclaim();
         assert_eq!((space.in_use(), space.0.lock().mapped), (0, 0));
     }

@@ -21,7 +21,8 @@
 //! - `guard`: what compiled code guards, and exits
 //! - `optimize`: the same for tier 2
 //! - [`queue`]: compiles in the background
-//! - [`listing`]: code as text, `perf`: names for profilers and debuggers
+//! - [`listing`]: code as text, `perf`, `debugger`: names for profilers and
+//!   debuggers
 //! - [`options`]: what the host chooses
 
 #[cfg(feature = "cranelift")]
@@ -30,6 +31,8 @@ mod assumptions;
 mod background;
 #[cfg(feature = "cranelift")]
 mod code_memory;
+#[cfg(feature = "cranelift")]
+pub(crate) mod debugger;
 pub(crate) mod events;
 #[cfg(feature = "cranelift")]
 mod guard;
@@ -49,6 +52,8 @@ pub(crate) mod queue;
 
 #[cfg(feature = "cranelift")]
 pub(crate) use assumptions::{Assumption, Dependant};
+#[cfg(feature = "llvm")]
+pub(crate) use code_memory::data_after;
 #[cfg(feature = "cranelift")]
 pub(crate) use code_memory::{CodeRange, CodeSpace};
 pub(crate) use events::{Counts, entered_loop, unwound};

@@ -3,22 +3,18 @@
 //! - `perf` reads `/tmp/perf-PID.map`: a line per function, its address, size
 //!   and name. Lines are only added: memory that is used again has several,
 //!   and `perf` takes the last.
-//! - GDB (and LLDB) stop at a function of a known name, and read a list of
-//!   object files in memory. Each function is one, with a symbol and no code:
-//!   that is where the symbol says.
-//!
-//! The list is one for the whole process, as its readers want it. Nothing is
-//! taken off it before the VM goes, so a debugger may show the name of code
-//! that was freed; a mutex lets several VMs add to it.
+//! - Debuggers read object files in memory, see [`debugger`](super::debugger).
+//!   Each function is one, with a symbol and no code: that is where the symbol
+//!   says. Nothing is taken off their list before the VM goes, so a debugger may
+//!   show the name of code that was freed.
 
+use super::debugger::Registered;
 use object::elf::{
     EM_AARCH64, EM_X86_64, ET_EXEC, SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS, STB_GLOBAL, STT_FUNC,
 };
 use object::write::elf::{FileHeader, SectionHeader, Sym, Writer};
-use parking_lot::Mutex;
 use std::fs::File;
 use std::io::{self, Write};
-use std::ptr::null_mut;
 
 /// Tells profilers and debuggers about the code of a VM.
 pub(crate) struct Perf {
@@ -47,11 +43,16 @@ impl Perf {
 
     /// There is code of this name at this address, of this size.
     pub(crate) fn add(&mut self, name: &str, (start, size): (usize, usize)) {
-        // A map without it is better than a program that stops.
-        let _ = writeln!(self.map, "{start:x} {size:x} {name}");
+        self.map(name, (start, size));
         if let Some(object) = object_file(name, start as u64, size as u64) {
             self.objects.push(Registered::new(object));
         }
+    }
+
+    /// The same for profilers only: debuggers know the code otherwise.
+    pub(crate) fn map(&mut self, name: &str, (start, size): (usize, usize)) {
+        // A map without it is better than a program that stops.
+        let _ = writeln!(self.map, "{start:x} {size:x} {name}");
     }
 }
 
@@ -114,124 +115,4 @@ fn object_file(name: &str, start: u64, size: u64) -> Option<Vec<u8>> {
     w.write_strtab_section_header();
     w.write_shstrtab_section_header();
     Some(bytes)
-}
-
-/// An entry of the list, as GDB wants it.
-#[repr(C)]
-struct Entry {
-    next: *mut Entry,
-    prev: *mut Entry,
-    symfile: *const u8,
-    size: u64,
-}
-
-/// The head of the list.
-#[repr(C)]
-struct Descriptor {
-    version: u32,
-    action: u32,
-    relevant: *mut Entry,
-    first: *mut Entry,
-}
-
-/// Actions of the descriptor.
-mod action {
-    pub const NONE: u32 = 0;
-    pub const REGISTER: u32 = 1;
-    pub const UNREGISTER: u32 = 2;
-}
-
-/// The descriptor, of a type that may be a static.
-#[repr(transparent)]
-struct Shared(std::cell::UnsafeCell<Descriptor>);
-
-// SAFETY: it is touched under `LOCK` only (and read by debuggers, which stop
-// the process).
-unsafe impl Sync for Shared {}
-
-static LOCK: Mutex<()> = Mutex::new(());
-
-#[unsafe(no_mangle)]
-static __jit_debug_descriptor: Shared = Shared(std::cell::UnsafeCell::new(Descriptor {
-    version: 1,
-    action: action::NONE,
-    relevant: null_mut(),
-    first: null_mut(),
-}));
-
-/// Debuggers put a breakpoint here.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn __jit_debug_register_code() {
-    // So that the call isn't optimised away.
-    std::hint::black_box(());
-}
-
-/// An object file in the list; taken off when dropped.
-struct Registered {
-    entry: *mut Entry,
-    /// What the entry points to.
-    _symfile: Vec<u8>,
-}
-
-// SAFETY: the entry is touched under `LOCK` only.
-unsafe impl Send for Registered {}
-
-impl Registered {
-    fn new(symfile: Vec<u8>) -> Registered {
-        let _guard = LOCK.lock();
-        let descriptor = __jit_debug_descriptor.0.get();
-        // SAFETY: the lock is held; entries in the list live until they are
-        // taken off it.
-        unsafe {
-            let entry = Box::into_raw(Box::new(Entry {
-                next: (*descriptor).first,
-                prev: null_mut(),
-                symfile: symfile.as_ptr(),
-                size: symfile.len() as u64,
-            }));
-            if !(*descriptor).first.is_null() {
-                (*(*descriptor).first).prev = entry;
-            }
-            (*descriptor).first = entry;
-            tell(descriptor, entry, action::REGISTER);
-            Registered {
-                entry,
-                _symfile: symfile,
-            }
-        }
-    }
-}
-
-/// Has debuggers look at `entry`.
-unsafe fn tell(descriptor: *mut Descriptor, entry: *mut Entry, what: u32) {
-    // SAFETY: the caller holds the lock.
-    unsafe {
-        (*descriptor).relevant = entry;
-        (*descriptor).action = what;
-        __jit_debug_register_code();
-        (*descriptor).relevant = null_mut();
-        (*descriptor).action = action::NONE;
-    }
-}
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        let _guard = LOCK.lock();
-        let descriptor = __jit_debug_descriptor.0.get();
-        // SAFETY: the lock is held; `entry` is in the list.
-        unsafe {
-            let (next, prev) = ((*self.entry).next, (*self.entry).prev);
-            if prev.is_null() {
-                (*descriptor).first = next;
-            } else {
-                (*prev).next = next;
-            }
-            if !next.is_null() {
-                (*next).prev = prev;
-            }
-            tell(descriptor, self.entry, action::UNREGISTER);
-            drop(Box::from_raw(self.entry));
-        }
-    }
 }

@@ -25,7 +25,7 @@ macro_rules! libcalls {
         }
 
         /// The address of a function that objects may call.
-        pub(super) fn find(name: &str) -> Option<usize> {
+        pub(crate) fn find(name: &str) -> Option<usize> {
             Some(match name {
                 $(stringify!($one) => $one as *const () as usize,)*
                 $(stringify!($two) => $two as *const () as usize,)*

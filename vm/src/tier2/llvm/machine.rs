@@ -81,13 +81,21 @@ impl Machine {
     /// # Errors
     /// LLVM doesn't know this machine.
     pub(crate) fn new(checked: bool) -> Result<Machine, Refusal> {
+        Machine::with_level(checked, OptimizationLevel::Aggressive)
+    }
+
+    /// A machine whose code generator works this hard.
+    ///
+    /// # Errors
+    /// As for [`new`](Machine::new).
+    pub(crate) fn with_level(checked: bool, level: OptimizationLevel) -> Result<Machine, Refusal> {
         initialize()?;
         let triple = triple();
         let target = Target::from_triple(&triple).map_err(|e| Refusal::Machine(e.to_string()))?;
         let options = TargetMachineOptions::new()
             .set_cpu(&TargetMachine::get_host_cpu_name().to_string())
             .set_features(&TargetMachine::get_host_cpu_features().to_string())
-            .set_level(OptimizationLevel::Aggressive)
+            .set_level(level)
             // Everything relative to the instruction, within 2 GiB: an object
             // is one small range.
             .set_reloc_mode(RelocMode::PIC)
@@ -119,14 +127,47 @@ impl Machine {
         name: &str,
         text: &str,
     ) -> Result<Module<'c>, Refusal> {
-        let _inside = Inside::enter(name);
-        let buffer = MemoryBuffer::create_from_memory_range_copy(text.as_bytes(), name);
-        let module = context
-            .create_module_from_ir(buffer)
-            .map_err(|e| Refusal::Invalid(e.to_string()))?;
+        let module = self.read(context, name, text.as_bytes())?;
+        self.adopt(&module);
+        Ok(module)
+    }
+
+    /// Reads a module in LLVM's text form or as bitcode, for whichever machine.
+    ///
+    /// # Errors
+    /// There is a mistake in it.
+    pub(crate) fn read<'c>(
+        &self,
+        context: &'c Context,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<Module<'c>, Refusal> {
+        let watch = Watch::new(context.raw(), name);
+        let buffer = MemoryBuffer::create_from_memory_range_copy(bytes, name);
+        let made = context.create_module_from_ir(buffer);
+        let (module, error) = match made {
+            Ok(module) => (Some(module), None),
+            Err(e) => (None, Some(e.to_string())),
+        };
+        watch.finish(error, Refusal::Invalid)?;
+        module.ok_or_else(|| Refusal::Invalid("there is no module in it".into()))
+    }
+
+    /// Makes a module one for this machine.
+    pub(crate) fn adopt(&self, module: &Module<'_>) {
         module.set_triple(&self.target.get_triple());
         module.set_data_layout(&self.target.get_target_data().get_data_layout());
-        Ok(module)
+    }
+
+    /// What LLVM calls this machine.
+    pub(crate) fn triple(&self) -> String {
+        self.target.get_triple().as_str().to_string_lossy().into()
+    }
+
+    /// How LLVM describes the sizes and alignments of this machine's types.
+    pub(crate) fn data_layout(&self) -> String {
+        let layout = self.target.get_target_data().get_data_layout();
+        layout.as_str().to_string_lossy().into()
     }
 
     /// Runs `passes` (such as [`PASSES`]) over a module: how long it took.
@@ -138,7 +179,7 @@ impl Machine {
             self.verify(module)?;
         }
         let start = Instant::now();
-        let watch = Watch::new(module);
+        let watch = Watch::of(module);
         let done = module.run_passes(passes, &self.target, PassBuilderOptions::create());
         watch.finish(done.err(), Refusal::Passes)?;
         Ok(start.elapsed())
@@ -167,7 +208,7 @@ impl Machine {
     }
 
     fn write(&self, module: &Module<'_>, kind: FileType) -> Result<Vec<u8>, Refusal> {
-        let watch = Watch::new(module);
+        let watch = Watch::of(module);
         let made = self.target.write_to_memory_buffer(module, kind);
         match made {
             Ok(buffer) => {
@@ -208,15 +249,20 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(module: &Module<'_>) -> Watch {
+    fn of(module: &Module<'_>) -> Watch {
+        let name = module.get_name().to_string_lossy();
+        Watch::new(module.get_context().raw(), &name)
+    }
+
+    fn new(context: LLVMContextRef, name: &str) -> Watch {
         let watch = Watch {
-            _inside: Inside::enter(&module.get_name().to_string_lossy()),
-            context: module.get_context().raw(),
+            _inside: Inside::enter(name),
+            context,
             error: Box::default(),
         };
         let error = (&raw const *watch.error).cast_mut().cast::<c_void>();
-        // SAFETY: the context lives as long as its module, and the handler is
-        // taken off before the box goes.
+        // SAFETY: the context lives while it is watched, and the handler is taken
+        // off before the box goes.
         unsafe { LLVMContextSetDiagnosticHandler(watch.context, Some(note_error), error) };
         watch
     }

@@ -11,13 +11,13 @@
 //!   It makes code for the CPU it runs on.
 //! - `link`: the second half. It knows ELF files and nothing of LLVM, so that
 //!   objects may come from elsewhere, and it is the only one that touches code
-//!   memory.
+//!   memory. The executor's programs are linked by it too.
 //! - `relocate`: the places in code that depend on where it lies.
 //! - `libcalls`: the few functions outside of its object that code may call.
 //! - `startup`: what LLVM does once for a process. Nothing of LLVM is touched
 //!   before there is a [`Machine`].
 //!
-//! # What an object may refer to
+//! # What an object of tier 2 may refer to
 //! An [`Object`] contains no address of this process and needs none: whatever
 //! code wants from the VM it reaches through pointers it gets as arguments.
 //! Inside an object everything is relative to the instruction, and since an
@@ -32,7 +32,7 @@
 //! LLVM ends the process when memory is used up. Exception tables are dropped:
 //! errors are returned, nothing unwinds through compiled code.
 
-mod libcalls;
+pub(crate) mod libcalls;
 mod link;
 mod machine;
 mod relocate;
@@ -40,7 +40,7 @@ pub(crate) mod startup;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use link::link;
+pub(crate) use link::{LinkError, LinkedProgram, Surroundings, link, link_program};
 pub(crate) use machine::{Machine, PASSES, Refusal};
 
 /// LLVM's version and the CPU that it makes code for.

@@ -12,15 +12,20 @@
 //! Destructors are the same story at the other end: `exit` runs them although
 //! another thread may be in the middle of compiling. A handler that runs
 //! before them waits until no thread is.
+//!
+//! Some mistakes LLVM can't go on from: it calls a handler that must not return.
+//! Where a compile is [`contained`], the handler leaves the thread behind, asleep
+//! for ever, and the compile has failed; elsewhere the process ends.
 
 use super::machine::Refusal;
 use inkwell::support::error_handling::install_fatal_error_handler;
 use inkwell::targets::{InitializationConfig, Target};
 use parking_lot::{RwLock, RwLockReadGuard};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char, c_int};
 use std::io::Write;
 use std::sync::OnceLock;
+use std::sync::mpsc::{Sender, channel};
 
 /// Sets LLVM up. Nothing of it may be used before.
 ///
@@ -38,7 +43,8 @@ pub(super) fn initialize() -> Result<(), Refusal> {
             install_fatal_error_handler(say_what_was_compiled);
         }
         Target::initialize_native(&InitializationConfig {
-            asm_parser: false,
+            // For assembly inside of programs.
+            asm_parser: true,
             asm_printer: true,
             base: true,
             disassembler: false,
@@ -114,6 +120,41 @@ thread_local! {
     /// What this thread compiles, for the message below: LLVM's handler is one
     /// for the process, and knows neither threads nor modules.
     static COMPILING: RefCell<String> = const { RefCell::new(String::new()) };
+    /// Where to say so instead, if this thread may be left behind.
+    static CONTAINED: RefCell<Option<Sender<String>>> = const { RefCell::new(None) };
+    /// How many [`Inside`] there are of this thread.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Stack of a thread that compiles what others wrote, which may be nested deeply.
+const STACK: usize = 64 << 20;
+
+/// Runs `compile` on a thread of its own. Should LLVM not be able to go on, the
+/// thread and what it holds are lost, and the reason is returned.
+///
+/// # Errors
+/// That reason, or that there is no thread.
+pub(crate) fn contained<R: Send + 'static>(
+    compile: impl FnOnce() -> R + Send + 'static,
+) -> Result<R, String> {
+    let (failed, failure) = channel();
+    let thread = std::thread::Builder::new()
+        .name("strata-llvm".into())
+        .stack_size(STACK)
+        .spawn(move || {
+            CONTAINED.set(Some(failed));
+            let made = compile();
+            CONTAINED.take();
+            made
+        })
+        .map_err(|e| format!("no thread to compile on: {e}"))?;
+    // Nothing comes, and the other end is gone, if all went well.
+    if let Ok(reason) = failure.recv() {
+        return Err(reason);
+    }
+    thread
+        .join()
+        .map_or_else(|panic| std::panic::resume_unwind(panic), Ok)
 }
 
 /// LLVM can't go on, for want of memory or for a bug: says what it was at, and
@@ -121,6 +162,19 @@ thread_local! {
 extern "C" fn say_what_was_compiled(reason: *const c_char) {
     // SAFETY: LLVM gives a C string.
     let reason = unsafe { CStr::from_ptr(reason) }.to_string_lossy();
+    let contained = CONTAINED.try_with(|c| c.try_borrow_mut().ok()?.take());
+    if let Some(failed) = contained.ok().flatten() {
+        for _ in 0..DEPTH.replace(0) {
+            // SAFETY: this thread holds the lock as often, and never gets to
+            // where it would give it back.
+            unsafe { IN_USE.force_unlock_read() };
+        }
+        // Nobody listens: then nobody needs to know.
+        let _ = failed.send(reason.into_owned());
+        loop {
+            std::thread::park();
+        }
+    }
     let name = COMPILING.try_with(|name| name.try_borrow().map(|n| n.clone()));
     let name = name.ok().and_then(Result::ok).unwrap_or_default();
     eprintln!("strata: LLVM can't go on compiling '{name}': {reason}");
@@ -136,14 +190,15 @@ impl Inside {
     /// Enters LLVM to compile `what`.
     pub(super) fn enter(what: &str) -> Inside {
         COMPILING.with(|name| what.clone_into(&mut name.borrow_mut()));
-        Inside {
-            _lock: IN_USE.read_recursive(),
-        }
+        let _lock = IN_USE.read_recursive();
+        DEPTH.set(DEPTH.get() + 1);
+        Inside { _lock }
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
         COMPILING.with(|name| name.borrow_mut().clear());
+        DEPTH.set(DEPTH.get() - 1);
     }
 }
