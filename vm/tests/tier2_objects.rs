@@ -320,3 +320,28 @@ fn objects_in_objects_that_nobody_sees() {
     );
     assert_eq!(run.stats.not_compiled, 0, "{:?}", run.stats);
 }
+
+#[test]
+fn metatables_without_a_handler_are_no_exits() {
+    // What has a metatable that lacks `__len` and `__pairs` is counted and traversed
+    // in place, until it gets them.
+    let run = same(
+        "local marked, log = {}, 0
+         local function work(t)
+           local s = #t
+           for k, v in pairs(t) do s = s + v end
+           return s
+         end
+         local plain, list = { 1, 2, 3 }, setmetatable({ 4, 5 }, marked)
+         local s = 0
+         for i = 1, 400 do s = s + work(i % 3 == 0 and list or plain) end
+         marked.__len = function() log = log + 1 return 10 end
+         for i = 1, 100 do s = s + work(i % 2 == 0 and list or plain) end
+         marked.__pairs = function(t) return next, { 7 } end
+         for i = 1, 100 do s = s + work(i % 2 == 0 and list or plain) end
+         marked.__len, marked.__pairs = nil, nil
+         for i = 1, 100 do s = s + work(i % 2 == 0 and list or plain) end
+         return s, log",
+    );
+    assert!(run.stats.exits > 0, "{:?}", run.stats);
+}

@@ -138,6 +138,7 @@ macro_rules! for_each_inst {
             SetShape,   "set_shape",   [Table Ptr], Void, No, NONE, SHAPES;
             Epoch,      "epoch",       [], Int, No, SHAPES, NONE;
             Meta,       "meta",        [Table], Ptr, No, SHAPES, NONE;
+            Absent,     "absent",      [Ptr], Int, No, TABLES, NONE;
             Field,      "field",       [Table], Any, Num, FIELDS, NONE;
             SetField,   "set_field",   [Table Each], Void, Num, NONE, FIELDS;
             FieldRoom,  "field_room",  [Table], Int, No, FIELDS, NONE;

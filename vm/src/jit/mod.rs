@@ -184,6 +184,12 @@ impl Speculation {
         }
     }
 
+    /// Whether guards at `pc` failed once.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn has_failed(&self, pc: u32) -> bool {
+        self.failed.contains(&pc)
+    }
+
     /// Whether guards of this kind may be put before the loop with this header.
     #[cfg(feature = "cranelift")]
     pub(crate) fn may_hoist(&self, header: u32, why: crate::ir::Reason) -> bool {

@@ -427,7 +427,7 @@ impl Machine<'_, '_> {
                 Val::Nil
             }
             Op::FieldRoom => Val::Int(ROOM as i64),
-            Op::Flags => Val::Int(0),
+            Op::Flags | Op::Absent => Val::Int(0),
             Op::ArrLen => Val::Int(self.tables[self.table(i.args[0])?].ints.len() as i64),
             Op::ArrKind => Val::Int(tag::INT.into()),
             Op::ArrData => Val::Data(self.table(i.args[0])?),

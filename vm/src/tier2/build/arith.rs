@@ -5,6 +5,7 @@ use crate::interp::seen;
 use crate::ir::{Op as Ir, Reason, Ty, V};
 use crate::tier2::flow::number_type;
 use strata_runtime::audit::{Bug, planted};
+use strata_runtime::metatable::Event;
 use strata_runtime::ops::arith::ArithOp;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
@@ -320,12 +321,10 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
-    /// The length of a table without metatable; others leave at `pc`.
+    /// The length of a table that has no handler of it; others leave at `pc`.
     fn table_len(&mut self, v: V, pc: u32) -> Result<V, Refused> {
         let t = self.expect(v, Ty::Table, pc)?;
-        let meta = self.put(Ir::Meta, &[t]);
-        let none = self.put(Ir::IsNull, &[meta]);
-        self.guard(none, Reason::Meta, pc)?;
+        self.guard_lacks(t, Event::Len, pc)?;
         Ok(self.put(Ir::ArrLen, &[t]))
     }
 }

@@ -15,6 +15,7 @@ use crate::tier2::flow::target;
 use crate::tier2::snapshot::Obj;
 use smallvec::SmallVec;
 use strata_runtime::audit::{Bug, planted};
+use strata_runtime::metatable::Event;
 use strata_runtime::object::ArrKind;
 use strata_runtime::stdlib::leaf::Known;
 use strata_runtime::value::tag;
@@ -27,9 +28,7 @@ impl Builder<'_, '_> {
         let t = self.val(i.a() + 2);
         let t = self.expect(t, Ty::Table, pc)?;
         let first = if which == Known::Pairs {
-            let meta = self.put(Ir::Meta, &[t]);
-            let none = self.put(Ir::IsNull, &[meta]);
-            self.guard(none, Reason::Meta, pc)?;
+            self.guard_lacks(t, Event::Pairs, pc)?;
             self.nil()
         } else {
             self.int(0)

@@ -16,6 +16,7 @@ use super::{Builder, Refused};
 use crate::ir::{BlockId, Op as Ir, Reason, Ty, V};
 use crate::tier2::snapshot::{Callee, Expected, Meta, MetaCall, Obj};
 use smallvec::SmallVec;
+use strata_runtime::metatable::Event;
 use strata_runtime::object::tabflag;
 use strata_runtime::value::tag;
 use strata_spec::Insn;
@@ -300,5 +301,27 @@ impl Builder<'_, '_> {
         self.put(Ir::SetShape, &[t, to]);
         self.put(Ir::Barrier, &[t, meta]);
         Ok(Some(t))
+    }
+
+    /// Leaves at `pc` if `t` may have a handler of `event`: if it has a metatable;
+    /// where that has failed once, if the metatable isn't known to lack it.
+    pub(super) fn guard_lacks(&mut self, t: V, event: Event, pc: u32) -> Result<(), Refused> {
+        let meta = self.put(Ir::Meta, &[t]);
+        let none = self.put(Ir::IsNull, &[meta]);
+        if !self.func().speculation.has_failed(pc) {
+            return self.guard(none, Reason::Meta, pc);
+        }
+        let some = self.split(none, None);
+        let yes = self.put_imm(Ir::Bool, &[], 1);
+        let without = (self.at, yes);
+        self.go_on(some);
+        let absent = self.put(Ir::Absent, &[meta]);
+        let bit = self.int(1 << event as u32);
+        let bit = self.put(Ir::IAnd, &[absent, bit]);
+        let zero = self.int(0);
+        let has = self.put(Ir::IEq, &[bit, zero]);
+        let lacks = self.put(Ir::Not, &[has]);
+        let fine = self.meet(&[without, (self.at, lacks)], Ty::Bool);
+        self.guard(fine, Reason::Meta, pc)
     }
 }

@@ -169,6 +169,10 @@ impl Lower<'_, '_> {
                 let cap = self.load("i16", &r[0], T_FIELD_CAP.into(), Region::Shape);
                 self.define(v, &format!("zext i16 {cap} to i64"));
             }
+            Op::Absent => {
+                let bits = self.load("i32", &r[0], T_ABSENT.into(), Region::Heap);
+                self.define(v, &format!("zext i32 {bits} to i64"));
+            }
             Op::Flags => {
                 let flags = self.load("i8", &r[0], FLAGS.into(), Region::Heap);
                 self.define(v, &format!("zext i8 {flags} to i64"));
