@@ -195,7 +195,7 @@ pub struct FeedbackSlot {
     pub kind: SlotKind,
     /// Caches in use, or [`MEGA`].
     ways: u8,
-    /// Misses while megamorphic.
+    /// Misses while megamorphic; 1 while empty: there was one that taught nothing.
     misses: u16,
 }
 
@@ -269,6 +269,19 @@ impl FeedbackSlot {
             MEGA => Summary::Mega,
             n => Summary::Poly(n),
         }
+    }
+
+    /// A miss: something came here, though perhaps nothing can be learned of it.
+    #[inline]
+    fn reach(&mut self) {
+        if self.ways == 0 {
+            self.misses = 1;
+        }
+    }
+
+    /// Of a `Field` slot: its instruction was executed.
+    pub fn was_reached(&self) -> bool {
+        self.ways != 0 || self.misses != 0
     }
 
     /// The caches of a `Field` slot, first the inline one.

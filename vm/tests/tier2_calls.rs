@@ -165,6 +165,34 @@ fn tail_calls_give_up_native_frames() {
 }
 
 #[test]
+fn results_for_host_functions() {
+    same(
+        "local function none() end
+         local function one(a) return a .. '1' end
+         local function two(a) return a .. '2', a end
+         local function many(a) return a .. '6', 1, 2, 3, 4, 5 end
+         local function less(a, b) return a < b end
+         local function more(a, b) return a > b, a end
+         local function same() end
+         local s, n = '', 0
+         for i = 1, 60 do
+           for _, f in ipairs({ none, one, two, many }) do
+             s = string.gsub('ab' .. i, '%d', f)
+             n = n + #s
+           end
+           local t = { 5, 3, i, 8, 1 }
+           table.sort(t, less)
+           n = n + t[1] * 3 + t[5]
+           table.sort(t, more)
+           n = n + t[1] * 5 + t[5]
+           table.sort(t, same)
+           n = n + #t
+         end
+         return s, n",
+    );
+}
+
+#[test]
 fn code_of_both_compilers_calls_each_other() {
     // The one that is called most is LLVM's first.
     let source = "local function inner(n, x) if n == 0 then return x end return inner(n - 1, x + n) + 1 end

@@ -345,3 +345,27 @@ fn metatables_without_a_handler_are_no_exits() {
     );
     assert!(run.stats.exits > 0, "{:?}", run.stats);
 }
+
+#[test]
+fn nil_stored_where_nothing_is() {
+    // Such a store teaches nothing, nor do names that are too long to be interned,
+    // and are still no ways that were never taken.
+    let run = same(
+        "local function entry(i) return { id = i, history = nil, n = 1 } end
+         local long = { a_name_of_a_field_that_has_more_than_forty_characters = 2 }
+         local s = 0
+         for i = 1, 3000 do
+           local e = entry(i)
+           e.gone = nil
+           e.other = e.history
+           s = s + long.a_name_of_a_field_that_has_more_than_forty_characters
+           if i % 1000 == 0 then setmetatable(e, { __newindex = function(t, k, v) s = s + #k end }) end
+           e.late = nil
+           s = s + e.id + e.n + (e.history and 1 or 0)
+         end
+         return s",
+    );
+    // The metatable's way alone.
+    let unreached = run.stats.exits_by_reason.get("unreached");
+    assert!(unreached.is_none_or(|&n| n <= 3), "{:?}", run.stats);
+}

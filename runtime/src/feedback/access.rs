@@ -307,6 +307,7 @@ pub unsafe fn get_field_miss(
 ) -> Lookup {
     // SAFETY: as the caller says; extra caches belong to the same key.
     unsafe {
+        (*slot).reach();
         if !obj.is_table() {
             return get_prim(vm, &mut *slot, obj, key);
         }
@@ -531,6 +532,7 @@ pub unsafe fn set_field_miss(
 ) -> Result<Store, SetError> {
     // SAFETY: as the caller says; extra caches belong to the same key.
     unsafe {
+        (*slot).reach();
         if !obj.is_table() || (*key).hdr.flags & strflag::INTERNED == 0 {
             return set_index(vm, obj, Value::str(key), val);
         }

@@ -2,7 +2,8 @@
 //!
 //! The link says how many results are wanted. As many as there are is what most
 //! calls ask for, none what calls do that are statements, all there are those
-//! that end a list. What is neither goes through a helper.
+//! that end a list, and what host functions get that have called. What is none
+//! of these goes through a helper.
 //!
 //! The first case is inline at each `return1`; the others, and all of
 //! `return0`, stand once in the function, whose returns come there with their
@@ -11,9 +12,11 @@
 use super::helpers;
 use super::layout::*;
 use super::lower::Lower;
+use crate::interp::DONE;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use strata_runtime::audit::{Bug, planted};
+use strata_runtime::frame::HOST;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
@@ -112,8 +115,27 @@ impl Lower<'_> {
             let results = Results::One(t, v);
             self.return_if(wanted, 1, results, 1, 0);
             self.return_if(wanted, 0, results, 1, 1);
+            self.return_to_host(wanted, t, v);
             self.return_by_helper(pc);
         }
+    }
+
+    /// Returns one result if the link says that a host function has called.
+    fn return_to_host(&mut self, link: Value, t: Value, v: Value) {
+        let (yes, no) = (self.b.create_block(), self.b.create_block());
+        let is = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, link, i64::from(HOST) << 8);
+        self.b.ins().brif(is, yes, &[], no, &[]);
+        self.b.switch_to_block(yes);
+        self.store(t, self.base, -2 * SLOT);
+        self.store(v, self.base, -2 * SLOT + PAYLOAD);
+        let top = self.b.ins().iadd_imm_s(self.base, -i64::from(SLOT));
+        self.store(top, self.vm, VM_TOP);
+        let done = self.int(DONE as i64);
+        self.b.ins().return_(&[done]);
+        self.b.switch_to_block(no);
     }
 
     /// What the link says of its kind, and how many results are wanted.

@@ -515,7 +515,7 @@ impl Taker<'_> {
         unsafe {
             match slot.kind {
                 SlotKind::Field => {
-                    let used = slot.summary() != strata_runtime::feedback::Summary::Unused;
+                    let used = slot.was_reached();
                     let epoch = self.vm.meta_epoch;
                     let caches = slot.caches().filter(|c| c.holds(epoch));
                     let caches: Vec<_> = caches.copied().collect();

@@ -25,12 +25,14 @@
 //! one, and puts the result where the link says.
 
 use super::{ENTRY, For, Lower, Region, TYPED};
+use crate::interp::DONE;
 use crate::interp::native::DID;
 use crate::ir::{FrameId, V};
 use crate::tier1::layout::*;
 use crate::tier2::helpers::{Helper, VALUES};
 use std::fmt::Write as _;
 use strata_runtime::audit::{Bug, planted};
+use strata_runtime::frame::HOST;
 use strata_runtime::value::tag;
 
 /// What typed code answers with.
@@ -38,6 +40,10 @@ pub(super) const PAIR: &str = "{ i64, i64 }";
 
 /// Kind of link, results wanted: what a return looks at.
 pub(super) const KIND_AND_WANT: u32 = 0xffff_0700;
+
+/// What a return finds there in the link of what a host function has called,
+/// which wants all results.
+const TO_HOST: u32 = (HOST as u32) << 8;
 
 impl Lower<'_, '_> {
     /// Ends the block with a status.
@@ -437,7 +443,7 @@ impl Lower<'_, '_> {
              \x20 %fits = icmp eq i64 %asked, %exact\n\
              \x20 %none = icmp eq i64 %asked, 65536\n\
              \x20 %fine = or i1 %fits, %none\n\
-             \x20 br i1 %fine, label %store, label %slow\n\
+             \x20 br i1 %fine, label %store, label %others\n\
              store:\n\
              \x20 %to = getelementptr i8, ptr %frame, i64 {result}\n\
              \x20 %t = trunc i64 %code to i8\n\
@@ -445,12 +451,28 @@ impl Lower<'_, '_> {
              \x20 %bits = getelementptr i8, ptr %frame, i64 {}\n\
              \x20 store i64 %payload, ptr %bits\n\
              \x20 ret i64 {DID}\n\
+             others:\n\
+             \x20 %host = icmp eq i64 %asked, {host}\n\
+             \x20 br i1 %host, label %all, label %slow\n\
+             all:\n\
+             \x20 %first = getelementptr i8, ptr %frame, i64 {result}\n\
+             \x20 %u = trunc i64 %code to i8\n\
+             \x20 store i8 %u, ptr %first\n\
+             \x20 %first.bits = getelementptr i8, ptr %frame, i64 {}\n\
+             \x20 store i64 %payload, ptr %first.bits\n\
+             \x20 %size = shl i64 %n, 4\n\
+             \x20 %end = getelementptr i8, ptr %first, i64 %size\n\
+             \x20 %top = getelementptr i8, ptr %vm, i64 {VM_TOP}\n\
+             \x20 store ptr %end, ptr %top\n\
+             \x20 ret i64 {DONE}\n\
              slow:\n\
              \x20 %helper = load ptr, ptr getelementptr inbounds (i8, ptr @strata_constants, i64 {returned})\n\
              \x20 %answer = call i64 %helper(ptr %vm, ptr %frame, i64 %link, i64 %pc, i64 %code, i64 %payload)\n\
              \x20 ret i64 %answer\n\
              }}\n",
             result + 8,
+            result + 8,
+            host = TO_HOST,
             unlikely = super::UNLIKELY,
         );
         Some(s)
