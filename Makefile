@@ -33,7 +33,7 @@ export PATH := $(abspath $(TARGET)/tools):$(PATH):$(HOME)/.cargo/bin
 export STRATA_VM := $(abspath $(VM))
 
 .PHONY: help setup build run test test-workspace test-conformance test-examples \
-        test-bc test-bench test-stress check bench fuzz audit guards stress official install clean
+        test-bc test-bench test-features test-stress check bench fuzz audit guards stress official install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -58,6 +58,7 @@ test: ## set up and run all tests (what .ci/run does)
 	@$(STAGE) "threading of the interpreter" .ci/check-threading $(VM)
 	@$(STAGE) "memory at start-up" .ci/check-startup $(VM)
 	@$(STAGE) "workspace tests" $(MAKE) --no-print-directory test-workspace
+	@$(STAGE) "fewer features" $(MAKE) --no-print-directory test-features
 	@$(STAGE) "conformance programs" $(MAKE) --no-print-directory test-conformance
 	@$(STAGE) "examples" $(MAKE) --no-print-directory test-examples test-bc
 	@$(STAGE) "benchmark programs" $(MAKE) --no-print-directory test-bench
@@ -78,6 +79,11 @@ test-examples:
 test-bc:
 	.ci/examples.sh $(VM)
 
+# Without LLVM, and without any compiler.
+test-features:
+	$(CARGO) test --locked -p strata --features cli --test tier2 --test tier2_arrays --test tier2_calls --test tier2_objects
+	$(CARGO) check --locked -p strata --no-default-features --features cli
+
 test-bench:
 	$(CARGO) run --locked --profile test -p strata-benches -- --vm $(VM) --check --without luajit
 
@@ -87,6 +93,8 @@ test-stress:
 check: ## formatting, lints and documentation, warnings forbidden
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets $$(.ci/features all) -- -D warnings
+	$(CARGO) clippy --locked -p strata --features cli -- -D warnings
+	$(CARGO) clippy --locked -p strata --no-default-features --features cli -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace $$(.ci/features all) --no-deps
 
 bench: ## compare with lua5.4 and luajit; report in target/bench-report

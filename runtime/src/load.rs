@@ -124,7 +124,7 @@ fn load_proto(
         call_budget: vm.budgets.0,
         loop_budget: vm.budgets.1,
         entry: vm.exec.entry,
-        typed_entry: std::ptr::null(),
+        typed_entries: [std::ptr::null(); 2],
         points_entry: vm.exec.entry,
         optimized_refs: Vec::new(),
         meta_sites: Default::default(),

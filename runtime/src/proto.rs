@@ -92,9 +92,10 @@ pub struct ProtoObj {
     /// What compiled callers call, with the frame laid out and `vm.top` at
     /// the end of the arguments; owned by the executor, never null.
     pub entry: *const (),
-    /// What optimized callers call, with the arguments in machine registers;
-    /// null if there is no such code. Owned by the executor.
-    pub typed_entry: *const (),
+    /// What optimized callers call, with the arguments in machine registers, one
+    /// for each calling convention there is; null if there is no such code.
+    /// Owned by the executor.
+    pub typed_entries: [*const (); 2],
     /// The numbers of compiled code's entry points, by pc; 0 is none. Null if
     /// there is no code; owned by the executor.
     pub points: *const u16,

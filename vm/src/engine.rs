@@ -101,11 +101,17 @@ pub fn baseline() -> Option<&'static str> {
     Some("missing: not built in")
 }
 
-/// The optimizing compiler's version and the CPU it compiles for.
+/// Why the optimizing compiler can't be used, if so. It needs what the baseline
+/// compiler needs; [`llvm`] makes its code better.
+pub fn optimizing() -> Option<&'static str> {
+    baseline()
+}
+
+/// The version of LLVM and the CPU it compiles for.
 ///
 /// # Errors
 /// Why it can't be used.
-pub fn optimizing() -> std::result::Result<String, String> {
+pub fn llvm() -> std::result::Result<String, String> {
     #[cfg(feature = "llvm")]
     return crate::tier2::llvm::describe().map_err(|e| format!("missing: {e}"));
     #[cfg(not(feature = "llvm"))]

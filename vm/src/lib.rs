@@ -6,11 +6,7 @@ mod deopt;
 #[doc(hidden)]
 pub mod engine;
 mod interp;
-#[cfg(any(test, feature = "llvm"))]
-#[cfg_attr(
-    not(feature = "llvm"),
-    allow(dead_code, reason = "what the optimizing compiler uses")
-)]
+#[cfg(feature = "cranelift")]
 mod ir;
 #[cfg_attr(
     not(feature = "cranelift"),
@@ -25,7 +21,7 @@ mod jit;
 pub mod stress;
 #[cfg(feature = "cranelift")]
 mod tier1;
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 mod tier2;
 
 pub use api::*;

@@ -1,6 +1,6 @@
 //! Tier 2 and arrays: kinds of elements, keys outside, growth, loops over
 //! them, numbers of both kinds.
-#![cfg(feature = "llvm")]
+#![cfg(feature = "cranelift")]
 
 mod optimized;
 
@@ -313,6 +313,7 @@ fn what_arrays_were_at_first_is_forgotten() {
 /// What sums and maps arrays is compiled to vector instructions.
 #[cfg(target_arch = "x86_64")]
 #[test]
+#[cfg(feature = "llvm")]
 fn loops_over_arrays_of_numbers_are_vectors() {
     if !std::arch::is_x86_feature_detected!("avx2") {
         // Without it there are narrower ones of other names.

@@ -1,7 +1,7 @@
 //! Conditional jumps that only ever went one way, in optimized code: the other
 //! way is left out until it is taken. Each program runs in all ways that
 //! [`optimized`] knows.
-#![cfg(feature = "llvm")]
+#![cfg(feature = "cranelift")]
 
 mod optimized;
 

@@ -1,12 +1,14 @@
 //! Calls in optimized code: typed entries, results whose number is open, tail
 //! calls. Each program runs in all ways that [`optimized`] knows.
-#![cfg(feature = "llvm")]
+#![cfg(feature = "cranelift")]
 
 mod optimized;
 
-use optimized::{at_once, run, same};
-use strata::engine::JitMode;
+use optimized::{at_once, improved, run, run_by, same};
+use std::time::Duration;
+use strata::engine::{Backend, JitMode};
 use strata::stress::StressModes;
+use strata_profiler::{Event, Sink, Stats};
 
 #[test]
 fn arguments_and_results_in_registers() {
@@ -136,6 +138,55 @@ fn tail_calls_hand_the_frame_over() {
          end
          return s",
     );
+}
+
+#[test]
+fn tail_calls_give_up_native_frames() {
+    // Arguments on the stack, more and fewer of them, and callees that change.
+    let source = "local even, odd
+         function even(n, a, b, c, d) if n == 0 then return a + b + c + d end return odd(n - 1, d) end
+         function odd(n, a) if n == 0 then return 'odd' end return even(n - 1, a, n % 2, n % 3, a) end
+         local states = {}
+         function states.one(n, s) if n == 0 then return s end return states[n % 3 == 0 and 'two' or 'one'](n - 1, s + 1) end
+         function states.two(n, s) return states.one(n, s + 2) end
+         local s = 0
+         for i = 1, 20 do s = s + even(200 + 2 * i, i, 1, 2, 3) end
+         return even(300000, 1, 2, 3, 4) + s + states.one(300000, 0), odd(300000, 1)";
+    let expected = run(source, JitMode::Off, &StressModes::default()).end;
+    for backend in [Backend::Llvm, Backend::Cranelift] {
+        let run = run_by(source, JitMode::Full, backend, &at_once());
+        assert_eq!(run.end, expected, "{backend}");
+        assert!(!run.optimized.is_empty(), "{backend}");
+        // A few for callees that had no code yet; else hundreds, for want of
+        // native stack.
+        let unwound = run.stats.unwound;
+        assert!(unwound < 20, "{backend}: {unwound}");
+    }
+}
+
+#[test]
+fn code_of_both_compilers_calls_each_other() {
+    // The one that is called most is LLVM's first.
+    let source = "local function inner(n, x) if n == 0 then return x end return inner(n - 1, x + n) + 1 end
+         local function open(n) if n == 0 then return inner(3, 1) end return open(n - 1) end
+         local function outer(n) if n == 0 then return inner(9, n) end return outer(n - 1) + inner(20, n) + open(2) end
+         local s = 0
+         for i = 1, 300 do s = s + outer(i % 7) + #{ open(i % 3), inner(i % 5, 1) } end
+         return s";
+    let expected = run(source, JitMode::Off, &StressModes::default()).end;
+    for best in [300, 3000, 30000] {
+        let run = improved(source, best, &at_once(), Box::new(Silent));
+        assert_eq!(run.end, expected, "{best}");
+        assert!(run.stats.tiers[&2].compiles > 2, "{best}");
+    }
+}
+
+/// Listens to nothing.
+struct Silent;
+
+impl Sink for Silent {
+    fn event(&mut self, _: Duration, _: &Event) {}
+    fn finish(&mut self, _: &Stats) {}
 }
 
 #[test]

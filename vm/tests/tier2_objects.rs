@@ -1,5 +1,5 @@
 //! Tier 2 and objects: metatables, metamethods, tables that are not allocated.
-#![cfg(feature = "llvm")]
+#![cfg(feature = "cranelift")]
 
 mod optimized;
 

@@ -1,7 +1,7 @@
 //! Programs that change midway, back and forth: optimized code settles. What is
 //! counted is compiles and failed guards, not time: a program that goes on twice as
 //! long is hardly compiled again, and its code not left more often than a few times.
-#![cfg(feature = "llvm")]
+#![cfg(feature = "cranelift")]
 
 mod optimized;
 

@@ -1,7 +1,7 @@
 //! Upvalues that never change, in optimized code: nothing looks at them, until
 //! the debug library changes one after all. Each program runs in all ways that
 //! [`optimized`] knows.
-#![cfg(feature = "llvm")]
+#![cfg(feature = "cranelift")]
 
 mod optimized;
 

@@ -72,11 +72,15 @@ fn build() -> Outcome<Status> {
         "tiers",
         &[
             ("0 interpreter", "present".into()),
-            ("1 baseline (Cranelift)", baseline().into()),
             (
-                "2 optimizing (LLVM)",
-                engine::optimizing().unwrap_or_else(|e| e),
+                "1 baseline (Cranelift)",
+                engine::baseline().unwrap_or("present").into(),
             ),
+            (
+                "2 optimizing (Cranelift)",
+                engine::optimizing().unwrap_or("present").into(),
+            ),
+            ("2 optimizing (LLVM)", engine::llvm().unwrap_or_else(|e| e)),
             ("default", format!("--jit={}", JitMode::DEFAULT)),
         ],
     );
@@ -105,9 +109,4 @@ fn build() -> Outcome<Status> {
     section("environment", &variables);
     put(text.as_bytes())?;
     Ok(SUCCESS)
-}
-
-/// Whether tier 1 is there.
-fn baseline() -> &'static str {
-    engine::baseline().unwrap_or("present")
 }

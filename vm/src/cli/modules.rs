@@ -103,12 +103,16 @@ pub(crate) fn disasm(args: &DisasmArgs) -> Outcome<Status> {
 
 /// What functions are compiled to.
 fn compiled(args: &DisasmArgs) -> Outcome<Status> {
-    if let Some(why) = engine::baseline() {
-        return Err(Problem::input(format!("the baseline compiler is {why}")));
+    let compiler = if args.optimized() {
+        ("optimizing", engine::optimizing())
+    } else {
+        ("baseline", engine::baseline())
+    };
+    if let (name, Some(why)) = compiler {
+        return Err(Problem::input(format!("the {name} compiler is {why}")));
     }
-    if args.optimized() {
-        engine::optimizing()
-            .map_err(|why| Problem::input(format!("the optimizing compiler is {why}")))?;
+    if args.llvm {
+        engine::llvm().map_err(|why| Problem::input(format!("LLVM is {why}")))?;
     }
     let mut session = Session::compiling(&args.vm)?;
     engine::list_code(&mut session.vm);

@@ -7,11 +7,11 @@
 use super::args::VmArgs;
 use super::jit::Trace;
 use super::stress::{self, Stress};
-use super::{Outcome, Problem, Status, input};
+use super::{Outcome, Problem, Status, input, report};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
-use strata::engine::{self, JitMode, JitOptions};
+use strata::engine::{self, Backend, JitMode, JitOptions};
 use strata::runtime::error::{Cause, Error, Limit};
 use strata::runtime::state::VmConfig;
 use strata::runtime::table::{self, SetError};
@@ -253,6 +253,11 @@ fn jit_options(args: &VmArgs) -> Outcome<JitOptions> {
         backend: args.jit_backend.into(),
         ..JitOptions::default()
     };
+    if options.backend == Backend::Llvm && !cfg!(feature = "llvm") {
+        report::problem(
+            b"LLVM is missing: not built in (feature `llvm`); Cranelift makes the code",
+        );
+    }
     for (name, value) in &args.jit_opt {
         let set = options.thresholds.set(name, *value);
         set.map_err(Problem::input)?;

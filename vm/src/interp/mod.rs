@@ -54,7 +54,6 @@ mod raise;
 mod ret;
 mod unwound;
 
-#[cfg(feature = "cranelift")]
 pub(crate) use arith::seen;
 #[cfg(feature = "cranelift")]
 pub(crate) use close::close_if_plain;
@@ -351,13 +350,13 @@ pub(crate) unsafe fn frame_proto(base: *mut Value) -> *mut strata_runtime::objec
 }
 
 /// Raises `e` in the innermost frame: the status to leave compiled code with.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) fn fail(vm: &mut Vm, e: strata_runtime::error::Error) -> usize {
     // SAFETY: `vm.base` is the innermost frame of the running stack.
     unsafe { raise::raise(vm, e) }
 }
 
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) use close::make_closure;
 
 /// Instructions as compiled code runs them; see [`native::step`].

@@ -470,7 +470,7 @@ pub(crate) unsafe extern "C" fn tail_call_host(
 /// The call at `pc` of the frame at `base`, whose callee is a closure and has
 /// no more parameters than the slack above the limit has room for, for
 /// compiled code. Answers as a step.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) unsafe extern "C" fn call_closure(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
     // SAFETY: compiled code passes its frame, canonical, and has looked at the
     // callee.
@@ -497,7 +497,7 @@ pub(crate) unsafe extern "C" fn call_closure(vm: *mut Vm, base: *mut Value, pc: 
 
 /// The frame at `base`, whose link was this, returns the `n` values at
 /// `first`: as [`return_slow`].
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) unsafe fn returned(
     vm: *mut Vm,
     base: *mut Value,
@@ -517,7 +517,7 @@ pub(crate) unsafe fn returned(
 /// A compiled callee answered `status` to the call at `pc` of the frame at
 /// `base`: whether it returned in a roundabout way (a tail call, a callee
 /// that became compiled) and the frame goes on after all.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) unsafe extern "C" fn recheck(
     vm: *mut Vm,
     base: *mut Value,
@@ -547,7 +547,7 @@ pub(crate) unsafe extern "C" fn return_slow(vm: *mut Vm, base: *mut Value, pc: u
 }
 
 /// The same for a tail call that was replaced by its one result, in register A.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) unsafe extern "C" fn return_one(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
     // SAFETY: compiled code passes its frame.
     unsafe {
@@ -650,7 +650,7 @@ pub(crate) unsafe extern "C" fn used_up(vm: *mut Vm, base: *mut Value, pc: usize
 
 /// What safepoints have changed so far: code that keeps what it has read from
 /// the heap compares.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) fn changes(vm: &mut Vm) -> (u64, u32) {
     (vm.heap.changes, vm.native_epoch)
 }
@@ -659,7 +659,7 @@ pub(crate) fn changes(vm: &mut Vm) -> (u64, u32) {
 ///
 /// # Safety
 /// Its arguments end at `vm.top`, missing parameters are nil.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) unsafe fn begin_interpreted(vm: *mut Vm, base: *mut Value) {
     // SAFETY: as the caller says.
     unsafe { save(vm, (*proto_at(base)).code, base) };
@@ -670,7 +670,7 @@ pub(crate) unsafe fn begin_interpreted(vm: *mut Vm, base: *mut Value) {
 ///
 /// # Safety
 /// It is canonical.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) unsafe fn after_vararg_prep(vm: *mut Vm, base: *mut Value) {
     // SAFETY: as the caller says.
     unsafe { save(vm, (*proto_at(base)).code.add(1), base) };
@@ -681,7 +681,7 @@ pub(crate) unsafe fn after_vararg_prep(vm: *mut Vm, base: *mut Value) {
 ///
 /// # Safety
 /// It is the innermost, canonical.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) unsafe fn interpret_at(
     vm: *mut Vm,
     base: *mut Value,
@@ -698,7 +698,7 @@ pub(crate) unsafe fn interpret_at(
 
 /// Optimized code of a loop has come to its end: the frame at `base`,
 /// canonical, goes on at `pc`.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) unsafe extern "C" fn done(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
     // SAFETY: the code passes its frame.
     unsafe { save(vm, (*proto_at(base)).code.add(pc), base) };
@@ -706,7 +706,7 @@ pub(crate) unsafe extern "C" fn done(vm: *mut Vm, base: *mut Value, pc: usize) -
 }
 
 /// Of optimized code of a loop: the loop is over, `vm.pc` says where.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) const LOOP_DONE: usize = 7;
 
 /// Looks at the poll word for the loop instruction `pc` of the frame at

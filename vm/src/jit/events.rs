@@ -189,7 +189,7 @@ pub(super) unsafe fn exited(
 }
 
 /// `p`, or a loop of it, has optimized code, which is returned.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(super) fn optimized(
     vm: &mut Vm,
     p: &mut ProtoObj,
@@ -236,7 +236,7 @@ pub(super) fn optimized(
 }
 
 /// `p` was not optimized.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(super) fn not_optimized(
     vm: &mut Vm,
     p: &mut ProtoObj,
@@ -261,7 +261,7 @@ pub(super) fn not_optimized(
 ///
 /// # Safety
 /// It is, and laid out.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(super) unsafe fn exited2(
     vm: &mut Vm,
     p: &mut ProtoObj,
@@ -300,7 +300,7 @@ pub(super) unsafe fn exited2(
 }
 
 /// Optimized code of `p` as text, if code is listed.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(super) fn listed2(
     vm: &mut Vm,
     p: &mut ProtoObj,

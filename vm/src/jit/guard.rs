@@ -8,7 +8,7 @@ use crate::stress::GuardKey;
 use strata_runtime::object::ArrKind;
 use strata_runtime::value::{Value, tag};
 use strata_spec::module::Proto;
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 use strata_spec::{Insn, effects::Effects};
 
 /// A guard of compiled code and how often it failed.
@@ -119,7 +119,7 @@ impl Guard {
 ///
 /// # Safety
 /// `base` is the frame that is about to run `i`, with these live registers.
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(super) unsafe fn operands(i: Insn, live: &[u8], base: *const Value) -> String {
     let reads = i.op().map(|op| Effects::of(op, i).reads);
     let reads = reads.unwrap_or_default();

@@ -80,7 +80,7 @@ impl Listing {
     }
 
     /// Of optimized code, from what was reported of its compile.
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     pub(super) fn optimized(
         func: &FuncName,
         at: crate::tier2::snapshot::EntryAt,

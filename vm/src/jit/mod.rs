@@ -35,7 +35,7 @@ pub(crate) mod events;
 mod guard;
 pub(crate) mod learned;
 pub(crate) mod listing;
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) mod look;
 mod names;
 #[cfg(feature = "cranelift")]
@@ -54,7 +54,7 @@ pub(crate) use code_memory::{CodeRange, CodeSpace};
 pub(crate) use events::{Counts, entered_loop, unwound};
 #[cfg(feature = "cranelift")]
 pub(crate) use guard::{EntryCheck, EntryTag, Exit, Guard};
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) use optimize::{compiled2, contains2, exited2, has_code2, prunes2, speculation2};
 #[cfg(feature = "cranelift")]
 pub(crate) use optimize::{heat_budget, hot_call, hot_loop, ready};
@@ -93,7 +93,7 @@ pub(crate) struct Jit {
     #[cfg(feature = "cranelift")]
     pub tier1: Option<crate::tier1::Compiler>,
     /// The optimizing compiler, likewise.
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     pub tier2: Option<crate::tier2::Tier2>,
     /// Its functions that another thread is to finish, once there was one.
     #[cfg(feature = "cranelift")]
@@ -130,7 +130,7 @@ pub(crate) struct Code {
     #[allow(dead_code, reason = "what listings print")]
     pub sites: Box<[Site]>,
     /// What it counts for tier 2.
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     pub heat: crate::tier1::heat::Heat,
     /// List it as a dependant of its assumptions.
     pub _assumes: Vec<std::sync::Arc<Dependant>>,
@@ -147,13 +147,13 @@ pub(crate) struct Speculation {
     except: Vec<u32>,
     /// Instructions whose guards failed once since: code was made anew with what
     /// feedback had learned by then.
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     failed: Vec<u32>,
     /// The same of guards before the loops with these headers, by kind: those that
     /// may not be there any more, and those that failed once.
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     late: Vec<(u32, crate::ir::Reason)>,
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     failed_early: Vec<(u32, crate::ir::Reason)>,
 }
 
@@ -170,7 +170,7 @@ impl Speculation {
 
     /// Guards at `pc` failed too often: the first time feedback has learned what
     /// the next code needs to know, later it may not speculate there any more.
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     fn fail(&mut self, pc: u32) {
         if self.failed.contains(&pc) {
             self.forbid(pc);
@@ -180,7 +180,7 @@ impl Speculation {
     }
 
     /// Whether guards of this kind may be put before the loop with this header.
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     pub(crate) fn may_hoist(&self, header: u32, why: crate::ir::Reason) -> bool {
         !self.off && !self.late.contains(&(header, why))
     }
@@ -188,7 +188,7 @@ impl Speculation {
     /// Guards of this kind before that loop failed too often. Of bounds there is
     /// nothing to learn; others may stay once more, since feedback has learned what
     /// they are about.
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     fn fail_early(&mut self, header: u32, why: crate::ir::Reason) {
         let which = (header, why);
         if why == crate::ir::Reason::Index || self.failed_early.contains(&which) {
@@ -229,7 +229,7 @@ pub(crate) struct FuncState {
     /// Its name, once somebody asked.
     name: Option<FuncName>,
     /// Its way to and in tier 2.
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     pub tier2: crate::tier2::State,
 }
 
@@ -247,7 +247,7 @@ impl Default for FuncState {
             speculation: Speculation::default(),
             learned: Learned::default(),
             name: None,
-            #[cfg(feature = "llvm")]
+            #[cfg(feature = "cranelift")]
             tier2: crate::tier2::State::default(),
         }
     }
@@ -281,7 +281,7 @@ pub(crate) unsafe fn compile_all(vm: &mut Vm, p: *mut ProtoObj, optimized: bool)
         // SAFETY: prototypes keep their children alive, and nothing collects
         // while compiling.
         unsafe {
-            #[cfg(feature = "llvm")]
+            #[cfg(feature = "cranelift")]
             if optimized {
                 optimize::list(vm, p);
             }
@@ -312,7 +312,7 @@ pub(crate) unsafe fn interpret_always(vm: &mut Vm, p: *mut ProtoObj, inside: boo
 
 /// Whether code of tier 2 has run that tells, since this was last asked.
 pub(crate) fn ran_optimized(vm: &mut Vm) -> bool {
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     if let Some(tier2) = &interp::data(vm).jit.tier2 {
         return tier2.has_run();
     }

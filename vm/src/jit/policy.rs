@@ -16,6 +16,7 @@
 //! compared with what the code was made from ([`super::learned`]). Only steps
 //! at instructions that could be fast by now count.
 
+#[cfg(feature = "cranelift")]
 use super::CodeSpace;
 #[cfg(feature = "cranelift")]
 use super::background::{self, Pending};
@@ -120,7 +121,7 @@ pub(crate) unsafe fn hot(vm: &mut Vm, p: *mut ProtoObj, header: Option<u32>) -> 
         proto.grant_loops(i32::MAX);
         return false;
     }
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     // SAFETY: `p` is live.
     if unsafe { super::look::end(p) } {
         return true;
@@ -323,9 +324,9 @@ fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
     if state_mut(p).code.take().is_some() {
         p.entry = vm.exec.entry;
         p.points_entry = vm.exec.entry;
-        p.typed_entry = std::ptr::null();
+        p.typed_entries = [std::ptr::null(); 2];
         p.points = std::ptr::null();
-        #[cfg(feature = "llvm")]
+        #[cfg(feature = "cranelift")]
         crate::tier2::withdraw(p);
         p.grant_calls(0);
         p.grant_loops(0);
@@ -364,7 +365,7 @@ pub(super) unsafe fn broken(vm: &mut Vm, p: *mut ProtoObj, what: super::Assumpti
     let proto = unsafe { &mut *p };
     let s = state_mut(proto);
     s.speculation.no_assumptions |= what == super::Assumption::Metatables;
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     {
         s.tier2.speculation.no_assumptions |= what == super::Assumption::Metatables;
         s.tier2.again = Some("assumption");

@@ -13,7 +13,7 @@ use super::lower::Lower;
 use crate::interp::seen;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use strata_spec::op::Ext;
@@ -29,7 +29,7 @@ pub(crate) const AT_POINT: usize = 16;
 /// One counter.
 #[derive(Debug)]
 #[repr(C)]
-#[cfg_attr(not(feature = "llvm"), allow(dead_code, reason = "for tier 2"))]
+#[cfg_attr(not(feature = "cranelift"), allow(dead_code, reason = "for tier 2"))]
 pub(crate) struct Cell {
     /// Below zero, it is used up.
     pub left: AtomicI32,
@@ -39,7 +39,7 @@ pub(crate) struct Cell {
 
 /// Counters of a function's code.
 #[derive(Clone, Debug, Default)]
-#[cfg_attr(not(feature = "llvm"), allow(dead_code, reason = "for tier 2"))]
+#[cfg_attr(not(feature = "cranelift"), allow(dead_code, reason = "for tier 2"))]
 pub(crate) struct Heat {
     /// Number 0 counts calls, the others loops. The code holds their
     /// addresses. Only the VM's thread touches them.
@@ -78,13 +78,13 @@ impl Heat {
     }
 
     /// What counter `number` begins with.
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     pub(crate) fn budget(&self, number: usize) -> i32 {
         self.budgets.get(number).copied().unwrap_or(i32::MAX)
     }
 
     /// The number of a cell, if it is one of these.
-    #[cfg(feature = "llvm")]
+    #[cfg(feature = "cranelift")]
     pub(crate) fn number_of(&self, cell: &Cell) -> Option<usize> {
         self.cells.iter().position(|c| std::ptr::eq(c, cell))
     }
@@ -97,8 +97,8 @@ impl Heat {
 }
 
 /// Where these loops, headers and last instructions, are left to.
-pub(super) fn loop_ends(code: &[Insn], loops: &[(u32, u32)]) -> HashSet<u32> {
-    let mut ends = HashSet::new();
+pub(super) fn loop_ends(code: &[Insn], loops: &[(u32, u32)]) -> FxHashSet<u32> {
+    let mut ends = FxHashSet::default();
     for &(header, last) in loops {
         ends.insert(last + 1);
         for (pc, i) in (header..=last).zip(&code[header as usize..]) {

@@ -8,7 +8,7 @@ use strata_runtime::limits::Limits;
 use strata_runtime::object::{
     Closure, GcHeader, HashEntry, HashPart, Native, ProtoObj, Shape, Str, Table, Upval,
 };
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 use strata_runtime::stdlib::LibState;
 use strata_runtime::table::site::Site;
 use strata_runtime::value::Value;
@@ -36,9 +36,9 @@ pub(crate) const SITE_MADE: i32 = i(Site::MADE);
 pub(crate) const CELL_NEXT: i32 = i(offset_of!(FreeCell, next));
 pub(crate) const VM_INSTRUCTIONS: i32 =
     i(offset_of!(Vm, limits) + offset_of!(Limits, instructions));
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) const VM_TYPE_NAMES: i32 = i(offset_of!(Vm, lib) + offset_of!(LibState, type_names));
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) const VM_CHARS: i32 = i(offset_of!(Vm, lib) + offset_of!(LibState, chars));
 pub(crate) const VM_LIMIT: i32 = i(offset_of!(Vm, limit));
 pub(crate) const VM_TOP: i32 = i(offset_of!(Vm, top));
@@ -53,8 +53,8 @@ pub(crate) const CLOSURE_PROTO: i32 = i(offset_of!(Closure, proto));
 pub(crate) const CLOSURE_UPVALS: i32 = i(offset_of!(Closure, upvals));
 pub(crate) const NATIVE_F: i32 = i(offset_of!(Native, f));
 pub(crate) const PROTO_ENTRY: i32 = i(offset_of!(ProtoObj, entry));
-#[cfg(feature = "llvm")]
-pub(crate) const PROTO_TYPED: i32 = i(offset_of!(ProtoObj, typed_entry));
+#[cfg(feature = "cranelift")]
+pub(crate) const PROTO_TYPED: i32 = i(offset_of!(ProtoObj, typed_entries));
 pub(crate) const PROTO_PARAMS: i32 = i(offset_of!(ProtoObj, params));
 pub(crate) const UPVAL_V: i32 = i(offset_of!(Upval, v));
 

@@ -19,7 +19,7 @@ use crate::interp::{first_cursor, seen};
 use crate::jit::Guard;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, InstructionData, Opcode, Type, Value, types};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use strata_runtime::audit::{Bug, planted};
 use strata_runtime::ops::arith::ArithOp;
 use strata_runtime::value::tag;
@@ -51,8 +51,8 @@ type Header = (Block, State, Vec<(u8, Type)>);
 const CARRIED: usize = 8;
 
 /// Finds the loops of a function, by header.
-pub(super) fn find_loops(spec: &Proto, code: &[Insn]) -> HashMap<u32, Loop> {
-    let mut loops: HashMap<u32, Loop> = HashMap::new();
+pub(super) fn find_loops(spec: &Proto, code: &[Insn]) -> FxHashMap<u32, Loop> {
+    let mut loops: FxHashMap<u32, Loop> = FxHashMap::default();
     for block in spec.blocks.iter().filter(|b| b.loop_header) {
         loops.insert(
             block.pc,

@@ -25,7 +25,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 use strata_runtime::object::{GcHeader, ProtoObj};
 use strata_runtime::value::tag;
 use strata_spec::effects::Effects;
@@ -77,7 +77,7 @@ pub(super) struct Made {
     /// Where the code can be left or looked at.
     pub sites: Vec<Site>,
     /// Its counters; the code holds their addresses.
-    #[cfg_attr(not(feature = "llvm"), allow(dead_code, reason = "for tier 2"))]
+    #[cfg_attr(not(feature = "cranelift"), allow(dead_code, reason = "for tier 2"))]
     pub heat: Heat,
 }
 
@@ -114,7 +114,7 @@ pub(super) struct Lower<'a> {
     pub(super) speculation: &'a Speculation,
     pub(super) labels: Vec<Option<Block>>,
     pub(super) incoming: Vec<Option<State>>,
-    pub(super) loops: HashMap<u32, Loop>,
+    pub(super) loops: FxHashMap<u32, Loop>,
     pub(super) reachable: bool,
     pub(super) exits: Vec<Exit>,
     pub(super) pending: Vec<PendingExit>,
@@ -123,7 +123,7 @@ pub(super) struct Lower<'a> {
     pub(super) outs: Vec<(Block, i32)>,
     /// Blocks that note ways of conditional jumps, likewise.
     pub(super) notes: Vec<super::branch::Note>,
-    pub(super) exit_of: HashMap<(u32, Guard, i32), Block>,
+    pub(super) exit_of: FxHashMap<(u32, Guard, i32), Block>,
     pub(super) entries: Vec<PendingEntry>,
     pub(super) points: Vec<u16>,
     pub(super) refs: Vec<*mut GcHeader>,
@@ -133,7 +133,7 @@ pub(super) struct Lower<'a> {
     pub(super) sites: Vec<Site>,
     pub(super) heat: Heat,
     /// Where loops are left to, if their code may be optimized.
-    pub(super) loop_ends: HashSet<u32>,
+    pub(super) loop_ends: FxHashSet<u32>,
     /// Where the answers of optimized code of loops are sorted out.
     pub(super) loop_over: Option<Block>,
     /// Guards so far.
@@ -203,7 +203,7 @@ pub(super) unsafe fn lower(
         base,
         st: State::new(usize::from(spec.regs)),
         heat: Heat::default(),
-        loop_ends: HashSet::new(),
+        loop_ends: FxHashSet::default(),
         loop_over: None,
         captured: spec.captured,
         speculation,
@@ -215,7 +215,7 @@ pub(super) unsafe fn lower(
         pending: Vec::new(),
         outs: Vec::new(),
         notes: Vec::new(),
-        exit_of: HashMap::new(),
+        exit_of: FxHashMap::default(),
         entries: Vec::new(),
         points: vec![0; code.len()],
         refs: Vec::new(),

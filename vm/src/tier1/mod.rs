@@ -58,7 +58,7 @@ mod registers;
 mod returns;
 mod state;
 
-#[cfg(feature = "llvm")]
+#[cfg(feature = "cranelift")]
 pub(crate) use arith::operator;
 
 use crate::deopt::Site;
@@ -393,14 +393,14 @@ pub(crate) unsafe fn install(
     unsafe {
         (*p).entry = range.start() as *const ();
         (*p).points_entry = (*p).entry;
-        (*p).typed_entry = std::ptr::null();
+        (*p).typed_entries = [std::ptr::null(); 2];
         (*p).points = points.as_ptr();
         jit::state_mut(&mut *p).code = Some(Code {
             _range: range,
             _assumes: assumes,
             _points: points,
             exits: place,
-            #[cfg(feature = "llvm")]
+            #[cfg(feature = "cranelift")]
             heat,
             sites: sites.into_boxed_slice(),
         });

@@ -23,8 +23,8 @@ pub(crate) struct Code {
     /// Where it is entered, and the address.
     pub at: EntryAt,
     pub entry: *const (),
-    /// The typed entry, or null.
-    pub typed: *const (),
+    /// The typed entries by convention (`lower::For`), or null.
+    pub typed: [*const (); 2],
     /// VM slots its frames take.
     pub slots: u32,
     /// The table of its exits: by address, since the range keeps it.

@@ -11,7 +11,7 @@ use super::snapshot::{Const, EntryAt, Function};
 use crate::interp::{seen, seen_element};
 use crate::ir::cfg::{Cfg, Successors};
 use crate::ir::{BlockId, Ty};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use strata_runtime::ops::arith::ArithOp;
 use strata_runtime::stdlib::leaf::Known;
 use strata_runtime::value::tag;
@@ -47,10 +47,10 @@ pub(crate) struct LoopInfo {
 pub(crate) struct Flow {
     pub blocks: Vec<Bb>,
     /// Blocks by their first instruction.
-    pub at: HashMap<u32, BlockId>,
+    pub at: FxHashMap<u32, BlockId>,
     pub cfg: Cfg,
     /// Loops by header.
-    pub loops: HashMap<BlockId, LoopInfo>,
+    pub loops: FxHashMap<BlockId, LoopInfo>,
 }
 
 /// The target of the jump at `pc`.
@@ -94,7 +94,7 @@ impl Flow {
                 at: index(&whole),
                 blocks: whole,
                 cfg: all,
-                loops: HashMap::new(),
+                loops: FxHashMap::default(),
             },
             EntryAt::Loop(pc) => {
                 let part = part(&whole, &all, pc).ok_or("no loop begins there")?;
@@ -102,7 +102,7 @@ impl Flow {
                     at: index(&part),
                     cfg: graph(&part).ok_or("a loop is entered at two places")?,
                     blocks: part,
-                    loops: HashMap::new(),
+                    loops: FxHashMap::default(),
                 }
             }
         };
@@ -226,7 +226,7 @@ fn join(a: Ty, b: Ty) -> Ty {
     }
 }
 
-fn index(blocks: &[Bb]) -> HashMap<u32, BlockId> {
+fn index(blocks: &[Bb]) -> FxHashMap<u32, BlockId> {
     let numbered = (0u32..).zip(blocks);
     numbered.map(|(n, b)| (b.start, BlockId(n))).collect()
 }
@@ -253,7 +253,7 @@ fn split(f: &Function, first: u32) -> Vec<Bb> {
     let mut pcs: Vec<u32> = (0..n).filter(|&pc| starts[pc as usize]).collect();
     let at = pcs.iter().position(|&pc| pc == first).unwrap_or(0);
     pcs[..=at].rotate_right(1);
-    let numbers: HashMap<u32, BlockId> = (0u32..)
+    let numbers: FxHashMap<u32, BlockId> = (0u32..)
         .zip(&pcs)
         .map(|(n, &pc)| (pc, BlockId(n)))
         .collect();
@@ -286,7 +286,7 @@ fn part(whole: &[Bb], cfg: &Cfg, pc: u32) -> Option<Vec<Bb>> {
     let mut blocks = cfg.the(inside).blocks.clone();
     let at = blocks.iter().position(|&b| b == entry)?;
     blocks[..=at].rotate_right(1);
-    let numbers: HashMap<BlockId, BlockId> = (0u32..)
+    let numbers: FxHashMap<BlockId, BlockId> = (0u32..)
         .zip(&blocks)
         .map(|(n, &b)| (b, BlockId(n)))
         .collect();

@@ -168,7 +168,7 @@ unsafe extern "C" fn exit(
 /// Code of Cranelift's has run for long enough that LLVM is asked for better.
 unsafe extern "C" fn best(vm: *mut Vm, _base: *mut Value, table: *const ExitTable) -> usize {
     // SAFETY: code passes its own table.
-    unsafe { super::ask_llvm(&mut *vm, &*table) }
+    unsafe { super::jobs::ask_llvm(&mut *vm, &*table) }
     0
 }
 

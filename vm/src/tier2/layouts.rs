@@ -7,7 +7,7 @@
 //! shape has run through such caches from the empty shape on.
 
 use super::snapshot::{Const, FuncNo, Meta, Obj, Slot, Snapshot};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use strata_runtime::feedback::CacheState;
 use strata_spec::Op;
 
@@ -17,7 +17,7 @@ pub(crate) struct Layouts {
     /// The shape without fields.
     root: u64,
     /// By shape: the shape before, and what was added to it.
-    added: HashMap<u64, (u64, Added)>,
+    added: FxHashMap<u64, (u64, Added)>,
 }
 
 /// What makes a shape of another one.
@@ -39,7 +39,7 @@ pub(crate) enum Step {
 impl Layouts {
     /// Of all the shapes that functions of the snapshot have made.
     pub(crate) fn of(s: &Snapshot) -> Layouts {
-        let mut added = HashMap::new();
+        let mut added = FxHashMap::default();
         for f in &s.funcs {
             for i in f.code.iter().filter(|i| i.op() == Some(Op::SetField)) {
                 let Some(Slot::Field { caches, .. }) = f.slots.get(usize::from(i.slot())) else {

@@ -14,7 +14,7 @@ pub(crate) use methods::Method;
 
 use crate::ir::Ty;
 use crate::jit::Speculation;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use strata_runtime::Vm;
 use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot};
@@ -355,8 +355,8 @@ impl Snapshot {
     ) -> Snapshot {
         let mut t = Taker {
             vm,
-            numbers: HashMap::new(),
-            funcs: HashMap::new(),
+            numbers: FxHashMap::default(),
+            funcs: FxHashMap::default(),
             snapshot: Snapshot {
                 entry,
                 funcs: Vec::new(),
@@ -405,8 +405,8 @@ impl Snapshot {
 
 struct Taker<'v> {
     vm: &'v Vm,
-    numbers: HashMap<usize, Obj>,
-    funcs: HashMap<*mut ProtoObj, FuncNo>,
+    numbers: FxHashMap<usize, Obj>,
+    funcs: FxHashMap<*mut ProtoObj, FuncNo>,
     snapshot: Snapshot,
 }
 

@@ -39,7 +39,7 @@ pub fn run(source: &str, mode: JitMode, modes: &StressModes) -> Run {
 }
 
 /// The same, with code made by `backend`.
-fn run_by(source: &str, mode: JitMode, backend: Backend, modes: &StressModes) -> Run {
+pub fn run_by(source: &str, mode: JitMode, backend: Backend, modes: &StressModes) -> Run {
     let compiles = Compiles::default();
     let mut vm = fresh(mode, backend, modes, (HOT, 1));
     let end = traced_in(&mut vm, source, Box::new(compiles.clone()));
@@ -161,6 +161,7 @@ pub fn same(source: &str) -> Run {
             poison: true,
             ..at_once()
         };
+        // Without LLVM both are Cranelift.
         for backend in [Backend::Llvm, Backend::Cranelift] {
             let stressed = run_by(source, JitMode::Full, backend, &modes);
             assert_eq!(stressed.end, expected.end, "{deopt:?}, {backend}: {source}");

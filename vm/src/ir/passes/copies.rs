@@ -10,8 +10,9 @@ use super::loops::substituted;
 use super::sink::frame_values;
 use crate::ir::cfg::{Cfg, LoopId};
 use crate::ir::{BlockId, Func, Target, V};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// The region of a loop: its blocks, and those that end behind it and that only
 /// it leads to.
@@ -27,8 +28,8 @@ pub(super) fn with_ends(f: &Func<'_>, cfg: &Cfg, id: LoopId) -> Vec<BlockId> {
 
 /// Copies of values and blocks.
 pub(super) struct Copies {
-    pub values: HashMap<V, V>,
-    pub blocks: HashMap<BlockId, BlockId>,
+    pub values: FxHashMap<V, V>,
+    pub blocks: FxHashMap<BlockId, BlockId>,
 }
 
 impl Copies {
@@ -41,8 +42,8 @@ impl Copies {
     /// in the copy, too; nothing leads to the copy yet.
     pub(super) fn make(f: &mut Func<'_>, region: &[BlockId], header: BlockId) -> Copies {
         let mut copies = Copies {
-            values: HashMap::new(),
-            blocks: HashMap::new(),
+            values: FxHashMap::default(),
+            blocks: FxHashMap::default(),
         };
         for &b in region {
             let new = f.block();
@@ -90,7 +91,7 @@ impl Copies {
 
 /// Makes what is behind the region use the values of whichever version was left.
 pub(super) fn join(f: &mut Func<'_>, cfg: &Cfg, region: &[BlockId], copies: &Copies) {
-    let mut preds: HashMap<BlockId, SmallVec<[BlockId; 4]>> = HashMap::new();
+    let mut preds: FxHashMap<BlockId, SmallVec<[BlockId; 4]>> = FxHashMap::default();
     for b in crate::ir::cfg::reachable(f) {
         let nexts: BTreeSet<BlockId> = f.targets(b).iter().map(|t| t.block).collect();
         for next in nexts {
@@ -102,7 +103,7 @@ pub(super) fn join(f: &mut Func<'_>, cfg: &Cfg, region: &[BlockId], copies: &Cop
         region,
         copies,
         preds,
-        known: HashMap::new(),
+        known: FxHashMap::default(),
     };
     let outside = cfg.order.iter().filter(|b| !region.contains(b));
     for &b in outside {
@@ -114,9 +115,9 @@ struct Joins<'j, 'a> {
     f: &'j mut Func<'a>,
     region: &'j [BlockId],
     copies: &'j Copies,
-    preds: HashMap<BlockId, SmallVec<[BlockId; 4]>>,
+    preds: FxHashMap<BlockId, SmallVec<[BlockId; 4]>>,
     /// What values are where blocks begin.
-    known: HashMap<(BlockId, V), V>,
+    known: FxHashMap<(BlockId, V), V>,
 }
 
 impl Joins<'_, '_> {
@@ -144,7 +145,7 @@ impl Joins<'_, '_> {
         if used.is_empty() {
             return;
         }
-        let names: HashMap<V, V> = used.into_iter().map(|v| (v, self.at_start(b, v))).collect();
+        let names: FxHashMap<V, V> = used.into_iter().map(|v| (v, self.at_start(b, v))).collect();
         let new = |v: V| names.get(&v).copied().unwrap_or(v);
         let f = &mut *self.f;
         for v in insts {

@@ -7,7 +7,7 @@
 //! with tables named in the order in which they are come across.
 
 use crate::ir::{BlockId, FrameId, Func, Held, Op, Target, Term, V};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::fmt::Write;
 use strata_runtime::ops::arith;
 use strata_runtime::value::tag;
@@ -178,7 +178,7 @@ impl Machine<'_, '_> {
                         .iter()
                         .map(|&v| self.of(v))
                         .collect::<Result<_, _>>()?;
-                    return Ok(End::Return(self.seen(&values, &HashMap::new())?));
+                    return Ok(End::Return(self.seen(&values, &FxHashMap::default())?));
                 }
                 Term::Open | Term::Leave { .. } => return Err("an end it does not know".into()),
             }
@@ -206,7 +206,7 @@ impl Machine<'_, '_> {
         let frame = &self.f.frames[id.n()];
         let mut regs = Vec::new();
         // Objects that were not allocated, by names above all tables.
-        let mut sunk = HashMap::new();
+        let mut sunk = FxHashMap::default();
         let named = |name: V| usize::MAX - name.n();
         for object in frame.sunk {
             let mut fields = Vec::new();
@@ -235,7 +235,7 @@ impl Machine<'_, '_> {
     }
 
     /// Values and all that is reachable from there and from outside.
-    fn seen(&self, values: &[Val], sunk: &HashMap<usize, Table>) -> Result<String, String> {
+    fn seen(&self, values: &[Val], sunk: &FxHashMap<usize, Table>) -> Result<String, String> {
         let mut seen = Seen {
             order: (0..self.given).collect(),
             text: String::new(),

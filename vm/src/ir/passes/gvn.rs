@@ -27,8 +27,8 @@ use super::memory::{Class, Memory, root};
 use super::{Cx, rename::Rename};
 use crate::ir::cfg::Cfg;
 use crate::ir::{BlockId, Func, Op, Term, Ty, V};
+use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
-use std::collections::HashMap;
 use strata_runtime::audit::{Bug, planted};
 use strata_runtime::value::tag;
 
@@ -54,11 +54,11 @@ struct Known {
 struct Gvn<'g> {
     cfg: &'g Cfg,
     memory: &'g Memory,
-    values: HashMap<Key, SmallVec<[Known; 1]>>,
+    values: FxHashMap<Key, SmallVec<[Known; 1]>>,
     /// Keys of loads by class and version.
-    loads: HashMap<(Class, u32), Vec<Key>>,
+    loads: FxHashMap<(Class, u32), Vec<Key>>,
     /// Conditions that are known in a block and what that dominates.
-    facts: HashMap<V, SmallVec<[(BlockId, bool); 2]>>,
+    facts: FxHashMap<V, SmallVec<[(BlockId, bool); 2]>>,
     rename: Rename,
     /// The version of each class, where the current block has got to.
     versions: Vec<u32>,
@@ -73,9 +73,9 @@ pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
     let mut g = Gvn {
         cfg: &cfg,
         memory: &memory,
-        values: HashMap::new(),
-        loads: HashMap::new(),
-        facts: HashMap::new(),
+        values: FxHashMap::default(),
+        loads: FxHashMap::default(),
+        facts: FxHashMap::default(),
         rename: Rename::default(),
         versions: Vec::new(),
         next_version: 1,

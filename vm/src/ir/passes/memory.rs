@@ -14,8 +14,8 @@
 use crate::ir::cfg::{Cfg, Loop};
 use crate::ir::inst::regions;
 use crate::ir::{BlockId, Func, Inst, Op, Ty, V};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::collections::HashMap;
 use strata_runtime::audit::{Bug, planted};
 
 /// A part of memory by number.
@@ -32,7 +32,7 @@ impl Class {
 /// The classes of a function.
 pub(super) struct Memory {
     /// Class by region and what of it.
-    numbers: HashMap<(u16, u64), Class>,
+    numbers: FxHashMap<(u16, u64), Class>,
     /// Region by class.
     regions: Vec<u16>,
     /// The block of each value.
@@ -72,7 +72,7 @@ impl Memory {
     /// The classes of what can be reached of `f`.
     pub(super) fn of(f: &Func<'_>, cfg: &Cfg) -> Memory {
         let mut m = Memory {
-            numbers: HashMap::new(),
+            numbers: FxHashMap::default(),
             regions: Vec::new(),
             home: vec![None; f.insts.len()],
             place: vec![0; f.insts.len()],

@@ -35,7 +35,7 @@ use super::memory::distance;
 use super::{Cx, rename::Rename};
 use crate::ir::cfg::{Cfg, LoopId};
 use crate::ir::{BlockId, FrameId, Func, Op, Reason, Term, Ty, V};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use strata_runtime::audit::{Bug, planted};
 
 /// Runs the pass.
@@ -176,13 +176,13 @@ const LONGEST: i64 = 1 << 48;
 /// Intervals of values.
 struct Intervals {
     /// Of parameters and what was asked for before.
-    known: HashMap<V, Interval>,
+    known: FxHashMap<V, Interval>,
 }
 
 /// Replaces comparisons and guards that intervals decide.
 fn decide(f: &mut Func<'_>, cfg: &Cfg, loops: &[Counted], cx: &mut Cx<'_>) {
     let mut intervals = Intervals {
-        known: HashMap::new(),
+        known: FxHashMap::default(),
     };
     // Outer loops come first: inner ones may begin with their inductions.
     for l in loops {

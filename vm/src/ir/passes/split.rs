@@ -39,8 +39,8 @@ use super::strip::{Form, Outer, form, put, strip};
 use super::{Cx, fold, gvn, licm, ranges};
 use crate::ir::cfg::{Cfg, LoopId};
 use crate::ir::{BlockId, Func, Op, Target, Term, Ty, V};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::collections::HashMap;
 
 /// Most instructions of a loop that is split, and most loops.
 const LONGEST: usize = 400;
@@ -117,7 +117,7 @@ struct Look<'l, 'a> {
     f: &'l Func<'a>,
     cfg: &'l Cfg,
     l: &'l Counted,
-    home: HashMap<V, BlockId>,
+    home: FxHashMap<V, BlockId>,
 }
 
 /// What to expect in a loop; `None`: nothing that is worth it.
@@ -127,7 +127,7 @@ fn plan(f: &Func<'_>, cfg: &Cfg, memory: &Memory, l: &Counted) -> Option<Plan> {
     if size > LONGEST {
         return None;
     }
-    let mut home = HashMap::new();
+    let mut home = FxHashMap::default();
     for &b in blocks {
         let block = &f.blocks[b.n()];
         home.extend(block.params.iter().chain(&block.insts).map(|&v| (v, b)));
@@ -267,7 +267,7 @@ impl Look<'_, '_> {
 
     /// The blocks of the loop that are left if everything is as expected.
     fn left(&self, plan: &Plan) -> Vec<BlockId> {
-        let ways: HashMap<BlockId, bool> = plan
+        let ways: FxHashMap<BlockId, bool> = plan
             .iter()
             .filter_map(|(at, _)| match at {
                 At::Branch(b, way) => Some((*b, *way)),
@@ -386,7 +386,7 @@ fn split(f: &mut Func<'_>, cfg: &Cfg, l: &Counted, plan: &Plan) -> bool {
 struct Clones<'c> {
     at: BlockId,
     copies: &'c Copies,
-    known: HashMap<V, V>,
+    known: FxHashMap<V, V>,
 }
 
 /// In the outer loop: whether the next iteration is as expected, and how many

@@ -34,8 +34,8 @@ use super::Cx;
 use super::loops::{Counted, counted, passed, preheaders, substituted};
 use crate::ir::cfg::{Cfg, LoopId};
 use crate::ir::{BlockId, Func, Op, Target, Term, Ty, V};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::collections::HashMap;
 
 /// Instructions an inner loop may run, about.
 const BUDGET: usize = 128 * 1024;
@@ -207,7 +207,7 @@ pub(super) fn put(f: &mut Func<'_>, b: BlockId, op: Op, ty: Ty, args: &[V], imm:
 /// A copy of the latch that jumps to `outer` instead of `header`.
 fn copy(f: &mut Func<'_>, latch: BlockId, header: BlockId, outer: BlockId) -> BlockId {
     let copy = f.block();
-    let mut names: HashMap<V, V> = HashMap::new();
+    let mut names: FxHashMap<V, V> = FxHashMap::default();
     let insts: Vec<V> = f.blocks[latch.n()].insts.iter().copied().collect();
     for v in insts {
         let new = |v: V| names.get(&v).copied().unwrap_or(v);

@@ -24,14 +24,14 @@ use super::Cx;
 use super::loops::{entry_frame, passed, place, preheaders, unbox_param};
 use crate::ir::cfg::{Cfg, LoopId};
 use crate::ir::{BlockId, Func, Op, Reason, Ty, V};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::collections::HashMap;
 use strata_runtime::audit::{Bug, planted};
 
 /// Runs the pass.
 pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
     let Some(cfg) = preheaders(f) else { return };
-    let mut params: HashMap<V, BlockId> = HashMap::new();
+    let mut params: FxHashMap<V, BlockId> = FxHashMap::default();
     for &b in &cfg.order {
         params.extend(f.blocks[b.n()].params.iter().map(|&p| (p, b)));
     }
@@ -45,7 +45,7 @@ fn one_loop(
     f: &mut Func<'_>,
     cfg: &Cfg,
     id: LoopId,
-    params: &HashMap<V, BlockId>,
+    params: &FxHashMap<V, BlockId>,
     cx: &mut Cx<'_>,
 ) {
     let header = cfg.the(id).header;
@@ -129,7 +129,7 @@ struct Around<'r, 'a> {
     f: &'r Func<'a>,
     cfg: &'r Cfg,
     /// The block of each parameter.
-    params: &'r HashMap<V, BlockId>,
+    params: &'r FxHashMap<V, BlockId>,
     id: LoopId,
     /// The parameter, taken to be of type `ty`.
     p: V,

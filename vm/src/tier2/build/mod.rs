@@ -53,9 +53,9 @@ use super::snapshot::{Const, EntryAt, FuncNo, Function, Obj, ProtoKey, Snapshot}
 use crate::ir::{BlockId, FrameId, Func, Held, Op as Ir, Reason, Target, Term, Ty, V};
 use crate::jit::Assumption;
 use bumpalo::Bump;
+use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 use state::{Reg, State};
-use std::collections::HashMap;
 use std::rc::Rc;
 use strata_spec::effects::Effects;
 use strata_spec::module::RegSet;
@@ -114,7 +114,7 @@ pub(crate) fn build<'a>(
         slots: 0,
         assumes: Vec::new(),
         inlining: Vec::new(),
-        protos: HashMap::new(),
+        protos: FxHashMap::default(),
         frame_cache: None,
         open: true,
         big,
@@ -164,10 +164,10 @@ struct Context {
     /// The instruction that was built with the one before it.
     folded: Option<u32>,
     /// Ways to blocks that aren't begun yet.
-    edges: HashMap<BlockId, Vec<Edge>>,
+    edges: FxHashMap<BlockId, Vec<Edge>>,
     /// Loop headers that are.
-    headers: HashMap<BlockId, Header>,
-    live: HashMap<(u32, bool), RegSet>,
+    headers: FxHashMap<BlockId, Header>,
+    live: FxHashMap<(u32, bool), RegSet>,
 }
 
 /// A loop header that is begun.
@@ -196,9 +196,9 @@ impl Context {
             pc: 0,
             open: None,
             folded: None,
-            edges: HashMap::new(),
-            headers: HashMap::new(),
-            live: HashMap::new(),
+            edges: FxHashMap::default(),
+            headers: FxHashMap::default(),
+            live: FxHashMap::default(),
         })
     }
 }
@@ -218,7 +218,7 @@ struct Builder<'s, 'a> {
     assumes: Vec<Assumption>,
     inlining: Vec<Inlining>,
     /// Closures of which it is known what function they are of.
-    protos: HashMap<V, ProtoKey>,
+    protos: FxHashMap<V, ProtoKey>,
     /// The last frame state made, while nothing has changed since.
     frame_cache: Option<(u32, bool, FrameId)>,
 }

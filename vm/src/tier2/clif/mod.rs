@@ -7,9 +7,8 @@
 //! ```
 //!
 //! The text is the one that LLVM gets (`lower`), so that there is one lowering
-//! for both; only calls and results in machine registers are left out, whose
-//! convention Cranelift doesn't know. What our own passes found is in it
-//! already, and Cranelift finds little more: no vectors, no code moved across
+//! for both; only typed entries have another convention, which Cranelift knows.
+//! What our own passes found is in it already, and Cranelift finds little more: no vectors, no code moved across
 //! blocks, but registers for what loops keep.
 //!
 //! - `aside`: calls that leave registers alone
@@ -24,6 +23,7 @@ pub(super) mod aside;
 mod text;
 mod translate;
 
+use super::lower::TYPED;
 use crate::jit::perf::Perf;
 use crate::jit::{CodeRange, CodeSpace};
 use cranelift_codegen::binemit::Reloc;
@@ -43,15 +43,26 @@ pub(crate) struct Machine {
 }
 
 /// Machine code of a text, before it is placed.
+#[derive(Default)]
 pub(crate) struct Object {
-    code: Box<[u8]>,
+    code: Vec<u8>,
     align: usize,
-    /// Where the address of the table of constants goes.
-    constants: Vec<usize>,
+    /// Where the address of the table of constants goes, or of the typed entry.
+    addresses: Vec<(usize, To)>,
+    /// Where the entries are.
+    entry: Option<usize>,
+    typed: Option<usize>,
     /// Machine code in Cranelift's notation, if it was asked for.
     pub asm: Option<String>,
     /// Cranelift's IR, if it was asked for.
     pub clif: Option<String>,
+}
+
+/// What an address is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum To {
+    Constants,
+    Typed,
 }
 
 impl Machine {
@@ -66,7 +77,7 @@ impl Machine {
             ("is_pic", "false"),
             ("enable_verifier", if checked { "true" } else { "false" }),
             ("unwind_info", "false"),
-            ("preserve_frame_pointers", "false"),
+            ("preserve_frame_pointers", "true"),
             ("enable_probestack", "false"),
         ];
         for (name, value) in set {
@@ -82,7 +93,7 @@ impl Machine {
         })
     }
 
-    /// Compiles the function that `text` defines. `trampoline`: where that of
+    /// Compiles the functions that `text` defines. `trampoline`: where that of
     /// [`aside`] is in its table of constants; `listing`: its code is wanted as
     /// text.
     ///
@@ -94,16 +105,24 @@ impl Machine {
         trampoline: usize,
         listing: bool,
     ) -> Result<Object, String> {
-        let (context, builder) = (&mut self.context, &mut self.builder);
-        context.clear();
-        let func = &mut context.func;
-        let done = translate::translate(text, &*self.isa, func, builder, trampoline);
-        if let Err(e) = done {
-            // It still holds what was begun.
-            self.builder = FunctionBuilderContext::new();
-            return Err(e);
+        let mut object = Object::default();
+        for function in text::Function::read(text)? {
+            let (context, builder) = (&mut self.context, &mut self.builder);
+            context.clear();
+            let func = &mut context.func;
+            let done = translate::translate(&function, &*self.isa, func, builder, trampoline);
+            if let Err(e) = done {
+                // It still holds what was begun.
+                self.builder = FunctionBuilderContext::new();
+                return Err(e);
+            }
+            let at = Some(self.generate(listing, &mut object)?);
+            match function.name {
+                TYPED => object.typed = at,
+                _ => object.entry = at,
+            }
         }
-        self.generate(listing)
+        Ok(object)
     }
 
     /// The trampoline of [`aside`].
@@ -113,40 +132,59 @@ impl Machine {
     pub(crate) fn trampoline(&mut self) -> Result<Object, String> {
         self.context.clear();
         aside::build(&mut self.context.func, &mut self.builder, &*self.isa);
-        self.generate(false)
+        let mut object = Object::default();
+        self.generate(false, &mut object)?;
+        Ok(object)
     }
 
-    /// Makes machine code of the function in the context.
-    fn generate(&mut self, listing: bool) -> Result<Object, String> {
+    /// Makes machine code of the function in the context: where it begins in the
+    /// object.
+    fn generate(&mut self, listing: bool, object: &mut Object) -> Result<usize, String> {
         let context = &mut self.context;
-        let clif = listing.then(|| context.func.display().to_string());
+        if listing {
+            let text = context.func.display().to_string();
+            object.clif.get_or_insert_default().push_str(&text);
+        }
         context.set_disasm(listing);
-        let compiled = context
+        context
             .compile(&*self.isa, &mut ControlPlane::default())
             .map_err(|e| format!("{}\n{}", e.inner, e.func.display()))?;
-        let mut constants = Vec::new();
+        let compiled = context.compiled_code().ok_or("there is no code")?;
+        let align = compiled.buffer.alignment;
+        let align = align.max(self.isa.function_alignment().minimum).max(8) as usize;
+        let start = object.code.len().next_multiple_of(align);
+        object.align = object.align.max(align);
+        object.code.resize(start, 0);
+        object.code.extend_from_slice(compiled.code_buffer());
         for r in compiled.buffer.relocs() {
-            match r.target {
-                FinalizedRelocTarget::ExternalName(ExternalName::User(_))
+            let to = match r.target {
+                FinalizedRelocTarget::ExternalName(ExternalName::User(name))
                     if r.kind == Reloc::Abs8 && r.addend == 0 =>
                 {
-                    constants.push(r.offset as usize);
+                    match context.func.params.user_named_funcs()[name].index {
+                        translate::CONSTANTS => Some(To::Constants),
+                        translate::TYPED => Some(To::Typed),
+                        _ => None,
+                    }
                 }
-                _ => return Err(format!("a relocation: {r:?}")),
-            }
+                _ => None,
+            };
+            let to = to.ok_or_else(|| format!("a relocation: {r:?}"))?;
+            object.addresses.push((start + r.offset as usize, to));
         }
-        let align = compiled.buffer.alignment;
-        Ok(Object {
-            code: compiled.code_buffer().into(),
-            align: align.max(self.isa.function_alignment().minimum).max(8) as usize,
-            constants,
-            asm: compiled.vcode.clone(),
-            clif,
-        })
+        if let Some(asm) = &compiled.vcode {
+            object.asm.get_or_insert_default().push_str(asm);
+        }
+        Ok(start)
     }
 }
 
 impl Object {
+    /// Where its entries are: the generic one, and the typed one.
+    pub(crate) fn entries(&self) -> [Option<usize>; 2] {
+        [self.entry, self.typed]
+    }
+
     /// Brings the code into code memory, with its table of constants.
     ///
     /// # Errors
@@ -159,8 +197,14 @@ impl Object {
             for (place, constant) in memory[table..].chunks_exact_mut(8).zip(constants) {
                 place.copy_from_slice(&constant.to_le_bytes());
             }
-            let address = (start + table) as u64;
-            for &at in &self.constants {
+            for &(at, to) in &self.addresses {
+                let to = match to {
+                    To::Constants => table,
+                    To::Typed => self
+                        .typed
+                        .ok_or_else(|| io::Error::other("no typed entry"))?,
+                };
+                let address = (start + to) as u64;
                 memory[at..at + 8].copy_from_slice(&address.to_le_bytes());
             }
             Ok(())

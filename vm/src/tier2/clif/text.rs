@@ -1,15 +1,17 @@
 //! The text that `lower` writes, line by line: labels, parameters (`phi`) and
 //! the pieces that instructions are made of.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A type that values have. Pointers are 64 bits wide.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Type {
     /// `i1` to `i64`, by their bits.
     Int(u8),
     Ptr,
     Double,
+    /// Two words: what typed entries answer with.
+    Pair,
 }
 
 impl Type {
@@ -30,6 +32,7 @@ impl Type {
         match self {
             Type::Int(bits) => i64::from(bits.max(8) / 8),
             Type::Ptr | Type::Double => 8,
+            Type::Pair => 16,
         }
     }
 }
@@ -62,38 +65,75 @@ pub(super) struct Block<'t> {
     pub lines: Vec<&'t str>,
 }
 
-/// The function that a text defines.
+/// A function that a text defines.
 pub(super) struct Function<'t> {
+    pub name: &'t str,
+    /// It, or what it calls, has the convention of typed entries.
+    pub tail: bool,
+    /// What it answers with.
+    pub result: Type,
+    pub params: Vec<&'t str>,
     pub blocks: Vec<Block<'t>>,
     /// Blocks by label.
-    pub labels: HashMap<&'t str, usize>,
+    pub labels: FxHashMap<&'t str, usize>,
 }
 
 impl<'t> Function<'t> {
-    /// Reads the first function of `text`.
-    pub(super) fn read(text: &'t str) -> Result<Function<'t>, String> {
-        let begin = text.find("\ndefine ").ok_or("no function")?;
-        let mut f = Function {
+    /// Reads the functions of `text`.
+    pub(super) fn read(text: &'t str) -> Result<Vec<Function<'t>>, String> {
+        let mut all = Vec::new();
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            if let Some(head) = line.strip_prefix("define ") {
+                all.push(Function::head(head)?.body(&mut lines)?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// `[tailcc] ty @name(ty %param, …) …`
+    fn head(line: &'t str) -> Result<Function<'t>, String> {
+        let mut rest = Rest(line);
+        let tail = rest.tail();
+        let result = rest.ty()?;
+        let name = rest.word();
+        let mut params = Vec::new();
+        rest.expect("(")?;
+        while !rest.accept(")") {
+            rest.ty()?;
+            rest.accept("noundef ");
+            params.push(rest.name()?);
+            rest.accept(",");
+        }
+        Ok(Function {
+            name: name.strip_prefix('@').ok_or_else(|| unknown(line))?,
+            tail,
+            result,
+            params,
             blocks: Vec::new(),
-            labels: HashMap::new(),
-        };
-        for line in text[begin + 1..].lines().skip(1) {
+            labels: FxHashMap::default(),
+        })
+    }
+
+    /// Reads its lines.
+    fn body(mut self, lines: &mut std::str::Lines<'t>) -> Result<Function<'t>, String> {
+        for line in lines {
             if line == "}" {
-                return Ok(f);
+                return Ok(self);
             }
             let Some(line) = line.strip_prefix("  ") else {
                 let label = line.strip_suffix(':').ok_or_else(|| unknown(line))?;
-                if f.labels.insert(label, f.blocks.len()).is_some() {
+                if self.labels.insert(label, self.blocks.len()).is_some() {
                     return Err(format!("two blocks are called {label}"));
                 }
-                f.blocks.push(Block {
+                self.blocks.push(Block {
                     label,
                     phis: Vec::new(),
                     lines: Vec::new(),
                 });
                 continue;
             };
-            let block = f.blocks.last_mut().ok_or("no label")?;
+            let block = self.blocks.last_mut().ok_or("no label")?;
             match line.split_once(" = phi ") {
                 Some((name, ways)) => block.phis.push(phi(name, ways)?),
                 None => block.lines.push(line),
@@ -163,7 +203,15 @@ impl<'t> Rest<'t> {
         Err(format!("'{what}' expected at '{}'", self.0))
     }
 
+    /// Takes the name of the typed entries' convention, if it is next.
+    pub(super) fn tail(&mut self) -> bool {
+        self.accept("tailcc ")
+    }
+
     pub(super) fn ty(&mut self) -> Result<Type, String> {
+        if self.accept("{ i64, i64 }") {
+            return Ok(Type::Pair);
+        }
         let word = self.word();
         Type::named(word).ok_or_else(|| format!("no type is called '{word}'"))
     }
@@ -192,7 +240,7 @@ impl<'t> Rest<'t> {
         }
         Ok(match word {
             "true" => Operand::Int(1),
-            "false" | "null" => Operand::Int(0),
+            "false" | "null" | "poison" => Operand::Int(0),
             _ => match (word.parse::<i128>(), word.parse()) {
                 (Ok(n), _) => Operand::Int(n as i64),
                 (_, Ok(x)) => Operand::Float(x),

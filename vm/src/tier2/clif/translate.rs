@@ -4,6 +4,9 @@
 //! constant offset isn't computed before it is used: most are used by one load
 //! or store, which adds the offset itself.
 //!
+//! What has the typed entries' convention (`tailcc`) answers with two words, which
+//! are a name's [`Known::Pair`]. A tail call of such gives up the native frame.
+//!
 //! A call that is hardly ever made (`cold`) would have the values of a whole
 //! loop spilled: it goes by the trampoline of [`super::aside`].
 //!
@@ -24,7 +27,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// What a name stands for.
 #[derive(Clone, Copy)]
@@ -34,6 +37,7 @@ enum Known {
     Behind(Value, i64),
     /// The other boolean.
     Not(Value),
+    Pair(Value, Value),
 }
 
 struct Translate<'b, 't> {
@@ -42,7 +46,7 @@ struct Translate<'b, 't> {
     text: &'t Function<'t>,
     /// CLIF's blocks, in the text's order.
     blocks: Vec<ir::Block>,
-    names: HashMap<&'t str, Known>,
+    names: FxHashMap<&'t str, Known>,
     constants: GlobalValue,
     slots: AliasRegion,
     elements: AliasRegion,
@@ -50,39 +54,50 @@ struct Translate<'b, 't> {
     /// The trampoline's place in the table of constants, and its signature.
     trampoline: usize,
     aside: Option<SigRef>,
-    signatures: HashMap<(Vec<ir::Type>, Option<ir::Type>), SigRef>,
+    /// Signatures by convention, parameters and result.
+    signatures: FxHashMap<(bool, Vec<ir::Type>, Type), SigRef>,
+    /// The function that is made is called by this name.
+    typed: GlobalValue,
     /// The block that is translated.
     at: usize,
     /// Blocks that something leads to. A block comes behind one that does.
     reached: Vec<bool>,
 }
 
-/// Translates the first function of `text` to `func`. `trampoline`: where the
+/// What code refers to, by its number as an external name.
+pub(super) const CONSTANTS: u32 = 1;
+pub(super) const TYPED: u32 = 2;
+
+/// Translates `text` to `func`. `trampoline`: where the
 /// address of [`aside`]'s is in the table of constants.
 ///
 /// # Errors
 /// There is something in it that isn't known.
 pub(super) fn translate(
-    text: &str,
+    text: &Function<'_>,
     isa: &dyn TargetIsa,
     func: &mut ir::Function,
     context: &mut FunctionBuilderContext,
     trampoline: usize,
 ) -> Result<(), String> {
-    let text = Function::read(text)?;
     let call_conv = isa.default_call_conv();
     func.name = UserFuncName::user(0, 0);
-    func.signature = Signature::new(call_conv);
-    let params = ["vm", "frame", "at"];
-    func.signature.params.extend([AbiParam::new(types::I64); 3]);
-    func.signature.returns.push(AbiParam::new(types::I64));
-    let name = func.declare_imported_user_function(UserExternalName::new(0, 1));
-    let constants = func.create_global_value(GlobalValueData::Symbol {
-        name: ExternalName::user(name),
-        offset: 0.into(),
-        colocated: false,
-        tls: false,
-    });
+    func.signature = signature(
+        call_conv,
+        text.tail,
+        &vec![types::I64; text.params.len()],
+        text.result,
+    );
+    let mut global = |index| {
+        let name = func.declare_imported_user_function(UserExternalName::new(0, index));
+        func.create_global_value(GlobalValueData::Symbol {
+            name: ExternalName::user(name),
+            offset: 0.into(),
+            colocated: false,
+            tls: false,
+        })
+    };
+    let (constants, typed) = (global(CONSTANTS), global(TYPED));
     let mut region = |user_id, description: &'static str| {
         func.dfg.alias_regions.insert(AliasRegionData {
             user_id,
@@ -98,19 +113,21 @@ pub(super) fn translate(
     b.append_block_params_for_function_params(first);
     let values = b.block_params(first).to_vec();
     let vm = values[0];
-    let names = params.into_iter().zip(values.into_iter().map(Known::Value));
+    let names = text.params.iter().copied();
+    let names = names.zip(values.into_iter().map(Known::Value));
     let mut t = Translate {
         names: names.collect(),
         call_conv,
-        text: &text,
+        text,
         blocks,
         constants,
+        typed,
         slots,
         elements,
         vm,
         trampoline,
         aside: None,
-        signatures: HashMap::new(),
+        signatures: FxHashMap::default(),
         at: 0,
         reached: (0..text.blocks.len()).map(|n| n == 0).collect(),
         b,
@@ -136,7 +153,8 @@ pub(super) fn translate(
         for line in &block.lines {
             t.line(line).map_err(|e| format!("{e}, in: {line}"))?;
             // What follows, up to the next label, nothing leads to.
-            if ["br ", "ret "].iter().any(|end| line.starts_with(end)) {
+            let ends = ["br ", "ret "].iter().any(|end| line.starts_with(end));
+            if ends || gives_up(line) {
                 break;
             }
         }
@@ -146,13 +164,29 @@ pub(super) fn translate(
     Ok(())
 }
 
-/// CLIF's type for values of `ty`.
+/// Whether `line` calls in the function's place: a return of the result follows.
+fn gives_up(line: &str) -> bool {
+    line.contains(" = tail call tailcc ")
+}
+
+/// A signature; `tail`: of the typed entries' convention.
+fn signature(usual: CallConv, tail: bool, params: &[ir::Type], result: Type) -> Signature {
+    let mut sig = Signature::new(if tail { CallConv::Tail } else { usual });
+    sig.params
+        .extend(params.iter().map(|&ty| AbiParam::new(ty)));
+    let results = if result == Type::Pair { 2 } else { 1 };
+    let result = AbiParam::new(clif_type(result));
+    sig.returns.extend(std::iter::repeat_n(result, results));
+    sig
+}
+
+/// CLIF's type for values of `ty`; of pairs, for both.
 fn clif_type(ty: Type) -> ir::Type {
     match ty {
         Type::Int(1 | 8) => types::I8,
         Type::Int(16) => types::I16,
         Type::Int(32) => types::I32,
-        Type::Int(_) | Type::Ptr => types::I64,
+        Type::Int(_) | Type::Ptr | Type::Pair => types::I64,
         Type::Double => types::F64,
     }
 }
@@ -165,6 +199,9 @@ impl<'t> Translate<'_, 't> {
         }
         let name = rest.name()?;
         rest.expect("=")?;
+        if gives_up(line) {
+            return self.give_up(rest);
+        }
         let known = self.compute(rest)?;
         self.names.insert(name, known);
         Ok(())
@@ -177,8 +214,11 @@ impl<'t> Translate<'_, 't> {
             "br" => self.branch(rest),
             "ret" => {
                 let (ty, v) = rest.typed()?;
-                let v = self.value(ty, v)?;
-                self.b.ins().return_(&[v]);
+                let v = match ty {
+                    Type::Pair => self.pair(v)?.into(),
+                    _ => vec![self.value(ty, v)?],
+                };
+                self.b.ins().return_(&v);
                 Ok(())
             }
             "store" => {
@@ -267,6 +307,7 @@ impl<'t> Translate<'_, 't> {
                     let one = self.b.ins().iconst(types::I8, 1);
                     self.b.ins().bxor(v, one)
                 }
+                Some(Known::Pair(..)) => return Err(format!("%{name} is two values")),
                 None => return Err(format!("%{name} isn't known yet")),
             },
             Operand::Int(n) => match clif_type(ty) {
@@ -284,6 +325,42 @@ impl<'t> Translate<'_, 't> {
                 self.b.ins().iadd(table, n)
             }
         })
+    }
+
+    /// Both words of a pair.
+    fn pair(&mut self, operand: Operand<'t>) -> Result<[Value; 2], String> {
+        match operand {
+            Operand::Name(name) => match self.names.get(name) {
+                Some(&Known::Pair(a, b)) => Ok([a, b]),
+                _ => Err(format!("%{name} is no pair")),
+            },
+            // Whose words nobody has given yet.
+            _ => {
+                let zero = self.int(0);
+                Ok([zero, zero])
+            }
+        }
+    }
+
+    /// `ty pair, [ty v,] n`: the pair, the value and the number of the word.
+    fn word(
+        &mut self,
+        mut rest: Rest<'t>,
+        value: bool,
+    ) -> Result<([Value; 2], Value, usize), String> {
+        let (_, pair) = rest.typed()?;
+        let pair = self.pair(pair)?;
+        rest.expect(",")?;
+        let mut v = pair[0];
+        if value {
+            let (ty, word) = rest.typed()?;
+            v = self.value(ty, word)?;
+            rest.expect(",")?;
+        }
+        match rest.operand()? {
+            Operand::Int(n @ (0 | 1)) => Ok((pair, v, n as usize)),
+            _ => Err(unknown(rest.0)),
+        }
     }
 
     fn int(&mut self, n: i64) -> Value {
@@ -346,10 +423,19 @@ impl<'t> Translate<'_, 't> {
                 self.b.ins().bxor(a, b)
             }
             "load" => self.load(rest)?,
-            "call" => self.call(rest)?.ok_or("a call without result")?,
+            "call" => return self.call(rest),
             "tail" => {
                 rest.expect("call ")?;
-                self.call(rest)?.ok_or("a call without result")?
+                return self.call(rest);
+            }
+            "insertvalue" => {
+                let (mut pair, v, n) = self.word(rest, true)?;
+                pair[n] = v;
+                return Ok(Known::Pair(pair[0], pair[1]));
+            }
+            "extractvalue" => {
+                let (pair, _, n) = self.word(rest, false)?;
+                pair[n]
             }
             "icmp" => {
                 let cc = condition(rest.word())?;
@@ -476,6 +562,7 @@ impl<'t> Translate<'_, 't> {
         let (v, behind) = match base {
             Known::Behind(v, n) => (v, n),
             Known::Value(v) | Known::Not(v) => (v, 0),
+            Known::Pair(..) => return Err("an address of two values".into()),
         };
         if let Operand::Int(n) = n {
             let behind = n.wrapping_mul(size).wrapping_add(behind);
@@ -518,21 +605,61 @@ impl<'t> Translate<'_, 't> {
         Ok(self.b.ins().load(ty, flags, p, offset))
     }
 
-    /// `ty f(ty a, …) …`: the result.
-    fn call(&mut self, mut rest: Rest<'t>) -> Result<Option<Value>, String> {
-        let ty = rest.ty()?;
-        let f = rest.word();
-        let (mut args, mut all) = (Vec::new(), Vec::new());
+    /// `[tailcc] ty f(ty a, …) …`: signature, callee, and arguments.
+    fn callee(&mut self, rest: &mut Rest<'t>) -> Result<Callee<'t>, String> {
+        let tail = rest.tail();
+        let result = rest.ty()?;
+        let name = rest.word();
+        let (mut params, mut args) = (Vec::new(), Vec::new());
         rest.expect("(")?;
         while !rest.accept(")") {
             let (ty, v) = rest.typed()?;
-            args.push(clif_type(ty));
-            all.push(self.value(ty, v)?);
+            params.push(clif_type(ty));
+            args.push(self.value(ty, v)?);
             rest.accept(",");
         }
+        Ok(Callee {
+            name,
+            tail,
+            result,
+            params,
+            args,
+        })
+    }
+
+    /// The address and the signature of a callee.
+    fn address_of(&mut self, callee: &Callee<'t>) -> Result<(Value, SigRef), String> {
+        let f = if callee.name.starts_with('@') {
+            self.b.ins().symbol_value(types::I64, self.typed)
+        } else {
+            let f = Rest(callee.name).operand()?;
+            self.value(Type::Ptr, f)?
+        };
+        let key = (callee.tail, callee.params.clone(), callee.result);
+        let (b, usual) = (&mut self.b, self.call_conv);
+        let sig = self.signatures.entry(key).or_insert_with_key(|key| {
+            let (tail, params, result) = key;
+            b.import_signature(signature(usual, *tail, params, *result))
+        });
+        Ok((f, *sig))
+    }
+
+    /// Calls in the function's place, whose native frame is gone then.
+    fn give_up(&mut self, mut rest: Rest<'t>) -> Result<(), String> {
+        rest.expect("tail call ")?;
+        let callee = self.callee(&mut rest)?;
+        let (f, sig) = self.address_of(&callee)?;
+        self.b.ins().return_call_indirect(sig, f, &callee.args);
+        Ok(())
+    }
+
+    /// The result of a call.
+    fn call(&mut self, mut rest: Rest<'t>) -> Result<Known, String> {
+        let callee = self.callee(&mut rest)?;
+        let (f, all) = (callee.name, &callee.args);
         if let Some(name) = f.strip_prefix("@llvm.") {
             let ins = self.b.ins();
-            return Ok(Some(match (name, &all[..]) {
+            return Ok(Known::Value(match (name, &all[..]) {
                 ("floor.f64", &[x]) => ins.floor(x),
                 ("ceil.f64", &[x]) => ins.ceil(x),
                 ("sqrt.f64", &[x]) => ins.sqrt(x),
@@ -542,27 +669,31 @@ impl<'t> Translate<'_, 't> {
                 _ => return Err(unknown(f)),
             }));
         }
-        let f = Rest(f).operand()?;
-        let f = self.value(Type::Ptr, f)?;
         let cold = rest.0.trim_end().ends_with("#1");
         let by_vm = all.first().is_some_and(|&v| v == self.vm);
-        if cold && by_vm && ty == Type::Int(64) && all.len() <= aside::ARGS {
-            return Ok(Some(self.call_aside(f, all)));
+        if cold && by_vm && callee.result == Type::Int(64) && all.len() <= aside::ARGS {
+            let f = Rest(f).operand()?;
+            let f = self.value(Type::Ptr, f)?;
+            return Ok(Known::Value(self.call_aside(f, callee.args)));
         }
-        let result = Some(clif_type(ty));
-        let (b, call_conv) = (&mut self.b, self.call_conv);
-        let sig = *self
-            .signatures
-            .entry((args, result))
-            .or_insert_with_key(|(args, result)| {
-                let mut sig = Signature::new(call_conv);
-                sig.params.extend(args.iter().map(|&ty| AbiParam::new(ty)));
-                sig.returns.extend(result.map(AbiParam::new));
-                b.import_signature(sig)
-            });
-        let call = self.b.ins().call_indirect(sig, f, &all);
-        Ok(self.b.inst_results(call).first().copied())
+        let (f, sig) = self.address_of(&callee)?;
+        let call = self.b.ins().call_indirect(sig, f, &callee.args);
+        match *self.b.inst_results(call) {
+            [v] => Ok(Known::Value(v)),
+            [a, b] => Ok(Known::Pair(a, b)),
+            _ => Err("a call without result".into()),
+        }
     }
+}
+
+/// What a call says.
+struct Callee<'t> {
+    name: &'t str,
+    /// It has the typed entries' convention.
+    tail: bool,
+    result: Type,
+    params: Vec<ir::Type>,
+    args: Vec<Value>,
 }
 
 impl Translate<'_, '_> {

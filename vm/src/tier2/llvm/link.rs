@@ -25,7 +25,7 @@ use object::{
     LittleEndian, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags,
     RelocationTarget, SectionIndex, SymbolIndex, SymbolKind,
 };
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// Sections may ask for no more than a page.
 const MAX_ALIGN: u64 = 4096;
@@ -126,7 +126,7 @@ struct Plan<'b> {
     /// The sections that are kept, and their offsets.
     sections: Vec<(SectionIndex, usize)>,
     /// Symbols that have a stub, and the offsets of the stubs.
-    stubs: HashMap<SymbolIndex, usize>,
+    stubs: FxHashMap<SymbolIndex, usize>,
     /// The offset of the table of constants.
     constants: usize,
     size: usize,
@@ -144,7 +144,7 @@ impl<'b> Plan<'b> {
         let mut plan = Plan {
             file,
             sections: Vec::new(),
-            stubs: HashMap::new(),
+            stubs: FxHashMap::default(),
             constants: 0,
             size: 0,
             align: STUB,

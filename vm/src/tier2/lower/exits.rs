@@ -19,7 +19,7 @@ use crate::ir::{FrameId, Reason, Ty};
 use crate::jit::learned::bits_of;
 use crate::stress::GuardKey;
 use crate::tier2::helpers::Helper;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::fmt::Write as _;
 use strata_runtime::audit::{Bug, planted};
 use strata_runtime::value::tag;
@@ -119,8 +119,8 @@ impl Lower<'_, '_> {
 
     /// Words of the deopt buffer for all values: two that are needed at one
     /// exit don't share any.
-    fn assign_words(&mut self, needs: &[Vec<Item>]) -> HashMap<Item, u16> {
-        let mut at: HashMap<Item, Vec<usize>> = HashMap::new();
+    fn assign_words(&mut self, needs: &[Vec<Item>]) -> FxHashMap<Item, u16> {
+        let mut at: FxHashMap<Item, Vec<usize>> = FxHashMap::default();
         let mut order = Vec::new();
         for (n, values) in needs.iter().enumerate() {
             for &v in values {
@@ -131,7 +131,7 @@ impl Lower<'_, '_> {
                 exits.push(n);
             }
         }
-        let mut words: HashMap<Item, u16> = HashMap::new();
+        let mut words: FxHashMap<Item, u16> = FxHashMap::default();
         let mut taken: Vec<usize> = Vec::new();
         for (turn, v) in (1..).zip(order) {
             let others = at[&v].iter().flat_map(|&n| &needs[n]);
@@ -161,7 +161,7 @@ impl Lower<'_, '_> {
     }
 
     /// The blocks: those with the fewest values first.
-    fn write_stores(&mut self, needs: &[Vec<Item>], words: &HashMap<Item, u16>) {
+    fn write_stores(&mut self, needs: &[Vec<Item>], words: &FxHashMap<Item, u16>) {
         let mut order: Vec<usize> = (0..needs.len()).collect();
         order.sort_by_key(|&n| needs[n].len());
         let mut blocks: Vec<(&[Item], String)> = vec![(&[], LEAVE.into())];

@@ -31,7 +31,8 @@ use super::layouts::Layouts;
 use super::snapshot::{Obj, Snapshot};
 use crate::ir::cfg::Cfg;
 use crate::ir::{BlockId, FrameId, Func, Op, Reason, Target, Term, Ty, V};
-use std::collections::HashMap;
+use crate::tier1::layout::PROTO_TYPED;
+use rustc_hash::FxHashMap;
 use std::fmt::Write as _;
 use strata_runtime::value::tag;
 use strata_spec::frame_map::{FrameMapId, FrameMaps};
@@ -152,11 +153,34 @@ impl Memory {
 /// For whom the text is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum For {
-    /// Cranelift: calls go through slots. What is executed is counted, so that
-    /// LLVM is asked for better code in the end.
-    Cranelift { counts: bool },
-    /// LLVM: calls pass values in registers where they can (`typed`).
+    /// Cranelift. What is executed is counted, so that LLVM is asked for better
+    /// code in the end.
+    Cranelift {
+        counts: bool,
+    },
     Llvm,
+}
+
+impl For {
+    /// The convention of typed entries, which callers have to know: code of one
+    /// compiler calls that of the other by the generic entry.
+    ///
+    /// In LLVM's nothing is preserved by the callee, so that its short ways need
+    /// no prologue. Cranelift's lets tail calls give up the native frame.
+    fn convention(self) -> &'static str {
+        match self {
+            For::Cranelift { .. } => "tailcc",
+            For::Llvm => "preserve_nonecc",
+        }
+    }
+
+    /// Where a prototype has its entry of that convention.
+    fn typed_entry(self) -> i32 {
+        match self {
+            For::Cranelift { .. } => PROTO_TYPED + 8,
+            For::Llvm => PROTO_TYPED,
+        }
+    }
 }
 
 /// A block's text.
@@ -182,7 +206,7 @@ struct Lower<'l, 'a> {
     exits: Vec<ExitSite>,
     /// Exits that were asked for, and their numbers.
     wanted: Vec<exits::Exit>,
-    exit_numbers: HashMap<(FrameId, Reason), usize>,
+    exit_numbers: FxHashMap<(FrameId, Reason), usize>,
     /// Words of the deopt buffer that the biggest exit needs.
     words: usize,
     /// VM slots of all frames.
@@ -223,13 +247,13 @@ pub(crate) fn lower(
         maps: FrameMaps::new(),
         exits: Vec::new(),
         wanted: Vec::new(),
-        exit_numbers: HashMap::new(),
+        exit_numbers: FxHashMap::default(),
         words: 1,
         slots,
         stress,
         whom,
         tells,
-        typed: s.typed().filter(|_| whom == For::Llvm),
+        typed: s.typed(),
     };
     for &b in &cfg.order {
         l.block(b)?;

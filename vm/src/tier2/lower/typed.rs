@@ -14,6 +14,10 @@
 //! none), while the others lie in the slots where results go. The link isn't
 //! needed any more by then, so they may take its place.
 //!
+//! Cranelift and LLVM have conventions of their own for it (`For::convention`), and
+//! a prototype has an entry of each. Code of one calls that of the other by the
+//! generic entry, as lower tiers do.
+//!
 //! The frame is laid out as for any call: function and link are in their
 //! slots. Only the parameters aren't; they are values like others.
 //!
@@ -28,10 +32,6 @@ use crate::tier2::helpers::{Helper, VALUES};
 use std::fmt::Write as _;
 use strata_runtime::audit::{Bug, planted};
 use strata_runtime::value::tag;
-
-/// The convention of typed entries: nothing is preserved by the callee, so
-/// that its short ways need no prologue.
-const CONVENTION: &str = "preserve_nonecc";
 
 /// What typed code answers with.
 pub(super) const PAIR: &str = "{ i64, i64 }";
@@ -54,8 +54,9 @@ impl Lower<'_, '_> {
         let Some(params) = self.typed else {
             return format!("define i64 @{ENTRY}(ptr %vm, ptr noundef %frame, i64 %at) nounwind");
         };
+        let convention = self.whom.convention();
         let mut s =
-            format!("define {CONVENTION} {PAIR} @{TYPED}(ptr %vm, ptr noundef %frame, i64 %tags");
+            format!("define {convention} {PAIR} @{TYPED}(ptr %vm, ptr noundef %frame, i64 %tags");
         for n in 0..params {
             let _ = write!(s, ", i64 %a{n}");
         }
@@ -158,7 +159,8 @@ impl Lower<'_, '_> {
     /// The typed entry of `proto`, or `slow` if it has none that takes so many
     /// arguments. `params`: how many it takes, if that is known.
     fn typed_entry(&mut self, proto: &str, args: usize, params: Option<u8>, slow: &str) -> String {
-        let entry = self.load("ptr", proto, PROTO_TYPED.into(), Region::Heap);
+        let at = self.whom.typed_entry();
+        let entry = self.load("ptr", proto, at.into(), Region::Heap);
         let mut has = self.temp(&format!("icmp ne ptr {entry}, null"));
         if params.is_none() {
             let takes = self.load("i8", proto, PROTO_PARAMS.into(), Region::Shape);
@@ -186,29 +188,16 @@ impl Lower<'_, '_> {
         };
         let at = i64::from(state.base + u32::from(i.a())) * 16;
         self.below(*closure, frame, false);
-        if self.whom != For::Llvm {
-            for (k, &v) in (2..).zip(args) {
-                self.store_value(v, "%base", at + k * 16, Region::Slot);
-            }
-            self.call_slots(*proto, Some(args.len() as u8), frame)?;
-            self.load_value(v, "%base", at, Region::Slot);
-            if i.c() == 0 {
-                let top = self.load("ptr", "%vm", VM_TOP.into(), Region::Vm);
-                let end = self.offset("%base", at + 16);
-                self.line(&format!("%v{}.one = icmp eq ptr {top}, {end}", v.0));
-            } else {
-                self.line(&format!("%v{}.one = and i1 true, true", v.0));
-            }
-            return Ok(());
-        }
-        let params = self.params_of(frame, *proto);
-        let proto = self.r(*proto);
+        let convention = self.whom.convention();
+        let callee = *proto;
+        let params = self.params_of(frame, callee);
+        let proto = self.r(callee);
         let [slow, odd, slots, done] = [(); 4].map(|()| self.new_label());
         let entry = self.typed_entry(&proto, args.len(), params, &slow);
         let given = self.typed_arguments(args, params.map_or(args.len(), usize::from));
         let new = self.offset("%base", at + 32);
         let pair = self.temp(&format!(
-            "call {CONVENTION} {PAIR} {entry}(ptr %vm, ptr {new}, {given}) #0"
+            "call {convention} {PAIR} {entry}(ptr %vm, ptr {new}, {given}) #0"
         ));
         let code = self.temp(&format!("extractvalue {PAIR} {pair}, 0"));
         let payload = self.temp(&format!("extractvalue {PAIR} {pair}, 1"));
@@ -240,14 +229,20 @@ impl Lower<'_, '_> {
         for (k, &v) in (2..).zip(args) {
             self.store_value(v, "%base", at + k * 16, Region::Slot);
         }
-        if i.b() == 0 {
-            let top = self.offset("%base", at + (args.len() as i64 + 2) * 16);
-            self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
+        if self.whom == For::Llvm {
+            if i.b() == 0 {
+                let top = self.offset("%base", at + (args.len() as i64 + 2) * 16);
+                self.store("ptr", &top, "%vm", VM_TOP.into(), Region::Vm);
+            }
+            let f = self.helper(Helper::CallClosure);
+            let base = self.base_of(frame);
+            let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr {base}, i64 {pc}) #0"));
+            self.go_on(&status, &slots);
+        } else {
+            // Until LLVM has been there, many callees have other code.
+            self.call_slots(callee, Some(args.len() as u8), frame)?;
+            self.line(&format!("br label %{slots}"));
         }
-        let f = self.helper(Helper::CallClosure);
-        let base = self.base_of(frame);
-        let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr {base}, i64 {pc}) #0"));
-        self.go_on(&status, &slots);
         // It answered with a status.
         self.label(&odd);
         let f = self.helper(Helper::Recheck);
@@ -259,6 +254,14 @@ impl Lower<'_, '_> {
         self.label(&slots);
         let found = self.load("i8", "%base", at, Region::Slot);
         let bits = self.load("i64", "%base", at + 8, Region::Slot);
+        let alone = match i.c() {
+            0 => {
+                let top = self.load("ptr", "%vm", VM_TOP.into(), Region::Vm);
+                let end = self.offset("%base", at + 16);
+                self.temp(&format!("icmp eq ptr {top}, {end}"))
+            }
+            _ => "true".into(),
+        };
         self.line(&format!("br label %{done}"));
         self.label(&done);
         self.line(&format!(
@@ -270,7 +273,7 @@ impl Lower<'_, '_> {
             v.0
         ));
         self.line(&format!(
-            "%v{}.one = phi i1 [ {one}, %{fast_end} ], [ false, %{slots} ]",
+            "%v{}.one = phi i1 [ {one}, %{fast_end} ], [ {alone}, %{slots} ]",
             v.0
         ));
         Ok(())
@@ -348,8 +351,9 @@ impl Lower<'_, '_> {
             let slow = self.new_label();
             let entry = self.typed_entry(&p, args.len(), params, &slow);
             let given = self.typed_arguments(args, params.map_or(args.len(), usize::from));
+            let convention = self.whom.convention();
             let pair = self.temp(&format!(
-                "tail call {CONVENTION} {PAIR} {entry}(ptr %vm, ptr %base, {given}) #0"
+                "tail call {convention} {PAIR} {entry}(ptr %vm, ptr %base, {given}) #0"
             ));
             self.line(&format!("ret {PAIR} {pair}"));
             self.label(&slow);
@@ -357,16 +361,22 @@ impl Lower<'_, '_> {
         for (k, &v) in (0..).zip(args) {
             self.store_value(v, "%base", k * 16, Region::Slot);
         }
-        // Called as if it answered alike, so that nothing remains to be done
-        // after the call: only the status is looked at.
-        let answer = if self.typed.is_some() { PAIR } else { "i64" };
         let many = self.new_label();
         self.arguments(0, Some(args.len() as u8), &p, params, &many);
         let entry = self.load("ptr", &p, PROTO_ENTRY.into(), Region::Heap);
-        let status = self.temp(&format!(
-            "tail call {answer} {entry}(ptr %vm, ptr %base, i64 0) #0"
-        ));
-        self.line(&format!("ret {answer} {status}"));
+        if self.typed.is_some() && self.whom == For::Llvm {
+            // Called as if it answered alike, so that nothing remains to be done
+            // after the call: only the status is looked at.
+            let status = self.temp(&format!(
+                "tail call {PAIR} {entry}(ptr %vm, ptr %base, i64 0) #0"
+            ));
+            self.line(&format!("ret {PAIR} {status}"));
+        } else {
+            let status = self.temp(&format!(
+                "tail call i64 {entry}(ptr %vm, ptr %base, i64 0) #0"
+            ));
+            self.ret_status(&status);
+        }
         self.label(&many);
         let f = self.helper(Helper::Enter);
         let status = self.temp(&format!("call i64 {f}(ptr %vm, ptr %base, i64 0) #1"));
@@ -377,10 +387,12 @@ impl Lower<'_, '_> {
     /// The generic entry of typed code.
     pub(super) fn generic_entry(&mut self) -> Option<String> {
         let params = self.typed?;
+        let convention = self.whom.convention();
         let (result, link) = (-32, -16);
         let returned = (self.s.objects.len() + Helper::Returned as usize) * 8;
         let mut s = format!(
             "define i64 @{ENTRY}(ptr %vm, ptr noundef %frame, i64 %at) nounwind {{\n\
+             start:\n\
              \x20 %l0 = getelementptr i8, ptr %frame, i64 {link}\n\
              \x20 %link = load i64, ptr %l0\n\
              \x20 %l1 = getelementptr i8, ptr %frame, i64 {}\n\
@@ -408,7 +420,7 @@ impl Lower<'_, '_> {
         }
         let _ = write!(
             s,
-            "  %pair = call {CONVENTION} {PAIR} @{TYPED}(ptr %vm, ptr %frame, i64 {word}{given})\n\
+            "  %pair = call {convention} {PAIR} @{TYPED}(ptr %vm, ptr %frame, i64 {word}{given})\n\
              \x20 %code = extractvalue {PAIR} %pair, 0\n\
              \x20 %payload = extractvalue {PAIR} %pair, 1\n\
              \x20 %is = and i64 %code, {VALUES}\n\

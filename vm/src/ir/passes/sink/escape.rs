@@ -4,8 +4,9 @@ use super::{Layout, Objects, Site, TABLE, Tables, base, frame_values};
 use crate::ir::cfg::{Cfg, Loop, LoopId};
 use crate::ir::passes::loops::passed;
 use crate::ir::{BlockId, FrameId, Func, Op, Term, Ty, V};
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use strata_runtime::audit::{Bug, planted};
 
 /// The objects that can be sunk, if there are any.
@@ -14,9 +15,9 @@ pub(super) fn find(f: &Func<'_>, cfg: &Cfg, tables: Tables<'_>) -> Option<Object
         f,
         cfg,
         tables,
-        group: HashMap::new(),
-        gone: HashSet::new(),
-        sites: HashMap::new(),
+        group: FxHashMap::default(),
+        gone: FxHashSet::default(),
+        sites: FxHashMap::default(),
         first: true,
     };
     e.candidates();
@@ -45,9 +46,9 @@ pub(super) fn but_for_the_first(f: &Func<'_>, cfg: &Cfg) -> Vec<LoopId> {
         f,
         cfg,
         tables,
-        group: HashMap::new(),
-        gone: HashSet::new(),
-        sites: HashMap::new(),
+        group: FxHashMap::default(),
+        gone: FxHashSet::default(),
+        sites: FxHashMap::default(),
         first: false,
     };
     e.candidates();
@@ -63,7 +64,7 @@ pub(super) fn but_for_the_first(f: &Func<'_>, cfg: &Cfg) -> Vec<LoopId> {
     let carries = |l: &Loop| {
         let insts = l.blocks.iter().flat_map(|b| f.blocks[b.n()].insts.iter());
         let made = insts.filter(|v| f.insts[v.n()].op == Op::NewTable);
-        let made: HashSet<V> = made
+        let made: FxHashSet<V> = made
             .filter_map(|&v| e.of(v))
             .map(|v| e.group_of(v))
             .collect();
@@ -84,18 +85,18 @@ struct Escape<'e, 'a> {
     tables: Tables<'e>,
     /// Candidates, and another one of their group: itself, if it stands for
     /// the group.
-    group: HashMap<V, V>,
+    group: FxHashMap<V, V>,
     /// Groups that are not sunk.
-    gone: HashSet<V>,
+    gone: FxHashSet<V>,
     /// The site of one table of each group.
-    sites: HashMap<V, Site>,
+    sites: FxHashMap<V, Site>,
     /// What loops get from outside counts. If not, parameters of their headers
     /// may be anything there.
     first: bool,
 }
 
 /// For each object, the blocks at whose beginning it is yet to be used.
-type Live = HashMap<V, HashSet<BlockId>>;
+type Live = FxHashMap<V, FxHashSet<BlockId>>;
 
 impl Escape<'_, '_> {
     fn group_of(&self, mut v: V) -> V {
@@ -305,8 +306,8 @@ impl Escape<'_, '_> {
     }
 
     /// The block that defines an object.
-    fn homes(&self) -> HashMap<V, BlockId> {
-        let mut homes = HashMap::new();
+    fn homes(&self) -> FxHashMap<V, BlockId> {
+        let mut homes = FxHashMap::default();
         for &b in &self.cfg.order {
             let block = &self.f.blocks[b.n()];
             for &v in block.params.iter().chain(block.insts.iter()) {
@@ -321,9 +322,9 @@ impl Escape<'_, '_> {
     fn liveness(&self) -> Live {
         let f = self.f;
         let homes = self.homes();
-        let mut live: Live = HashMap::new();
+        let mut live: Live = FxHashMap::default();
         for &b in &self.cfg.order {
-            let mut used: HashSet<V> = HashSet::new();
+            let mut used: FxHashSet<V> = FxHashSet::default();
             let mut note = |v: V| used.extend(self.of(v));
             let block = &f.blocks[b.n()];
             let mut frames: Vec<FrameId> = Vec::new();
@@ -508,7 +509,7 @@ impl Escape<'_, '_> {
 
     fn objects(&self, layouts: Vec<BTreeMap<V, Layout>>) -> Option<Objects> {
         let left = self.group.keys().copied().filter(|&v| self.of(v).is_some());
-        let site: HashMap<V, Site> = left
+        let site: FxHashMap<V, Site> = left
             .filter_map(|v| Some((v, *self.sites.get(&self.group_of(v))?)))
             .collect();
         let mut made: Vec<V> = site.keys().copied().collect();

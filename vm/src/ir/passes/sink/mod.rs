@@ -43,8 +43,9 @@ mod rewrite;
 use super::Cx;
 use crate::ir::cfg::Cfg;
 use crate::ir::{FrameId, Func, Held, Op, Ty, V};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use strata_runtime::value::tag;
 
 /// What is known of tables outside of the IR.
@@ -121,7 +122,7 @@ struct Objects {
     /// Their `new_table`s.
     made: Vec<V>,
     /// All of them, with a site of their group.
-    site: HashMap<V, Site>,
+    site: FxHashMap<V, Site>,
     /// Layouts of those that are known where each block begins, parameters
     /// included, by block.
     layouts: Vec<BTreeMap<V, Layout>>,

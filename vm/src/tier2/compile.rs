@@ -1,0 +1,296 @@
+//! A compile: from a snapshot to machine code that is not in its place yet.
+//!
+//! It runs on a worker's thread and touches nothing of the VM.
+
+use super::helpers::Helper;
+use super::layouts::Layouts;
+#[cfg(feature = "llvm")]
+use super::llvm;
+use super::snapshot::{EntryAt, Snapshot};
+use super::{Inlining, Stage, build, clif, lower};
+use crate::interp;
+use crate::ir::passes::{PassStats, Pipeline, Tables};
+use crate::ir::verify;
+use crate::jit::Assumption;
+use crate::jit::queue::Job;
+use bumpalo::Bump;
+use std::time::Instant;
+use strata_profiler::Stages;
+use strata_runtime::Vm;
+use strata_runtime::object::ProtoObj;
+
+/// A compile.
+pub(super) struct Compile {
+    pub stage: Stage,
+    pub snapshot: Snapshot,
+    pub name: String,
+    /// Its code asks for better code.
+    pub counts: bool,
+    /// Verifiers run, and code tells that it runs.
+    pub checked: bool,
+    /// Guards ask whether they are to fail.
+    pub stress: bool,
+    /// Text is wanted.
+    pub listing: bool,
+}
+
+/// What a compile made.
+pub(super) struct Product {
+    pub snapshot: Snapshot,
+    pub object: Object,
+    pub lowered: lower::Lowered,
+    pub slots: u32,
+    pub assumes: Vec<Assumption>,
+    pub report: Report,
+}
+
+/// Machine code, not in its place yet.
+pub(super) enum Object {
+    Clif(clif::Object),
+    /// An ELF file.
+    #[cfg(feature = "llvm")]
+    Llvm(Box<[u8]>),
+}
+
+/// What is told about a compile.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Report {
+    /// Instructions of IR, after the passes.
+    pub insts: u32,
+    /// What passes did.
+    pub passes: PassStats,
+    /// Calls that were inlined, and that were not.
+    pub inlining: Vec<Inlining>,
+    /// What the stages took.
+    pub stages: Stages,
+    /// IR after each pass, LLVM's input, its output, assembly.
+    pub texts: Vec<(String, String)>,
+}
+
+/// What the compile thread keeps.
+#[derive(Default)]
+pub(super) struct Tools {
+    clif: Option<clif::Machine>,
+    #[cfg(feature = "llvm")]
+    llvm: Option<llvm::Machine>,
+}
+
+/// Why there is no code.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    /// There is no IR of it.
+    #[error("{0}")]
+    ByUs(String),
+    /// The backend can't do it; another may.
+    #[error("{0}")]
+    ByBackend(String),
+}
+
+impl From<String> for Refused {
+    fn from(why: String) -> Refused {
+        Refused::ByUs(why)
+    }
+}
+
+impl Job for Compile {
+    type Output = Result<Product, Refused>;
+    type Tools = Tools;
+
+    fn run(self, tools: &mut Tools) -> Result<Product, Refused> {
+        compile(self, tools)
+    }
+}
+
+fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
+    let Compile {
+        stage,
+        snapshot,
+        name,
+        counts,
+        checked,
+        stress,
+        listing,
+    } = job;
+    let start = Instant::now();
+    let mut report = Report::default();
+    let arena = Bump::new();
+    let built = build::build(&snapshot, &arena, stage.big())?;
+    let mut func = built.func;
+    if listing {
+        report.texts.push(("build".into(), func.to_string()));
+    }
+    if checked {
+        verify::verify(&func).map_err(|e| format!("after building: {e}\n{func}"))?;
+    }
+    let may_hoist = |f: u32, pc: u32, why| {
+        let of = &snapshot.funcs[f as usize].speculation;
+        of.may_hoist(pc, why)
+    };
+    let mut texts = Vec::new();
+    let mut watch = |name: &'static str, f: &crate::ir::Func<'_>| {
+        if listing {
+            texts.push((name.to_string(), f.to_string()));
+        }
+    };
+    let layouts = Layouts::of(&snapshot);
+    let sinkable = |f: u32, pc: u32, shape: u64, fields: usize| {
+        layouts.sinkable(&snapshot, f, pc, shape, fields)
+    };
+    let tables = Tables {
+        root: u64::from(snapshot.root.0),
+        sinkable: &sinkable,
+    };
+    report.passes = Pipeline::standard(&may_hoist).with_tables(tables).run(
+        &mut func,
+        checked,
+        Some(&mut watch),
+    )?;
+    if let Some((_, last)) = texts.last_mut() {
+        report.passes.each(&mut |_, what, n| {
+            if n > 0 {
+                last.push_str(&format!("; {n} {what}\n"));
+            }
+        });
+    }
+    report.texts.append(&mut texts);
+    let whom = match stage {
+        Stage::Soon => lower::For::Cranelift { counts },
+        Stage::Best => lower::For::Llvm,
+    };
+    let extras = (stress, checked);
+    let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, extras, whom)?;
+    report.insts = func.insts.len() as u32;
+    report.inlining = built.inlining;
+    report.stages.ir = micros(start);
+    if listing {
+        report.texts.push(("llvm".into(), lowered.text.clone()));
+        report
+            .texts
+            .push(("frame maps".into(), lowered.maps_text()));
+    }
+    let object = match stage {
+        Stage::Soon => {
+            let trampoline = snapshot.objects.len() + Helper::Aside as usize;
+            let text = (&*lowered.text, trampoline);
+            by_cranelift(tools, checked, listing, text, &mut report)
+        }
+        Stage::Best => by_llvm(tools, checked, listing, (&name, &lowered.text), &mut report),
+    };
+    let object = object.map_err(Refused::ByBackend)?;
+    Ok(Product {
+        snapshot,
+        object,
+        lowered,
+        slots: built.slots,
+        assumes: built.assumes,
+        report,
+    })
+}
+
+/// Makes machine code of a text with Cranelift: with the place of the trampoline
+/// in its table of constants.
+fn by_cranelift(
+    tools: &mut Tools,
+    checked: bool,
+    listing: bool,
+    (text, trampoline): (&str, usize),
+    report: &mut Report,
+) -> Result<Object, String> {
+    let start = Instant::now();
+    let machine = match &mut tools.clif {
+        Some(m) => m,
+        none => none.insert(clif::Machine::new(checked)?),
+    };
+    let mut object = machine
+        .compile(text, trampoline, listing)
+        .map_err(|e| format!("{e}\n{text}"))?;
+    report.stages.cranelift = micros(start);
+    if let (Some(clif), Some(asm)) = (object.clif.take(), object.asm.take()) {
+        report.texts.push(("optimized".into(), clif));
+        report.texts.push(("asm".into(), asm));
+    }
+    Ok(Object::Clif(object))
+}
+
+/// Makes machine code of the named text with LLVM.
+#[cfg(feature = "llvm")]
+fn by_llvm(
+    tools: &mut Tools,
+    checked: bool,
+    listing: bool,
+    (name, text): (&str, &str),
+    report: &mut Report,
+) -> Result<Object, String> {
+    let machine = match &mut tools.llvm {
+        Some(m) => m,
+        none => none.insert(llvm::Machine::new(checked).map_err(|e| e.to_string())?),
+    };
+    let start = Instant::now();
+    let context = machine.context();
+    let module = machine
+        .parse(&context, name, text)
+        .map_err(|e| format!("{e}\n{text}"))?;
+    machine
+        .optimize(&module, llvm::PASSES)
+        .map_err(|e| e.to_string())?;
+    report.stages.llvm = micros(start);
+    if listing {
+        let text = module.print_to_string().to_string();
+        report.texts.push(("optimized".into(), text));
+        if let Ok(text) = machine.assembly(&module) {
+            report.texts.push(("asm".into(), text));
+        }
+    }
+    let object = machine.emit(&module).map_err(|e| e.to_string())?;
+    report.stages.codegen = object.codegen.as_secs_f64() * 1e6;
+    Ok(Object::Llvm(object.bytes))
+}
+
+/// The same, where LLVM isn't built in.
+#[cfg(not(feature = "llvm"))]
+fn by_llvm(
+    _: &mut Tools,
+    _checked: bool,
+    _listing: bool,
+    _: (&str, &str),
+    _: &mut Report,
+) -> Result<Object, String> {
+    Err("LLVM is not built in".into())
+}
+
+/// Microseconds since `start`.
+pub(super) fn micros(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e6
+}
+
+/// Compiles `p` at once: for listings.
+///
+/// # Safety
+/// `p` is live.
+pub(crate) unsafe fn compile_now(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    at: EntryAt,
+) -> Result<Report, String> {
+    // SAFETY: as the caller says.
+    let snapshot = unsafe { Snapshot::take(vm, p, at, None) };
+    let backend = interp::data(vm).jit.options.backend;
+    let first = Stage::first(backend);
+    let stage = if first.is_improved(backend) {
+        Stage::Best
+    } else {
+        first
+    };
+    let job = Compile {
+        stage,
+        snapshot,
+        name: "listing".into(),
+        counts: false,
+        checked: true,
+        stress: false,
+        listing: true,
+    };
+    compile(job, &mut Tools::default())
+        .map(|made| made.report)
+        .map_err(|e| e.to_string())
+}

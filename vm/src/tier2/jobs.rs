@@ -1,0 +1,336 @@
+//! Compiles under way: what the VM's thread asks for, and what becomes of it.
+
+use super::Stage;
+use super::code::ExitTable;
+use super::compile::{Compile, Refused, micros};
+use super::install::install;
+use super::snapshot::{self, EntryAt, Snapshot};
+use crate::interp;
+use crate::jit::queue::Queue;
+use crate::jit::{self, CodeRange};
+use rustc_hash::FxHashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+use strata_runtime::Vm;
+use strata_runtime::object::ProtoObj;
+use strata_runtime::value::Value;
+
+/// What a VM keeps for tier 2.
+#[derive(Debug)]
+pub(crate) struct Tier2 {
+    /// The worker that runs Cranelift.
+    soon: Queue<Compile>,
+    /// The one that runs LLVM.
+    best: Queue<Compile>,
+    /// What code of Cranelift's calls helpers by (`clif::aside`).
+    pub(super) aside: Option<CodeRange>,
+    /// What the jobs under way are for, by key.
+    under_way: FxHashMap<u64, UnderWay>,
+    /// Not 0 once checked code has run.
+    pub(super) ran: Arc<AtomicU64>,
+}
+
+impl Tier2 {
+    /// Whether code has run that tells, since this was last asked.
+    pub(crate) fn has_run(&self) -> bool {
+        self.ran.swap(0, Ordering::Relaxed) != 0
+    }
+}
+
+impl Tier2 {
+    /// Cancels LLVM's compiles of loops of `p` that the one for `at` contains.
+    fn forget_inside(&mut self, p: &ProtoObj, at: EntryAt) {
+        let best = &mut self.best;
+        self.under_way.retain(|&key, job| {
+            let inside = job.stage == Stage::Best
+                && std::ptr::eq(job.proto, p)
+                && jit::contains2(p, at, job.at);
+            if inside {
+                best.cancel(key);
+            }
+            !inside
+        });
+    }
+
+    fn queue(&mut self, stage: Stage) -> &mut Queue<Compile> {
+        match stage {
+            Stage::Soon => &mut self.soon,
+            Stage::Best => &mut self.best,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    proto: *mut ProtoObj,
+    at: EntryAt,
+    stage: Stage,
+    heat: u32,
+    /// It is for the place of code that there is.
+    replaces: bool,
+    /// Microseconds that the VM's thread needed for it.
+    took: f64,
+    /// Gone with the prototype.
+    alive: Weak<()>,
+}
+
+// SAFETY: prototypes belong to the VM that this belongs to, and go with it.
+unsafe impl Send for Tier2 {}
+
+/// A key for the queue.
+fn key(p: *mut ProtoObj, at: EntryAt) -> u64 {
+    let pc = match at {
+        EntryAt::Start => 0,
+        EntryAt::Loop(pc) => u64::from(pc) + 1,
+    };
+    (p as u64) << 16 ^ pc
+}
+
+/// Whether a compile of `p` is under way that may still be of use. If there is
+/// no code any more whose place it is for (`has_code`), it was dropped for what
+/// it guessed, and LLVM needn't go on.
+pub(crate) fn under_way(vm: &mut Vm, p: *mut ProtoObj, at: EntryAt, has_code: bool) -> bool {
+    let Some(tier2) = &mut interp::data(vm).jit.tier2 else {
+        return false;
+    };
+    let key = key(p, at);
+    if tier2.soon.pending(key) {
+        return true;
+    }
+    if !tier2.best.pending(key) {
+        return false;
+    }
+    if !has_code && tier2.under_way.get(&key).is_some_and(|job| job.replaces) {
+        tier2.best.cancel(key);
+        tier2.under_way.remove(&key);
+        return false;
+    }
+    true
+}
+
+/// Has `p` compiled. `base`: the frame that runs it.
+///
+/// # Safety
+/// `p` is live, `base` a frame of it, canonical.
+pub(crate) unsafe fn request(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    at: EntryAt,
+    base: Option<*const Value>,
+    heat: u32,
+) -> Result<(), String> {
+    let stage = Stage::first(interp::data(vm).jit.options.backend);
+    // SAFETY: as the caller says.
+    unsafe { request_by(vm, p, at, base, (stage, heat)) }
+}
+
+/// The same, by a stage.
+///
+/// # Safety
+/// As of [`request`].
+unsafe fn request_by(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    at: EntryAt,
+    base: Option<*const Value>,
+    (stage, heat): (Stage, u32),
+) -> Result<(), String> {
+    let begun = Instant::now();
+    // SAFETY: as the caller says.
+    let snapshot = unsafe { Snapshot::take(vm, p, at, base) };
+    // What the code will name has to live until it is there.
+    // SAFETY: `p` is live.
+    unsafe {
+        let proto = &mut *p;
+        proto.optimized_refs.extend(snapshot::kept(&snapshot));
+        proto.optimized_refs.sort_unstable();
+        proto.optimized_refs.dedup();
+        vm.heap.barrier(p.cast());
+    }
+    // SAFETY: as above.
+    unsafe { submit(vm, p, snapshot, (stage, false), heat, begun) }
+}
+
+/// Hands a compile to the worker of a stage; whether it is for the place of
+/// code that there is. `begun`: when the work for it did.
+///
+/// # Safety
+/// `p` is live.
+unsafe fn submit(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    snapshot: Snapshot,
+    (stage, replaces): (Stage, bool),
+    heat: u32,
+    begun: Instant,
+) -> Result<(), String> {
+    let at = snapshot.entry;
+    // SAFETY: as the caller says.
+    let name = unsafe { jit::events::name(&mut *p).to_string() };
+    let wakers = [vm.waker(), vm.waker()];
+    let seed = vm.heap.seed();
+    let data = interp::data(vm);
+    let modes = &data.stress.modes;
+    let checked = cfg!(debug_assertions)
+        || *modes != crate::stress::StressModes::default()
+        || data.jit.options.thresholds.hot <= 1;
+    let improved = stage.is_improved(data.jit.options.backend);
+    let job = Compile {
+        stage,
+        snapshot,
+        name,
+        counts: improved && data.jit.options.thresholds.best > 1,
+        checked,
+        stress: modes.deopt != crate::stress::ForcedExits::None,
+        listing: data.jit.listings.is_some(),
+    };
+    let options = jit::queue::Options {
+        delivery: modes.queue,
+        seed,
+        ..jit::queue::Options::default()
+    };
+    let tier2 = data.jit.tier2.get_or_insert_with(|| {
+        let [a, b] = wakers;
+        Tier2 {
+            soon: Queue::new(
+                jit::queue::Options {
+                    share: 100,
+                    ..options.clone()
+                },
+                move || a.wake(),
+            ),
+            best: Queue::new(
+                jit::queue::Options {
+                    patient: true,
+                    ..options
+                },
+                move || b.wake(),
+            ),
+            aside: None,
+            under_way: FxHashMap::default(),
+            ran: Arc::default(),
+        }
+    });
+    if stage == Stage::Best {
+        // SAFETY: `p` is live.
+        tier2.forget_inside(unsafe { &*p }, at);
+    }
+    let k = key(p, at);
+    tier2
+        .queue(stage)
+        .submit(k, heat, job)
+        .map_err(|e| e.to_string())?;
+    // SAFETY: `p` is live.
+    let alive = unsafe { Arc::downgrade(&jit::state_mut(&mut *p).tier2.alive) };
+    if let Some(tier2) = &mut interp::data(vm).jit.tier2 {
+        let job = UnderWay {
+            proto: p,
+            at,
+            stage,
+            heat,
+            replaces,
+            took: micros(begun),
+            alive,
+        };
+        tier2.under_way.insert(k, job);
+    }
+    if interp::data(vm).stress.modes.queue == crate::stress::Delivery::Sync {
+        ready(vm);
+    }
+    Ok(())
+}
+
+/// Installs what the queue has ready.
+pub(crate) fn ready(vm: &mut Vm) {
+    let Some(tier2) = &mut interp::data(vm).jit.tier2 else {
+        return;
+    };
+    let mut ready: Vec<_> = tier2.soon.take_ready().collect();
+    ready.extend(tier2.best.take_ready());
+    let mut done = Vec::new();
+    for (key, result) in ready {
+        if let Some(for_whom) = tier2.under_way.remove(&key) {
+            done.push((for_whom, result));
+        }
+    }
+    for (for_whom, result) in done {
+        let UnderWay {
+            proto,
+            at,
+            stage,
+            heat,
+            replaces,
+            took,
+            alive,
+        } = for_whom;
+        if alive.strong_count() == 0 {
+            continue;
+        }
+        // SAFETY: the prototype is alive.
+        if replaces && !unsafe { jit::has_code2(&*proto, at) } {
+            // Dropped meanwhile: what it guessed was wrong.
+            continue;
+        }
+        let improved = stage.is_improved(interp::data(vm).jit.options.backend);
+        let best = interp::data(vm).jit.options.thresholds.best;
+        let mut again = None;
+        let result = match result {
+            Ok(Ok(mut product)) => {
+                product.report.stages.snapshot = took;
+                // SAFETY: the prototype is alive.
+                unsafe { install(vm, proto, product) }.map(|(mut installed, snapshot)| {
+                    if improved {
+                        again = installed.code.expects(snapshot, best, heat);
+                    }
+                    installed
+                })
+            }
+            Ok(Err(Refused::ByBackend(_)))
+                // SAFETY: the prototype is alive.
+                if improved && unsafe { other(vm, proto, at, heat) } =>
+            {
+                continue;
+            }
+            Ok(Err(why)) => Err(why.to_string()),
+            Err(failure) => Err(failure.to_string()),
+        };
+        // SAFETY: as above.
+        unsafe { jit::compiled2(vm, proto, at, result) };
+        if let Some(snapshot) = again {
+            // SAFETY: as above.
+            unsafe { improve(vm, proto, snapshot, heat) };
+        }
+    }
+}
+
+/// What Cranelift refuses LLVM may take: whether it is asked.
+///
+/// # Safety
+/// `p` is live.
+unsafe fn other(vm: &mut Vm, p: *mut ProtoObj, at: EntryAt, heat: u32) -> bool {
+    // SAFETY: as the caller says.
+    unsafe { request_by(vm, p, at, None, (Stage::Best, heat)) }.is_ok()
+}
+
+/// Has LLVM make code for the place of code that there is.
+///
+/// # Safety
+/// `p` is live.
+unsafe fn improve(vm: &mut Vm, p: *mut ProtoObj, snapshot: Snapshot, heat: u32) {
+    let next = (Stage::Best, true);
+    // SAFETY: as the caller says. If it is refused, the code stays that there is.
+    let _ = unsafe { submit(vm, p, snapshot, next, heat, Instant::now()) };
+}
+
+/// Code of Cranelift's, which `table` belongs to, has run for long.
+pub(super) fn ask_llvm(vm: &mut Vm, table: &ExitTable) {
+    table.left.set(i32::MAX);
+    if table.dead.get() {
+        return;
+    }
+    if let Some(snapshot) = table.later.take() {
+        // SAFETY: the prototype of code that runs is live.
+        unsafe { improve(vm, table.proto(), *snapshot, table.heat.get()) };
+    }
+}
