@@ -24,6 +24,7 @@ use strata::profiler::{Event, Sink, Stats, Thresholds};
 use strata::stress::states::{self, Place, States};
 use strata::stress::{Delivery, ForcedExits, StressModes};
 use strata::{JitMode, JitOptions};
+use strata_runtime::error::{Cause, Error, Limit};
 use strata_runtime::{Vm, heap};
 use strata_spec::Module;
 
@@ -458,7 +459,10 @@ impl Program {
         let vm = &mut session.vm;
         vm.set_deadline(Some(Instant::now() + time))
             .map_err(|e| Trouble::Broken(e.to_string()))?;
-        let memory = |e| Trouble::Broken(format!("{e:?}"));
+        let memory = |e: Error| match *e.0 {
+            Cause::Limit(Limit::Time) => Trouble::Time,
+            _ => Trouble::Broken(format!("{e:?}")),
+        };
         let prelude = engine::load_main(vm, self.prelude.clone()).map_err(memory)?;
         engine::interpret_always(vm, prelude, true);
         let kit = engine::load_main(vm, self.kit.clone()).map_err(memory)?;
@@ -498,7 +502,7 @@ impl Program {
         let dumped = session.run("local dump = P.dump P = nil dump()", "=dump");
         ends.push(dumped.end);
         let mut output = dumped.output;
-        if ends.contains(&End::Limit(strata_runtime::error::Limit::Time)) {
+        if ends.contains(&End::Limit(Limit::Time)) {
             return Err(Trouble::Time);
         }
         let sound = |session: &mut Session, when: &str| {

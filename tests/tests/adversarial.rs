@@ -2,10 +2,14 @@
 //! in every tier: limits, depth, floods, finalizers and metamethods that won't
 //! end, VMs that come and go.
 //!
+//! Two of them take long in full size: `cargo test --release -p strata-tests
+//! --features strata/llvm --test adversarial -- --ignored --nocapture full_size`.
+//!
 //! What the interpreter alone has to hold is in `limits.rs` and `hostile.rs`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use strata::engine::Backend;
 use strata::stress::StressModes;
 use strata::{JitMode, engine};
 use strata_runtime::error::Limit;
@@ -17,12 +21,20 @@ const MODES: [JitMode; 3] = [JitMode::Off, JitMode::Baseline, JitMode::Full];
 
 /// A VM that compiles at once as far as `mode`, with so much memory.
 fn session(mode: JitMode, memory: usize) -> Session {
+    session_with(mode, Backend::Llvm, memory)
+}
+
+/// The same by one of the optimizing compiler's backends.
+fn session_with(mode: JitMode, backend: Backend, memory: usize) -> Session {
     let config = VmConfig {
         seed: Some(7),
         memory_limit: memory,
         allow_bytecode: true,
     };
-    let way = Way::compiled(mode);
+    let way = Way {
+        backend,
+        ..Way::compiled(mode)
+    };
     let mut session = Session::new(&config, Library::All);
     engine::set_jit(&mut session.vm, &way.options());
     engine::set_stress(&mut session.vm, &way.modes);
@@ -229,38 +241,55 @@ fn types_and_shapes_that_change_all_the_time() {
     );
 }
 
-#[test]
-fn memory_for_code_is_bounded() {
-    // Each function is compiled, used for a moment, and dropped.
-    // The optimizing compiler takes 20 ms for each.
-    let source = "for i = 1, N do
+/// Loads `n` functions: each is compiled, used for a moment, and dropped.
+fn many_functions(mode: JitMode, backend: Backend, n: u64) {
+    let source = format!(
+        "for i = 1, {n} do
             local f = load('local s = ' .. i .. ' for j = 1, 3 do s = s + j end return s')
             assert(f() == i + 6 and f() == i + 6)
-        end print('done')";
-    for mode in MODES {
-        let mut session = session(mode, MUCH);
-        let n = if mode == JitMode::Full { "150" } else { "3000" };
-        let (end, output) = run(&mut session, &source.replace('N', n));
-        assert_eq!(
-            (end, output.as_str()),
-            (End::Returned(0), "done\n"),
-            "{mode}"
-        );
-        let stats = engine::jit_stats(&mut session.vm);
-        assert!(
-            stats.bytes_peak <= 80 << 20,
-            "{mode}: {} bytes",
-            stats.bytes_peak
-        );
-        for _ in 0..2 {
-            engine::collect(&mut session.vm).expect("no finalizer fails");
-        }
-        assert!(
-            session.vm.heap.bytes < 8 << 20,
-            "{mode}: {} bytes",
-            session.vm.heap.bytes
-        );
-        session.check_heap("after many functions");
+        end print('done')"
+    );
+    let mut session = session_with(mode, backend, MUCH);
+    let outcome = session.run(&source, "=functions");
+    assert_eq!(outcome.end, End::Returned(0), "{mode}");
+    assert_eq!(outcome.output, b"done\n", "{mode}");
+    let stats = engine::jit_stats(&mut session.vm);
+    assert!(
+        stats.bytes_peak <= 80 << 20,
+        "{mode}: {} bytes",
+        stats.bytes_peak
+    );
+    for _ in 0..2 {
+        engine::collect(&mut session.vm).expect("no finalizer fails");
+    }
+    assert!(
+        session.vm.heap.bytes < 8 << 20,
+        "{mode}: {} bytes",
+        session.vm.heap.bytes
+    );
+    session.check_heap("after many functions");
+}
+
+#[test]
+fn memory_for_code_is_bounded() {
+    many_functions(JitMode::Off, Backend::Auto, 3000);
+    many_functions(JitMode::Baseline, Backend::Auto, 3000);
+    // LLVM takes 20 ms for each.
+    many_functions(JitMode::Full, Backend::Llvm, 150);
+    many_functions(JitMode::Full, Backend::Cranelift, 600);
+}
+
+#[test]
+#[ignore = "full size: takes an hour"]
+fn full_size_memory_for_code_is_bounded() {
+    for (mode, n) in [
+        (JitMode::Off, 1_000_000),
+        (JitMode::Baseline, 1_000_000),
+        (JitMode::Full, 100_000),
+    ] {
+        let begun = Instant::now();
+        many_functions(mode, Backend::Cranelift, n);
+        eprintln!("{mode}: {n} functions, {:?}", begun.elapsed());
     }
 }
 
@@ -454,43 +483,58 @@ fn a_vm_that_is_dropped_while_it_compiles() {
     }
 }
 
-#[test]
-fn many_lives_leave_nothing_behind() {
+/// Memory of this process that is resident.
+fn resident() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/statm").ok()?;
+    Some(status.split(' ').nth(1)?.parse::<usize>().ok()? * 4096)
+}
+
+/// Creates, uses and closes so many VMs: memory may grow by no more than `room`.
+fn many_lives(mode: JitMode, backend: Backend, lives: u64, room: usize) {
     let module = strata_lua::compile(
         b"local s = 0 for i = 1, 20 do s = s + i end local t = setmetatable({}, {__gc = function() end}) return s",
         b"=life",
     )
     .expect("it compiles");
     let module = Arc::new(module);
-    let one = |mode: JitMode| {
-        let mut session = session(mode, MUCH);
+    let one = || {
+        let mut session = session_with(mode, backend, MUCH);
         let outcome = session.run_verified(module.clone());
         assert_eq!(outcome.end, End::Returned(1));
         engine::close(&mut session.vm);
     };
-    let memory = || {
-        let status = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-        let pages = status
-            .split(' ')
-            .nth(1)
-            .and_then(|n| n.parse::<usize>().ok());
-        pages.map(|n| n * 4096)
-    };
-    // Optimizing takes its time: fewer of these.
+    (0..lives / 8).for_each(|_| one());
+    let before = resident();
+    (0..lives).for_each(|_| one());
+    if let (Some(before), Some(after)) = (before, resident()) {
+        assert!(
+            after < before + room,
+            "{mode}: {before} bytes, then {after}"
+        );
+    }
+}
+
+#[test]
+fn many_lives_leave_nothing_behind() {
+    // Other tests run in this process at the same time.
+    let room = 96 << 20;
+    many_lives(JitMode::Off, Backend::Auto, 800, room);
+    many_lives(JitMode::Baseline, Backend::Auto, 400, room);
+    // LLVM takes its time: fewer of these.
+    many_lives(JitMode::Full, Backend::Llvm, 40, room);
+    many_lives(JitMode::Full, Backend::Cranelift, 100, room);
+}
+
+#[test]
+#[ignore = "full size: takes minutes"]
+fn full_size_many_lives_leave_nothing_behind() {
     for (mode, lives) in [
-        (JitMode::Off, 800),
-        (JitMode::Baseline, 400),
-        (JitMode::Full, 40),
+        (JitMode::Off, 100_000),
+        (JitMode::Baseline, 100_000),
+        (JitMode::Full, 20_000),
     ] {
-        (0..lives / 8).for_each(|_| one(mode));
-        let before = memory();
-        (0..lives).for_each(|_| one(mode));
-        if let (Some(before), Some(after)) = (before, memory()) {
-            // Other tests run in this process at the same time.
-            assert!(
-                after < before + (96 << 20),
-                "{mode}: {before} bytes, then {after}"
-            );
-        }
+        let begun = Instant::now();
+        many_lives(mode, Backend::Cranelift, lives, 8 << 20);
+        eprintln!("{mode}: {lives} lives, {:?}", begun.elapsed());
     }
 }
