@@ -50,10 +50,12 @@ impl Table {
     }
 }
 
-/// The trampoline's signature: the helper's arguments and its number.
-pub(super) fn signature() -> Signature {
+/// A trampoline's signature: so many arguments of the helper, the VM first, and
+/// what says which helper it is.
+pub(crate) fn signature(args: usize) -> Signature {
     let mut s = Signature::new(CallConv::PreserveAll);
-    s.params.extend([AbiParam::new(types::I64); ARGS + 1]);
+    s.params
+        .extend(std::iter::repeat_n(AbiParam::new(types::I64), args + 1));
     s
 }
 
@@ -64,22 +66,38 @@ pub(super) fn build(
     isa: &dyn TargetIsa,
     table: &Table,
 ) {
-    func.signature = signature();
+    build_with(func, context, isa, ARGS, |b, number| {
+        let first = table.addresses.as_ptr() as i64;
+        let first = b.ins().iconst(types::I64, first);
+        let offset = b.ins().ishl_imm_s(number, 3);
+        let at = b.ins().iadd(first, offset);
+        b.ins().load(types::I64, MEM, at, 0)
+    });
+}
+
+/// Builds a trampoline for helpers of so many arguments. `find` makes their
+/// address from what the call passes after them.
+pub(crate) fn build_with(
+    func: &mut ir::Function,
+    context: &mut FunctionBuilderContext,
+    isa: &dyn TargetIsa,
+    args: usize,
+    find: impl FnOnce(&mut FunctionBuilder<'_>, Value) -> Value,
+) {
+    func.signature = signature(args);
     let mut b = FunctionBuilder::new(func, context);
     let block = b.create_block();
     b.append_block_params_for_function_params(block);
     b.switch_to_block(block);
     let params = b.block_params(block).to_vec();
     let mut helper = Signature::new(isa.default_call_conv());
-    helper.params.extend([AbiParam::new(types::I64); ARGS]);
+    helper
+        .params
+        .extend(std::iter::repeat_n(AbiParam::new(types::I64), args));
     helper.returns.push(AbiParam::new(types::I64));
     let helper = b.import_signature(helper);
-    let first = table.addresses.as_ptr() as i64;
-    let first = b.ins().iconst(types::I64, first);
-    let offset = b.ins().ishl_imm_s(params[ARGS], 3);
-    let at = b.ins().iadd(first, offset);
-    let f = b.ins().load(types::I64, MEM, at, 0);
-    let call = b.ins().call_indirect(helper, f, &params[..ARGS]);
+    let f = find(&mut b, params[args]);
+    let call = b.ins().call_indirect(helper, f, &params[..args]);
     let answer = b.inst_results(call)[0];
     b.ins().store(MEM, answer, params[0], VM_NATIVE_ANSWER);
     b.ins().return_(&[]);

@@ -193,7 +193,7 @@ pub(super) unsafe fn lower(
     sig.params.extend([AbiParam::new(types::I64); 3]);
     sig.returns.push(AbiParam::new(types::I64));
     let step_sig = b.import_signature(sig);
-    let aside_sig = b.import_signature(super::aside::signature());
+    let aside_sig = b.import_signature(super::aside::signature(super::aside::ARGS));
     let mut l = Lower {
         b,
         p,

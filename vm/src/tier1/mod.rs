@@ -38,7 +38,7 @@
 
 mod alloc;
 mod arith;
-mod aside;
+pub(crate) mod aside;
 mod branch;
 mod calls;
 mod charge;
