@@ -60,7 +60,7 @@ fn a_running_loop_goes_on_in_code_that_arrives() {
         std::thread::yield_now();
     }
     drop(lua);
-    assert_eq!(compile_threads(), 0);
+    no_compile_threads();
 }
 
 /// Threads of this process that compile.
@@ -73,6 +73,19 @@ fn compile_threads() -> usize {
         .filter_map(name)
         .filter(|name| name.starts_with("strata-compile"))
         .count()
+}
+
+/// There are none any more. The system may still list one that was waited for, on
+/// its last steps.
+fn no_compile_threads() {
+    let start = Instant::now();
+    while compile_threads() != 0 {
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "a thread is left"
+        );
+        std::thread::yield_now();
+    }
 }
 
 #[test]
@@ -90,7 +103,7 @@ fn a_thousand_vms_leave_no_threads() {
     }
     assert!(compiled >= 1000, "{compiled}");
     if cfg!(target_os = "linux") {
-        assert_eq!(compile_threads(), 0);
+        no_compile_threads();
     }
 }
 
