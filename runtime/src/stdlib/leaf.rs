@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Which leaf stands for which library function, called with how many
-//! arguments, is in [`LEAVES`]. What has a name here, such as [`GET`], and
+//! arguments, is in `LEAVES`. What has a name here, such as [`GET`], and
 //! [`next_entry`] are parts of instructions.
 
 mod access;

@@ -1,6 +1,6 @@
 //! Texts from a grammar, as trees that shrink.
 //!
-//! A *grammar* is a list of [`Rule`]s: a nonterminal (one letter), a weight and
+//! A *grammar* is a list of rules: a nonterminal (one letter), a weight and
 //! a template. In a template `$E` stands for any text that nonterminal `E` can
 //! become, `$7` for a number from 0 to 7, `$#` for a number that belongs to this
 //! use of the rule alone, so that names made with it clash with no others, and
