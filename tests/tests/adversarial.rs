@@ -3,7 +3,7 @@
 //! end, VMs that come and go.
 //!
 //! Two of them take long in full size: `cargo test --release -p strata-tests
-//! --features strata/llvm --test adversarial -- --ignored --nocapture full_size`.
+//! --features long,strata/llvm --test adversarial -- --nocapture full_size`.
 //!
 //! What the interpreter alone has to hold is in `limits.rs` and `hostile.rs`.
 
@@ -279,8 +279,9 @@ fn memory_for_code_is_bounded() {
     many_functions(JitMode::Full, Backend::Cranelift, 600);
 }
 
+/// Takes an hour.
 #[test]
-#[ignore = "full size: takes an hour"]
+#[cfg(feature = "long")]
 fn full_size_memory_for_code_is_bounded() {
     for (mode, n) in [
         (JitMode::Off, 1_000_000),
@@ -525,8 +526,9 @@ fn many_lives_leave_nothing_behind() {
     many_lives(JitMode::Full, Backend::Cranelift, 100, room);
 }
 
+/// Takes minutes.
 #[test]
-#[ignore = "full size: takes minutes"]
+#[cfg(feature = "long")]
 fn full_size_many_lives_leave_nothing_behind() {
     for (mode, lives) in [
         (JitMode::Off, 100_000),

@@ -10,6 +10,7 @@
 //! or `baseline`). The slice of the normal tests takes the programs of the corpus.
 
 use std::collections::HashSet;
+#[cfg(feature = "long")]
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use strata::stress::{ForcedExits, GuardKey};
@@ -82,6 +83,7 @@ fn every_guard_of_the_corpus_fails_once() {
 }
 
 /// The programs of the benchmarks.
+#[cfg(feature = "long")]
 fn benches() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/programs");
     let list = |folder: &Path| -> Vec<PathBuf> {
@@ -95,8 +97,9 @@ fn benches() -> Vec<PathBuf> {
     all
 }
 
+/// Takes minutes.
 #[test]
-#[cfg_attr(not(feature = "long"), ignore = "takes minutes")]
+#[cfg(feature = "long")]
 fn guards_of_benchmarks() {
     let filter = std::env::var("GUARDS_FILTER").unwrap_or_default();
     let mode = match std::env::var("GUARDS_MODE").as_deref() {

@@ -251,12 +251,7 @@ impl CodeSpace {
         let start = chunk.start() + offset;
         chunk.live += 1;
         state.in_use += size;
-        Ok(CodeRange {
-            space: self.clone(),
-            start,
-            size,
-            data: None,
-        })
+        Ok(self.range(start, size))
     }
 
     /// Makes code of `code` bytes, and behind it, from the next page on, data
@@ -297,12 +292,17 @@ impl CodeSpace {
         state.chunks.push(chunk);
         state.in_use += size;
         drop(state);
-        Ok(CodeRange {
+        Ok(self.range(start, size))
+    }
+
+    /// The range of `size` bytes at `start`, which was taken and counted.
+    fn range(&self, start: usize, size: usize) -> CodeRange {
+        CodeRange {
             space: self.clone(),
             start,
             size,
             data: None,
-        })
+        }
     }
 
     /// Counts `size` bytes as mapped.
