@@ -3,6 +3,7 @@
 //! ```text
 //!  args ──▶ run, repl ──▶ session (a VM with its limits) ──▶ report
 //!     │                      ▲
+//!     ├──▶ explain, info: likewise, and what became of the functions
 //!     ├──▶ compile, asm, ────┴── input (files to verified modules)
 //!     │    disasm, info
 //!     └──▶ ir (LLVM IR, by the executor)
@@ -20,6 +21,7 @@
 //! | 2 | bad usage, or bad input: missing file, syntax error, unsafe bytecode |
 
 mod args;
+mod explain;
 mod info;
 mod input;
 mod ir;
@@ -86,6 +88,7 @@ pub(crate) fn main() -> ! {
         Command::Asm(args) => modules::asm(&args),
         Command::Disasm(args) => modules::disasm(&args),
         Command::Repl(args) => repl::repl(&args),
+        Command::Explain(args) => explain::explain(&args),
         Command::Info(args) => info::info(&args),
     };
     let status = outcome.unwrap_or_else(|problem| {

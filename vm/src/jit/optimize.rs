@@ -17,7 +17,8 @@
 use crate::interp;
 use crate::interp::native::Entry;
 use crate::ir::Reason;
-use crate::jit::{self, JitMode, Speculation, events, look, state, state_mut};
+use crate::jit::choice::choice;
+use crate::jit::{self, Speculation, events, look, state, state_mut};
 use crate::tier1::heat::{AT_POINT, Cell, GO_ON};
 use crate::tier2::code::ExitTable;
 use crate::tier2::snapshot::EntryAt;
@@ -53,6 +54,11 @@ pub(crate) fn speculation2(p: &ProtoObj) -> Speculation {
     state(p).map_or_else(Speculation::default, |s| s.tier2.speculation.clone())
 }
 
+/// The optimized code of `p`.
+pub(crate) fn code2(p: &ProtoObj) -> &[tier2::code::Code] {
+    state(p).map_or(&[], |s| &s.tier2.code)
+}
+
 /// Whether there is optimized code of `p` for this entry.
 pub(crate) fn has_code2(p: &ProtoObj, at: EntryAt) -> bool {
     state(p).is_some_and(|s| s.tier2.code.iter().any(|c| c.at == at))
@@ -75,12 +81,13 @@ pub(crate) fn contains2(p: &ProtoObj, outer: EntryAt, inner: EntryAt) -> bool {
     })
 }
 
-/// Instructions of tier 1's code after which its counters are used up; `None`
-/// if nobody asks.
-pub(crate) fn heat_budget(vm: &mut Vm) -> Option<u32> {
+/// Instructions of tier 1's code of `p` after which its counters are used up;
+/// `None` if nobody asks.
+pub(crate) fn heat_budget(vm: &mut Vm, p: &ProtoObj) -> Option<u32> {
     let charges = vm.charges;
+    let optimizes = choice(vm, p).mode.optimizes();
     let jit = &interp::data(vm).jit;
-    let asks = jit.options.mode == JitMode::Full && !jit.options.count && !charges;
+    let asks = optimizes && !jit.options.count && !charges;
     asks.then_some(jit.options.thresholds.hot)
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Code {
     /// Where it is entered, and the address.
     pub at: EntryAt,
     pub entry: *const (),
+    /// What made it: `cranelift` or `llvm`.
+    pub backend: &'static str,
     /// The typed entries by convention (`lower::For`), or null.
     pub typed: [*const (); 2],
     /// VM slots its frames take.

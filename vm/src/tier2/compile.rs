@@ -8,7 +8,6 @@ use super::layouts::Layouts;
 use super::llvm;
 use super::snapshot::{EntryAt, Snapshot};
 use super::{Inlining, Stage, build, clif, lower};
-use crate::interp;
 use crate::ir::passes::{PassStats, Pipeline, Tables};
 use crate::ir::verify;
 use crate::jit::Assumption;
@@ -274,7 +273,8 @@ pub(crate) unsafe fn compile_now(
 ) -> Result<Report, String> {
     // SAFETY: as the caller says.
     let snapshot = unsafe { Snapshot::take(vm, p, at, None) };
-    let backend = interp::data(vm).jit.options.backend;
+    // SAFETY: `p` is live.
+    let backend = crate::jit::choice::choice(vm, unsafe { &*p }).backend;
     let first = Stage::first(backend);
     let stage = if first.is_improved(backend) {
         Stage::Best

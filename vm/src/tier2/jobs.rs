@@ -6,6 +6,7 @@ use super::compile::{Compile, Refused, micros};
 use super::install::install;
 use super::snapshot::{self, EntryAt, Snapshot};
 use crate::interp;
+use crate::jit::choice::choice;
 use crate::jit::queue::Queue;
 use crate::jit::{self, CodeRange};
 use rustc_hash::FxHashMap;
@@ -120,7 +121,8 @@ pub(crate) unsafe fn request(
     base: Option<*const Value>,
     heat: u32,
 ) -> Result<(), String> {
-    let stage = Stage::first(interp::data(vm).jit.options.backend);
+    // SAFETY: the caller says that `p` is live.
+    let stage = Stage::first(choice(vm, unsafe { &*p }).backend);
     // SAFETY: as the caller says.
     unsafe { request_by(vm, p, at, base, (stage, heat)) }
 }
@@ -170,12 +172,14 @@ unsafe fn submit(
     let name = unsafe { jit::events::name(&mut *p).to_string() };
     let wakers = [vm.waker(), vm.waker()];
     let seed = vm.heap.seed();
+    // SAFETY: `p` is live.
+    let backend = choice(vm, unsafe { &*p }).backend;
     let data = interp::data(vm);
     let modes = &data.stress.modes;
     let checked = cfg!(debug_assertions)
         || *modes != crate::stress::StressModes::default()
         || data.jit.options.thresholds.hot <= 1;
-    let improved = stage.is_improved(data.jit.options.backend);
+    let improved = stage.is_improved(backend);
     let job = Compile {
         stage,
         snapshot,
@@ -272,7 +276,8 @@ pub(crate) fn ready(vm: &mut Vm) {
             // Dropped meanwhile: what it guessed was wrong.
             continue;
         }
-        let improved = stage.is_improved(interp::data(vm).jit.options.backend);
+        // SAFETY: the prototype is alive.
+        let improved = stage.is_improved(choice(vm, unsafe { &*proto }).backend);
         let best = interp::data(vm).jit.options.thresholds.best;
         let mut again = None;
         let result = match result {

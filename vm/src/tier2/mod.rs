@@ -117,6 +117,13 @@ pub(crate) struct State {
     alive: Arc<()>,
 }
 
+/// Whether code of `p` contains `inner`.
+pub(crate) fn code_contains(p: &ProtoObj, inner: *mut ProtoObj) -> bool {
+    // SAFETY: the range keeps the table.
+    let contains = |c: &Code| unsafe { (*c.exits).funcs.contains(&inner) };
+    jit::code2(p).iter().any(contains)
+}
+
 /// Takes the code of `p` out of use: tier 1's is, too.
 pub(crate) fn withdraw(p: &mut ProtoObj) {
     let state = &mut jit::state_mut(p).tier2;

@@ -618,7 +618,10 @@ fn inlinable(p: &ProtoObj) -> bool {
                 )
             )
     };
-    !p.vararg && p.storage.code.len() <= MAX_INLINED && p.storage.code.iter().all(fine)
+    !p.vararg
+        && crate::jit::choice::may_be_inlined(p)
+        && p.storage.code.len() <= MAX_INLINED
+        && p.storage.code.iter().all(fine)
 }
 
 /// Whether what calls `p` is about to be compiled with `p` in it, most likely:
