@@ -71,7 +71,7 @@ impl fmt::Display for Backend {
 }
 
 /// How a VM compiles.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct JitOptions {
     /// How far it may go.
     pub mode: JitMode,
@@ -82,4 +82,19 @@ pub struct JitOptions {
     /// Count executed instructions and slow steps, for the statistics.
     /// Everything runs slower, and compiled code is larger.
     pub count: bool,
+    /// Verifiers look at what is compiled, where that is to be expected: under
+    /// stress, and where everything is compiled at once.
+    pub verify: bool,
+}
+
+impl Default for JitOptions {
+    fn default() -> JitOptions {
+        JitOptions {
+            mode: JitMode::default(),
+            backend: Backend::default(),
+            thresholds: Thresholds::default(),
+            count: false,
+            verify: true,
+        }
+    }
 }
