@@ -219,6 +219,11 @@ pub fn ran_optimized(vm: &mut Vm) -> bool {
     jit::ran_optimized(vm)
 }
 
+/// The same of the baseline compiler.
+pub fn ran_baseline(vm: &mut Vm) -> bool {
+    std::mem::take(&mut interp::data(vm).stress.ran) != 0
+}
+
 /// Has profilers and debuggers told of compiled code, from now on: a map for
 /// `perf` in `/tmp`, and the interface of GDB.
 ///
@@ -246,6 +251,13 @@ pub fn jit_stats(vm: &mut Vm) -> Stats {
 /// Makes rare events frequent in a new VM.
 pub fn set_stress(vm: &mut Vm, modes: &StressModes) {
     stress::install(vm, modes);
+}
+
+/// Makes other events frequent, while nothing runs. When background compiles are
+/// handed over stays as it was set first, and code that was made while no guard was
+/// to fail on purpose goes on so.
+pub fn change_stress(vm: &mut Vm, modes: &StressModes) {
+    stress::change(vm, modes);
 }
 
 /// Under `deopt=once`: the guards that have failed, and all that there are in what

@@ -203,7 +203,7 @@ impl FunctionRule {
 }
 
 /// How a VM compiles.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct JitOptions {
     /// How far it may go.
     pub mode: JitMode,
@@ -217,6 +217,21 @@ pub struct JitOptions {
     /// Count executed instructions and slow steps, for the statistics.
     /// Everything runs slower, and compiled code is larger.
     pub count: bool,
+    /// Verifiers look at what is compiled, where that is to be expected: under
+    /// stress, and where everything is compiled at once.
+    pub verify: bool,
+}
+
+impl Default for JitOptions {
+    fn default() -> JitOptions {
+        JitOptions {
+            mode: JitMode::default(),
+            backend: Backend::default(),
+            thresholds: Thresholds::default(),
+            count: false,
+            verify: true,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -25,8 +25,10 @@ pub(super) struct Compile {
     pub name: String,
     /// Its code asks for better code.
     pub counts: bool,
-    /// Verifiers run, and code tells that it runs.
+    /// Verifiers run.
     pub checked: bool,
+    /// Code tells that it runs.
+    pub tells: bool,
     /// Guards ask whether they are to fail.
     pub stress: bool,
     /// Text is wanted.
@@ -107,6 +109,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
         name,
         counts,
         checked,
+        tells,
         stress,
         listing,
     } = job;
@@ -156,7 +159,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
         Stage::Soon => lower::For::Cranelift { counts },
         Stage::Best => lower::For::Llvm,
     };
-    let extras = (stress, checked);
+    let extras = (stress, tells);
     let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, extras, whom)?;
     report.insts = func.insts.len() as u32;
     report.inlining = built.inlining;
@@ -287,6 +290,7 @@ pub(crate) unsafe fn compile_now(
         name: "listing".into(),
         counts: false,
         checked: true,
+        tells: true,
         stress: false,
         listing: true,
     };

@@ -176,9 +176,9 @@ unsafe fn submit(
     let backend = choice(vm, unsafe { &*p }).backend;
     let data = interp::data(vm);
     let modes = &data.stress.modes;
-    let checked = cfg!(debug_assertions)
-        || *modes != crate::stress::StressModes::default()
-        || data.jit.options.thresholds.hot <= 1;
+    let tells =
+        *modes != crate::stress::StressModes::default() || data.jit.options.thresholds.hot <= 1;
+    let checked = cfg!(debug_assertions) || tells && data.jit.options.verify;
     let improved = stage.is_improved(backend);
     let job = Compile {
         stage,
@@ -186,6 +186,7 @@ unsafe fn submit(
         name,
         counts: improved && data.jit.options.thresholds.best > 1,
         checked,
+        tells,
         stress: modes.deopt != crate::stress::ForcedExits::None,
         listing: data.jit.listings.is_some(),
     };
