@@ -16,7 +16,7 @@ use super::maps::Item;
 use super::typed::PAIR;
 use super::{ExitSite, Lower};
 use crate::ir::{FrameId, Reason, Ty};
-use crate::jit::learned::bits_of;
+use crate::jit::learned::Seen;
 use crate::stress::GuardKey;
 use crate::tier2::helpers::Helper;
 use rustc_hash::FxHashMap;
@@ -103,14 +103,14 @@ impl Lower<'_, '_> {
         for &Exit { frame, reason } in &wanted {
             let map = self.frame_map(frame, &mut |item| words[&item]);
             let innermost = self.f.frames[frame.n()];
-            let code = &self.s.funcs[innermost.func as usize].code;
+            let func = &self.s.funcs[innermost.func as usize];
             let site = ExitSite {
                 map: self.maps.add(map),
                 reason,
                 func: innermost.func,
                 pc: innermost.pc,
                 early: innermost.early,
-                seen: bits_of(&code[innermost.pc as usize]),
+                seen: Seen::of(&func.code[innermost.pc as usize], &func.marks),
             };
             self.exits.push(site);
         }
