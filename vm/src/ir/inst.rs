@@ -171,6 +171,8 @@ macro_rules! for_each_inst {
             StrLen,     "str_len",     [Str], Int, No, NONE, NONE;
             StrData,    "str_data",    [Str], Ptr, No, HEAP, NONE;
             LoadByte,   "load_byte",   [Ptr Int], Int, No, NONE, NONE;
+            StrEq,      "str_eq",      [Str Str], Bool, No, NONE, NONE;
+            StrOrder,   "str_order",   [Str Str], Int, No, HEAP, NONE;
             // ---- library functions, varargs, iteration
             TypeName,   "type_name",   [Any], Str, No, NONE, NONE;
             Leaf,       "leaf",        [Ptr Rest], Bool, No, ALL, HEAP;
@@ -388,6 +390,7 @@ impl Op {
                     // Read what an object points to, which a guard found to be one.
                     | Op::LoadByte
                     | Op::StrLen
+                    | Op::StrEq
                     // Reads where a branch has looked that there is something.
                     | Op::VarargAt
             )

@@ -66,6 +66,8 @@ pub(crate) struct ExitTable {
     pub words: usize,
     /// Where the code is entered.
     pub at: EntryAt,
+    /// Instructions of IR that it was made from.
+    pub insts: u32,
     /// The code is out of use.
     pub dead: Cell<bool>,
     /// Instructions after which LLVM is asked for better code, counted down by

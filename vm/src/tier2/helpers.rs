@@ -8,7 +8,7 @@ use crate::interp::{self, CONTINUE, steps};
 use crate::tier1::helpers::{barrier, barrier_stored, fmod, force, pow};
 use strata_runtime::Vm;
 use strata_runtime::frame::{VARARG, read_link};
-use strata_runtime::object::{Closure, GcHeader, Table};
+use strata_runtime::object::{Closure, GcHeader, Str, Table};
 use strata_runtime::stdlib::leaf;
 use strata_runtime::table;
 use strata_runtime::thread::SLACK;
@@ -71,6 +71,8 @@ helpers! {
     Barrier = barrier as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     BarrierStored = barrier_stored as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     HashSlot = hash_slot as unsafe extern "C" fn(*const Table, i64) -> *mut Value;
+    StrEq = str_eq as unsafe extern "C" fn(*mut Str, *mut Str) -> usize;
+    StrOrder = str_order as unsafe extern "C" fn(*mut Str, *mut Str) -> i64;
     SetInt = set_int as unsafe extern "C" fn(*mut Vm, *mut Table, i64, u64, u64) -> usize;
     FloatMod = fmod as extern "C" fn(f64, f64) -> f64;
     FloatPow = pow as extern "C" fn(f64, f64) -> f64;
@@ -265,6 +267,26 @@ unsafe extern "C" fn fill_up(first: *mut Value, top: *mut Value, params: usize) 
 unsafe extern "C" fn hash_slot(t: *const Table, key: i64) -> *mut Value {
     // SAFETY: code passes a live table.
     unsafe { table::int_entry(t, key) }.unwrap_or(std::ptr::null_mut())
+}
+
+/// Whether two strings that aren't the same object are equal.
+unsafe extern "C" fn str_eq(a: *mut Str, b: *mut Str) -> usize {
+    // SAFETY: code passes live strings.
+    unsafe { Str::eq_long(a, b).into() }
+}
+
+/// What [`str_order`] answers if a string's bytes are not there yet.
+pub(crate) const NO_ORDER: i64 = 2;
+
+/// The order of two strings, byte by byte: -1, 0 or 1, or [`NO_ORDER`].
+unsafe extern "C" fn str_order(a: *mut Str, b: *mut Str) -> i64 {
+    // SAFETY: code passes live strings; those with data are flat.
+    unsafe {
+        if (*a).data.is_null() || (*b).data.is_null() {
+            return NO_ORDER;
+        }
+        Str::bytes(a).cmp(Str::bytes(b)) as i64
+    }
 }
 
 /// Stores a value, not nil, at an integer key of `t`, which has no metatable:

@@ -64,6 +64,7 @@ pub(super) unsafe fn install(
         sites: lowered.exits,
         words,
         at: snapshot.entry,
+        insts: report.insts,
         dead: Cell::new(false),
         left: Cell::new(i32::MAX),
         later: Cell::new(None),

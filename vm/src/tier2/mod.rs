@@ -105,6 +105,8 @@ pub(crate) struct State {
     /// Times that its code was given up because something was reached that
     /// never had been.
     pub surprises: u8,
+    /// Times that code of it was given up.
+    pub drops: u8,
     /// It was let be for a while when it became hot.
     pub was_put_off: bool,
     /// What it has seen may be long over.

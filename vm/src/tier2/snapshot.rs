@@ -200,6 +200,8 @@ pub(crate) struct Function {
     pub code: Vec<Insn>,
     pub consts: Vec<Const>,
     pub slots: Vec<Slot>,
+    /// What tells apart what they say, by slot.
+    pub marks: Vec<u64>,
     /// What instructions do by way of metatables, by pc.
     metas: Vec<(u32, Meta)>,
     /// What calls of several functions may call, by pc.
@@ -450,6 +452,9 @@ impl Taker<'_> {
                 code,
                 consts,
                 slots: Vec::new(),
+                marks: (0..(*p).slot_len as usize)
+                    .map(|k| crate::jit::learned::mark(&*(*p).slots.add(k), self.vm.meta_epoch))
+                    .collect(),
                 metas: Vec::new(),
                 methods: Vec::new(),
                 proto: self.object(p),

@@ -18,6 +18,7 @@
 //! - `state`: states, merging, frame states
 //! - `values`: reading, checking and converting registers
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
+//! - `strings`: comparing strings
 //! - `open`: open results
 //! - `builtins`: calls of library functions
 //! - `leaves`: what is called without a frame
@@ -44,6 +45,7 @@ mod meta;
 mod methods;
 mod open;
 mod state;
+mod strings;
 mod unguarded;
 mod values;
 mod varargs;

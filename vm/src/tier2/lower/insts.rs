@@ -263,6 +263,15 @@ impl Lower<'_, '_> {
             Op::ProtoOf => self.load_to(v, "ptr", &r[0], CLOSURE_PROTO, Region::Shape),
             Op::HostOf => self.load_to(v, "ptr", &r[0], NATIVE_F, Region::Shape),
             Op::StrLen => self.load_to(v, "i64", &r[0], STR_LEN, Region::Shape),
+            Op::StrEq => {
+                let f = self.helper(Helper::StrEq);
+                let same = self.temp(&format!("call i64 {f}(ptr {}, ptr {}) #0", r[0], r[1]));
+                self.define(v, &format!("icmp ne i64 {same}, 0"));
+            }
+            Op::StrOrder => {
+                let f = self.helper(Helper::StrOrder);
+                self.define(v, &format!("call i64 {f}(ptr {}, ptr {}) #0", r[0], r[1]));
+            }
             Op::StrData => self.load_to(v, "ptr", &r[0], STR_DATA, Region::Heap),
             Op::LoadByte => {
                 let at = self.temp(&format!("getelementptr i8, ptr {}, i64 {}", r[0], r[1]));
