@@ -357,7 +357,7 @@ pub(crate) fn fail(vm: &mut Vm, e: strata_runtime::error::Error) -> usize {
 }
 
 #[cfg(feature = "cranelift")]
-pub(crate) use close::make_closure;
+pub(crate) use close::close_upvals;
 
 /// Instructions as compiled code runs them; see [`native::step`].
 #[cfg(feature = "cranelift")]

@@ -199,6 +199,8 @@ pub(crate) struct Function {
     /// Instructions, with feedback bits.
     pub code: Vec<Insn>,
     pub consts: Vec<Const>,
+    /// The prototypes of closures it makes.
+    pub children: Vec<Obj>,
     pub slots: Vec<Slot>,
     /// What tells apart what they say, by slot.
     pub marks: Vec<u64>,
@@ -282,6 +284,12 @@ impl Function {
     /// What its code says of upvalue `n`.
     pub(crate) fn fixed(&self, n: u8) -> Fixed {
         self.upvalues.fixed(&self.module, self.id, n)
+    }
+
+    /// The description of child `n`.
+    pub(crate) fn child(&self, n: u32) -> &Proto {
+        let id = self.spec().children[n as usize];
+        &self.module.protos[id.0 as usize]
     }
 
     /// Its description.
@@ -443,6 +451,8 @@ impl Taker<'_> {
             let mut code = code.to_vec();
             crate::jit::look::complete(&*p, &mut code);
             let consts = (*p).consts().iter().map(|&v| self.constant(v)).collect();
+            let children: &[*mut ProtoObj] = &(*p).children;
+            let children = children.iter().map(|&child| self.object(child)).collect();
             let module = &(*p).module;
             let function = Function {
                 module: Arc::clone(&module.module),
@@ -451,6 +461,7 @@ impl Taker<'_> {
                 id: (*p).id,
                 code,
                 consts,
+                children,
                 slots: Vec::new(),
                 marks: (0..(*p).slot_len as usize)
                     .map(|k| crate::jit::learned::mark(&*(*p).slots.add(k), self.vm.meta_epoch))
@@ -608,19 +619,12 @@ fn has_typed_entry(p: &ProtoObj) -> bool {
 fn inlinable(p: &ProtoObj) -> bool {
     let fine = |i: &Insn| {
         // Open results, or many.
-        let many = i.op() == Some(Op::Return) && !(1..=5).contains(&i.b());
+        let many =
+            matches!(i.op(), Some(Op::Return | Op::ReturnClose)) && !(1..=5).contains(&i.b());
         !many
             && !matches!(
                 i.op(),
-                None | Some(
-                    Op::VarargPrep
-                        | Op::Vararg
-                        | Op::Closure
-                        | Op::Close
-                        | Op::Tbc
-                        | Op::ReturnClose
-                        | Op::TForPrep
-                )
+                None | Some(Op::VarargPrep | Op::Vararg | Op::Tbc | Op::TForPrep)
             )
     };
     !p.vararg
