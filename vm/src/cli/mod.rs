@@ -5,7 +5,8 @@
 //!     │                      ▲
 //!     ├──▶ compile, asm, ────┴── input (files to verified modules)
 //!     │    disasm, info
-//!     └──▶ ir (LLVM IR, by the executor)
+//!     ├──▶ ir (LLVM IR, by the executor)
+//!     └──▶ cache (compiled code that is kept)
 //! ```
 //!
 //! Each command returns a [`Status`]. What went wrong travels up as a
@@ -20,6 +21,8 @@
 //! | 2 | bad usage, or bad input: missing file, syntax error, unsafe bytecode |
 
 mod args;
+#[cfg(feature = "cranelift")]
+mod cache;
 mod info;
 mod input;
 mod ir;
@@ -87,6 +90,8 @@ pub(crate) fn main() -> ! {
         Command::Disasm(args) => modules::disasm(&args),
         Command::Repl(args) => repl::repl(&args),
         Command::Info(args) => info::info(&args),
+        #[cfg(feature = "cranelift")]
+        Command::Cache(args) => cache::command(&args),
     };
     let status = outcome.unwrap_or_else(|problem| {
         report::problem(&problem.message);
