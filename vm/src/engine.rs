@@ -89,6 +89,12 @@ pub fn set_jit(vm: &mut Vm, options: &JitOptions) {
     jit::install(vm, options);
 }
 
+/// Has a VM keep compiled code there, and look for it. It has loaded nothing yet.
+#[cfg(feature = "cranelift")]
+pub fn set_cache(vm: &mut Vm, cache: Option<crate::cache::Cache>) {
+    jit::set_cache(vm, cache);
+}
+
 /// Why the baseline compiler can't be used, if so.
 pub fn baseline() -> Option<&'static str> {
     #[cfg(feature = "cranelift")]

@@ -2,12 +2,14 @@
 //!
 //! It runs on a worker's thread and touches nothing of the VM.
 
+use super::cached::{self, Manner};
 use super::helpers::Helper;
 use super::layouts::Layouts;
 #[cfg(feature = "llvm")]
 use super::llvm;
 use super::snapshot::{EntryAt, Snapshot};
 use super::{Inlining, Stage, build, clif, lower};
+use crate::cache::{Cache, Key};
 use crate::interp;
 use crate::ir::passes::{PassStats, Pipeline, Tables};
 use crate::ir::verify;
@@ -32,16 +34,21 @@ pub(super) struct Compile {
     pub stress: bool,
     /// Text is wanted.
     pub listing: bool,
+    /// Where what is made is kept.
+    pub cache: Option<Cache>,
 }
 
 /// What a compile made.
 pub(super) struct Product {
     pub snapshot: Snapshot,
+    pub stage: Stage,
     pub object: Object,
     pub lowered: lower::Lowered,
     pub slots: u32,
     pub assumes: Vec<Assumption>,
     pub report: Report,
+    /// The entry of the compile cache, if it is one.
+    pub key: Option<(Cache, Key)>,
 }
 
 /// Machine code, not in its place yet.
@@ -96,8 +103,25 @@ impl Job for Compile {
     type Output = Result<Product, Refused>;
     type Tools = Tools;
 
-    fn run(self, tools: &mut Tools) -> Result<Product, Refused> {
-        compile(self, tools)
+    fn run(mut self, tools: &mut Tools) -> Result<Product, Refused> {
+        let Some(cache) = self.cache.take() else {
+            return compile(self, tools);
+        };
+        let (name, manner) = (self.name.clone(), self.manner());
+        let mut product = compile(self, tools)?;
+        cached::keep(&cache, &name, manner, &mut product);
+        Ok(product)
+    }
+}
+
+impl Compile {
+    fn manner(&self) -> Manner {
+        Manner {
+            stage: self.stage,
+            counts: self.counts,
+            checked: self.checked,
+            stress: self.stress,
+        }
     }
 }
 
@@ -110,6 +134,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
         checked,
         stress,
         listing,
+        cache: _,
     } = job;
     let start = Instant::now();
     let mut report = Report::default();
@@ -179,11 +204,13 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
     let object = object.map_err(Refused::ByBackend)?;
     Ok(Product {
         snapshot,
+        stage,
         object,
         lowered,
         slots: built.slots,
         assumes: built.assumes,
         report,
+        key: None,
     })
 }
 
@@ -289,6 +316,7 @@ pub(crate) unsafe fn compile_now(
         checked: true,
         stress: false,
         listing: true,
+        cache: None,
     };
     compile(job, &mut Tools::default())
         .map(|made| made.report)
