@@ -69,6 +69,7 @@ impl FromStr for Key {
 /// Makes a key of parts, which may be anything that derives [`Hash`].
 ///
 /// [`Hash`]: std::hash::Hash
+#[derive(Clone)]
 pub(crate) struct KeyMaker(blake3::Hasher);
 
 impl KeyMaker {

@@ -148,7 +148,7 @@ pub(crate) struct Code {
 #[derive(Clone, Default, Debug)]
 #[cfg_attr(
     feature = "cranelift",
-    derive(Hash, serde::Serialize, serde::Deserialize)
+    derive(PartialEq, Hash, serde::Serialize, serde::Deserialize)
 )]
 pub(crate) struct Speculation {
     /// Nowhere.

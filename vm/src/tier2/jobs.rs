@@ -145,7 +145,7 @@ unsafe fn request_by(
     unsafe {
         snapshot.keep_alive(vm, p);
         if let Some(cache) = cached::prepare(vm, &mut snapshot) {
-            match cached::find(vm, &cache, snapshot) {
+            match cached::find(vm, &cache, p, snapshot) {
                 Ok(found) => {
                     let entered = cached::enter(vm, p, found, (heat, begun));
                     return entered.then_some(()).ok_or("it doesn't fit any more".into());

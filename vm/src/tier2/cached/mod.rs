@@ -27,7 +27,7 @@ use super::{Stage, State};
 use crate::cache::{Cache, Key, KeyMaker, Kind, Made, Refused, Tier};
 use crate::interp;
 use crate::jit::{self, JitMode};
-use profile::Profile;
+use profile::{Matches, Profile, Profiles};
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,8 +70,9 @@ impl Manner {
 #[derive(Debug)]
 pub(crate) struct Expected {
     at: EntryAt,
-    profile: Arc<Profile>,
-    /// How often it was looked for.
+    /// How it was compiled, without what was installed already.
+    profiles: Vec<Arc<Profile>>,
+    /// How often it was looked for early; at the end of `SHARES` that is over.
     looks: usize,
 }
 
@@ -122,12 +123,22 @@ pub(super) unsafe fn prepare(vm: &mut Vm, snapshot: &mut Snapshot) -> Option<Cac
     Some(cache)
 }
 
-/// The key of code that is made of a snapshot.
-fn key(snapshot: &Snapshot, manner: Manner) -> Key {
-    let mut maker = KeyMaker::new("tier 2");
-    manner.hash(&mut maker);
-    snapshot.hash(&mut maker);
-    maker.key()
+/// A snapshot's part of keys.
+struct Hashed(KeyMaker);
+
+impl Hashed {
+    fn of(snapshot: &Snapshot) -> Hashed {
+        let mut maker = KeyMaker::new("tier 2");
+        snapshot.hash(&mut maker);
+        Hashed(maker)
+    }
+
+    /// The key of code that is made in this manner.
+    fn key(&self, manner: Manner) -> Key {
+        let mut maker = self.0.clone();
+        manner.hash(&mut maker);
+        maker.key()
+    }
 }
 
 /// Whether the cache has profiles of `p`, which was found hot: then it is compiled at
@@ -142,14 +153,15 @@ pub(crate) fn is_known(vm: &mut Vm, p: &mut ProtoObj) -> bool {
         let profiles = places(p).into_iter().filter_map(|at| {
             let key = profile::key(&content, p.id, at);
             let entry = cache.find(Kind::Profile, &key)?;
-            let Some(profile) = Profile::read(entry.rest()) else {
+            let Some(profiles) = Profiles::read(entry.rest()) else {
                 cache.refuse(Kind::Profile, &key, &Refused::Damaged);
                 return None;
             };
-            profile.teach_bits(p);
+            let profiles: Vec<_> = profiles.0.into_iter().map(Arc::new).collect();
+            profiles.first()?.teach_bits(p);
             Some(Expected {
                 at,
-                profile: Arc::new(profile),
+                profiles,
                 looks: 0,
             })
         });
@@ -199,68 +211,105 @@ pub(crate) unsafe fn look(
 ) -> Found {
     let begun = Instant::now();
     // SAFETY: as the caller says.
-    let state = |p: *mut ProtoObj| unsafe { &mut jit::state_mut(&mut *p).tier2 };
-    let expected = &mut state(p).expected.code;
-    let Some(n) = expected.iter().position(|e| e.at == at) else {
+    let proto = unsafe { &mut *p };
+    let state = &mut jit::state_mut(proto).tier2;
+    let (off, expected) = (state.off, &mut state.expected.code);
+    let expected = expected.iter_mut().find(|e| e.at == at);
+    let Some(expected) = expected.filter(|e| e.looks < SHARES.len()) else {
         return Found::Nothing;
     };
-    let profile = Arc::clone(&expected[n].profile);
-    expected[n].looks += 1;
-    let looks = expected[n].looks;
-    let done = state(p).off || jit::has_code2(
-        // SAFETY: as above.
-        unsafe { &*p },
-        at,
-    );
-    if !done {
-        // SAFETY: as the caller says.
-        unsafe {
-            let mut snapshot = Snapshot::take(vm, p, at, base);
-            let cache = prepare(vm, &mut snapshot);
-            profile.impose(&mut snapshot);
+    expected.looks += 1;
+    let share = SHARES.get(expected.looks).copied();
+    if off || jit::has_code2(proto, at) {
+        return Found::Nothing;
+    }
+    // SAFETY: as the caller says.
+    unsafe {
+        let mut snapshot = Snapshot::take(vm, p, at, base);
+        if let Some(cache) = prepare(vm, &mut snapshot) {
             snapshot.keep_alive(vm, p);
-            if let Some(cache) = cache
-                && let Ok(found) = find(vm, &cache, snapshot)
+            if let Ok(found) = find_by_profile(vm, &cache, p, snapshot)
+                && enter(vm, p, found, (1, begun))
             {
-                let known = profile.known(&found.1);
-                if enter(vm, p, found, (1, begun)) {
-                    profile.teach(&known);
-                    profile.settle(state(p));
-                    state(p).expected.code.retain(|e| e.at != at);
-                    return Found::Code;
-                }
+                return Found::Code;
             }
         }
     }
-    match SHARES.get(looks).filter(|_| !done) {
-        Some(&share) => Found::Later(share),
-        None => {
-            state(p).expected.code.retain(|e| e.at != at);
-            Found::Nothing
-        }
+    share.map_or(Found::Nothing, Found::Later)
+}
+
+/// What the cache had for a prototype.
+pub(super) struct Hit {
+    product: Product,
+    /// Which profile it was made by, if by one, and the prototypes that it knows.
+    by: Option<(Arc<Profile>, Matches)>,
+}
+
+/// Code for a snapshot of `p` as it is, or with the feedback of earlier runs; if
+/// there is none, the snapshot comes back.
+///
+/// # Safety
+/// `p` is live, and what the snapshot names is.
+pub(super) unsafe fn find(
+    vm: &mut Vm,
+    cache: &Cache,
+    p: *mut ProtoObj,
+    snapshot: Snapshot,
+) -> Result<Hit, Box<Snapshot>> {
+    match find_as_is(vm, cache, snapshot) {
+        Ok(product) => Ok(Hit { product, by: None }),
+        // SAFETY: as the caller says.
+        Err(back) => unsafe { find_by_profile(vm, cache, p, *back) },
     }
 }
 
-/// A product of the cache, and the prototypes that its snapshot names.
-pub(super) type FoundCode = (Product, Vec<*mut ProtoObj>);
+/// The same, with the feedback of earlier runs.
+///
+/// # Safety
+/// As of [`find`].
+unsafe fn find_by_profile(
+    vm: &mut Vm,
+    cache: &Cache,
+    p: *mut ProtoObj,
+    mut snapshot: Snapshot,
+) -> Result<Hit, Box<Snapshot>> {
+    let at = snapshot.entry;
+    // SAFETY: as the caller says.
+    let expected = unsafe { &jit::state_mut(&mut *p).tier2.expected.code };
+    let expected = expected.iter().find(|e| e.at == at);
+    let profiles = expected.map_or_else(Vec::new, |e| e.profiles.clone());
+    if profiles.is_empty() {
+        return Err(Box::new(snapshot));
+    }
+    let as_is = Profile::of(&snapshot);
+    for profile in profiles {
+        profile.impose(&mut snapshot);
+        let known = profile.known(&snapshot);
+        match find_as_is(vm, cache, snapshot) {
+            Ok(product) => {
+                let by = Some((profile, known));
+                return Ok(Hit { product, by });
+            }
+            Err(back) => snapshot = *back,
+        }
+        as_is.impose(&mut snapshot);
+    }
+    Err(Box::new(snapshot))
+}
 
 /// Code for a snapshot that the cache has; if it has none, the snapshot comes back.
-pub(super) fn find(
+fn find_as_is(
     vm: &mut Vm,
     cache: &Cache,
     snapshot: Snapshot,
-) -> Result<FoundCode, Box<Snapshot>> {
+) -> Result<Product, Box<Snapshot>> {
     let backend = interp::data(vm).jit.options.backend;
     let first = Stage::first(backend);
     // Better code first.
     let better = first.is_improved(backend).then_some(Stage::Best);
-    let funcs: Vec<*mut ProtoObj> = snapshot
-        .funcs
-        .iter()
-        .map(|f| snapshot.objects[f.proto.0 as usize] as *mut ProtoObj)
-        .collect();
+    let hash = Hashed::of(&snapshot);
     for stage in better.into_iter().chain([first]) {
-        let key = key(&snapshot, Manner::of(vm, stage));
+        let key = hash.key(Manner::of(vm, stage));
         let Some(entry) = cache.find(Kind::Code, &key) else {
             continue;
         };
@@ -269,8 +318,7 @@ pub(super) fn find(
             continue;
         };
         cache.hit(&entry);
-        let product = read.product(snapshot, stage, (cache.clone(), key));
-        return Ok((product, funcs));
+        return Ok(read.product(snapshot, stage, (cache.clone(), key)));
     }
     Err(Box::new(snapshot))
 }
@@ -282,7 +330,7 @@ pub(super) fn find(
 pub(super) unsafe fn enter(
     vm: &mut Vm,
     p: *mut ProtoObj,
-    (mut product, _): FoundCode,
+    Hit { mut product, by }: Hit,
     (heat, begun): (u32, Instant),
 ) -> bool {
     workers(vm);
@@ -299,6 +347,15 @@ pub(super) unsafe fn enter(
         let again = improved.then(|| installed.code.expects(snapshot, best, heat));
         jit::state_mut(&mut *p).tier2.again = Some("cache");
         jit::compiled2(vm, p, at, Ok(installed));
+        if let Some((profile, known)) = by {
+            profile.teach(&known);
+            let state = &mut jit::state_mut(&mut *p).tier2;
+            profile.settle(state);
+            for expected in state.expected.code.iter_mut().filter(|e| e.at == at) {
+                expected.profiles.retain(|other| !Arc::ptr_eq(other, &profile));
+                expected.looks = SHARES.len();
+            }
+        }
         if let Some(Some(snapshot)) = again {
             improve(vm, p, snapshot, heat);
         }
@@ -309,7 +366,7 @@ pub(super) unsafe fn enter(
 /// Keeps what a compile has made, and how: on its thread.
 pub(super) fn keep(cache: &Cache, name: &str, manner: Manner, product: &mut Product) {
     let snapshot = &product.snapshot;
-    let key = key(snapshot, manner);
+    let key = Hashed::of(snapshot).key(manner);
     let Some(rest) = form::write(product) else {
         return;
     };
@@ -336,7 +393,12 @@ pub(super) fn keep(cache: &Cache, name: &str, manner: Manner, product: &mut Prod
     cache.keep(Kind::Code, key, &made, &rest);
     let f = &snapshot.funcs[0];
     let at = profile::key(&snapshot.contents[0], f.key().1, snapshot.entry);
-    if let Some(rest) = Profile::of(snapshot).write() {
+    let profiles = cache.find(Kind::Profile, &at);
+    let profiles = profiles.and_then(|entry| Profiles::read(entry.rest()));
+    let mut profiles = profiles.unwrap_or_default();
+    if profiles.add(Profile::of(snapshot))
+        && let Some(rest) = profiles.write()
+    {
         cache.keep(Kind::Profile, at, &made, &rest);
     }
     product.key = Some((cache.clone(), key));

@@ -15,7 +15,7 @@ use strata_runtime::object::ProtoObj;
 use strata_spec::{Insn, ProtoId};
 
 /// How something was compiled.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct Profile {
     /// Ways that conditional jumps never went were left out.
     prunes: bool,
@@ -25,7 +25,7 @@ pub(super) struct Profile {
 }
 
 /// What was known of a function.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(PartialEq, Debug, Serialize, Deserialize)]
 struct Known {
     /// Which one it is.
     content: [u8; 32],
@@ -54,7 +54,38 @@ impl Known {
     }
 }
 
-/// The key of the profile of a function, or of a loop of it.
+/// Most ways of compiling one thing that are remembered.
+const MOST: usize = 6;
+
+/// How a function, or a loop of one, was compiled, the latest first. Feedback grows,
+/// so that there are several.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Profiles(pub Vec<Profile>);
+
+impl Profiles {
+    /// As bytes.
+    pub(super) fn write(&self) -> Option<Vec<u8>> {
+        postcard::to_stdvec(self).ok()
+    }
+
+    /// From bytes.
+    pub(super) fn read(bytes: &[u8]) -> Option<Profiles> {
+        postcard::from_bytes(bytes).ok()
+    }
+
+    /// Adds one, as the latest: whether that changes anything.
+    pub(super) fn add(&mut self, profile: Profile) -> bool {
+        if self.0.first() == Some(&profile) {
+            return false;
+        }
+        self.0.retain(|known| *known != profile);
+        self.0.insert(0, profile);
+        self.0.truncate(MOST);
+        true
+    }
+}
+
+/// The key of the profiles of a function, or of a loop of it.
 pub(super) fn key(content: &[u8; 32], id: ProtoId, at: EntryAt) -> Key {
     let mut maker = KeyMaker::new("profile");
     maker.bytes(content);
@@ -82,22 +113,13 @@ impl Profile {
         }
     }
 
-    /// As bytes.
-    pub(super) fn write(&self) -> Option<Vec<u8>> {
-        postcard::to_stdvec(self).ok()
-    }
-
-    /// From bytes.
-    pub(super) fn read(bytes: &[u8]) -> Option<Profile> {
-        postcard::from_bytes(bytes).ok()
-    }
-
     fn find(&self, content: &[u8; 32], id: ProtoId) -> Option<usize> {
         let is = |k: &Known| k.id == id.0 && k.content == *content;
         self.funcs.iter().position(is)
     }
 
-    /// Makes a snapshot what it would be with this feedback.
+    /// Makes a snapshot what it would be with this feedback. `Profile::of` the same
+    /// snapshot undoes it.
     pub(super) fn impose(&self, snapshot: &mut Snapshot) {
         let Snapshot {
             funcs, contents, ..
@@ -130,21 +152,17 @@ impl Profile {
         }
     }
 
-    /// Which of these prototypes it knows.
-    ///
-    /// # Safety
-    /// They are live.
-    pub(super) unsafe fn known(&self, protos: &[*mut ProtoObj]) -> Matches {
-        let known = |&p: &*mut ProtoObj| {
-            // SAFETY: as the caller says.
-            let p_ref = unsafe { &*p };
-            Some((self.find(&super::content(p_ref), p_ref.id)?, p))
+    /// Which of a snapshot's functions it knows.
+    pub(super) fn known(&self, snapshot: &Snapshot) -> Matches {
+        let functions = snapshot.funcs.iter().zip(&snapshot.contents);
+        let known = |(f, content): (&Function, &[u8; 32])| {
+            let p = snapshot.objects[f.proto.0 as usize] as *mut ProtoObj;
+            Some((self.find(content, f.key().1)?, p))
         };
-        protos.iter().filter_map(known).collect()
+        functions.filter_map(known).collect()
     }
 
-    /// Code was made from this feedback: functions know it from now on. `state`: of
-    /// the one that was compiled.
+    /// Code was made from this feedback: functions know it from now on.
     ///
     /// # Safety
     /// The prototypes are live.
