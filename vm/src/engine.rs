@@ -93,6 +93,12 @@ pub fn set_jit(vm: &mut Vm, options: &JitOptions) {
     jit::install(vm, options);
 }
 
+/// Has a VM keep compiled code there, and look for it. It has loaded nothing yet.
+#[cfg(feature = "cranelift")]
+pub fn set_cache(vm: &mut Vm, cache: Option<crate::cache::Cache>) {
+    jit::set_cache(vm, cache);
+}
+
 /// How far a VM's functions may go now, and what makes code of very hot ones.
 pub fn jit_mode(vm: &mut Vm) -> (JitMode, Backend) {
     let options = &interp::data(vm).jit.options;

@@ -54,6 +54,9 @@ pub struct LuaOptions {
     pub seed: Option<u64>,
     /// How functions are compiled that run often.
     pub jit: JitOptions,
+    /// Where compiled code is kept, and found.
+    #[cfg(feature = "cranelift")]
+    pub cache: Option<crate::cache::Cache>,
 }
 
 /// One VM. Clones are handles to the same one.
@@ -176,6 +179,8 @@ impl Lua {
         };
         let mut vm = engine::new_vm(&config).map_err(Error::external)?;
         engine::set_jit(&mut vm, &options.jit);
+        #[cfg(feature = "cranelift")]
+        engine::set_cache(&mut vm, options.cache);
         let opened = match options.stdlib {
             StdLib::All => strata_runtime::stdlib::open_all(&mut vm),
             StdLib::Safe => strata_runtime::stdlib::open_selected(&mut vm),

@@ -39,6 +39,78 @@ pub(crate) enum Command {
     /// Show version, tiers, limits and formats of this build, or the figures
     /// of a program's compilation
     Info(InfoArgs),
+    /// Look after the cache of compiled code
+    #[cfg(feature = "cranelift")]
+    Cache(CacheCommandArgs),
+}
+
+/// Where compiled code is kept from one run to the next.
+#[cfg(feature = "cranelift")]
+#[derive(Args, Debug, Default)]
+pub(crate) struct CacheArgs {
+    /// Keep compiled code in this directory, and use what is there: auto
+    /// ($XDG_CACHE_HOME/strata or ~/.cache/strata), off, or a directory
+    #[arg(
+        long = "cache",
+        value_name = "DIR",
+        env = "STRATA_CACHE",
+        num_args = 0..=1,
+        default_missing_value = "auto",
+        require_equals = true,
+        global = true
+    )]
+    pub(crate) directory: Option<PathBuf>,
+
+    /// Most functions that are kept [default: 10000]
+    #[arg(
+        long = "cache-functions",
+        value_name = "N",
+        env = "STRATA_CACHE_FUNCTIONS",
+        global = true
+    )]
+    pub(crate) functions: Option<usize>,
+}
+
+/// `vm cache`.
+#[cfg(feature = "cranelift")]
+#[derive(Args, Debug)]
+pub(crate) struct CacheCommandArgs {
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+
+    #[command(subcommand)]
+    pub(crate) action: CacheAction,
+}
+
+/// What is done with the cache.
+#[cfg(feature = "cranelift")]
+#[derive(Subcommand, Debug)]
+pub(crate) enum CacheAction {
+    /// Show what is kept, what was used last first
+    List,
+    /// Show how much is kept, and how much it was of use
+    Stats,
+    /// Remove everything
+    Clear,
+    /// Compile files of LLVM IR and keep what they are compiled to
+    Warm {
+        /// How much work goes into code: 0 to 3
+        #[arg(short = 'O', long = "opt-level", value_name = "LEVEL", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=3))]
+        level: u8,
+        /// LLVM IR, text or bitcode
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Write everything to one file, for machines with the same processor
+    Export {
+        /// Where to
+        file: PathBuf,
+    },
+    /// Take what was exported. It is going to be executed: only what you trust
+    Import {
+        /// Where from
+        file: PathBuf,
+    },
 }
 
 /// How a VM is set up.
@@ -119,6 +191,10 @@ pub(crate) struct VmArgs {
         value_parser = jit::trace
     )]
     pub(crate) trace_jit: Option<jit::Trace>,
+
+    #[cfg(feature = "cranelift")]
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
 
     /// Name compiled functions for `perf` (in /tmp/perf-PID.map) and debuggers
     #[arg(long, env = "STRATA_PERF", value_parser = FalseyValueParser::new())]

@@ -6,7 +6,8 @@
 //!     ├──▶ explain, info: likewise, and what became of the functions
 //!     ├──▶ compile, asm, ────┴── input (files to verified modules)
 //!     │    disasm, info
-//!     └──▶ ir (LLVM IR, by the executor)
+//!     ├──▶ ir (LLVM IR, by the executor)
+//!     └──▶ cache (compiled code that is kept)
 //! ```
 //!
 //! Each command returns a [`Status`]. What went wrong travels up as a
@@ -21,6 +22,8 @@
 //! | 2 | bad usage, or bad input: missing file, syntax error, unsafe bytecode |
 
 mod args;
+#[cfg(feature = "cranelift")]
+mod cache;
 mod explain;
 mod info;
 mod input;
@@ -90,6 +93,8 @@ pub(crate) fn main() -> ! {
         Command::Repl(args) => repl::repl(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Info(args) => info::info(&args),
+        #[cfg(feature = "cranelift")]
+        Command::Cache(args) => cache::command(&args),
     };
     let status = outcome.unwrap_or_else(|problem| {
         report::problem(&problem.message);

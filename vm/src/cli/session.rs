@@ -53,6 +53,8 @@ pub(crate) struct Session {
     instructions: Option<u64>,
     time: Option<std::time::Duration>,
     stress: Stress,
+    #[cfg(feature = "cranelift")]
+    cache: Option<strata::cache::Cache>,
 }
 
 impl Session {
@@ -101,6 +103,10 @@ impl Session {
             jit.thresholds.background = 0;
         }
         engine::set_jit(&mut vm, &jit);
+        #[cfg(feature = "cranelift")]
+        let cache = super::cache::of_run(&args.cache);
+        #[cfg(feature = "cranelift")]
+        engine::set_cache(&mut vm, cache.clone());
         if args.perf {
             engine::name_code(&mut vm).map_err(|e| {
                 let reason = input::reason(&e);
@@ -124,6 +130,8 @@ impl Session {
             instructions: args.instruction_limit,
             time: args.time_limit,
             stress,
+            #[cfg(feature = "cranelift")]
+            cache,
         })
     }
 
@@ -241,6 +249,11 @@ impl Session {
     /// does, without the rest.
     pub(crate) fn finish_trace(&mut self) {
         engine::finish_trace(&mut self.vm);
+        #[cfg(feature = "cranelift")]
+        if let Some(cache) = &self.cache {
+            // Figures alone aren't worth an error.
+            let _ = cache.flush();
+        }
     }
 
     /// Whether the `os.exit` that ended the script asked to close the state.

@@ -184,7 +184,7 @@ impl BlockId {
 }
 
 /// Why code is left at a guard.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub(crate) enum Reason {
     /// A register's tag.

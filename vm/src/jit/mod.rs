@@ -98,6 +98,9 @@ pub(crate) struct Jit {
     pub at_once: bool,
     /// Executed instructions, where they are counted.
     pub counts: Option<Box<Counts>>,
+    /// Where code of tier 2 is kept, and found.
+    #[cfg(feature = "cranelift")]
+    pub cache: Option<crate::cache::Cache>,
     /// Code as text, where it is asked for.
     pub listings: Option<Vec<listing::Listing>>,
     /// Tells profilers and debuggers about code.
@@ -155,6 +158,10 @@ pub(crate) struct Code {
 
 /// Where code of a function may rely on guesses.
 #[derive(Clone, Default, Debug)]
+#[cfg_attr(
+    feature = "cranelift",
+    derive(PartialEq, Hash, serde::Serialize, serde::Deserialize)
+)]
 pub(crate) struct Speculation {
     /// Nowhere.
     off: bool,
@@ -307,6 +314,22 @@ fn set_budgets(vm: &mut Vm) {
         (i32::MAX, i32::MAX)
     };
     vm.budgets = budgets;
+}
+
+/// Calls and back-edges after which the compile cache is asked about a function.
+#[cfg(feature = "cranelift")]
+const ASK: (i32, i32) = (100, 200);
+
+/// Gives a new VM a compile cache. Functions are looked at sooner then: it may know
+/// them.
+#[cfg(feature = "cranelift")]
+pub(crate) fn set_cache(vm: &mut Vm, cache: Option<crate::cache::Cache>) {
+    let jit = &mut interp::data(vm).jit;
+    if cache.is_some() && jit.options.mode.optimizes() {
+        let (calls, loops) = vm.budgets;
+        vm.budgets = (calls.min(ASK.0), loops.min(ASK.1));
+    }
+    interp::data(vm).jit.cache = cache;
 }
 
 /// Compiles `p` and the functions inside it, hot or not: for listings.

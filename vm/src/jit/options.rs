@@ -227,6 +227,7 @@ impl Default for JitOptions {
         JitOptions {
             mode: JitMode::default(),
             backend: Backend::default(),
+            functions: Vec::new(),
             thresholds: Thresholds::default(),
             count: false,
             verify: true,

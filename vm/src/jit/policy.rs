@@ -131,6 +131,14 @@ pub(crate) unsafe fn hot(vm: &mut Vm, p: *mut ProtoObj, header: Option<u32>) -> 
         // SAFETY: `p` is live.
         return unsafe { background::still_pending(vm, p) };
     }
+    #[cfg(feature = "cranelift")]
+    if state(proto).is_none_or(|s| s.state == TierState::Cold)
+        && crate::tier2::cached::is_known(vm, proto)
+    {
+        // SAFETY: `p` is live.
+        return unsafe { compile(vm, p, "cache") };
+    }
+    let jit = &interp::data(vm).jit;
     let thresholds = &jit.options.thresholds;
     let loop_insns = header.map_or(0, |header| loop_length(proto, header));
     let facts = facts(jit, proto, loop_insns);
@@ -264,6 +272,7 @@ pub(super) unsafe fn finish(
         .elapsed()
         .saturating_sub(begun);
     events::compiled(vm, proto, pending.reason, &made, took + installing);
+    super::optimize::expect_cached(proto);
     true
 }
 

@@ -3,6 +3,7 @@
 
 use super::lower::ExitSite;
 use super::snapshot::{EntryAt, Snapshot};
+use crate::cache::Placed;
 use crate::deopt::{Recorded, restore};
 use crate::interp::native::LOOP_DONE;
 use crate::interp::{self, CONTINUE};
@@ -33,6 +34,8 @@ pub(crate) struct Code {
     pub exits: *const ExitTable,
     /// Lists it as a dependant of its assumptions.
     pub _assumes: Vec<Arc<Dependant>>,
+    /// The compile cache knows where it is.
+    pub _placed: Option<Placed>,
 }
 
 impl Code {

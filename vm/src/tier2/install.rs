@@ -35,11 +35,13 @@ pub(super) unsafe fn install(
 ) -> Result<(Installed, Snapshot), String> {
     let Product {
         snapshot,
+        stage: _,
         object,
         lowered,
         slots,
         assumes,
         mut report,
+        key,
     } = made;
     let begun = Instant::now();
     let words = lowered.words;
@@ -144,6 +146,7 @@ pub(super) unsafe fn install(
         slots,
         exits: at,
         _assumes: list,
+        _placed: key.map(|(cache, key)| cache.place(key, entry)),
     };
     report.stages.link = micros(begun);
     let installed = Installed {
