@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use strata_lua::{CompileError, SyntaxError};
-use strata_profiler::{Sink, Stats};
+use strata_profiler::{Recorder, Sink, Stats};
 use strata_runtime::Vm;
 use strata_runtime::error::Result;
 use strata_runtime::heap::{self, poll};
@@ -183,6 +183,15 @@ pub fn exit(status: i32) -> ! {
 /// Sends what happens to compiled code to `sink`, from now on.
 pub fn trace_jit(vm: &mut Vm, sink: Box<dyn Sink>) {
     jit::trace(vm, sink);
+}
+
+/// Records what happens from now on, for a page to look at. The last figures come
+/// when traces end.
+///
+/// # Errors
+/// A thread can't be started.
+pub fn record(vm: &mut Vm) -> std::io::Result<Recorder> {
+    jit::report::record(vm)
 }
 
 /// Keeps the text of code that is made from now on, see [`listings`].
