@@ -3,7 +3,7 @@
 
 pub use crate::jit::listing::Listing;
 pub use crate::jit::{Backend, JitMode, JitOptions};
-use crate::stress::GuardKey;
+use crate::stress::Coverage;
 use crate::stress::states::{self, Place, States};
 use crate::stress::{self, StressModes};
 use crate::{interp, jit};
@@ -226,7 +226,7 @@ pub fn unsound(vm: &mut Vm) -> Option<String> {
 
 /// Under `deopt=once`: the guards that have failed, and all that there are in what
 /// was compiled.
-pub fn guard_coverage(vm: &mut Vm) -> (HashSet<GuardKey>, HashSet<GuardKey>) {
+pub fn guard_coverage(vm: &mut Vm) -> Coverage {
     crate::interp::data(vm).stress.coverage()
 }
 

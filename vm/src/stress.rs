@@ -13,7 +13,7 @@
 pub mod states;
 
 use crate::{interp, jit};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use strata_runtime::Vm;
@@ -205,6 +205,9 @@ impl GuardKey {
     }
 }
 
+/// Guards that have failed, and all that there were, with their kinds.
+pub type Coverage = (HashSet<GuardKey>, HashMap<GuardKey, &'static str>);
+
 /// Stress of one VM.
 #[derive(Debug, Default)]
 pub(crate) struct Stress {
@@ -213,7 +216,7 @@ pub(crate) struct Stress {
     guards: u32,
     /// Where each guard fails once: those that did, and all that code has.
     failed: HashSet<GuardKey>,
-    made: HashSet<GuardKey>,
+    made: HashMap<GuardKey, &'static str>,
     /// The guard that fails now does so for nothing, and is to go on doing so.
     in_vain: bool,
     /// Compiles asked for.
@@ -285,14 +288,15 @@ impl Stress {
     }
 
     /// Code was made with these guards.
-    pub(crate) fn has_guards(&mut self, guards: impl Iterator<Item = GuardKey>) {
+    pub(crate) fn has_guards(&mut self, guards: impl Iterator<Item = (GuardKey, &'static str)>) {
         if self.modes.deopt == ForcedExits::Once {
             self.made.extend(guards);
         }
     }
 
-    /// Where each guard fails once: those that did, and all that there were.
-    pub(crate) fn coverage(&self) -> (HashSet<GuardKey>, HashSet<GuardKey>) {
+    /// Where each guard fails once: those that did, and all that there were, with
+    /// their kinds.
+    pub(crate) fn coverage(&self) -> Coverage {
         (self.failed.clone(), self.made.clone())
     }
 

@@ -393,7 +393,9 @@ pub(crate) unsafe fn install(
     };
     // SAFETY: `p` is live.
     let proto = unsafe { (*p).spec() };
-    let guards = exits.iter().map(|e| e.guard.key(proto, e.pc));
+    let guards = exits
+        .iter()
+        .map(|e| (e.guard.key(proto, e.pc), e.guard.kind()));
     interp::data(vm).stress.has_guards(guards);
     let place = exits.as_ptr_range();
     let place = place.start as usize..place.end as usize;
