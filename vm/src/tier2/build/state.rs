@@ -242,9 +242,14 @@ impl Builder<'_, '_> {
             }
         }
         if info.calls {
-            if !planted(Bug::DirtyLoops) {
-                self.store(&fixed);
+            if planted(Bug::DirtyLoops) {
+                for r in fixed.iter() {
+                    if let Reg::Val { v, .. } = self.st.get(r) {
+                        self.st.set(r, Reg::Val { v, clean: true });
+                    }
+                }
             }
+            self.store(&fixed);
             self.link();
         }
         let header = self.f.block();
