@@ -9,13 +9,13 @@
 //! [`Learned`] remembers, when code is made, what it is made from;
 //! [`Learned::change`] compares one instruction with what is known now.
 
-use crate::interp::seen;
+use crate::interp::{seen, seen_element};
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot, FieldCache, NIL_OK, Summary};
 use strata_runtime::object::ProtoObj;
 use strata_spec::op::Ext;
-use strata_spec::{Insn, SlotKind};
+use strata_spec::{Insn, Op, SlotKind};
 
 /// What the feedback of a function was.
 #[derive(Default, Debug)]
@@ -206,6 +206,25 @@ pub(crate) fn has_caches(p: &ProtoObj, pc: u32) -> bool {
     let slot = p.storage.code.get(pc as usize).filter(|i| has_slot(i));
     let slot = slot.and_then(|i| p.storage.slots.get(usize::from(i.slot())));
     slot.is_some_and(|slot| slot.kind == SlotKind::Field)
+}
+
+/// Whether the feedback bits of an instruction are all there is to know of it: it
+/// has seen operands, and none that metamethods may be asked about.
+pub(crate) fn tells_all(p: &ProtoObj, pc: u32) -> bool {
+    let Some(i) = p.storage.code.get(pc as usize) else {
+        return false;
+    };
+    let elements = matches!(
+        i.op(),
+        Some(Op::GetIndex | Op::SetIndex | Op::GetIndexI | Op::SetIndexI)
+    );
+    let other = if elements {
+        seen_element::OTHER
+    } else {
+        seen::OTHER
+    };
+    let bits = bits_of(i) & !ways(i);
+    bits != 0 && bits & other == 0
 }
 
 /// Tells apart what a feedback slot says.

@@ -18,7 +18,7 @@ use crate::interp;
 use crate::interp::native::Entry;
 use crate::ir::Reason;
 use crate::jit::choice::choice;
-use crate::jit::learned::{Seen, has_caches};
+use crate::jit::learned::{Seen, has_caches, tells_all};
 use crate::jit::{self, Speculation, events, look, state, state_mut};
 use crate::tier1::heat::{AT_POINT, Cell, GO_ON};
 use crate::tier2::cached::{self, Found};
@@ -413,10 +413,11 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
         // wrong.
         let same = Seen::now(&*inner, site.pc, vm.meta_epoch) == Some(site.seen);
         let caches = has_caches(&*inner, site.pc);
+        let told = caches || site.reason == Reason::Library || tells_all(&*inner, site.pc);
         let speculation = &mut state_mut(&mut *inner).tier2.speculation;
         if site.early {
             speculation.fail_early(site.pc, site.reason);
-        } else if same && caches {
+        } else if same && told {
             speculation.forbid(site.pc);
         } else if same || (caches && site.reason != Reason::Unreached) {
             speculation.fail(site.pc);

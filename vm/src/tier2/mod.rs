@@ -89,7 +89,7 @@ impl Stage {
     /// be there soon has to be smaller.
     fn big(self) -> usize {
         match self {
-            Stage::Soon => 800,
+            Stage::Soon => 300,
             Stage::Best => 4000,
         }
     }
