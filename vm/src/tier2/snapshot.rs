@@ -612,17 +612,16 @@ fn has_typed_entry(p: &ProtoObj) -> bool {
 
 /// Whether calls of `p` may be replaced by its instructions.
 fn inlinable(p: &ProtoObj) -> bool {
-    let fine = |i: &Insn| {
-        // Open results, or many.
-        let many =
-            matches!(i.op(), Some(Op::Return | Op::ReturnClose)) && !(1..=5).contains(&i.b());
-        !many
-            && !matches!(
-                i.op(),
-                None | Some(Op::VarargPrep | Op::Vararg | Op::Tbc | Op::TForPrep)
-            )
+    let code = &p.storage.code;
+    let fine = |(n, i): (usize, &Insn)| {
+        let returns = matches!(i.op(), Some(Op::Return | Op::ReturnClose));
+        // Open results, but for extra arguments, or many.
+        let extras = |i: &Insn| i.op() == Some(Op::Vararg) && i.c() == 0;
+        let open = || !n.checked_sub(1).is_some_and(|n| extras(&code[n]));
+        let many = returns && (i.b() > 5 || i.b() == 0 && open());
+        !many && !matches!(i.op(), None | Some(Op::Tbc | Op::TForPrep))
     };
-    !p.vararg && p.storage.code.len() <= MAX_INLINED && p.storage.code.iter().all(fine)
+    code.len() <= MAX_INLINED && code.iter().enumerate().all(fine)
 }
 
 /// Whether what calls `p` is about to be compiled with `p` in it, most likely:

@@ -233,6 +233,7 @@ impl Builder<'_, '_> {
             tail: false,
             linked: true,
             early: false,
+            extras: &[],
             regs: &[],
             sunk: &[],
         });
