@@ -6,6 +6,7 @@
 //! by number ([`Obj`]): code finds their addresses in its table of constants,
 //! which is filled when the code is installed.
 
+mod iterators;
 mod meta;
 mod methods;
 
@@ -206,6 +207,8 @@ pub(crate) struct Function {
     metas: Vec<(u32, Meta)>,
     /// What calls of several functions may call, by pc.
     methods: Vec<(u32, Vec<Method>)>,
+    /// Iterators that are Lua functions, by the pc of the `tforcall`.
+    iterators: Vec<(u32, Method)>,
     /// The prototype, its instructions and its feedback slots.
     pub proto: Obj,
     pub code_at: Obj,
@@ -230,9 +233,9 @@ impl Function {
         self.slots.iter().any(is)
     }
 
-    /// The iterator, of `pairs` or `ipairs`, that the loop with the `tforcall`
-    /// at `pc` had so far: what the call before the loop has called.
-    pub(crate) fn iterated(&self, pc: u32) -> Option<Known> {
+    /// The call right before the loop with the `tforcall` at `pc`, which has given
+    /// the iterator.
+    fn before_loop(&self, pc: u32) -> Option<Insn> {
         let a = self.code[pc as usize].a();
         let enters = |&n: &usize| {
             let i = self.code[n];
@@ -240,9 +243,20 @@ impl Function {
         };
         let prep = (0..pc as usize).rev().find(enters)?;
         let call = self.code[prep.checked_sub(1)?];
-        if call.op() != Some(Op::Call) || call.a() != a {
-            return None;
-        }
+        (call.op() == Some(Op::Call) && call.a() == a).then_some(call)
+    }
+
+    /// The Lua function that is the iterator of the `tforcall` at `pc`, most
+    /// likely.
+    pub(crate) fn iterator_at(&self, pc: u32) -> Option<(Obj, FuncNo)> {
+        let (_, m) = self.iterators.iter().find(|(at, _)| *at == pc)?;
+        Some((m.proto, m.func?))
+    }
+
+    /// The iterator, of `pairs` or `ipairs`, that the loop with the `tforcall`
+    /// at `pc` had so far: what the call before the loop has called.
+    pub(crate) fn iterated(&self, pc: u32) -> Option<Known> {
+        let call = self.before_loop(pc)?;
         match self.slots.get(usize::from(call.slot())) {
             Some(Slot::Call(Callee::Host { known, .. })) => {
                 known.filter(|k| matches!(k, Known::Pairs | Known::Ipairs))
@@ -365,6 +379,7 @@ impl Snapshot {
             vm,
             numbers: FxHashMap::default(),
             funcs: FxHashMap::default(),
+            running: base,
             snapshot: Snapshot {
                 entry,
                 funcs: Vec::new(),
@@ -415,6 +430,8 @@ struct Taker<'v> {
     vm: &'v Vm,
     numbers: FxHashMap<usize, Obj>,
     funcs: FxHashMap<*mut ProtoObj, FuncNo>,
+    /// The frame that asked, canonical, if one did.
+    running: Option<*const Value>,
     snapshot: Snapshot,
 }
 
@@ -463,6 +480,7 @@ impl Taker<'_> {
                 slots: Vec::new(),
                 metas: Vec::new(),
                 methods: Vec::new(),
+                iterators: Vec::new(),
                 proto: self.object(p),
                 code_at: self.address((*p).code as usize),
                 slots_at: self.address((*p).slots as usize),
@@ -479,6 +497,8 @@ impl Taker<'_> {
             self.snapshot.funcs[n as usize].metas = metas;
             let methods = self.methods(n, depth);
             self.snapshot.funcs[n as usize].methods = methods;
+            let iterators = self.iterators(n, depth);
+            self.snapshot.funcs[n as usize].iterators = iterators;
         }
         n
     }

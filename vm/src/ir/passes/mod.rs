@@ -13,6 +13,7 @@
 //!
 //! - [`fold`]: constants, algebra, boxing; with [`flow`]: branches and blocks
 //! - [`gvn`]: what was computed, loaded or found out before
+//! - [`unslot`]: frame states that need no slots
 //! - [`sink`]: tables and closures that are not allocated; first those that need no copy of
 //!   a loop, which are then shorter
 //! - [`unbox`]: loop parameters that need no tag
@@ -42,6 +43,7 @@ mod strip;
 #[cfg(test)]
 mod tests;
 mod unbox;
+mod unslot;
 
 pub(crate) use sink::Tables;
 
@@ -90,6 +92,7 @@ counters! {
     loops_split, "loops with another version, for keys that are all inside";
     loops_peeled, "loops with a first iteration of its own";
     tables_sunk, "tables that are not allocated";
+    objects_named, "frame states that name objects instead of slots";
     closures_sunk, "closures that are not allocated";
     upvalues_sunk, "captured variables that are values";
     dead_removed, "instructions without a use";
@@ -123,6 +126,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("sink_first", sink::run_first),
     ("sink", sink::run),
     ("unbox", unbox::run),
+    ("unslot", unslot::run),
     ("licm", licm::run),
     ("ranges", ranges::run),
     ("split", split::run),
@@ -144,6 +148,7 @@ impl<'c> Pipeline<'c> {
             "fold",
             "gvn",
             "fold",
+            "unslot",
             "dce",
             "sink_first",
             "fold",

@@ -176,6 +176,8 @@ struct Context {
     pc: u32,
     /// Open results that the next instruction takes, if they are values.
     open: Option<open::Open>,
+    /// Where `tforprep`s are that have found nothing to be closed.
+    nothing_to_close: Vec<u32>,
     /// The instruction that was built with the one before it.
     folded: Option<u32>,
     /// Ways to blocks that aren't begun yet.
@@ -225,6 +227,7 @@ impl Context {
             depth: 0,
             pc: 0,
             open: None,
+            nothing_to_close: Vec::new(),
             folded: None,
             edges: FxHashMap::default(),
             headers: FxHashMap::default(),
