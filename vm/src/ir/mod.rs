@@ -183,9 +183,7 @@ impl BlockId {
 }
 
 /// Why code is left at a guard.
-#[derive(
-    Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub(crate) enum Reason {
     /// A register's tag.

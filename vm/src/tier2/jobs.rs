@@ -148,7 +148,9 @@ unsafe fn request_by(
             match cached::find(vm, &cache, p, snapshot) {
                 Ok(found) => {
                     let entered = cached::enter(vm, p, found, (heat, begun));
-                    return entered.then_some(()).ok_or("it doesn't fit any more".into());
+                    return entered
+                        .then_some(())
+                        .ok_or("it doesn't fit any more".into());
                 }
                 Err(back) => snapshot = *back,
             }

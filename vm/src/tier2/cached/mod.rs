@@ -298,11 +298,7 @@ unsafe fn find_by_profile(
 }
 
 /// Code for a snapshot that the cache has; if it has none, the snapshot comes back.
-fn find_as_is(
-    vm: &mut Vm,
-    cache: &Cache,
-    snapshot: Snapshot,
-) -> Result<Product, Box<Snapshot>> {
+fn find_as_is(vm: &mut Vm, cache: &Cache, snapshot: Snapshot) -> Result<Product, Box<Snapshot>> {
     let backend = interp::data(vm).jit.options.backend;
     let first = Stage::first(backend);
     // Better code first.
@@ -352,7 +348,9 @@ pub(super) unsafe fn enter(
             let state = &mut jit::state_mut(&mut *p).tier2;
             profile.settle(state);
             for expected in state.expected.code.iter_mut().filter(|e| e.at == at) {
-                expected.profiles.retain(|other| !Arc::ptr_eq(other, &profile));
+                expected
+                    .profiles
+                    .retain(|other| !Arc::ptr_eq(other, &profile));
                 expected.looks = SHARES.len();
             }
         }
