@@ -134,7 +134,7 @@ fn describe() -> String {
 #[cfg(target_arch = "x86_64")]
 fn processor() -> String {
     use std::arch::x86_64::{__cpuid, __cpuid_count};
-    let [first, extended] = [0, 0x8000_0000].map(|leaf| __cpuid(leaf));
+    let [first, extended] = [0, 0x8000_0000].map(__cpuid);
     let vendor = [first.ebx, first.edx, first.ecx];
     let mut text = format!("x86_64 {vendor:x?}");
     if first.eax >= 1 {
