@@ -3,6 +3,7 @@
 //! ```text
 //!  args ──▶ run, repl ──▶ session (a VM with its limits) ──▶ report
 //!     │                      ▲
+//!     ├──▶ explain, info: likewise, and what became of the functions
 //!     ├──▶ compile, asm, ────┴── input (files to verified modules)
 //!     │    disasm, info
 //!     ├──▶ ir (LLVM IR, by the executor)
@@ -23,6 +24,7 @@
 mod args;
 #[cfg(feature = "cranelift")]
 mod cache;
+mod explain;
 mod info;
 mod input;
 mod ir;
@@ -89,6 +91,7 @@ pub(crate) fn main() -> ! {
         Command::Asm(args) => modules::asm(&args),
         Command::Disasm(args) => modules::disasm(&args),
         Command::Repl(args) => repl::repl(&args),
+        Command::Explain(args) => explain::explain(&args),
         Command::Info(args) => info::info(&args),
         #[cfg(feature = "cranelift")]
         Command::Cache(args) => cache::command(&args),

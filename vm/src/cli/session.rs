@@ -163,7 +163,10 @@ impl Session {
 
     /// The main function of a verified module.
     pub(crate) fn load(&mut self, module: Module) -> Outcome<Value> {
-        engine::load_main(&mut self.vm, Arc::new(module)).map_err(|_| no_memory())
+        engine::load_main(&mut self.vm, Arc::new(module)).map_err(|e| match self.vm.catchable(e) {
+            Ok(why) => Problem::input(engine::message_of(&mut self.vm, why)),
+            Err(_) => no_memory(),
+        })
     }
 
     /// Calls a function. Standard output is written out when it has ended.
@@ -264,12 +267,14 @@ fn jit_options(args: &VmArgs) -> Outcome<JitOptions> {
     let mut options = JitOptions {
         mode: args.jit.into(),
         backend: args.jit_backend.into(),
+        functions: args.jit_function.clone(),
         ..JitOptions::default()
     };
-    if options.backend == Backend::Llvm && !cfg!(feature = "llvm") {
-        report::problem(
-            b"LLVM is missing: not built in (feature `llvm`); Cranelift makes the code",
-        );
+    let missing = options.backend.missing();
+    if let Some(missing) =
+        missing.filter(|_| options.mode != JitMode::Off && options.backend != Backend::Auto)
+    {
+        report::problem(missing.as_bytes());
     }
     for (name, value) in &args.jit_opt {
         let set = options.thresholds.set(name, *value);

@@ -17,7 +17,9 @@
 use crate::interp;
 use crate::interp::native::Entry;
 use crate::ir::Reason;
-use crate::jit::{self, JitMode, Speculation, events, look, state, state_mut};
+use crate::jit::choice::choice;
+use crate::jit::learned::{Seen, has_caches};
+use crate::jit::{self, Speculation, events, look, state, state_mut};
 use crate::tier1::heat::{AT_POINT, Cell, GO_ON};
 use crate::tier2::cached::{self, Found};
 use crate::tier2::code::ExitTable;
@@ -40,6 +42,13 @@ const SOME_CALLS: i32 = 8;
 const PATIENCE: i32 = 3;
 const WORTH_WAITING: u32 = 100_000;
 
+/// To compile so many instructions of IR takes as long as some thirty exits: one of
+/// them is enough.
+const INSTS_PER_EXIT: u32 = 8;
+
+/// Most times that the wait for the next compile doubles.
+const DOUBLINGS: u8 = 6;
+
 /// How often code of a function is given up because a conditional jump went
 /// another way than ever before, until it is made for both ways.
 const SURPRISES: u8 = 2;
@@ -52,6 +61,11 @@ pub(crate) fn prunes2(p: &ProtoObj) -> bool {
 /// Where `p` may speculate in tier 2.
 pub(crate) fn speculation2(p: &ProtoObj) -> Speculation {
     state(p).map_or_else(Speculation::default, |s| s.tier2.speculation.clone())
+}
+
+/// The optimized code of `p`.
+pub(crate) fn code2(p: &ProtoObj) -> &[tier2::code::Code] {
+    state(p).map_or(&[], |s| &s.tier2.code)
 }
 
 /// Whether there is optimized code of `p` for this entry.
@@ -76,12 +90,13 @@ pub(crate) fn contains2(p: &ProtoObj, outer: EntryAt, inner: EntryAt) -> bool {
     })
 }
 
-/// Instructions of tier 1's code after which its counters are used up; `None`
-/// if nobody asks.
-pub(crate) fn heat_budget(vm: &mut Vm) -> Option<u32> {
+/// Instructions of tier 1's code of `p` after which its counters are used up;
+/// `None` if nobody asks.
+pub(crate) fn heat_budget(vm: &mut Vm, p: &ProtoObj) -> Option<u32> {
     let charges = vm.charges;
+    let optimizes = choice(vm, p).mode.optimizes();
     let jit = &interp::data(vm).jit;
-    let asks = jit.options.mode == JitMode::Full && !jit.options.count && !charges;
+    let asks = optimizes && !jit.options.count && !charges;
     asks.then_some(jit.options.thresholds.hot)
 }
 
@@ -402,19 +417,21 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
     unsafe {
         let inner = table.funcs[site.func as usize];
         events::exited2(vm, &mut *inner, table, site, hits);
-        let enough = interp::data(vm).jit.options.thresholds.exits;
         // The end of the loop is no failure.
         let fine = site.reason == Reason::Done || table.dead.get();
-        if fine || hits < enough.max(1) {
+        if fine || hits < enough(vm, table) {
             return;
         }
         // What is seen for the first time is known by now; other guesses were
         // wrong.
-        let insn = &*(*inner).code.cast_const().add(site.pc as usize);
+        let same = Seen::now(&*inner, site.pc, vm.meta_epoch) == Some(site.seen);
+        let caches = has_caches(&*inner, site.pc);
         let speculation = &mut state_mut(&mut *inner).tier2.speculation;
         if site.early {
             speculation.fail_early(site.pc, site.reason);
-        } else if jit::learned::bits_of(insn) == site.seen {
+        } else if same && caches {
+            speculation.forbid(site.pc);
+        } else if same || (caches && site.reason != Reason::Unreached) {
             speculation.fail(site.pc);
         }
         if site.reason == Reason::Unreached {
@@ -423,6 +440,19 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
         }
         drop_code(table);
     }
+}
+
+/// How often a guard of code has to fail until the code is made anew. Larger code
+/// has to fail more often, since it takes longer to make; what is learned in the
+/// meantime saves further compiles.
+fn enough(vm: &mut Vm, table: &ExitTable) -> u32 {
+    let thresholds = &interp::data(vm).jit.options.thresholds;
+    let patience = if thresholds.hot < WORTH_WAITING {
+        0
+    } else {
+        table.insts / INSTS_PER_EXIT
+    };
+    thresholds.exits.max(1).max(patience)
 }
 
 /// Takes code out of use, so that it is made anew.
@@ -447,8 +477,11 @@ unsafe fn drop_code(table: &ExitTable) {
                 .and_then(|c| c.heat.number(header)),
         };
         if let Some(number) = number {
-            // Sooner than the first time: it is hot.
-            let again = budget(proto, number) / 4;
+            // Sooner than the first time: it is hot. Later each time.
+            let drops = &mut state_mut(proto).tier2.drops;
+            let times = 1 << (*drops).min(DOUBLINGS);
+            *drops = drops.saturating_add(1);
+            let again = (budget(proto, number) / 4).saturating_mul(times);
             grant(proto, number, again);
         }
     }

@@ -318,12 +318,41 @@ pub(super) unsafe fn disable(vm: &mut Vm, p: *mut ProtoObj, reason: Reason, deta
     let proto = unsafe { &mut *p };
     let s = state_mut(proto);
     s.state = TierState::Disabled(reason);
+    s.detail.clone_from(&detail);
     #[cfg(feature = "cranelift")]
     background::cancel(vm, s);
     withdraw(vm, proto);
     let jit = &interp::data(vm).jit;
     rest(proto, &facts(jit, proto, 0), &jit.options.thresholds);
     events::not_compiled(vm, proto, reason, detail);
+}
+
+/// Takes the code of `p`, if it has some, out of use, and code to come.
+///
+/// # Safety
+/// `p` is live.
+pub(super) unsafe fn drop_code(vm: &mut Vm, p: *mut ProtoObj) {
+    // SAFETY: the caller says so.
+    let proto = unsafe { &mut *p };
+    #[cfg(feature = "cranelift")]
+    background::cancel(vm, state_mut(proto));
+    withdraw(vm, proto);
+}
+
+/// Grants `p`, which is cold, what it may run before it is considered.
+///
+/// # Safety
+/// `p` is live.
+pub(super) unsafe fn count_anew(vm: &mut Vm, p: *mut ProtoObj) {
+    // SAFETY: the caller says so.
+    let proto = unsafe { &mut *p };
+    let jit = &interp::data(vm).jit;
+    if jit.is_on() {
+        rest(proto, &facts(jit, proto, 0), &jit.options.thresholds);
+    } else {
+        proto.grant_calls(i32::MAX);
+        proto.grant_loops(i32::MAX);
+    }
 }
 
 /// Takes the code of `p`, if it has some, out of use; native frames that run

@@ -10,7 +10,6 @@ use super::llvm;
 use super::snapshot::{EntryAt, Snapshot};
 use super::{Inlining, Stage, build, clif, lower};
 use crate::cache::{Cache, Key};
-use crate::interp;
 use crate::ir::passes::{PassStats, Pipeline, Tables};
 use crate::ir::verify;
 use crate::jit::Assumption;
@@ -28,8 +27,10 @@ pub(super) struct Compile {
     pub name: String,
     /// Its code asks for better code.
     pub counts: bool,
-    /// Verifiers run, and code tells that it runs.
+    /// Verifiers run.
     pub checked: bool,
+    /// Code tells that it runs.
+    pub tells: bool,
     /// Guards ask whether they are to fail.
     pub stress: bool,
     /// Text is wanted.
@@ -119,7 +120,7 @@ impl Compile {
         Manner {
             stage: self.stage,
             counts: self.counts,
-            checked: self.checked,
+            tells: self.tells,
             stress: self.stress,
         }
     }
@@ -132,6 +133,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
         name,
         counts,
         checked,
+        tells,
         stress,
         listing,
         cache: _,
@@ -182,7 +184,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
         Stage::Soon => lower::For::Cranelift { counts },
         Stage::Best => lower::For::Llvm,
     };
-    let extras = (stress, checked);
+    let extras = (stress, tells);
     let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, extras, whom)?;
     report.insts = func.insts.len() as u32;
     report.inlining = built.inlining;
@@ -301,7 +303,8 @@ pub(crate) unsafe fn compile_now(
 ) -> Result<Report, String> {
     // SAFETY: as the caller says.
     let snapshot = unsafe { Snapshot::take(vm, p, at, None) };
-    let backend = interp::data(vm).jit.options.backend;
+    // SAFETY: `p` is live.
+    let backend = crate::jit::choice::choice(vm, unsafe { &*p }).backend;
     let first = Stage::first(backend);
     let stage = if first.is_improved(backend) {
         Stage::Best
@@ -314,6 +317,7 @@ pub(crate) unsafe fn compile_now(
         name: "listing".into(),
         counts: false,
         checked: true,
+        tells: true,
         stress: false,
         listing: true,
         cache: None,

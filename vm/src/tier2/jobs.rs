@@ -7,6 +7,7 @@ use super::compile::{Compile, Refused, micros};
 use super::install::install;
 use super::snapshot::{EntryAt, Snapshot};
 use crate::interp;
+use crate::jit::choice::choice;
 use crate::jit::queue::Queue;
 use crate::jit::{self, CodeRange};
 use rustc_hash::FxHashMap;
@@ -121,7 +122,8 @@ pub(crate) unsafe fn request(
     base: Option<*const Value>,
     heat: u32,
 ) -> Result<(), String> {
-    let stage = Stage::first(interp::data(vm).jit.options.backend);
+    // SAFETY: the caller says that `p` is live.
+    let stage = Stage::first(choice(vm, unsafe { &*p }).backend);
     // SAFETY: as the caller says.
     unsafe { request_by(vm, p, at, base, (stage, heat)) }
 }
@@ -211,12 +213,15 @@ unsafe fn submit(
     let at = snapshot.entry;
     // SAFETY: as the caller says.
     let name = unsafe { jit::events::name(&mut *p).to_string() };
+    // SAFETY: as above.
+    let backend = choice(vm, unsafe { &*p }).backend;
     let Manner {
         stage,
         counts,
-        checked,
+        tells,
         stress,
-    } = Manner::of(vm, stage);
+    } = Manner::of(vm, stage, backend);
+    let checked = cfg!(debug_assertions) || tells && interp::data(vm).jit.options.verify;
     let job = Compile {
         stage,
         cache: cached::cache(vm).filter(|_| !snapshot.contents.is_empty()),
@@ -224,6 +229,7 @@ unsafe fn submit(
         name,
         counts,
         checked,
+        tells,
         stress,
         listing: interp::data(vm).jit.listings.is_some(),
     };
@@ -288,7 +294,8 @@ pub(crate) fn ready(vm: &mut Vm) {
             // Dropped meanwhile: what it guessed was wrong.
             continue;
         }
-        let improved = stage.is_improved(interp::data(vm).jit.options.backend);
+        // SAFETY: the prototype is alive.
+        let improved = stage.is_improved(choice(vm, unsafe { &*proto }).backend);
         let best = interp::data(vm).jit.options.thresholds.best;
         let mut again = None;
         let result = match result {

@@ -107,6 +107,8 @@ pub(crate) struct State {
     /// Times that its code was given up because something was reached that
     /// never had been.
     pub surprises: u8,
+    /// Times that code of it was given up.
+    pub drops: u8,
     /// It was let be for a while when it became hot.
     pub was_put_off: bool,
     /// What it has seen may be long over.
@@ -119,6 +121,13 @@ pub(crate) struct State {
     pub expected: cached::Expectations,
     /// As long as the prototype lives.
     alive: Arc<()>,
+}
+
+/// Whether code of `p` contains `inner`.
+pub(crate) fn code_contains(p: &ProtoObj, inner: *mut ProtoObj) -> bool {
+    // SAFETY: the range keeps the table.
+    let contains = |c: &Code| unsafe { (*c.exits).funcs.contains(&inner) };
+    jit::code2(p).iter().any(contains)
 }
 
 /// Takes the code of `p` out of use: tier 1's is, too.

@@ -219,7 +219,11 @@ pub(crate) struct Function {
     /// Instructions, with feedback bits.
     pub code: Vec<Insn>,
     pub consts: Vec<Const>,
+    /// The prototypes of closures it makes.
+    pub children: Vec<Obj>,
     pub slots: Vec<Slot>,
+    /// What tells apart what they say, by slot.
+    pub marks: Vec<u64>,
     /// What instructions do by way of metatables, by pc.
     metas: Vec<(u32, Meta)>,
     /// What calls of several functions may call, by pc.
@@ -300,6 +304,12 @@ impl Function {
     /// What its code says of upvalue `n`.
     pub(crate) fn fixed(&self, n: u8) -> Fixed {
         self.upvalues.fixed(&self.module, self.id, n)
+    }
+
+    /// The description of child `n`.
+    pub(crate) fn child(&self, n: u32) -> &Proto {
+        let id = self.spec().children[n as usize];
+        &self.module.protos[id.0 as usize]
     }
 
     /// Its description.
@@ -480,7 +490,10 @@ impl Hash for Function {
             id,
             code,
             consts,
+            children,
             slots,
+            // Of addresses; what code does doesn't depend on it.
+            marks: _,
             metas,
             methods,
             proto,
@@ -490,7 +503,7 @@ impl Hash for Function {
             liveness: _,
         } = self;
         (module_no, id, code, consts, slots, metas, methods).hash(h);
-        (proto, code_at, slots_at, speculation).hash(h);
+        (children, proto, code_at, slots_at, speculation).hash(h);
     }
 }
 
@@ -544,6 +557,8 @@ impl Taker<'_> {
             let mut code = code.to_vec();
             crate::jit::look::complete(&*p, &mut code);
             let consts = (*p).consts().iter().map(|&v| self.constant(v)).collect();
+            let children: &[*mut ProtoObj] = &(*p).children;
+            let children = children.iter().map(|&child| self.object(child)).collect();
             let module = &(*p).module;
             let function = Function {
                 module: Arc::clone(&module.module),
@@ -552,7 +567,11 @@ impl Taker<'_> {
                 id: (*p).id,
                 code,
                 consts,
+                children,
                 slots: Vec::new(),
+                marks: (0..(*p).slot_len as usize)
+                    .map(|k| crate::jit::learned::mark(&*(*p).slots.add(k), self.vm.meta_epoch))
+                    .collect(),
                 metas: Vec::new(),
                 methods: Vec::new(),
                 proto: self.object(p),
@@ -706,22 +725,18 @@ fn has_typed_entry(p: &ProtoObj) -> bool {
 fn inlinable(p: &ProtoObj) -> bool {
     let fine = |i: &Insn| {
         // Open results, or many.
-        let many = i.op() == Some(Op::Return) && !(1..=5).contains(&i.b());
+        let many =
+            matches!(i.op(), Some(Op::Return | Op::ReturnClose)) && !(1..=5).contains(&i.b());
         !many
             && !matches!(
                 i.op(),
-                None | Some(
-                    Op::VarargPrep
-                        | Op::Vararg
-                        | Op::Closure
-                        | Op::Close
-                        | Op::Tbc
-                        | Op::ReturnClose
-                        | Op::TForPrep
-                )
+                None | Some(Op::VarargPrep | Op::Vararg | Op::Tbc | Op::TForPrep)
             )
     };
-    !p.vararg && p.storage.code.len() <= MAX_INLINED && p.storage.code.iter().all(fine)
+    !p.vararg
+        && crate::jit::choice::may_be_inlined(p)
+        && p.storage.code.len() <= MAX_INLINED
+        && p.storage.code.iter().all(fine)
 }
 
 /// Whether what calls `p` is about to be compiled with `p` in it, most likely:

@@ -3,6 +3,7 @@
 use crate::cache::{Cache, Key};
 use crate::ir::Reason;
 use crate::jit::Assumption;
+use crate::jit::learned::Seen;
 use crate::tier2::compile::{Object, Product, Report};
 use crate::tier2::lower::{ExitSite, Lowered};
 use crate::tier2::snapshot::Snapshot;
@@ -31,7 +32,6 @@ struct Exit {
     reason: Reason,
     func: u32,
     pc: u32,
-    seen: u8,
     early: bool,
 }
 
@@ -58,7 +58,6 @@ pub(super) fn write(product: &Product) -> Option<Vec<u8>> {
         reason: site.reason,
         func: site.func,
         pc: site.pc,
-        seen: site.seen,
         early: site.early,
     };
     let (code, file): (_, &[u8]) = match &product.object {
@@ -117,14 +116,19 @@ impl Read {
             maps,
             object,
         } = self;
-        let site = |exit: &Exit| ExitSite {
-            map: FrameMapId(exit.map),
-            reason: exit.reason,
-            func: exit.func,
-            pc: exit.pc,
-            seen: exit.seen,
-            early: exit.early,
+        let site = |exit: &Exit| {
+            let f = &snapshot.funcs[exit.func as usize];
+            ExitSite {
+                map: FrameMapId(exit.map),
+                reason: exit.reason,
+                func: exit.func,
+                pc: exit.pc,
+                // Marks of feedback slots are those of this process.
+                seen: Seen::of(&f.code[exit.pc as usize], &f.marks),
+                early: exit.early,
+            }
         };
+        let exits = stored.exits.iter().map(site).collect();
         Product {
             snapshot,
             stage,
@@ -132,7 +136,7 @@ impl Read {
             lowered: Lowered {
                 text: String::new(),
                 maps,
-                exits: stored.exits.iter().map(site).collect(),
+                exits,
                 words: stored.words as usize,
             },
             slots: stored.slots,

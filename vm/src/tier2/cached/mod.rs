@@ -26,7 +26,8 @@ use super::snapshot::{EntryAt, Function, Snapshot};
 use super::{Stage, State};
 use crate::cache::{Cache, Key, KeyMaker, Kind, Made, Refused, Tier};
 use crate::interp;
-use crate::jit::{self, JitMode};
+use crate::jit::choice::choice;
+use crate::jit::{self, Backend};
 use profile::{Matches, Profile, Profiles};
 use std::hash::Hash;
 use std::sync::Arc;
@@ -43,24 +44,22 @@ pub(super) struct Manner {
     /// It asks for better code.
     pub counts: bool,
     /// It tells that it runs.
-    pub checked: bool,
+    pub tells: bool,
     /// Guards ask whether they are to fail.
     pub stress: bool,
 }
 
 impl Manner {
     /// How code of this stage is made for this VM.
-    pub(super) fn of(vm: &mut Vm, stage: Stage) -> Manner {
+    pub(super) fn of(vm: &mut Vm, stage: Stage, backend: Backend) -> Manner {
         let data = interp::data(vm);
         let modes = &data.stress.modes;
         let options = &data.jit.options;
-        let improved = stage.is_improved(options.backend);
+        let improved = stage.is_improved(backend);
         Manner {
             stage,
             counts: improved && options.thresholds.best > 1,
-            checked: cfg!(debug_assertions)
-                || *modes != crate::stress::StressModes::default()
-                || options.thresholds.hot <= 1,
+            tells: *modes != crate::stress::StressModes::default() || options.thresholds.hot <= 1,
             stress: modes.deopt != crate::stress::ForcedExits::None,
         }
     }
@@ -98,7 +97,7 @@ pub(super) fn cache(vm: &mut Vm) -> Option<Cache> {
     let jit = &interp::data(vm).jit;
     let cache = jit.cache.as_ref().filter(|cache| cache.is_enabled())?;
     let listing = jit.listings.is_some();
-    (jit.options.mode == JitMode::Full && !listing).then(|| cache.clone())
+    (jit.options.mode.optimizes() && !listing).then(|| cache.clone())
 }
 
 /// What tells the content of a prototype's module from others.
@@ -256,7 +255,9 @@ pub(super) unsafe fn find(
     p: *mut ProtoObj,
     snapshot: Snapshot,
 ) -> Result<Hit, Box<Snapshot>> {
-    match find_as_is(vm, cache, snapshot) {
+    // SAFETY: as the caller says.
+    let backend = choice(vm, unsafe { &*p }).backend;
+    match find_as_is(vm, cache, snapshot, backend) {
         Ok(product) => Ok(Hit { product, by: None }),
         // SAFETY: as the caller says.
         Err(back) => unsafe { find_by_profile(vm, cache, p, *back) },
@@ -275,6 +276,8 @@ unsafe fn find_by_profile(
 ) -> Result<Hit, Box<Snapshot>> {
     let at = snapshot.entry;
     // SAFETY: as the caller says.
+    let backend = choice(vm, unsafe { &*p }).backend;
+    // SAFETY: likewise.
     let expected = unsafe { &jit::state_mut(&mut *p).tier2.expected.code };
     let expected = expected.iter().find(|e| e.at == at);
     let profiles = expected.map_or_else(Vec::new, |e| e.profiles.clone());
@@ -285,7 +288,7 @@ unsafe fn find_by_profile(
     for profile in profiles {
         profile.impose(&mut snapshot);
         let known = profile.known(&snapshot);
-        match find_as_is(vm, cache, snapshot) {
+        match find_as_is(vm, cache, snapshot, backend) {
             Ok(product) => {
                 let by = Some((profile, known));
                 return Ok(Hit { product, by });
@@ -298,14 +301,18 @@ unsafe fn find_by_profile(
 }
 
 /// Code for a snapshot that the cache has; if it has none, the snapshot comes back.
-fn find_as_is(vm: &mut Vm, cache: &Cache, snapshot: Snapshot) -> Result<Product, Box<Snapshot>> {
-    let backend = interp::data(vm).jit.options.backend;
+fn find_as_is(
+    vm: &mut Vm,
+    cache: &Cache,
+    snapshot: Snapshot,
+    backend: Backend,
+) -> Result<Product, Box<Snapshot>> {
     let first = Stage::first(backend);
     // Better code first.
     let better = first.is_improved(backend).then_some(Stage::Best);
     let hash = Hashed::of(&snapshot);
     for stage in better.into_iter().chain([first]) {
-        let key = hash.key(Manner::of(vm, stage));
+        let key = hash.key(Manner::of(vm, stage, backend));
         let Some(entry) = cache.find(Kind::Code, &key) else {
             continue;
         };
@@ -331,7 +338,8 @@ pub(super) unsafe fn enter(
 ) -> bool {
     workers(vm);
     let at = product.snapshot.entry;
-    let backend = interp::data(vm).jit.options.backend;
+    // SAFETY: the caller says that `p` is live.
+    let backend = choice(vm, unsafe { &*p }).backend;
     let best = interp::data(vm).jit.options.thresholds.best;
     let improved = product.stage.is_improved(backend);
     product.report.stages.snapshot = super::compile::micros(begun);
