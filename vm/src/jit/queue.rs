@@ -93,6 +93,8 @@ pub(crate) struct Options {
     pub share: u32,
     /// Time it may work in addition, for the beginning.
     pub advance: Duration,
+    /// Time without work after which the worker ends, and frees what it holds.
+    pub idle: Duration,
     /// When results are handed over. If not when they are ready, the worker's
     /// time is not bounded.
     pub delivery: Delivery,
@@ -109,6 +111,7 @@ impl Default for Options {
             length: 64,
             share: 50,
             advance: Duration::from_millis(250),
+            idle: Duration::from_secs(5),
             delivery: Delivery::Ready,
             seed: 1,
             patient: false,
@@ -146,6 +149,8 @@ struct State<J: Job> {
     cancelled: Option<Serial>,
     /// The worker is to end.
     quit: bool,
+    /// It has ended for want of work, and starts again when there is some.
+    idle: bool,
 }
 
 struct Shared<J: Job> {
@@ -207,6 +212,7 @@ impl<J: Job> Queue<J> {
                     worked: Duration::ZERO,
                     cancelled: None,
                     quit: false,
+                    idle: false,
                 }),
                 work: Condvar::new(),
                 finished: Condvar::new(),
@@ -268,6 +274,12 @@ impl<J: Job> Queue<J> {
 
     /// Starts the worker, if there is none.
     fn start(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.shared.state.lock().idle)
+            && let Some(ended) = self.worker.take()
+        {
+            // It can't have panicked: jobs that do are caught.
+            let _ = ended.join();
+        }
         if self.worker.is_none() {
             let shared = Arc::clone(&self.shared);
             let thread = std::thread::Builder::new()

@@ -56,6 +56,42 @@ fn busy(queue: &mut Queue<Do>, key: u64) -> Sender<()> {
 }
 
 #[test]
+fn a_worker_without_work_ends_and_starts_again() {
+    /// What a worker holds.
+    #[derive(Default)]
+    struct Held(Option<Arc<()>>);
+    struct Hold(Arc<()>);
+    impl Job for Hold {
+        type Output = bool;
+        type Tools = Held;
+
+        /// Whether the worker is the one that had the last job.
+        fn run(self, held: &mut Held) -> bool {
+            held.0.replace(self.0).is_some()
+        }
+    }
+    let token = Arc::new(());
+    let options = Options {
+        idle: Duration::from_millis(20),
+        ..Options::default()
+    };
+    let mut q: Queue<Hold> = Queue::new(options, || ());
+    let ask = |q: &mut Queue<Hold>, key| {
+        q.submit(key, 1, Hold(Arc::clone(&token))).unwrap();
+        drain(q).pop().unwrap().1.unwrap()
+    };
+    assert!(!ask(&mut q, 1));
+    for key in 2..5 {
+        let patience = Instant::now() + Duration::from_secs(20);
+        while Arc::strong_count(&token) > 1 {
+            assert!(Instant::now() < patience, "the worker is still there");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(!ask(&mut q, key), "a new one");
+    }
+}
+
+#[test]
 fn the_hottest_is_next() {
     let mut q = queue(Options::default());
     let release = busy(&mut q, 0);

@@ -43,7 +43,7 @@ pub(super) fn run<J: Job>(shared: &Shared<J>) {
 }
 
 /// The hottest job, when there is one and time for it; `None` when the queue
-/// is closed.
+/// is closed, or there was none for long.
 fn next<J: Job>(shared: &Shared<J>) -> Option<Waiting<J>> {
     let mut state = shared.state.lock();
     loop {
@@ -52,7 +52,11 @@ fn next<J: Job>(shared: &Shared<J>) -> Option<Waiting<J>> {
         }
         let all = state.waiting.iter().enumerate();
         let Some((n, _)) = all.min_by_key(|(_, w)| w.rank(shared.options.patient)) else {
-            shared.work.wait(&mut state);
+            let waited = shared.work.wait_for(&mut state, shared.options.idle);
+            if waited.timed_out() && state.waiting.is_empty() && !state.quit {
+                state.idle = true;
+                return None;
+            }
             continue;
         };
         match overtime(shared, &state) {
