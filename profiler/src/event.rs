@@ -175,6 +175,20 @@ pub enum Event {
 }
 
 impl Event {
+    /// The names of all of them.
+    pub const NAMES: [&'static str; 10] = [
+        "warm",
+        "compiled",
+        "optimized",
+        "not_compiled",
+        "osr_entry",
+        "exit",
+        "invalidated",
+        "unwound",
+        "module",
+        "freed",
+    ];
+
     /// The name of the variant: the field `event` of its JSON form.
     pub fn name(&self) -> &'static str {
         match self {
@@ -446,6 +460,7 @@ pub(crate) mod tests {
         for e in samples() {
             let json = serde_json::to_value(&e).expect("JSON");
             assert_eq!(json["event"], e.name());
+            assert!(Event::NAMES.contains(&e.name()));
             assert_eq!(json.get("func").is_some(), e.func().is_some());
         }
     }

@@ -26,7 +26,7 @@ pub mod sink;
 pub mod stats;
 pub mod summary;
 
-pub use event::{Event, FuncName};
+pub use event::{Event, FuncName, OneLine};
 pub use optimizing::{Inlining, Stages};
 pub use policy::{Decision, Facts, Heat, Reason, Thresholds, TierState, Why, decide};
 pub use sink::{JsonSink, RecordingSink, Sink, TextSink};

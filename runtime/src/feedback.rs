@@ -58,7 +58,7 @@ const RETRY: u16 = 4096;
 const NO_EPOCH: u32 = 0;
 
 /// What an inline cache knows; see the module documentation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum CacheState {
     /// Nothing.

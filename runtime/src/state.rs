@@ -57,6 +57,9 @@ pub struct Exec {
     pub epoch_changed: fn(vm: &mut Vm),
     /// Called when `Vm::upvalues_set` was set.
     pub upvalues_set: fn(vm: &mut Vm),
+    /// Called with the main function of a module that was loaded, before anything
+    /// else knows of it.
+    pub loaded: fn(vm: &mut Vm, main: *mut crate::proto::ProtoObj) -> Result<()>,
 }
 
 /// How to build a [`Vm`].
@@ -368,8 +371,12 @@ impl Vm {
     }
 
     /// Stress: has stacks grow by no more than `slots` slots at a time, and
-    /// coroutines' move each time. To be called before anything runs.
-    pub fn stress_stack(&mut self, slots: usize) {
+    /// coroutines' move each time; or no longer. To be called while nothing runs.
+    pub fn stress_stack(&mut self, slots: Option<usize>) {
+        let Some(slots) = slots else {
+            self.stack_step = 0;
+            return;
+        };
         self.stack_step = slots.max(1);
         let used = (self.top as usize - self.stack as usize) / size_of::<Value>();
         if self.cur == self.main {

@@ -40,6 +40,8 @@ pub struct Way {
     pub backend: Backend,
     /// Calls or back-edges after which the baseline compiler has a function.
     pub threshold: u32,
+    /// Calls alone, if not so many.
+    pub calls: Option<u32>,
     /// Instructions after which the optimizing compiler has it.
     pub hot: u32,
     /// Instructions after which its better backend has it.
@@ -48,7 +50,15 @@ pub struct Way {
     pub exits: u32,
     /// What is made frequent.
     pub modes: StressModes,
+    /// Not 0: each program runs again and again, with other events made frequent each
+    /// time, as this seed has it ([`Way::turns`]).
+    pub turns: u64,
+    /// Verifiers look at what is compiled.
+    pub verify: bool,
 }
+
+/// How often a program runs that takes turns.
+const TURNS: usize = 16;
 
 impl Way {
     /// The interpreter without stress.
@@ -57,10 +67,63 @@ impl Way {
             mode: JitMode::Off,
             backend: Backend::Llvm,
             threshold: 1,
+            calls: None,
             hot: 1,
             best: 1,
             exits: Thresholds::default().exits,
             modes: StressModes::default(),
+            turns: 0,
+            verify: true,
+        }
+    }
+
+    /// What is frequent in each of the runs of a program.
+    pub fn turns(&self) -> Vec<StressModes> {
+        let mut all = vec![self.modes.clone()];
+        if self.turns == 0 {
+            return all;
+        }
+        let mut rng = Rng::new(self.turns, 0);
+        while all.len() < TURNS {
+            let deopt = if self.modes.deopt == ForcedExits::None {
+                ForcedExits::None
+            } else {
+                ForcedExits::Nth(1 + rng.below(40) as u32)
+            };
+            all.push(StressModes {
+                deopt,
+                poison: rng.one_in(2),
+                interrupt: rng.one_in(6),
+                gc: if rng.one_in(8) {
+                    1 + rng.below(400) as u32
+                } else {
+                    0
+                },
+                stack: rng.one_in(4).then(|| 1 + rng.below(20) as u32),
+                ..self.modes.clone()
+            });
+        }
+        all
+    }
+
+    /// Taking turns: what is compiled once runs often, under other modes each time.
+    pub fn in_turns(rng: &mut Rng, mode: JitMode) -> Way {
+        let deopt = if rng.one_in(2) {
+            ForcedExits::Nth(1 << 20)
+        } else {
+            ForcedExits::None
+        };
+        Way {
+            modes: StressModes {
+                queue: Delivery::Sync,
+                deopt,
+                ..StressModes::default()
+            },
+            turns: 1 + rng.next() % 1_000_000,
+            // Mostly what has loops: all that only calls these takes as long to compile.
+            calls: (!rng.one_in(6)).then_some(200),
+            verify: rng.one_in(16),
+            ..Way::compiled(mode)
         }
     }
 
@@ -111,6 +174,7 @@ impl Way {
             best: up_to(rng, usual.hot),
             exits: usual.exits,
             modes,
+            ..Way::interpreted()
         }
     }
 
@@ -173,6 +237,7 @@ impl Way {
             best: hot,
             exits: rng.pick(&[1, 2, 16, 16]),
             modes,
+            ..Way::interpreted()
         }
     }
 
@@ -197,6 +262,9 @@ impl Way {
                 "hot" => way.hot = argument.parse().ok()?,
                 "best" => best = Some(argument.parse().ok()?),
                 "exits" => way.exits = argument.parse().ok()?,
+                "calls" => way.calls = Some(argument.parse().ok()?),
+                "turns" => way.turns = argument.parse().ok()?,
+                "unverified" => way.verify = false,
                 _ => {
                     if !way.modes.set(name, argument)? {
                         return None;
@@ -213,9 +281,10 @@ impl Way {
         let mut options = JitOptions {
             mode: self.mode,
             backend: self.backend,
+            verify: self.verify,
             ..JitOptions::default()
         };
-        options.thresholds.calls = self.threshold;
+        options.thresholds.calls = self.calls.unwrap_or(self.threshold);
         options.thresholds.back_edges = self.threshold;
         options.thresholds.start_up = 1;
         options.thresholds.background = 0;
@@ -232,15 +301,27 @@ impl fmt::Display for Way {
             mode,
             backend,
             threshold,
+            calls,
             hot,
             best,
             exits,
             modes,
+            turns,
+            verify,
         } = self;
         write!(
             f,
             "jit={mode},backend={backend},threshold={threshold},hot={hot},best={best},exits={exits}"
         )?;
+        if let Some(calls) = calls {
+            write!(f, ",calls={calls}")?;
+        }
+        if *turns != 0 {
+            write!(f, ",turns={turns}")?;
+        }
+        if !verify {
+            f.write_str(",unverified")?;
+        }
         if *modes != StressModes::default() {
             write!(f, ",{modes}")?;
         }
@@ -259,9 +340,11 @@ pub struct Observed {
     pub population: [usize; 4],
 }
 
-/// In how many programs which code ran.
+/// In how many runs of programs which code ran.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Ran {
+    /// All.
+    pub runs: u64,
     /// Code of the baseline compiler.
     pub baseline: u64,
     /// Code of the optimizing compiler.
@@ -296,8 +379,6 @@ struct Watched {
     /// Compiles that went wrong, rather than being refused: the program goes on
     /// without them, but nobody should have to.
     faults: Vec<String>,
-    /// Compiles of the baseline compiler.
-    compiles: u64,
     /// Failed guards of optimized code.
     exits: u64,
 }
@@ -314,7 +395,6 @@ impl Sink for Watch {
                     watched.faults.push(format!("{func}: {detail}"));
                 }
             }
-            Event::Compiled { tier: 1, .. } => watched.compiles += 1,
             Event::Exit { tier: 2, .. } => watched.exits += 1,
             _ => {}
         }
@@ -327,9 +407,10 @@ impl Watch {
     /// Notes in `ran` what ran since this was last asked.
     fn take(&self, vm: &mut Vm, ran: &mut Ran) {
         if let Ok(mut watched) = self.0.lock() {
-            ran.baseline += u64::from(std::mem::take(&mut watched.compiles) > 0);
             ran.exits += u64::from(std::mem::take(&mut watched.exits) > 0);
         }
+        ran.runs += 1;
+        ran.baseline += u64::from(engine::ran_baseline(vm));
         ran.optimized += u64::from(engine::ran_optimized(vm));
     }
 }
@@ -480,6 +561,8 @@ impl Program {
             }
         }
         let mut ran = Ran::default();
+        let turns = way.turns();
+        let mut output = session.take_output();
         for chunk in &self.modules {
             let main = engine::load_main(&mut session.vm, chunk.main.clone()).map_err(memory)?;
             // The function is an argument of each call, and so is not collected.
@@ -487,10 +570,25 @@ impl Program {
                 Some(code) => engine::load_main(&mut session.vm, code.clone()).map_err(memory)?,
                 None => main,
             };
-            for _ in 0..self.calls {
-                ends.push(session.call(main, &[argument]));
+            let mut first = None;
+            for modes in &turns {
+                if turns.len() > 1 {
+                    engine::change_stress(&mut session.vm, modes);
+                }
+                let calls = (0..self.calls).map(|_| session.call(main, &[argument]));
+                let seen = (calls.collect::<Vec<_>>(), session.take_output());
+                watch.take(&mut session.vm, &mut ran);
+                match &first {
+                    None => first = Some(seen),
+                    Some(first) => same_turn(first, &seen, modes)?,
+                }
             }
-            watch.take(&mut session.vm, &mut ran);
+            let (calls, printed) = first.unwrap_or_default();
+            ends.extend(calls);
+            output.extend(printed);
+        }
+        if turns.len() > 1 {
+            engine::change_stress(&mut session.vm, &way.modes);
         }
         if let Note::Exits(states) | Note::Visits(_, states) = note {
             *states = engine::recorded_states(&mut session.vm);
@@ -501,7 +599,7 @@ impl Program {
         // Nothing keeps the code after that, and what the code keeps.
         let dumped = session.run("local dump = P.dump P = nil dump()", "=dump");
         ends.push(dumped.end);
-        let mut output = dumped.output;
+        output.extend(dumped.output);
         if ends.contains(&End::Limit(Limit::Time)) {
             return Err(Trouble::Time);
         }
@@ -527,6 +625,27 @@ impl Program {
         };
         Ok((observed, ran))
     }
+}
+
+/// What a turn shows is what the first one did.
+fn same_turn(
+    first: &(Vec<End>, Vec<u8>),
+    seen: &(Vec<End>, Vec<u8>),
+    modes: &StressModes,
+) -> Result<(), Trouble> {
+    if first == seen {
+        return Ok(());
+    }
+    if seen.0.contains(&End::Limit(Limit::Time)) {
+        return Err(Trouble::Time);
+    }
+    let line = |n: usize| lossy(seen.1.split(|b| *b == b'\n').nth(n).unwrap_or_default());
+    let lines = first.1.split(|b| *b == b'\n').map(lossy).enumerate();
+    let differs = lines.map(|(n, a)| (a, line(n))).find(|(a, b)| a != b);
+    Err(Trouble::Broken(format!(
+        "with {modes}: first {differs:?}, ends {:?} and {:?}",
+        first.0, seen.0
+    )))
 }
 
 /// The first difference between what is right and what was seen.
@@ -623,6 +742,8 @@ mod tests {
             let way = Way::random(&mut Rng::new(seed, 0), JitMode::Full);
             assert_eq!(Way::parse(&way.to_string()), Some(way));
             let way = Way::late(&mut Rng::new(seed, 1), JitMode::Full);
+            assert_eq!(Way::parse(&way.to_string()), Some(way));
+            let way = Way::in_turns(&mut Rng::new(seed, 2), JitMode::Full);
             assert_eq!(Way::parse(&way.to_string()), Some(way));
         }
         assert_eq!(Way::parse("jit=none"), None);

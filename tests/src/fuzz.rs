@@ -9,7 +9,9 @@
 //!
 //! - **deep**: one program, rich in what tiers have to get right together;
 //! - **small**: many, each compiled for what it begins with;
-//! - **modules**: many, of bytecode that no compiler would make.
+//! - **modules**: many, of bytecode that no compiler would make;
+//! - **quick**: very many small ones, which are compiled once and run in turns, with
+//!   other events made frequent each time ([`Way::in_turns`]).
 //!
 //! Most ways compile at once; some do late, while loops run ([`Way::late`]).
 
@@ -88,7 +90,11 @@ const SLOW: Duration = Duration::from_secs(8);
 /// Small programs in a group.
 const GROUP: usize = 48;
 
-/// One group of so many is optimized by LLVM, the others by Cranelift.
+/// Quick ones.
+const QUICK: usize = 96;
+
+/// One group of so many is optimized by LLVM, the others by Cranelift; of those that
+/// are compiled more often than they run, one of twice as many.
 const LLVM: usize = 8;
 
 /// Which groups are made.
@@ -100,7 +106,9 @@ pub enum Kind {
     Small,
     /// Many modules.
     Modules,
-    /// All of them.
+    /// Very many small ones, in turns.
+    Quick,
+    /// All of them: most are quick ones.
     Mixed,
 }
 
@@ -111,6 +119,7 @@ impl Kind {
             "deep" => Some(Kind::Deep),
             "small" => Some(Kind::Small),
             "modules" => Some(Kind::Modules),
+            "quick" => Some(Kind::Quick),
             "mixed" | "" => Some(Kind::Mixed),
             _ => None,
         }
@@ -122,11 +131,20 @@ impl Kind {
 pub struct Generator {
     deep: Texts,
     small: Texts,
+    quick: Texts,
     kind: Kind,
     /// The reference implementation.
     lua: Option<String>,
     /// Where the running group is written to, should it end the process.
     note: PathBuf,
+}
+
+impl Drop for Generator {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_file(&self.note);
+        }
+    }
 }
 
 /// Programs, and the ways in which they are run.
@@ -149,6 +167,8 @@ pub enum Shape {
     Small,
     /// Modules.
     Modules,
+    /// Small programs in turns.
+    Quick,
 }
 
 impl Shape {
@@ -157,7 +177,7 @@ impl Shape {
         let bodies = bodies.iter().map(Body::current);
         match self {
             Shape::Deep => bodies.map(|b| tiers::whole(&b)).collect(),
-            Shape::Small => {
+            Shape::Small | Shape::Quick => {
                 let all: Vec<_> = bodies.map(|b| small::whole(&b)).collect();
                 small::together(&all)
             }
@@ -217,6 +237,7 @@ impl Generator {
         Generator {
             deep: tiers::bodies((2, 80)),
             small: small::bodies((1, 16)),
+            quick: small::quick_bodies((1, 9)),
             kind,
             lua: oracle::command(),
             note: note.to_owned(),
@@ -230,16 +251,19 @@ impl Generator {
             Kind::Deep => Shape::Deep,
             Kind::Small => Shape::Small,
             Kind::Modules => Shape::Modules,
-            Kind::Mixed => match index % 6 {
-                1 | 4 => Shape::Deep,
-                5 => Shape::Modules,
-                _ => Shape::Small,
+            Kind::Quick => Shape::Quick,
+            Kind::Mixed => match index % 40 {
+                5 => Shape::Deep,
+                15 => Shape::Modules,
+                25 => Shape::Small,
+                _ => Shape::Quick,
             },
         };
         let grown = |texts: &Texts, rng: &mut Rng| Body::Grown(Box::new(texts.one(rng)));
         let bodies = match shape {
             Shape::Deep => vec![grown(&self.deep, &mut rng)],
             Shape::Small => (0..GROUP).map(|_| grown(&self.small, &mut rng)).collect(),
+            Shape::Quick => (0..QUICK).map(|_| grown(&self.quick, &mut rng)).collect(),
             Shape::Modules => {
                 let all = (0..GROUP).map(|_| Body::Text(modules::module(&mut rng)));
                 all.collect()
@@ -247,6 +271,7 @@ impl Generator {
         };
         let ways = match shape {
             Shape::Deep => deep_ways(&mut rng),
+            Shape::Quick => quick_ways(&mut rng),
             _ => small_ways(&mut rng),
         };
         Group {
@@ -297,7 +322,8 @@ impl Generator {
     /// Runs the portable programs among these interpreted, and by the reference
     /// implementation.
     fn check_reference(&self, shape: Shape, bodies: &[Body]) -> Result<(), String> {
-        let Some(lua) = self.lua.as_ref().filter(|_| shape == Shape::Small) else {
+        let likewise = matches!(shape, Shape::Small | Shape::Quick);
+        let Some(lua) = self.lua.as_ref().filter(|_| likewise) else {
             return Ok(());
         };
         let bodies = bodies.iter().map(Body::current);
@@ -367,7 +393,7 @@ impl Generator {
             }
             match result {
                 Ok((seen, ran)) => {
-                    counts.runs += programs;
+                    counts.runs += ran.runs;
                     counts.baseline += ran.baseline;
                     counts.optimized += ran.optimized;
                     if way.backend == Backend::Llvm {
@@ -506,6 +532,22 @@ fn deep_ways(rng: &mut Rng) -> Vec<Way> {
     ways
 }
 
+/// The ways in which quick programs are run.
+fn quick_ways(rng: &mut Rng) -> Vec<Way> {
+    let mut ways = vec![Way::in_turns(rng, JitMode::Baseline)];
+    if engine::optimizing().is_none() && rng.one_in(3) {
+        ways.push(Way {
+            backend: if rng.one_in(LLVM) {
+                Backend::Llvm
+            } else {
+                Backend::Cranelift
+            },
+            ..Way::in_turns(rng, JitMode::Full)
+        });
+    }
+    ways
+}
+
 /// The ways in which small programs are run: most of them cheap ones, since to
 /// compile takes longer than all else.
 fn small_ways(rng: &mut Rng) -> Vec<Way> {
@@ -537,7 +579,7 @@ fn small_ways(rng: &mut Rng) -> Vec<Way> {
             _ => Way::random(rng, JitMode::Full),
         };
         ways.push(Way {
-            backend: if rng.one_in(LLVM) {
+            backend: if rng.one_in(2 * LLVM) {
                 Backend::Llvm
             } else {
                 Backend::Cranelift

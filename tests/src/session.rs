@@ -177,6 +177,7 @@ impl Session {
 
     /// What was printed since the last time.
     pub fn take_output(&mut self) -> Vec<u8> {
+        self.vm.lib.flush();
         self.output
             .lock()
             .map(|mut kept| std::mem::take(&mut *kept))

@@ -11,13 +11,13 @@
 //! | `FUZZ_SEED` | the first seed; else a fresh one |
 //! | `FUZZ_INDEX` | of that seed, only this group |
 //! | `FUZZ_BATCH` | groups of a seed, before the next seed's turn (100) |
-//! | `FUZZ_KIND` | `deep`, `small`, `modules` or `mixed` (`mixed`) |
+//! | `FUZZ_KIND` | `quick`, `deep`, `small`, `modules` or `mixed` (`mixed`) |
 //! | `FUZZ_LOG` | a file to which each seed's figures are appended |
 //! | `FUZZ_REPLAY` | a case to replay, instead |
 //!
 //! A failure is shrunk, printed with what replays it, and saved under
 //! `regressions/`, whose cases `make test` replays. The program that is running
-//! is in `target/tmp/fuzz-case.lua`, should it end the process.
+//! is in `target/tmp/fuzz-case-PID.lua`, should it end the process.
 
 #![cfg_attr(
     not(feature = "long"),
@@ -35,7 +35,8 @@ use strata_tests::fuzz::{Counts, Generator, Kind};
 
 /// Where the running group is.
 fn note() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz-case.lua")
+    let name = format!("fuzz-case-{}.lua", std::process::id());
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
 /// Runs one group.
@@ -105,6 +106,11 @@ fn generated_programs_show_the_same_in_every_tier() {
 #[test]
 fn small_programs_show_the_same_in_every_tier() {
     slice(Kind::Small, if cfg!(debug_assertions) { 4 } else { 20 });
+}
+
+#[test]
+fn quick_programs_show_the_same_in_turns() {
+    slice(Kind::Quick, if cfg!(debug_assertions) { 2 } else { 8 });
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! interpreter plugged in, and what running a chunk takes.
 
 pub use crate::jit::listing::Listing;
-pub use crate::jit::{Backend, JitMode, JitOptions};
+pub use crate::jit::status::FunctionStatus;
+pub use crate::jit::{Backend, Choice, ChosenBy, FunctionRule, JitMode, JitOptions, Wish};
 use crate::stress::GuardKey;
 use crate::stress::states::{self, Place, States};
 use crate::stress::{self, StressModes};
@@ -32,6 +33,7 @@ const EXEC: Exec = Exec {
     entry: interp::native::interpret as *const (),
     epoch_changed: jit::epoch_changed,
     upvalues_set: jit::upvalues_set,
+    loaded: jit::choice::loaded,
 };
 
 fn compile(vm: &mut Vm, source: &[u8], chunk_name: &[u8]) -> Result<Compiled> {
@@ -80,6 +82,8 @@ pub fn compile_text(
 pub fn new_vm(config: &VmConfig) -> std::io::Result<Box<Vm>> {
     let mut vm = Vm::new(config, EXEC)?;
     interp::install(&mut vm);
+    let known = jit::library::install(&mut vm);
+    known.map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
     Ok(vm)
 }
 
@@ -87,6 +91,50 @@ pub fn new_vm(config: &VmConfig) -> std::io::Result<Box<Vm>> {
 /// feature `cranelift` everything is interpreted.
 pub fn set_jit(vm: &mut Vm, options: &JitOptions) {
     jit::install(vm, options);
+}
+
+/// Has a VM keep compiled code there, and look for it. It has loaded nothing yet.
+#[cfg(feature = "cranelift")]
+pub fn set_cache(vm: &mut Vm, cache: Option<crate::cache::Cache>) {
+    jit::set_cache(vm, cache);
+}
+
+/// How far a VM's functions may go now, and what makes code of very hot ones.
+pub fn jit_mode(vm: &mut Vm) -> (JitMode, Backend) {
+    let options = &interp::data(vm).jit.options;
+    (options.mode, options.backend)
+}
+
+/// Changes that. What was compiled is taken out of use.
+pub fn set_jit_mode(vm: &mut Vm, mode: JitMode, backend: Backend) {
+    interp::data(vm).jit.most = mode;
+    jit::choice::set_options(vm, mode, backend);
+}
+
+/// Asks something of `f`, if it is a Lua function, and of those `inside` it; `None`
+/// takes back what was asked. Its code is taken out of use.
+pub fn ask(vm: &mut Vm, f: Value, wish: Option<Wish>, inside: bool) {
+    if f.tag == tag::CLOSURE {
+        // SAFETY: the tag says that it is a closure; the caller's value is
+        // live, and so is its prototype.
+        unsafe { jit::choice::ask(vm, (*f.as_closure()).proto, wish, inside) };
+    }
+}
+
+/// Takes all compiled code out of use.
+pub fn flush_jit(vm: &mut Vm) {
+    jit::choice::flush(vm);
+}
+
+/// Where `f` stands, if it is a Lua function.
+pub fn function_status(vm: &mut Vm, f: Value) -> Option<FunctionStatus> {
+    // SAFETY: as in `ask`.
+    (f.tag == tag::CLOSURE).then(|| unsafe { jit::status::of(vm, (*f.as_closure()).proto) })
+}
+
+/// Where all functions of a VM stand, by chunk and line.
+pub fn all_status(vm: &mut Vm) -> Vec<FunctionStatus> {
+    jit::status::all(vm)
 }
 
 /// Why the baseline compiler can't be used, if so.
@@ -177,6 +225,11 @@ pub fn ran_optimized(vm: &mut Vm) -> bool {
     jit::ran_optimized(vm)
 }
 
+/// The same of the baseline compiler.
+pub fn ran_baseline(vm: &mut Vm) -> bool {
+    std::mem::take(&mut interp::data(vm).stress.ran) != 0
+}
+
 /// Has profilers and debuggers told of compiled code, from now on: a map for
 /// `perf` in `/tmp`, and the interface of GDB.
 ///
@@ -204,6 +257,13 @@ pub fn jit_stats(vm: &mut Vm) -> Stats {
 /// Makes rare events frequent in a new VM.
 pub fn set_stress(vm: &mut Vm, modes: &StressModes) {
     stress::install(vm, modes);
+}
+
+/// Makes other events frequent, while nothing runs. When background compiles are
+/// handed over stays as it was set first, and code that was made while no guard was
+/// to fail on purpose goes on so.
+pub fn change_stress(vm: &mut Vm, modes: &StressModes) {
+    stress::change(vm, modes);
 }
 
 /// Under `deopt=once`: the guards that have failed, and all that there are in what

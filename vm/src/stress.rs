@@ -214,6 +214,8 @@ pub(crate) struct Stress {
     polls: u32,
     /// State of a generator of random numbers.
     random: u64,
+    /// Not 0 once code of the baseline compiler has run that tells.
+    pub ran: u64,
 }
 
 /// Switches `modes` on; for a new VM.
@@ -230,9 +232,27 @@ pub(crate) fn install(vm: &mut Vm, modes: &StressModes) {
     if modes.osr || modes.invalidate || modes.interrupt || looks {
         vm.heap.raise(poll::ALWAYS);
     }
-    if let Some(slots) = modes.stack {
-        vm.stress_stack(slots as usize);
+    vm.stress_stack(modes.stack.map(|slots| slots as usize));
+}
+
+/// Switches over to `modes`, while nothing runs. Code that there is goes on asking
+/// which guards fail, or not; and when compiles are handed over stays as it is.
+pub(crate) fn change(vm: &mut Vm, modes: &StressModes) {
+    let data = interp::data(vm);
+    let queue = data.stress.modes.queue;
+    let modes = StressModes {
+        queue,
+        ..modes.clone()
+    };
+    data.stress.modes = modes.clone();
+    vm.heap.set_stress_every(modes.gc);
+    vm.heap.set_failing(modes.oom);
+    if modes.osr || modes.invalidate || modes.interrupt || queue != Delivery::Ready {
+        vm.heap.raise(poll::ALWAYS);
+    } else {
+        vm.heap.lower(poll::ALWAYS);
     }
+    vm.stress_stack(modes.stack.map(|slots| slots as usize));
 }
 
 impl Stress {

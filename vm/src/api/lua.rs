@@ -13,7 +13,8 @@ use super::thread::Thread;
 use super::userdata::{AnyUserData, UserData};
 use super::value::Value;
 use crate::engine;
-use crate::jit::JitOptions;
+use crate::jit::status::FunctionStatus;
+use crate::jit::{Backend, JitMode, JitOptions};
 use parking_lot::ReentrantMutex;
 use std::any::TypeId;
 use std::cell::UnsafeCell;
@@ -53,6 +54,9 @@ pub struct LuaOptions {
     pub seed: Option<u64>,
     /// How functions are compiled that run often.
     pub jit: JitOptions,
+    /// Where compiled code is kept, and found.
+    #[cfg(feature = "cranelift")]
+    pub cache: Option<crate::cache::Cache>,
 }
 
 /// One VM. Clones are handles to the same one.
@@ -175,6 +179,8 @@ impl Lua {
         };
         let mut vm = engine::new_vm(&config).map_err(Error::external)?;
         engine::set_jit(&mut vm, &options.jit);
+        #[cfg(feature = "cranelift")]
+        engine::set_cache(&mut vm, options.cache);
         let opened = match options.stdlib {
             StdLib::All => strata_runtime::stdlib::open_all(&mut vm),
             StdLib::Safe => strata_runtime::stdlib::open_selected(&mut vm),
@@ -488,6 +494,29 @@ impl Lua {
     }
 
     // ---- compilation
+
+    /// How far functions may go now, and what makes code of very hot ones.
+    pub fn jit_mode(&self) -> (JitMode, Backend) {
+        self.with(engine::jit_mode)
+    }
+
+    /// Changes that. Code that there is is taken out of use, and functions begin
+    /// anew, with what feedback knows. Scripts may ask for less than this
+    /// (`require "jit"`), not for more.
+    pub fn set_jit_mode(&self, mode: JitMode, backend: Backend) {
+        self.with(|vm| engine::set_jit_mode(vm, mode, backend));
+    }
+
+    /// Takes all compiled code out of use: functions begin anew.
+    pub fn flush_jit(&self) {
+        self.with(engine::flush_jit);
+    }
+
+    /// Where all functions stand, why, and what would change that; by chunk and
+    /// line.
+    pub fn function_statuses(&self) -> Vec<FunctionStatus> {
+        self.with(engine::all_status)
+    }
 
     /// Sends what happens to compiled code to `sink`: functions found hot,
     /// compiled, entered, left. The sink gets the final figures when the VM is

@@ -116,7 +116,8 @@ impl Background {
 
 /// Whether functions are to be compiled by another thread.
 pub(super) fn is_on(vm: &mut Vm) -> bool {
-    if interp::data(vm).jit.listings.is_some() {
+    let jit = &interp::data(vm).jit;
+    if jit.listings.is_some() || jit.at_once {
         return false;
     }
     if interp::data(vm).jit.background.is_none() {

@@ -17,9 +17,11 @@
 use crate::interp;
 use crate::interp::native::Entry;
 use crate::ir::Reason;
+use crate::jit::choice::choice;
 use crate::jit::learned::{Seen, has_caches, tells_all};
-use crate::jit::{self, JitMode, Speculation, events, look, state, state_mut};
+use crate::jit::{self, Speculation, events, look, state, state_mut};
 use crate::tier1::heat::{AT_POINT, Cell, GO_ON};
+use crate::tier2::cached::{self, Found};
 use crate::tier2::code::ExitTable;
 use crate::tier2::snapshot::EntryAt;
 use crate::tier2::{self, Installed};
@@ -61,6 +63,11 @@ pub(crate) fn speculation2(p: &ProtoObj) -> Speculation {
     state(p).map_or_else(Speculation::default, |s| s.tier2.speculation.clone())
 }
 
+/// The optimized code of `p`.
+pub(crate) fn code2(p: &ProtoObj) -> &[tier2::code::Code] {
+    state(p).map_or(&[], |s| &s.tier2.code)
+}
+
 /// Whether there is optimized code of `p` for this entry.
 pub(crate) fn has_code2(p: &ProtoObj, at: EntryAt) -> bool {
     state(p).is_some_and(|s| s.tier2.code.iter().any(|c| c.at == at))
@@ -83,12 +90,13 @@ pub(crate) fn contains2(p: &ProtoObj, outer: EntryAt, inner: EntryAt) -> bool {
     })
 }
 
-/// Instructions of tier 1's code after which its counters are used up; `None`
-/// if nobody asks.
-pub(crate) fn heat_budget(vm: &mut Vm) -> Option<u32> {
+/// Instructions of tier 1's code of `p` after which its counters are used up;
+/// `None` if nobody asks.
+pub(crate) fn heat_budget(vm: &mut Vm, p: &ProtoObj) -> Option<u32> {
     let charges = vm.charges;
+    let optimizes = choice(vm, p).mode.optimizes();
     let jit = &interp::data(vm).jit;
-    let asks = jit.options.mode == JitMode::Full && !jit.options.count && !charges;
+    let asks = optimizes && !jit.options.count && !charges;
     asks.then_some(jit.options.thresholds.hot)
 }
 
@@ -161,6 +169,51 @@ fn put_off(vm: &mut Vm, p: &mut ProtoObj) -> bool {
     true
 }
 
+/// `p` has new code of tier 1: what the compile cache is expected to have of it is
+/// looked for sooner than it would be compiled.
+pub(crate) fn expect_cached(p: &mut ProtoObj) {
+    for at in cached::expected(p) {
+        let number = match at {
+            EntryAt::Start => Some(0),
+            EntryAt::Loop(header) => heat_number(p, header),
+        };
+        if let Some(number) = number {
+            grant(p, number, cached::early(budget(p, number)));
+        }
+    }
+}
+
+/// The number of the counter of the loop with this header.
+fn heat_number(p: &ProtoObj, header: u32) -> Option<usize> {
+    state(p)?.code.as_ref()?.heat.number(header)
+}
+
+/// Whether the code of `p` that counter `number` is for is expected to be in the
+/// compile cache: it is there now, or the counter goes on.
+///
+/// # Safety
+/// `p` is live; `base`, if given, its frame, canonical.
+unsafe fn is_expected(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    (at, number): (EntryAt, usize),
+    base: Option<*const Value>,
+) -> bool {
+    // SAFETY: as the caller says.
+    unsafe {
+        match cached::look(vm, p, at, base) {
+            Found::Nothing => return false,
+            Found::Later(share) => {
+                let some = budget(&*p, number) / share;
+                grant(&mut *p, number, some);
+            }
+            Found::Code if at == EntryAt::Start => grant(&mut *p, number, i32::MAX),
+            Found::Code => {}
+        }
+    }
+    true
+}
+
 /// Another thread has finished compiles, perhaps.
 pub(crate) fn ready(vm: &mut Vm) {
     super::background::look(vm);
@@ -176,6 +229,9 @@ pub(crate) unsafe fn hot_call(vm: &mut Vm, base: *mut Value) {
     // SAFETY: a Lua frame's function is a live closure.
     unsafe {
         let p = interp::frame_proto(base);
+        if is_expected(vm, p, (EntryAt::Start, 0), None) {
+            return;
+        }
         if put_off(vm, &mut *p) {
             return;
         }
@@ -210,6 +266,10 @@ pub(crate) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, cell: &Cell) -> usi
         };
         if let Some(status) = enter(vm, p, base, (number, header)) {
             return status;
+        }
+        let this = (EntryAt::Loop(header), number);
+        if is_expected(vm, p, this, Some(base)) {
+            return enter(vm, p, base, (number, header)).unwrap_or(GO_ON);
         }
         // The outermost loop around it that went round.
         let mut at = header;

@@ -18,7 +18,7 @@ use super::returns::Shared;
 use super::state::{Payload, State, UNKNOWN};
 use crate::deopt::{Site, check_sites};
 use crate::jit::{Counts, EntryCheck, Exit, Guard, Speculation};
-use crate::stress::{Stress, StressModes};
+use crate::stress::Stress;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     self, AbiParam, Block, InstBuilder, MemFlagsData, SigRef, Signature, Type, Value, types,
@@ -60,6 +60,10 @@ pub(super) struct Surroundings<'a> {
     pub counts: Option<*mut Counts>,
     /// Executed instructions are charged, see [`super::charge`].
     pub charges: bool,
+    /// What is to be set when the code runs.
+    pub ran: Option<*mut u64>,
+    /// Verifiers look at what is made.
+    pub checked: bool,
 }
 
 /// What lowering made besides CLIF.
@@ -179,6 +183,7 @@ pub(super) unsafe fn lower(
             std::slice::from_raw_parts((*p).code.cast_const(), (*p).code_len as usize),
         )
     };
+    let checked = around.checked;
     let mut b = FunctionBuilder::new(func, context);
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
@@ -270,7 +275,7 @@ pub(super) unsafe fn lower(
     sites.sort_unstable();
     sites.dedup();
     // The checker's analysis is too slow to run always.
-    if cfg!(debug_assertions) || stress.modes != StressModes::default() {
+    if checked {
         check_sites(spec, &sites)?;
     }
     b.finalize(isa.frontend_config());
@@ -289,6 +294,10 @@ impl Lower<'_> {
     /// Checks before the function begins. The pc lowering starts with, and
     /// the block that is to lead to entry points by their number.
     fn prologue(&mut self, at: Value) -> (u32, Block, Value) {
+        if let Some(ran) = self.around.ran {
+            let (one, cell) = (self.int(1), self.int(ran as i64));
+            self.store(one, cell, 0);
+        }
         let (begin, dispatch) = (self.b.create_block(), self.b.create_block());
         self.b.ins().brif(at, dispatch, &[], begin, &[]);
         self.b.switch_to_block(begin);

@@ -207,10 +207,13 @@ pub(crate) struct Lowered {
 /// Whether compiles of this VM are checked: by Cranelift's verifier, and that
 /// there are no functions the compiler can't do.
 fn checked(vm: &mut Vm) -> bool {
+    cfg!(debug_assertions) || interp::data(vm).jit.options.verify && tells(vm)
+}
+
+/// Whether code of this VM tells that it runs.
+fn tells(vm: &mut Vm) -> bool {
     let data = interp::data(vm);
-    cfg!(debug_assertions)
-        || data.stress.modes != StressModes::default()
-        || data.jit.options.thresholds.calls <= 1
+    data.stress.modes != StressModes::default() || data.jit.options.thresholds.back_edges <= 1
 }
 
 /// Runs a part of a compile. Whatever goes wrong in the compiler, the function
@@ -279,6 +282,7 @@ unsafe fn lower_with(
         let counts = interp::data(vm).jit.counts.as_deref_mut();
         let counts = counts.map(|counts| &raw mut *counts);
         let trampoline = c.trampoline(interp::data(vm).jit.code_space())?;
+        let ran = tells(vm).then(|| &raw mut interp::data(vm).stress.ran);
         let name = ir::UserFuncName::user(0, (*p).id.0);
         let mut func = ir::Function::with_name_signature(name, lower::signature(&*c.isa));
         let made = lower::lower(
@@ -292,10 +296,12 @@ unsafe fn lower_with(
                 trampoline,
                 asides: &mut c.asides,
                 root: vm.shapes.root(),
-                heat: jit::heat_budget(vm),
+                heat: jit::heat_budget(vm, &*p),
                 site_fields: vm.sites.iter().map(|s| s.inline_fields()).collect(),
                 counts,
                 charges: vm.charges,
+                ran,
+                checked: checked(vm),
             },
             &interp::data(vm).stress,
         )?;

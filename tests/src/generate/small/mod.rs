@@ -15,6 +15,7 @@
 //!        H statements of loops, G lists of them   S statements, B lists of them
 //!        R results   D arguments   W when which of them   Y helpers
 //!        J K V U the same as I F C H, in programs of numbers alone   M programs
+//!        O quick programs   A when which of their arguments
 //! ```
 //!
 //! Programs of numbers alone are *portable*: they print nothing that the manual
@@ -81,6 +82,15 @@ fn compiles(body: &str) -> bool {
 
 /// Programs, made with between so many rules; without what [`whole`] adds.
 pub fn bodies(budget: (usize, usize)) -> Texts {
+    of('M', budget)
+}
+
+/// Shorter ones that are called less often.
+pub fn quick_bodies(budget: (usize, usize)) -> Texts {
+    of('O', budget)
+}
+
+fn of(root: char, budget: (usize, usize)) -> Texts {
     let least = [
         (b'L', "1"),
         (b'Z', "1"),
@@ -105,12 +115,14 @@ pub fn bodies(budget: (usize, usize)) -> Texts {
         (b'V', "true"),
         (b'U', ";"),
         (b'M', ";"),
+        (b'O', ";"),
+        (b'A', "'1112'"),
         (b'B', ""),
         (b'G', ""),
     ];
     let lists = &[(b'B', b'S'), (b'G', b'H')];
     let grammar = Grammar::new(include_str!("rules.txt"), lists, least.to_vec());
-    Texts::new(Arc::new(grammar), 'M', budget, compiles)
+    Texts::new(Arc::new(grammar), root, budget, compiles)
 }
 
 #[cfg(test)]

@@ -110,6 +110,30 @@ local function drive(body, first, second, third, schedule, portable)
   collect("incremental")
 end
 
+-- The same for quick programs: only what the last call returns is shown in depth.
+local function quick(body, first, second, schedule, portable)
+  fuel, lines = 120, 0
+  for k in next, old do old[k] = nil end
+  local makers, last = { first, second }, #schedule
+  for k = 1, last do
+    local out = pack(pcall(body, makers[tointeger(sub(schedule, k, k))]()))
+    if out[1] then
+      for n = 1, out.n do
+        local v = out[n]
+        if k == last then out[n] = text(v, 1)
+        elseif v ~= v then out[n] = "nan"
+        elseif type(v) == "table" then out[n] = #v
+        elseif type(v) ~= "number" and type(v) ~= "string" then out[n] = type(v) end
+      end
+      print(concat(out, " "))
+    else
+      print("failed", portable or text(message(out[2]), 0))
+    end
+  end
+  for k, v in next, kept do math[k] = v end
+  collect("incremental")
+end
+
 local meta = { name = "meta" }
 meta.__add = function(a, b) spend() return 7 end
 meta.__sub = function(a, b) return maybe("sub") end
@@ -130,4 +154,4 @@ slow.__close = function() maybe("closing") end
 slow.__call = function(self, n, at) at = (at or 0) + 1 maybe(at) if at < 4 then return at, n end end
 local function errors(n) error("at " .. n) end
 P = { fresh = fresh, show = show, try = try, traced = traced, peek = peek, poke = poke, run = run, maybe = maybe, spend = spend,
-  report = report, meta = meta, slow = slow, dump = dump, errors = errors, refuel = refuel, drive = drive, old = old, tostring = tostring, handler = handler }
+  report = report, meta = meta, slow = slow, dump = dump, errors = errors, refuel = refuel, drive = drive, quick = quick, old = old, tostring = tostring, handler = handler }

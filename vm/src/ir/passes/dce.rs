@@ -279,7 +279,7 @@ fn observe(f: &Func<'_>, mut frame: Option<FrameId>, live: &mut Slots) {
         let state = &f.frames[id.n()];
         let base = u64::from(state.base);
         for (r, held) in state.regs {
-            if *held == Held::Slot && !planted(Bug::DeadAtExits) {
+            if matches!(held, Held::Slot | Held::Cell(_)) && !planted(Bug::DeadAtExits) {
                 live.add(base + u64::from(*r));
             }
         }

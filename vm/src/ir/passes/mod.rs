@@ -13,7 +13,7 @@
 //!
 //! - [`fold`]: constants, algebra, boxing; with [`flow`]: branches and blocks
 //! - [`gvn`]: what was computed, loaded or found out before
-//! - [`sink`]: tables that are not allocated; first those that need no copy of
+//! - [`sink`]: tables and closures that are not allocated; first those that need no copy of
 //!   a loop, which are then shorter
 //! - [`unbox`]: loop parameters that need no tag
 //! - [`licm`]: what is the same in every iteration of a loop
@@ -90,6 +90,8 @@ counters! {
     loops_split, "loops with another version, for keys that are all inside";
     loops_peeled, "loops with a first iteration of its own";
     tables_sunk, "tables that are not allocated";
+    closures_sunk, "closures that are not allocated";
+    upvalues_sunk, "captured variables that are values";
     dead_removed, "instructions without a use";
     slot_stores_removed, "stores to VM slots that nobody sees";
 }

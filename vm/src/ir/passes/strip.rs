@@ -98,6 +98,10 @@ pub(super) fn form(f: &Func<'_>, cfg: &Cfg, l: &Counted) -> Option<Form> {
                 Op::FMod
                 | Op::FPow
                 | Op::NewTable
+                | Op::NewClosure
+                | Op::NewCell
+                | Op::OpenCell
+                | Op::CloseCells
                 | Op::HashSlot
                 | Op::SetInt
                 | Op::StrEq

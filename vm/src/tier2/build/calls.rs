@@ -340,4 +340,18 @@ impl Builder<'_, '_> {
         self.end(Term::Return { frame, values });
         Ok(())
     }
+
+    /// The same where all of the frame that somebody else knows is closed.
+    pub(super) fn give_back_closed(
+        &mut self,
+        pc: u32,
+        values: SmallVec<[V; 4]>,
+    ) -> Result<(), Refused> {
+        if self.ctx.below.is_some() {
+            return self.give_back(pc, values);
+        }
+        let frame = self.empty_frame(pc);
+        self.end(Term::Return { frame, values });
+        Ok(())
+    }
 }

@@ -181,13 +181,6 @@ impl Builder<'_, '_> {
     fn set_any_element(&mut self, pc: u32, i: Insn, key: Option<u8>) -> Result<(), Refused> {
         let bits = i.feedback_bits();
         let v = self.val(i.c());
-        let (done, slow) = (self.f.block(), self.cold_block());
-        let state = self.st.clone();
-        let Some((t, n)) = self.operands(i.a(), key, i.b(), slow) else {
-            return self.step(pc);
-        };
-        let len = self.put(Ir::ArrLen, &[t]);
-        let have = self.put(Ir::ArrKind, &[t]);
         // Kinds that may hold such a value.
         let ty = self.f.ty(v);
         let append = bits & seen::APPEND != 0;
@@ -197,6 +190,13 @@ impl Builder<'_, '_> {
         if kinds.is_empty() {
             return self.step(pc);
         }
+        let (done, slow) = (self.f.block(), self.cold_block());
+        let state = self.st.clone();
+        let Some((t, n)) = self.operands(i.a(), key, i.b(), slow) else {
+            return self.step(pc);
+        };
+        let len = self.put(Ir::ArrLen, &[t]);
+        let have = self.put(Ir::ArrKind, &[t]);
         for (at, &kind) in kinds.iter().enumerate() {
             let want = self.int(i64::from(kind as u8));
             let same = self.put(Ir::IEq, &[have, want]);

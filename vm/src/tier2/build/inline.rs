@@ -9,6 +9,7 @@
 use super::state::{Reg, State};
 use super::{Builder, Context, Inlining, Refused};
 use crate::ir::{BlockId, FrameId, Reason, Target, Term, Ty, V};
+use crate::tier2::flow;
 use crate::tier2::snapshot::{Callee, EntryAt, FuncNo, Meta, Obj, Slot};
 use smallvec::{SmallVec, smallvec};
 use strata_spec::effects::Effects;
@@ -376,9 +377,7 @@ impl Builder<'_, '_> {
     /// Whether function `no` is of a form that can be inlined.
     fn form_fits(&self, no: FuncNo) -> bool {
         let f = &self.s.funcs[no as usize];
-        !f.spec().vararg
-            && f.spec().captured.is_empty()
-            && f.code.len() <= super::super::snapshot::MAX_INLINED
+        !f.spec().vararg && flow::closes(f) && f.code.len() <= super::super::snapshot::MAX_INLINED
     }
 }
 

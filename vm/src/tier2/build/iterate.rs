@@ -68,8 +68,7 @@ impl Builder<'_, '_> {
         let no_key = self.is(control, tag::NIL);
         let slot = u64::from(self.ctx.base + u32::from(closing));
         self.put_imm(Ir::IterStart, &[no_key], slot);
-        self.st.set(closing, Reg::Slot);
-        self.frame_cache = None;
+        self.slot_written(closing);
         self.flow_to(to)
     }
 

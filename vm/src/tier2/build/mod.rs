@@ -8,7 +8,7 @@
 //!
 //! Registers are values; their VM slots are stored to only before other code
 //! could look at them ([`Builder::settle`]). Captured registers live in their
-//! slots.
+//! slots from when they are captured until they are closed.
 //!
 //! What an instruction does is speculated from feedback. Where feedback knows
 //! nothing because the instruction was never reached, the code ends in an
@@ -19,6 +19,7 @@
 //! - `values`: reading, checking and converting registers
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
 //! - `strings`: comparing strings
+//! - `closures`: closures, and the registers they capture
 //! - `open`: open results
 //! - `builtins`: calls of library functions
 //! - `leaves`: what is called without a frame
@@ -34,6 +35,7 @@ mod arith;
 mod branch;
 mod builtins;
 mod calls;
+mod closures;
 mod elements;
 mod fields;
 mod guarded;
@@ -129,6 +131,13 @@ pub(crate) fn build<'a>(
     };
     let live = b.live_before(first);
     b.st = State::at_entry(usize::from(spec.regs), &live);
+    if snapshot.entry == EntryAt::Start && b.ctx.tidy {
+        // Nobody has captured them yet.
+        for r in spec.captured.intersection(&live).iter() {
+            b.st.set(r, Reg::Undefined);
+            b.slot_written(r);
+        }
+    }
     if let Some(params) = snapshot.typed() {
         b.arguments(params, &live);
     }
@@ -157,6 +166,8 @@ struct Context {
     returns: Vec<inline::Returned>,
     /// Inlined: it was entered by a tail call.
     tail: bool,
+    /// It closes all it opens, so that captured registers may be values.
+    tidy: bool,
     /// Depth of inlining.
     depth: u32,
     /// The instruction that is being built.
@@ -178,6 +189,8 @@ struct Header {
     block: BlockId,
     /// Registers it takes as parameters, and their types.
     params: Rc<[(u8, Ty)]>,
+    /// Captured registers that are live there, and what they hold.
+    captured: Rc<[(u8, Reg)]>,
 }
 
 impl Context {
@@ -194,6 +207,7 @@ impl Context {
             below: None,
             returns: Vec::new(),
             tail: false,
+            tidy: flow::closes(f),
             depth: 0,
             pc: 0,
             open: None,
@@ -450,15 +464,7 @@ impl<'s> Builder<'s, '_> {
             Op::GetIndex | Op::GetIndexI => self.get_index(pc, i, op)?,
             Op::SetIndex | Op::SetIndexI => self.set_index(pc, i, op)?,
             Op::NewTable => self.new_table(pc, i)?,
-            Op::Closure => {
-                // Only functions that make none are inlined: the frame is the
-                // physical one.
-                let v = self.put_imm(Ir::NewClosure, &[], u64::from(i.u32()));
-                let (module, _) = self.func().key();
-                let child = self.func().spec().children[i.u32() as usize];
-                self.protos.insert(v, (module, child));
-                self.set(a, v);
-            }
+            Op::Closure => self.new_closure(i),
             Op::Not => {
                 let v = self.val(b);
                 let t = self.truthy(v);
@@ -480,7 +486,7 @@ impl<'s> Builder<'s, '_> {
             Op::Call => self.call(pc, i)?,
             Op::Return | Op::Return0 | Op::Return1 => self.ret(pc, i, op)?,
             Op::TailCall => self.tail_call(pc, i)?,
-            Op::ReturnClose => self.leave_by_step(pc)?,
+            Op::ReturnClose => self.return_close(pc, i)?,
             Op::JTrue
             | Op::JFalse
             | Op::JTrueSet
@@ -509,7 +515,8 @@ impl<'s> Builder<'s, '_> {
             Op::Vararg => self.vararg(pc, i)?,
             Op::SetList if self.ctx.folded == Some(pc) => {}
             Op::SetList => self.set_list(pc, i)?,
-            Op::Close | Op::Tbc => self.step(pc)?,
+            Op::Close => self.close(pc, a)?,
+            Op::Tbc => self.step(pc)?,
             // The prologue does it.
             Op::VarargPrep => {}
             _ => match flow::arith_operator(op) {
@@ -547,7 +554,7 @@ impl<'s> Builder<'s, '_> {
             self.st.set(r, Reg::Undefined);
         }
         for r in e.writes.iter() {
-            self.st.set(r, Reg::Slot);
+            self.slot_written(r);
         }
         self.frame_cache = None;
     }
@@ -657,7 +664,10 @@ impl<'s> Builder<'s, '_> {
         while let Some((frame, closure, tail)) = below {
             chain.push((frame, closure, tail));
             let frame = &self.f.frames[frame.n()];
-            let next = frame.parent.zip(frame.closure).filter(|_| !frame.linked);
+            let next = frame
+                .parent
+                .zip(frame.closure_value())
+                .filter(|_| !frame.linked);
             below = next.map(|(f, c)| (f, c, frame.tail));
         }
         // The outermost first: inner frames lie above.

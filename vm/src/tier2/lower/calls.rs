@@ -499,7 +499,7 @@ impl Lower<'_, '_> {
             // Of a frame that is linked already, stores to the frames below may
             // be gone again if only code like this would have looked at them.
             if let (Some(parent), Some(closure), false) =
-                (state.parent, state.closure, state.linked)
+                (state.parent, state.closure_value(), state.linked)
             {
                 self.below(closure, parent, state.tail);
             }

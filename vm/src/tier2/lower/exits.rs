@@ -247,7 +247,7 @@ impl Lower<'_, '_> {
                 self.put(word, "i8", &format!("%v{n}.t"));
                 self.put(word + 1, "i64", &format!("%v{n}.p"));
             }
-            Ty::Native | Ty::Ptr => {
+            Ty::Native => {
                 self.put(word, "i64", &tag::NATIVE.to_string());
                 self.put(word + 1, "ptr", &format!("%v{n}"));
             }

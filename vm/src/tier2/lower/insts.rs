@@ -294,14 +294,12 @@ impl Lower<'_, '_> {
             Op::BarrierElem => self.barrier(&r[0], Some(args[1])),
             Op::Poll => self.poll(i.imm as u32, (i.imm >> 32) as u32, i.frame)?,
             Op::NewTable => self.new_table(v, i.frame)?,
-            Op::NewClosure => {
-                let f = self.helper(Helper::NewClosure);
-                let child = i.imm;
-                self.define(
-                    v,
-                    &format!("call ptr {f}(ptr %vm, ptr %base, i64 {child}) #0"),
-                );
-            }
+            Op::NewClosure => self.new_closure(v, &r),
+            Op::NewCell => self.new_upvalue(v, Some(args[0]), i.imm),
+            Op::OpenCell => self.new_upvalue(v, None, i.imm),
+            // Passes know by it that the cell is needed.
+            Op::KeepCell => {}
+            Op::CloseCells => self.close_upvalues(i.imm as u32),
             Op::Step => {
                 self.step(i.frame)?;
             }

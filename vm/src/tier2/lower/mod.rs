@@ -15,7 +15,7 @@
 //! - `calls`: steps, calls, returns, polls, exits
 //! - `exits`: guards, and the code of exits
 //! - `maps`: frame states to frame maps
-//! - `alloc`: tables
+//! - `alloc`: tables, closures, upvalues
 //! - `typed`: arguments and results in machine registers
 
 mod alloc;
