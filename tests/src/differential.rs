@@ -11,6 +11,7 @@
 
 use crate::generate::tiers::{KIT, PRELUDE};
 use crate::generate::{modules, small};
+use crate::oracle;
 use crate::rng::Rng;
 use crate::session::{End, Session, lossy};
 use std::collections::HashSet;
@@ -25,6 +26,7 @@ use strata::stress::states::{self, Place, States};
 use strata::stress::{Delivery, ForcedExits, StressModes};
 use strata::{JitMode, JitOptions};
 use strata_runtime::error::{Cause, Error, Limit};
+use strata_runtime::value::NIL;
 use strata_runtime::{Vm, heap};
 use strata_spec::Module;
 
@@ -100,6 +102,13 @@ impl Way {
                     0
                 },
                 stack: rng.one_in(4).then(|| 1 + rng.below(20) as u32),
+                generational: rng.one_in(3),
+                // Takes as long as a few such programs.
+                verify: if rng.one_in(8) {
+                    1 + rng.below(20) as u32
+                } else {
+                    0
+                },
                 ..self.modes.clone()
             });
         }
@@ -115,7 +124,11 @@ impl Way {
         };
         Way {
             modes: StressModes {
-                queue: Delivery::Sync,
+                queue: match rng.below(6) {
+                    0 => Delivery::Reorder,
+                    1 => Delivery::Delay(1 + rng.below(20) as u32),
+                    _ => Delivery::Sync,
+                },
                 deopt,
                 ..StressModes::default()
             },
@@ -220,6 +233,12 @@ impl Way {
                 1 => Delivery::Drop,
                 2 => Delivery::Delay(1 + rng.below(20) as u32),
                 _ => Delivery::Sync,
+            },
+            generational: rng.one_in(4),
+            verify: if rng.one_in(4) {
+                1 + rng.below(200) as u32
+            } else {
+                0
             },
         };
         let hot = rng.pick(&[1, 1, 10, 40, 200]);
@@ -565,11 +584,12 @@ impl Program {
         let mut output = session.take_output();
         for chunk in &self.modules {
             let main = engine::load_main(&mut session.vm, chunk.main.clone()).map_err(memory)?;
-            // The function is an argument of each call, and so is not collected.
             let argument = match &chunk.argument {
                 Some(code) => engine::load_main(&mut session.vm, code.clone()).map_err(memory)?,
                 None => main,
             };
+            engine::keep(&mut session.vm, 0, main).map_err(memory)?;
+            engine::keep(&mut session.vm, 1, argument).map_err(memory)?;
             let mut first = None;
             for modes in &turns {
                 if turns.len() > 1 {
@@ -578,6 +598,11 @@ impl Program {
                 let calls = (0..self.calls).map(|_| session.call(main, &[argument]));
                 let seen = (calls.collect::<Vec<_>>(), session.take_output());
                 watch.take(&mut session.vm, &mut ran);
+                if let Some(e) = engine::unsound(&mut session.vm) {
+                    return Err(Trouble::Broken(format!(
+                        "with {modes}: the heap is not sound: {e}"
+                    )));
+                }
                 match &first {
                     None => first = Some(seen),
                     Some(first) => same_turn(first, &seen, modes)?,
@@ -586,6 +611,9 @@ impl Program {
             let (calls, printed) = first.unwrap_or_default();
             ends.extend(calls);
             output.extend(printed);
+        }
+        for number in 0..2 {
+            engine::keep(&mut session.vm, number, NIL).map_err(memory)?;
         }
         if turns.len() > 1 {
             engine::change_stress(&mut session.vm, &way.modes);
@@ -686,6 +714,9 @@ pub struct Case {
     pub source: String,
 }
 
+/// What a program begins with that needs nothing but Lua.
+const PORTABLE: &str = "-- portable\n";
+
 /// What a case's first line begins with.
 const MARK: &str = "-- way: ";
 
@@ -709,7 +740,8 @@ impl Case {
         })
     }
 
-    /// Runs it, and the interpreter.
+    /// Runs it, and the interpreter; what says that it is portable also with the
+    /// reference implementation.
     ///
     /// # Errors
     /// What differs.
@@ -723,6 +755,15 @@ impl Case {
             })
         };
         let (right, _) = run(&Way::interpreted())?;
+        if self.source.starts_with(PORTABLE)
+            && let Some(lua) = oracle::command()
+        {
+            let answer = oracle::run(&lua, self.source.as_bytes());
+            if !answer.success || !right.output.starts_with(&answer.output) {
+                let (a, b) = (lossy(&answer.output), lossy(&right.output));
+                return Err(format!("{lua} prints {a:?}, here {b:?}"));
+            }
+        }
         let (seen, ran) = run(&self.way)?;
         compare(&right, &seen)?;
         program

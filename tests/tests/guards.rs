@@ -9,11 +9,11 @@
 //! (`GUARDS_FILTER`: only programs whose path contains it; `GUARDS_MODE`: `full`
 //! or `baseline`). The slice of the normal tests takes the programs of the corpus.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 #[cfg(feature = "long")]
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use strata::stress::{ForcedExits, GuardKey};
+use strata::stress::{Coverage, ForcedExits};
 use strata::{JitMode, engine};
 use strata_tests::corpus;
 use strata_tests::differential::Way;
@@ -36,9 +36,6 @@ fn once(mode: JitMode) -> [Way; 2] {
     [way, entries]
 }
 
-/// Guards that failed, and all.
-type Coverage = (HashSet<GuardKey>, HashSet<GuardKey>);
-
 /// What a run prints, and which guards failed.
 fn run(source: &[u8], chunk: &str, way: &Way) -> (End, String, Coverage) {
     let mut session = Session::compiling(&way.options());
@@ -50,11 +47,20 @@ fn run(source: &[u8], chunk: &str, way: &Way) -> (End, String, Coverage) {
     (outcome.end, lossy(&outcome.output), coverage)
 }
 
+/// Guards by kind: how many failed, and how many there are.
+type Kinds = BTreeMap<&'static str, (usize, usize)>;
+
+/// All of them.
+fn sum(kinds: &Kinds) -> (usize, usize) {
+    let sums = kinds.values().copied();
+    sums.fold((0, 0), |(f, n), (failed, all)| (f + failed, n + all))
+}
+
 /// Runs a program interpreted and with failing guards: how many did, of how many.
-fn covered(source: &[u8], chunk: &str, mode: JitMode) -> (usize, usize) {
+fn covered(source: &[u8], chunk: &str, mode: JitMode) -> Kinds {
     let (end, right, _) = run(source, chunk, &Way::interpreted());
     assert_eq!(end, End::Returned(0), "{chunk}");
-    let (mut failed, mut made) = (HashSet::new(), HashSet::new());
+    let (mut failed, mut made) = (HashSet::new(), HashMap::new());
     for way in once(mode) {
         let (end, seen, coverage) = run(source, chunk, &way);
         assert_eq!(end, End::Returned(0), "{chunk}, {way}");
@@ -62,7 +68,13 @@ fn covered(source: &[u8], chunk: &str, mode: JitMode) -> (usize, usize) {
         failed.extend(coverage.0);
         made.extend(coverage.1);
     }
-    (failed.intersection(&made).count(), made.len())
+    let mut kinds = Kinds::new();
+    for (guard, kind) in made {
+        let (reached, all) = kinds.entry(kind).or_default();
+        *reached += usize::from(failed.contains(&guard));
+        *all += 1;
+    }
+    kinds
 }
 
 #[test]
@@ -71,7 +83,7 @@ fn every_guard_of_the_corpus_fails_once() {
         let (mut failed, mut all) = (0, 0);
         for program in corpus::programs() {
             let chunk = format!("@{}.lua", program.name);
-            let (f, n) = covered(&program.source, &chunk, mode);
+            let (f, n) = sum(&covered(&program.source, &chunk, mode));
             failed += f;
             all += n;
         }
@@ -107,6 +119,7 @@ fn guards_of_benchmarks() {
         _ => JitMode::Full,
     };
     let (mut failed, mut all, mut low) = (0, 0, Vec::new());
+    let mut kinds = Kinds::new();
     for path in benches() {
         let name = path.display().to_string();
         if !name.contains(&filter) {
@@ -114,7 +127,13 @@ fn guards_of_benchmarks() {
         }
         let source = std::fs::read(&path).expect("a readable program");
         let begun = Instant::now();
-        let (f, n) = covered(&source, "@bench.lua", mode);
+        let by_kind = covered(&source, "@bench.lua", mode);
+        let (f, n) = sum(&by_kind);
+        for (kind, (failed, made)) in by_kind {
+            let (f, n) = kinds.entry(kind).or_default();
+            *f += failed;
+            *n += made;
+        }
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let percent = 100.0 * f as f64 / n.max(1) as f64;
         println!(
@@ -126,6 +145,9 @@ fn guards_of_benchmarks() {
         }
         failed += f;
         all += n;
+    }
+    for (kind, (failed, made)) in kinds {
+        println!("{kind:<20} {failed:>6} of {made:>6}");
     }
     println!("{failed} of {all}; below 90 %: {low:?}");
     assert!(all > 0, "no program");

@@ -24,12 +24,14 @@
     allow(dead_code, unused_imports, reason = "what only the long tests use")
 )]
 
+mod audit;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use strata::engine;
-use strata_runtime::audit;
+use strata_runtime::audit as planting;
 use strata_tests::differential::Case;
 use strata_tests::fuzz::{Counts, Generator, Kind};
 
@@ -51,7 +53,7 @@ fn try_group(generator: &Generator, (seed, index): (u64, u64), counts: &mut Coun
         "FUZZ_SEED={seed} FUZZ_INDEX={index}: {}: {}",
         failure.way, failure.why
     );
-    if audit::POSSIBLE {
+    if planting::POSSIBLE {
         panic!("found");
     }
     let case = Case {
@@ -216,93 +218,6 @@ fn replay() {
         Ok(ran) => println!("{}: the same as interpreted, {ran:?}", case.way),
         Err(e) => panic!("{}: {e}", case.way),
     }
-}
-
-/// Plants the bugs of `strata_runtime::audit` one after the other, and has
-/// `fuzz_tiers` look for each in a process of its own, for `AUDIT_SECONDS` (60).
-/// `AUDIT_BUGS`, a list of names, plants those only. `make audit` builds for it.
-#[test]
-#[cfg(feature = "long")]
-fn audit_finds_planted_bugs() {
-    if !audit::POSSIBLE {
-        eprintln!("not built for planted bugs: make audit");
-        return;
-    }
-    let seconds = variable("AUDIT_SECONDS").unwrap_or(60);
-    let only = std::env::var("AUDIT_BUGS").unwrap_or_default();
-    let only: Vec<&str> = only.split([',', ' ']).filter(|n| !n.is_empty()).collect();
-    let bugs = audit::Bug::ALL.iter();
-    let bugs: Vec<_> = bugs
-        .filter(|b| only.is_empty() || only.contains(&b.1))
-        .collect();
-    let seed = variable("FUZZ_SEED").unwrap_or(1);
-    let mut found = 0;
-    println!(
-        "{:<18} {:>8}  {:<40} what is wrong",
-        "bug", "seconds", "found by"
-    );
-    for (_, name, about) in &bugs {
-        let (how, took) = look_for(name, seed, Duration::from_secs(seconds));
-        found += usize::from(how.is_some());
-        println!(
-            "{name:<18} {:>8.1}  {:<40} {about}",
-            took.as_secs_f64(),
-            how.as_deref().unwrap_or("NOT FOUND")
-        );
-    }
-    println!(
-        "{found} of {} found, seed {seed}, {seconds} s each",
-        bugs.len()
-    );
-    let clean = look_for("", seed, Duration::from_secs(seconds)).0;
-    assert_eq!(clean, None, "found without a bug");
-    // Most of them, or else the fuzzer has become blind.
-    assert!(found * 10 >= bugs.len() * 8);
-}
-
-/// A child that goes on for so long after its time hangs.
-#[cfg(feature = "long")]
-const STUCK: Duration = Duration::from_secs(120);
-
-/// Looks for a bug: how it was found, if it was, and after how long.
-#[cfg(feature = "long")]
-fn look_for(bug: &str, seed: u64, time: Duration) -> (Option<String>, Duration) {
-    let exe = std::env::current_exe().expect("the path of the test program");
-    let told = Path::new(env!("CARGO_TARGET_TMPDIR")).join("audit.err");
-    let begun = Instant::now();
-    let mut command = std::process::Command::new(exe);
-    command
-        .args(["--exact", "fuzz_tiers", "--nocapture"])
-        .env("FUZZ_SECONDS", time.as_secs().to_string())
-        .env("FUZZ_SEED", seed.to_string())
-        .env_remove("FUZZ_INDEX")
-        .stdout(std::process::Stdio::null())
-        .stderr(std::fs::File::create(&told).expect("a file for messages"));
-    if !bug.is_empty() {
-        command.env("STRATA_AUDIT", bug);
-    }
-    let mut child = command.spawn().expect("start a child");
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("wait for the child") {
-            break status.to_string();
-        }
-        if begun.elapsed() > time + STUCK {
-            let _ = child.kill();
-            let _ = child.wait();
-            break "hang".into();
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    };
-    let took = begun.elapsed();
-    if status == "exit status: 0" {
-        return (None, took);
-    }
-    let told = std::fs::read_to_string(&told).unwrap_or_default();
-    let place = told.lines().find_map(|l| {
-        let (_, index) = l.split_once("FUZZ_INDEX=")?;
-        Some(format!("group {}", index.split(':').next()?))
-    });
-    (Some(place.unwrap_or(status)), took)
 }
 
 /// Prints a program, to look at: `FUZZ_SEED`, `FUZZ_INDEX`.

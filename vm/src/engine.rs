@@ -4,7 +4,7 @@
 pub use crate::jit::listing::Listing;
 pub use crate::jit::status::FunctionStatus;
 pub use crate::jit::{Backend, Choice, ChosenBy, FunctionRule, JitMode, JitOptions, Wish};
-use crate::stress::GuardKey;
+use crate::stress::Coverage;
 use crate::stress::states::{self, Place, States};
 use crate::stress::{self, StressModes};
 use crate::{interp, jit};
@@ -12,14 +12,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use strata_lua::{CompileError, SyntaxError};
-use strata_profiler::{Sink, Stats};
+use strata_profiler::{Recorder, Sink, Stats};
 use strata_runtime::Vm;
-use strata_runtime::error::Result;
+use strata_runtime::error::{OutOfMemory, Result};
 use strata_runtime::heap::{self, poll};
 use strata_runtime::limits::Allowance;
 use strata_runtime::load;
 use strata_runtime::metatable::{Event, metamethod};
 use strata_runtime::state::{Compiled, Exec, VmConfig};
+use strata_runtime::table;
 use strata_runtime::value::{NIL, Value, tag};
 use strata_spec::{Budget, Module, VerifyFault};
 
@@ -185,6 +186,15 @@ pub fn trace_jit(vm: &mut Vm, sink: Box<dyn Sink>) {
     jit::trace(vm, sink);
 }
 
+/// Records what happens from now on, for a page to look at. The last figures come
+/// when traces end.
+///
+/// # Errors
+/// A thread can't be started.
+pub fn record(vm: &mut Vm) -> std::io::Result<Recorder> {
+    jit::report::record(vm)
+}
+
 /// Keeps the text of code that is made from now on, see [`listings`].
 pub fn list_code(vm: &mut Vm) {
     interp::data(vm).jit.listings.get_or_insert_default();
@@ -266,9 +276,14 @@ pub fn change_stress(vm: &mut Vm, modes: &StressModes) {
     stress::change(vm, modes);
 }
 
+/// Under `verify=N`: what was wrong with the heap, if anything was.
+pub fn unsound(vm: &mut Vm) -> Option<String> {
+    interp::data(vm).stress.unsound.take()
+}
+
 /// Under `deopt=once`: the guards that have failed, and all that there are in what
 /// was compiled.
-pub fn guard_coverage(vm: &mut Vm) -> (HashSet<GuardKey>, HashSet<GuardKey>) {
+pub fn guard_coverage(vm: &mut Vm) -> Coverage {
     crate::interp::data(vm).stress.coverage()
 }
 
@@ -290,6 +305,19 @@ pub fn recorded_states(vm: &mut Vm) -> States {
 pub fn load_main(vm: &mut Vm, module: Arc<Module>) -> Result<Value> {
     let proto = load::load_module(vm, module)?;
     Ok(Value::closure(load::main_closure(vm, proto, None)))
+}
+
+/// Keeps a value alive, instead of the one kept before under this number; nil keeps
+/// nothing. What the host holds is garbage to the collector otherwise, which runs
+/// only in calls and when it is asked to.
+///
+/// # Errors
+/// Out of memory.
+pub fn keep(vm: &mut Vm, number: u32, v: Value) -> Result<()> {
+    let registry = vm.registry;
+    // SAFETY: the registry is live, and so is the caller's value.
+    unsafe { table::set(vm, registry, Value::int(-1 - i64::from(number)), v) }
+        .map_err(|_| OutOfMemory.into())
 }
 
 /// Calls `f` from outside any Lua code. The results are on the stack from

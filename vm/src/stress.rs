@@ -13,11 +13,11 @@
 pub mod states;
 
 use crate::{interp, jit};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use strata_runtime::Vm;
-use strata_runtime::heap::poll;
+use strata_runtime::heap::{self, GcOp, gc_control, poll};
 use strata_spec::module::Proto;
 
 /// Which guards fail although what they expect is there.
@@ -75,6 +75,10 @@ pub struct StressModes {
     pub oom: u64,
     /// When background compiles are handed over.
     pub queue: Delivery,
+    /// The collector is generational from the beginning.
+    pub generational: bool,
+    /// The heap is verified at each `n`th poll; 0: never.
+    pub verify: u32,
 }
 
 /// Safepoints after which a compile is handed over, if nobody says.
@@ -85,8 +89,8 @@ impl StressModes {
     /// What `STRATA_STRESS` understands: the modes, and what is said to the
     /// VM in other ways, its seed and thresholds.
     pub const NAMES: &str = "bailout=N, deopt=every|once|N|guard:K, gc=alloc|safepoint|N, \
-         interrupt=every, invalidate=safepoint, oom=K, osr=every, poison, \
-         queue=sync|delay|delay:N|reorder|drop, seed=N, stack=N, threshold=N";
+         generational, interrupt=every, invalidate=safepoint, oom=K, osr=every, poison, \
+         queue=sync|delay|delay:N|reorder|drop, seed=N, stack=N, threshold=N, verify=N";
 
     /// Switches a mode on: whether there is one of this name; `None` if its
     /// argument makes no sense.
@@ -114,6 +118,7 @@ impl StressModes {
                     n => count(n)?,
                 }
             }
+            "generational" => self.generational = only("")?,
             "interrupt" => self.interrupt = only("every")?,
             "invalidate" => self.invalidate = only("safepoint")?,
             "oom" => self.oom = count(argument)?,
@@ -133,6 +138,7 @@ impl StressModes {
             }
             "poison" => self.poison = only("")?,
             "stack" => self.stack = Some(count(argument)?),
+            "verify" => self.verify = count(argument)?,
             _ => return Some(false),
         }
         Some(true)
@@ -155,6 +161,7 @@ impl fmt::Display for StressModes {
             (self.osr, "osr=every"),
             (self.invalidate, "invalidate=safepoint"),
             (self.interrupt, "interrupt=every"),
+            (self.generational, "generational"),
         ] {
             if on {
                 items.push(name.to_owned());
@@ -165,6 +172,7 @@ impl fmt::Display for StressModes {
             (u64::from(self.bailout), "bailout"),
             (self.stack.unwrap_or(0).into(), "stack"),
             (self.oom, "oom"),
+            (u64::from(self.verify), "verify"),
         ] {
             if n > 0 {
                 items.push(format!("{name}={n}"));
@@ -197,6 +205,9 @@ impl GuardKey {
     }
 }
 
+/// Guards that have failed, and all that there were, with their kinds.
+pub type Coverage = (HashSet<GuardKey>, HashMap<GuardKey, &'static str>);
+
 /// Stress of one VM.
 #[derive(Debug, Default)]
 pub(crate) struct Stress {
@@ -205,7 +216,7 @@ pub(crate) struct Stress {
     guards: u32,
     /// Where each guard fails once: those that did, and all that code has.
     failed: HashSet<GuardKey>,
-    made: HashSet<GuardKey>,
+    made: HashMap<GuardKey, &'static str>,
     /// The guard that fails now does so for nothing, and is to go on doing so.
     in_vain: bool,
     /// Compiles asked for.
@@ -216,43 +227,53 @@ pub(crate) struct Stress {
     random: u64,
     /// Not 0 once code of the baseline compiler has run that tells.
     pub ran: u64,
+    /// What was wrong with the heap first.
+    pub unsound: Option<String>,
 }
 
 /// Switches `modes` on; for a new VM.
 pub(crate) fn install(vm: &mut Vm, modes: &StressModes) {
     let random = vm.heap.seed() | 1;
     interp::data(vm).stress = Stress {
-        modes: modes.clone(),
         random,
         ..Stress::default()
     };
-    vm.heap.set_stress_every(modes.gc);
-    vm.heap.set_failing(modes.oom);
-    let looks = modes.queue != Delivery::Ready;
-    if modes.osr || modes.invalidate || modes.interrupt || looks {
-        vm.heap.raise(poll::ALWAYS);
-    }
-    vm.stress_stack(modes.stack.map(|slots| slots as usize));
+    set(vm, modes.clone());
 }
 
 /// Switches over to `modes`, while nothing runs. Code that there is goes on asking
 /// which guards fail, or not; and when compiles are handed over stays as it is.
 pub(crate) fn change(vm: &mut Vm, modes: &StressModes) {
-    let data = interp::data(vm);
-    let queue = data.stress.modes.queue;
-    let modes = StressModes {
-        queue,
-        ..modes.clone()
-    };
-    data.stress.modes = modes.clone();
+    let queue = interp::data(vm).stress.modes.queue;
+    let modes = modes.clone();
+    set(vm, StressModes { queue, ..modes });
+}
+
+fn set(vm: &mut Vm, modes: StressModes) {
     vm.heap.set_stress_every(modes.gc);
     vm.heap.set_failing(modes.oom);
-    if modes.osr || modes.invalidate || modes.interrupt || queue != Delivery::Ready {
+    let looks = modes.queue != Delivery::Ready || modes.verify > 0;
+    if modes.osr || modes.invalidate || modes.interrupt || looks {
         vm.heap.raise(poll::ALWAYS);
     } else {
         vm.heap.lower(poll::ALWAYS);
     }
     vm.stress_stack(modes.stack.map(|slots| slots as usize));
+    let mode = if modes.generational {
+        GcOp::Generational {
+            minormul: 0,
+            majormul: 0,
+        }
+    } else {
+        GcOp::Incremental {
+            pause: 0,
+            stepmul: 0,
+            stepsize: 0,
+        }
+    };
+    // SAFETY: nothing runs.
+    unsafe { gc_control(vm, mode) };
+    interp::data(vm).stress.modes = modes;
 }
 
 impl Stress {
@@ -267,14 +288,15 @@ impl Stress {
     }
 
     /// Code was made with these guards.
-    pub(crate) fn has_guards(&mut self, guards: impl Iterator<Item = GuardKey>) {
+    pub(crate) fn has_guards(&mut self, guards: impl Iterator<Item = (GuardKey, &'static str)>) {
         if self.modes.deopt == ForcedExits::Once {
             self.made.extend(guards);
         }
     }
 
-    /// Where each guard fails once: those that did, and all that there were.
-    pub(crate) fn coverage(&self) -> (HashSet<GuardKey>, HashSet<GuardKey>) {
+    /// Where each guard fails once: those that did, and all that there were, with
+    /// their kinds.
+    pub(crate) fn coverage(&self) -> Coverage {
         (self.failed.clone(), self.made.clone())
     }
 
@@ -325,10 +347,16 @@ const FRAMES: usize = 8;
 #[cold]
 pub(crate) fn at_poll(vm: &mut Vm) {
     let stress = &mut interp::data(vm).stress;
+    stress.polls = stress.polls.saturating_add(1);
+    let every = stress.modes.verify;
+    if every > 0 && stress.polls.is_multiple_of(every) && stress.unsound.is_none() {
+        let found = heap::verify(vm).err();
+        interp::data(vm).stress.unsound = found;
+    }
+    let stress = &mut interp::data(vm).stress;
     if !stress.modes.invalidate {
         return;
     }
-    stress.polls = stress.polls.saturating_add(1);
     if stress.polls > ALWAYS && !stress.random().is_multiple_of(RARELY) {
         return;
     }
@@ -370,7 +398,7 @@ mod tests {
             "gc=9,queue=sync",
             "queue=delay:3",
             "queue=reorder",
-            "poison,osr=every,invalidate=safepoint,interrupt=every,gc=1,bailout=3,stack=2,oom=7",
+            "poison,osr=every,invalidate=safepoint,interrupt=every,generational,gc=1,bailout=3,stack=2,oom=7,verify=3",
         ] {
             let modes = parse(list).unwrap_or_else(|| panic!("{list}"));
             assert_eq!(modes.to_string(), list);
@@ -391,6 +419,8 @@ mod tests {
             "osr",
             "poison=yes",
             "stack=0",
+            "generational=1",
+            "verify",
         ] {
             assert!(parse(bad).is_none(), "{bad}");
         }

@@ -108,10 +108,8 @@ fn of_several_modules_those_that_are_missing_are_compiled() {
         let cached: Vec<bool> = program.modules().iter().map(|m| m.cached).collect();
         assert_eq!(cached, [all, true]);
         // SAFETY: as above.
-        assert_eq!(
-            unsafe { program.call("g", &[]) }.unwrap(),
-            Value::from(2i64)
-        );
+        let result = unsafe { program.call("g", &[]) };
+        assert_eq!(result.unwrap(), Value::from(2i64));
     }
     // What is wrong is never kept, and is told as without a cache.
     let wrong = || {

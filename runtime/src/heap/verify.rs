@@ -23,7 +23,7 @@ pub fn verify(vm: &mut Vm) -> Result<(), String> {
     heap.settle();
     let mut walk = Walk {
         bytes: heap.strings.footprint(),
-        cells: HashSet::new(),
+        cells: Vec::new(),
         paths: HashSet::new(),
         modules: HashSet::new(),
     };
@@ -61,7 +61,7 @@ pub fn population(vm: &mut Vm) -> [usize; 4] {
     heap.settle();
     let mut walk = Walk {
         bytes: 0,
-        cells: HashSet::new(),
+        cells: Vec::new(),
         paths: HashSet::new(),
         modules: HashSet::new(),
     };
@@ -75,7 +75,8 @@ pub fn population(vm: &mut Vm) -> [usize; 4] {
 
 struct Walk {
     bytes: usize,
-    cells: HashSet<usize>,
+    /// Addresses of objects, ascending.
+    cells: Vec<usize>,
     /// Paths of shapes, which several share.
     paths: HashSet<usize>,
     /// Modules that were counted.
@@ -102,6 +103,7 @@ impl Walk {
         }
         objects.extend_from_slice(&heap.large);
         self.cells = objects.iter().map(|&o| o as usize).collect();
+        self.cells.sort_unstable();
         objects
     }
 
@@ -164,25 +166,23 @@ impl Walk {
                 if p.is_null() || result.is_err() {
                     return;
                 }
-                let from = format!(
-                    "{what} of an object of kind {} (colour {})",
-                    (*object).kind,
-                    (*object).mark
-                );
-                if !self.cells.contains(&(p as usize)) {
-                    result = Err(format!("{from} leads to no object"));
+                let wrong = |how: String| {
+                    let GcHeader { kind, mark, .. } = *object;
+                    Err(format!(
+                        "{what} of an object of kind {kind} (colour {mark}) {how}"
+                    ))
+                };
+                if self.cells.binary_search(&(p as usize)).is_err() {
+                    result = wrong("leads to no object".into());
                 } else if heap.is_dead(p) {
-                    result = Err(format!(
-                        "{from} leads to a dead object of kind {}",
-                        (*p).kind
-                    ));
+                    result = wrong(format!("leads to a dead object of kind {}", (*p).kind));
                 } else if (*object).mark == color::BLACK
                     && (*p).mark <= color::WHITE_B
                     && (*p).flags & gcflag::FIXED == 0
                     && (heap.phase == Phase::Mark || (heap.phase == Phase::Pause && heap.sticky))
                     && !heap.marker.has_partial(object)
                 {
-                    result = Err(format!("{from} is white (kind {})", (*p).kind));
+                    result = wrong(format!("is white (kind {})", (*p).kind));
                 }
             };
             let mut value = |what: &str, v: Value| {

@@ -151,7 +151,7 @@ fn rule(line: &str) -> Rule {
             }
             Some('#') => Hole::Fresh,
             Some(c @ '0'..='9') => Hole::Digit(c as u8 - b'0'),
-            Some(c @ 'A'..='Z') => Hole::Of(c as u8),
+            Some(c @ ('A'..='Z' | 'a'..='z')) => Hole::Of(c as u8),
             other => panic!("a hole {other:?} in: {line}"),
         };
         if !text.is_empty() {

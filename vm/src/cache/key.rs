@@ -114,7 +114,7 @@ pub(crate) fn environment() -> &'static Key {
 
 /// The environment in words.
 fn describe() -> String {
-    let mut text = format!(
+    let text = format!(
         "format {}\nstrata {}\nruntime {}\nspec {}\nbuild {}\n",
         super::entry::VERSION,
         env!("CARGO_PKG_VERSION"),
@@ -122,19 +122,27 @@ fn describe() -> String {
         strata_spec::VERSION,
         env!("STRATA_BUILD"),
     );
-    #[cfg(feature = "llvm")]
-    {
-        let (major, minor, patch) = inkwell::support::get_llvm_version();
-        text += &format!("llvm {major}.{minor}.{patch}\n");
-    }
-    text + &processor()
+    text + &llvm() + &processor()
+}
+
+/// LLVM's version.
+#[cfg(feature = "llvm")]
+fn llvm() -> String {
+    let (major, minor, patch) = inkwell::support::get_llvm_version();
+    format!("llvm {major}.{minor}.{patch}\n")
+}
+
+/// There is none.
+#[cfg(not(feature = "llvm"))]
+fn llvm() -> String {
+    String::new()
 }
 
 /// The processor: what it can do, and which it is, since code is scheduled for it.
 #[cfg(target_arch = "x86_64")]
 fn processor() -> String {
     use std::arch::x86_64::{__cpuid, __cpuid_count};
-    let [first, extended] = [0, 0x8000_0000].map(|leaf| __cpuid(leaf));
+    let [first, extended] = [0, 0x8000_0000].map(__cpuid);
     let vendor = [first.ebx, first.edx, first.ecx];
     let mut text = format!("x86_64 {vendor:x?}");
     if first.eax >= 1 {

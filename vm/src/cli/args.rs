@@ -316,6 +316,10 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) vm: VmArgs,
 
+    /// Write a page about the run there: tiers, hot places, compiles, exits, memory
+    #[arg(long, value_name = "FILE.html", env = "STRATA_REPORT")]
+    pub(crate) report: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) ir: IrArgs,
 

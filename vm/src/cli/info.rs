@@ -24,6 +24,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("STRATA_JIT_OPT", "--jit-opt"),
     ("STRATA_TRACE_JIT", "--trace-jit"),
     ("STRATA_PERF", "--perf"),
+    ("STRATA_REPORT", "--report"),
     ("STRATA_STRESS", StressModes::NAMES),
     (
         "STRATA_HISTORY",

@@ -189,6 +189,11 @@ impl Session {
             Ok(results) => Ok(End::Returned(engine::take_results(&mut self.vm, results))),
             Err(e) => self.failed(e),
         };
+        if let Some(e) = engine::unsound(&mut self.vm) {
+            let mut message = format!("the heap is not sound: {e}").into_bytes();
+            self.note_stress(&mut message);
+            return Err(Failure::Error(message));
+        }
         match self.vm.lib.std[1].flush() {
             // The script's own failure comes first.
             Err(e) if result.is_ok() => Err(Failure::Error(

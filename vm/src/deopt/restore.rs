@@ -345,7 +345,7 @@ impl Restoring<'_> {
                 }
                 let shared = match v {
                     Described::Sunk(k) => match self.objects[usize::from(k)] {
-                        Object::Upval(up) if !planted(Bug::OwnCells) => Some(up),
+                        Object::Upval(up) => Some(up),
                         _ => None,
                     },
                     Described::At(Repr::Upval, loc) => Some(self.bits(loc) as *mut Upval),
@@ -442,9 +442,7 @@ impl Restoring<'_> {
         let object = sunk.iter().find(is)?;
         // SAFETY: as for `boxed`.
         let value = |v| unsafe { self.boxed(v, FuncId(0)) };
-        let lost = usize::from(planted(Bug::LostExtra)).min(object.parts.len());
-        let parts = &object.parts[..object.parts.len() - lost];
-        Some(parts.iter().map(|&(_, v)| value(v)).collect())
+        Some(object.parts.iter().map(|&(_, v)| value(v)).collect())
     }
 
     /// Writes what lies below the registers of frame `n`, which was inlined.

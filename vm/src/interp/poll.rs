@@ -21,7 +21,11 @@ pub(super) fn safepoint(vm: &mut Vm) -> Result<()> {
     let bits = vm.heap.poll.load(Ordering::Relaxed);
     if bits & (poll::GC | poll::STRESS) != 0 {
         // SAFETY: the frame is canonical, see the module documentation.
-        unsafe { heap::safepoint(vm) };
+        let collect = |vm: &mut Vm| unsafe { heap::safepoint(vm) };
+        match data(vm).jit.recording {
+            None => collect(vm),
+            Some(_) => crate::jit::report::pause(vm, collect),
+        }
     }
     if bits & poll::INTERRUPT != 0 {
         vm.check_interrupt()?;
@@ -34,6 +38,10 @@ pub(super) fn safepoint(vm: &mut Vm) -> Result<()> {
     if bits & (poll::READY | poll::ALWAYS) != 0 {
         vm.heap.lower(poll::READY);
         crate::jit::ready(vm);
+    }
+    if data(vm).jit.recording.is_some() {
+        vm.heap.lower(poll::READY);
+        crate::jit::report::look(vm);
     }
     if data(vm).jit.listeners.is_some() {
         let base = slot_index(vm, vm.base);

@@ -89,6 +89,8 @@ pub(crate) struct Frame<'a> {
     /// It is at the beginning of a loop, for what was done in the loop and is done
     /// before it now.
     pub early: bool,
+    /// Its extra arguments, if it is inlined and has some: it lies above them.
+    pub extras: &'a [Held],
     /// Its live registers, ascending.
     pub regs: &'a [(u8, Held)],
     /// The objects that this frame and its parents name, as they are here; of
@@ -109,7 +111,8 @@ impl<'a> Frame<'a> {
     pub(crate) fn uses(&self, f: &mut dyn FnMut(V)) {
         let regs = self.regs.iter().map(|(_, held)| held);
         let parts = self.sunk.iter().flat_map(|s| s.parts).map(|(_, held)| held);
-        for held in self.closure.iter().chain(regs).chain(parts) {
+        let rest = self.extras.iter().chain(regs).chain(parts);
+        for held in self.closure.iter().chain(rest) {
             if let Held::Value(v) | Held::Cell(v) = held {
                 f(*v);
             }
@@ -122,6 +125,7 @@ impl<'a> Frame<'a> {
         self.uses(&mut |v| changed |= map(v) != v);
         if changed {
             self.closure = self.closure.map(|held| held.map(map));
+            self.extras = arena.alloc_slice_fill_iter(self.extras.iter().map(|e| e.map(map)));
             self.regs =
                 arena.alloc_slice_fill_iter(self.regs.iter().map(|&(r, held)| (r, held.map(map))));
             self.sunk = arena.alloc_slice_fill_iter(self.sunk.iter().map(|s| {

@@ -132,7 +132,7 @@ macro_rules! for_each_inst {
             SlotStore,  "slot_store",  [Each], Void, Num, NONE, SLOTS;
             CapturedLoad, "captured_load", [], Any, Num, UPVALS, NONE;
             CapturedStore, "captured_store", [Each], Void, Num, NONE, UPVALS;
-            LinkStore,  "link_store",  [Closure], Void, Num, NONE, SLOTS;
+            LinkStore,  "link_store",  [Closure Rest], Void, Num, NONE, SLOTS;
             Myself,     "myself",      [], Closure, No, NONE, NONE;
             // ---- tables: fields
             Shape,      "shape",       [Table], Ptr, No, SHAPES, NONE;

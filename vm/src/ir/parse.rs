@@ -171,6 +171,7 @@ impl<'t, 'a> Parser<'t, 'a> {
                 tail: false,
                 linked: false,
                 early: false,
+                extras: &[],
                 regs: &[],
                 sunk: &[],
             });
@@ -225,6 +226,10 @@ impl<'t, 'a> Parser<'t, 'a> {
         let tail = self.eat("tail");
         let linked = self.eat("linked");
         let early = self.eat("early");
+        let mut extras = Vec::new();
+        while self.eat("extra") {
+            extras.push(self.held()?);
+        }
         let mut regs = Vec::new();
         while self.peek().is_some_and(|w| numbered(w, "r").is_some()) {
             let reg = u8::try_from(self.prefixed("r", "register")?).map_err(|e| e.to_string())?;
@@ -246,6 +251,7 @@ impl<'t, 'a> Parser<'t, 'a> {
             tail,
             linked,
             early,
+            extras: self.f.arena.alloc_slice_copy(&extras),
             regs: self.f.arena.alloc_slice_copy(&regs),
             sunk: self.f.arena.alloc_slice_copy(&sunk),
         };

@@ -64,6 +64,9 @@ impl fmt::Display for Frame<'_> {
         if self.early {
             f.write_str(" early")?;
         }
+        for held in self.extras {
+            write!(f, " extra {held}")?;
+        }
         for (r, held) in self.regs {
             write!(f, " r{r}={held}")?;
         }

@@ -136,7 +136,8 @@ impl Verifier<'_, '_> {
         while let Some(frame) = at.map(|id| &self.f.frames[id.n()]) {
             let regs = frame.regs.iter().map(|(_, held)| held);
             let parts = frame.sunk.iter().flat_map(|s| s.parts).map(|(_, h)| h);
-            for held in frame.closure.iter().chain(regs).chain(parts) {
+            let rest = frame.extras.iter().chain(regs).chain(parts);
+            for held in frame.closure.iter().chain(rest) {
                 if let Held::Sunk(name) = held
                     && !listed.iter().any(|s| s.name == *name)
                 {

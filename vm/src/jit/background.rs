@@ -154,6 +154,7 @@ pub(super) unsafe fn submit(vm: &mut Vm, p: *mut ProtoObj, job: Job, mut pending
     pending.job = submitted;
     pending.since = interp::data(vm).jit.profiler.elapsed();
     state_mut(proto).pending = Some(Box::new(pending));
+    super::events::queued(vm, proto, 1, "cranelift");
     wait(vm, proto);
     false
 }

@@ -70,7 +70,7 @@ pub(crate) struct EntryCheck {
 
 impl Guard {
     /// What kind of guard it is: the reason under which exits are counted.
-    pub(super) fn kind(self) -> &'static str {
+    pub(crate) fn kind(self) -> &'static str {
         match self {
             Guard::Tag { .. } => "tag",
             Guard::Element { .. } => "element",

@@ -25,7 +25,7 @@
 //! - [`listing`]: code as text, `perf`, `debugger`: names for profilers and
 //!   debuggers
 //! - [`options`]: what the host chooses
-//! - [`status`]: where functions stand; [`library`]: what programs may ask
+//! - [`report`]: recording a run; [`status`]: where functions stand; [`library`]: what programs may ask
 
 #[cfg(feature = "cranelift")]
 mod assumptions;
@@ -53,6 +53,7 @@ pub(crate) mod perf;
 mod policy;
 #[cfg(feature = "cranelift")]
 pub(crate) mod queue;
+pub(crate) mod report;
 pub(crate) mod status;
 
 #[cfg(feature = "cranelift")]
@@ -92,6 +93,8 @@ pub(crate) struct Jit {
     pub profiler: Profiler,
     /// The mode that the host chose: programs may ask for less.
     pub most: JitMode,
+    /// Where the run is recorded, if it is.
+    pub recording: Option<report::Recording>,
     /// Who is told of events.
     pub listeners: Option<library::Listeners>,
     /// No other thread is asked to compile now.

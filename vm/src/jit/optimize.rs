@@ -173,23 +173,22 @@ fn put_off(vm: &mut Vm, p: &mut ProtoObj) -> bool {
 /// looked for sooner than it would be compiled.
 pub(crate) fn expect_cached(p: &mut ProtoObj) {
     for at in cached::expected(p) {
-        let number = match at {
-            EntryAt::Start => Some(0),
-            EntryAt::Loop(header) => heat_number(p, header),
-        };
-        if let Some(number) = number {
+        let code = state(p).and_then(|s| s.code.as_ref());
+        let loops = code.map_or(&[][..], |code| &code.heat.loops);
+        let loops = (1..).zip(loops).map(|(n, l)| (n, EntryAt::Loop(l.0)));
+        let all = std::iter::once((0, EntryAt::Start)).chain(loops);
+        let within: Vec<usize> = all
+            .filter(|&(_, this)| this == at || contains2(p, at, this))
+            .map(|(number, _)| number)
+            .collect();
+        for number in within {
             grant(p, number, cached::early(budget(p, number)));
         }
     }
 }
 
-/// The number of the counter of the loop with this header.
-fn heat_number(p: &ProtoObj, header: u32) -> Option<usize> {
-    state(p)?.code.as_ref()?.heat.number(header)
-}
-
-/// Whether the code of `p` that counter `number` is for is expected to be in the
-/// compile cache: it is there now, or the counter goes on.
+/// Whether code of `p` for this entry, or one around it, is expected to be in the
+/// compile cache: it is there now, or counter `number` goes on.
 ///
 /// # Safety
 /// `p` is live; `base`, if given, its frame, canonical.
@@ -201,17 +200,31 @@ unsafe fn is_expected(
 ) -> bool {
     // SAFETY: as the caller says.
     unsafe {
-        match cached::look(vm, p, at, base) {
-            Found::Nothing => return false,
-            Found::Later(share) => {
-                let some = budget(&*p, number) / share;
-                grant(&mut *p, number, some);
+        let mut later = None;
+        for expected in cached::expected(&mut *p) {
+            if expected != at && !contains2(&*p, expected, at) {
+                continue;
             }
-            Found::Code if at == EntryAt::Start => grant(&mut *p, number, i32::MAX),
-            Found::Code => {}
+            let base = base.filter(|_| expected != EntryAt::Start);
+            match cached::look(vm, p, expected, base) {
+                Found::Nothing => {}
+                Found::Later(share) => later = later.max(Some(share)),
+                Found::Code => {
+                    let some = match at {
+                        EntryAt::Start => i32::MAX,
+                        EntryAt::Loop(_) => budget(&*p, number).max(64),
+                    };
+                    grant(&mut *p, number, some);
+                    return true;
+                }
+            }
         }
+        if let Some(share) = later {
+            let some = budget(&*p, number) / share;
+            grant(&mut *p, number, some);
+        }
+        later.is_some()
     }
-    true
 }
 
 /// Another thread has finished compiles, perhaps.

@@ -11,6 +11,7 @@ use super::lower::{Lower, MEM};
 use super::state::Payload;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::heap::block::{self, MAX_SMALL};
 use strata_runtime::object::{ArrKind, Closure, Table, Upval};
 use strata_runtime::table::site::{EAGER, MAX_INLINE};
@@ -92,7 +93,10 @@ impl Lower<'_> {
         for ((d, found), to) in upvals.iter().zip(found).zip((CLOSURE_UPVALS..).step_by(8)) {
             let up = match found {
                 Some(up) => up,
-                None => self.load(types::I64, ours, CLOSURE_UPVALS + i32::from(d.index) * 8),
+                None => {
+                    let n = d.index.saturating_sub(planted(Bug::UpvalueBefore).into());
+                    self.load(types::I64, ours, CLOSURE_UPVALS + i32::from(n) * 8)
+                }
             };
             self.store(up, c, to);
         }

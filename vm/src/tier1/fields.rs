@@ -12,7 +12,6 @@ use super::lower::Lower;
 use super::state::{Payload, Reg, State, UNKNOWN};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
-use strata_runtime::audit::{Bug, planted};
 use strata_runtime::feedback::{CacheState, FieldCache, NIL_OK, NIL_TOO};
 use strata_runtime::object::{GcHeader, tabflag};
 use strata_runtime::value::tag;
@@ -66,9 +65,7 @@ impl Lower<'_> {
             .filter(|c| match c.state {
                 CacheState::Own | CacheState::Dict => true,
                 CacheState::Absent => c.flags & NIL_OK != 0 || c.epoch == epoch,
-                CacheState::Holder | CacheState::HolderDict | CacheState::Add => {
-                    c.epoch == epoch || planted(Bug::StaleCache)
-                }
+                CacheState::Holder | CacheState::HolderDict | CacheState::Add => c.epoch == epoch,
                 CacheState::Empty | CacheState::Prim => false,
             })
             .take(WAYS)

@@ -74,6 +74,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use strata_runtime::Vm;
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::object::ProtoObj;
 
 /// The compiler of one VM.
@@ -315,7 +316,10 @@ unsafe fn lower_with(
         let charges = vm.charges;
         let jit = &mut interp::data(vm).jit;
         let made_of = [
-            (made.assumes, Assumption::Metatables),
+            (
+                made.assumes && !planted(Bug::StaleCache),
+                Assumption::Metatables,
+            ),
             (!charges, Assumption::Unlimited),
         ];
         let assumes = made_of
@@ -389,7 +393,9 @@ pub(crate) unsafe fn install(
     };
     // SAFETY: `p` is live.
     let proto = unsafe { (*p).spec() };
-    let guards = exits.iter().map(|e| e.guard.key(proto, e.pc));
+    let guards = exits
+        .iter()
+        .map(|e| (e.guard.key(proto, e.pc), e.guard.kind()));
     interp::data(vm).stress.has_guards(guards);
     let place = exits.as_ptr_range();
     let place = place.start as usize..place.end as usize;

@@ -78,8 +78,11 @@ pub(super) unsafe fn install(
             .map(|t| t.ran.clone())
             .unwrap_or_default(),
     });
-    let guards = exits.sites.iter();
-    let guards = guards.map(|site| site.key(snapshot.funcs[site.func as usize].spec()));
+    let guards = exits.sites.iter().filter(|site| site.guarded);
+    let guards = guards.map(|site| {
+        let proto = snapshot.funcs[site.func as usize].spec();
+        (site.key(proto), site.reason.name())
+    });
     interp::data(vm).stress.has_guards(guards);
     let at: *const ExitTable = &raw const *exits;
     let ran = Arc::as_ptr(&exits.ran) as usize;

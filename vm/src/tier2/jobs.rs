@@ -243,7 +243,13 @@ unsafe fn submit(
         .queue(stage)
         .submit(k, heat, job)
         .map_err(|e| e.to_string())?;
+    let by = match stage {
+        Stage::Soon => "cranelift",
+        Stage::Best => "llvm",
+    };
     // SAFETY: `p` is live.
+    jit::events::queued(vm, unsafe { &mut *p }, 2, by);
+    // SAFETY: as above.
     let alive = unsafe { Arc::downgrade(&jit::state_mut(&mut *p).tier2.alive) };
     if let Some(tier2) = &mut interp::data(vm).jit.tier2 {
         let job = UnderWay {

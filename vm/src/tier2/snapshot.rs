@@ -6,6 +6,7 @@
 //! by number ([`Obj`]): code finds their addresses in its table of constants,
 //! which is filled when the code is installed.
 
+mod iterators;
 mod meta;
 mod methods;
 
@@ -228,6 +229,8 @@ pub(crate) struct Function {
     metas: Vec<(u32, Meta)>,
     /// What calls of several functions may call, by pc.
     methods: Vec<(u32, Vec<Method>)>,
+    /// Iterators that are Lua functions, by the pc of the `tforcall`.
+    iterators: Vec<(u32, Method)>,
     /// The prototype, its instructions and its feedback slots.
     pub proto: Obj,
     pub code_at: Obj,
@@ -252,9 +255,9 @@ impl Function {
         self.slots.iter().any(is)
     }
 
-    /// The iterator, of `pairs` or `ipairs`, that the loop with the `tforcall`
-    /// at `pc` had so far: what the call before the loop has called.
-    pub(crate) fn iterated(&self, pc: u32) -> Option<Known> {
+    /// The call right before the loop with the `tforcall` at `pc`, which has given
+    /// the iterator.
+    fn before_loop(&self, pc: u32) -> Option<Insn> {
         let a = self.code[pc as usize].a();
         let enters = |&n: &usize| {
             let i = self.code[n];
@@ -262,9 +265,20 @@ impl Function {
         };
         let prep = (0..pc as usize).rev().find(enters)?;
         let call = self.code[prep.checked_sub(1)?];
-        if call.op() != Some(Op::Call) || call.a() != a {
-            return None;
-        }
+        (call.op() == Some(Op::Call) && call.a() == a).then_some(call)
+    }
+
+    /// The Lua function that is the iterator of the `tforcall` at `pc`, most
+    /// likely.
+    pub(crate) fn iterator_at(&self, pc: u32) -> Option<(Obj, FuncNo)> {
+        let (_, m) = self.iterators.iter().find(|(at, _)| *at == pc)?;
+        Some((m.proto, m.func?))
+    }
+
+    /// The iterator, of `pairs` or `ipairs`, that the loop with the `tforcall`
+    /// at `pc` had so far: what the call before the loop has called.
+    pub(crate) fn iterated(&self, pc: u32) -> Option<Known> {
+        let call = self.before_loop(pc)?;
         match self.slots.get(usize::from(call.slot())) {
             Some(Slot::Call(Callee::Host { known, .. })) => {
                 known.filter(|k| matches!(k, Known::Pairs | Known::Ipairs))
@@ -391,6 +405,7 @@ impl Snapshot {
             numbers: FxHashMap::default(),
             modules: Vec::new(),
             funcs: FxHashMap::default(),
+            running: base,
             snapshot: Snapshot {
                 entry,
                 funcs: Vec::new(),
@@ -496,6 +511,7 @@ impl Hash for Function {
             marks: _,
             metas,
             methods,
+            iterators,
             proto,
             code_at,
             slots_at,
@@ -503,6 +519,7 @@ impl Hash for Function {
             liveness: _,
         } = self;
         (module_no, id, code, consts, slots, metas, methods).hash(h);
+        iterators.hash(h);
         (children, proto, code_at, slots_at, speculation).hash(h);
     }
 }
@@ -513,6 +530,8 @@ struct Taker<'v> {
     /// Modules by number.
     modules: Vec<usize>,
     funcs: FxHashMap<*mut ProtoObj, FuncNo>,
+    /// The frame that asked, canonical, if one did.
+    running: Option<*const Value>,
     snapshot: Snapshot,
 }
 
@@ -574,6 +593,7 @@ impl Taker<'_> {
                     .collect(),
                 metas: Vec::new(),
                 methods: Vec::new(),
+                iterators: Vec::new(),
                 proto: self.object(p),
                 code_at: self.address((*p).code as usize),
                 slots_at: self.address((*p).slots as usize),
@@ -590,6 +610,8 @@ impl Taker<'_> {
             self.snapshot.funcs[n as usize].metas = metas;
             let methods = self.methods(n, depth);
             self.snapshot.funcs[n as usize].methods = methods;
+            let iterators = self.iterators(n, depth);
+            self.snapshot.funcs[n as usize].iterators = iterators;
         }
         n
     }
@@ -723,20 +745,18 @@ fn has_typed_entry(p: &ProtoObj) -> bool {
 
 /// Whether calls of `p` may be replaced by its instructions.
 fn inlinable(p: &ProtoObj) -> bool {
-    let fine = |i: &Insn| {
-        // Open results, or many.
-        let many =
-            matches!(i.op(), Some(Op::Return | Op::ReturnClose)) && !(1..=5).contains(&i.b());
-        !many
-            && !matches!(
-                i.op(),
-                None | Some(Op::VarargPrep | Op::Vararg | Op::Tbc | Op::TForPrep)
-            )
+    let code = &p.storage.code;
+    let fine = |(n, i): (usize, &Insn)| {
+        let returns = matches!(i.op(), Some(Op::Return | Op::ReturnClose));
+        // Open results, but for extra arguments, or many.
+        let extras = |i: &Insn| i.op() == Some(Op::Vararg) && i.c() == 0;
+        let open = || !n.checked_sub(1).is_some_and(|n| extras(&code[n]));
+        let many = returns && (i.b() > 5 || i.b() == 0 && open());
+        !many && !matches!(i.op(), None | Some(Op::Tbc | Op::TForPrep))
     };
-    !p.vararg
-        && crate::jit::choice::may_be_inlined(p)
-        && p.storage.code.len() <= MAX_INLINED
-        && p.storage.code.iter().all(fine)
+    crate::jit::choice::may_be_inlined(p)
+        && code.len() <= MAX_INLINED
+        && code.iter().enumerate().all(fine)
 }
 
 /// Whether what calls `p` is about to be compiled with `p` in it, most likely:

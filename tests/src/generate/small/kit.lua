@@ -5,6 +5,7 @@ local Class = { name = "Class" }
 Class.__index = Class
 function Class.new(x, y) return setmetatable({ x = x, y = y }, Class) end
 function Class:len() return self.x * 2 end
+function Class:tag() return self.y end
 function Class:set(x) self.x = x return self end
 function Class:add(d) return Class.new(self.x + d, self.y) end
 Class.__add = function(c, d) return Class.new(c.x + d.x, c.y) end

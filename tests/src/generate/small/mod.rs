@@ -15,6 +15,8 @@
 //!        H statements of loops, G lists of them   S statements, B lists of them
 //!        R results   D arguments   W when which of them   Y helpers
 //!        J K V U the same as I F C H, in programs of numbers alone   M programs
+//!        g w integers and floats that meet at the edges   k keys
+//!        m changes of classes
 //!        O quick programs   A when which of their arguments
 //! ```
 //!
@@ -117,6 +119,10 @@ fn of(root: char, budget: (usize, usize)) -> Texts {
         (b'M', ";"),
         (b'O', ";"),
         (b'A', "'1112'"),
+        (b'g', "1"),
+        (b'w', "0.5"),
+        (b'k', "p"),
+        (b'm', ";"),
         (b'B', ""),
         (b'G', ""),
     ];

@@ -9,6 +9,7 @@ local sort, min, floor, mtype, format, sub, gsub, rep = table.sort, math.min, ma
 local getlocal, setlocal, traceback, xpcall, print, tointeger = debug.getlocal, debug.setlocal, debug.traceback, xpcall, print, math.tointeger
 local resume, create, status, yield, isyieldable = coroutine.resume, coroutine.create, coroutine.status, coroutine.yield, coroutine.isyieldable
 local G = _G
+local getinfo, getupvalue, setupvalue = debug.getinfo, debug.getupvalue, debug.setupvalue
 local known = {}
 for k in next, G do known[k] = true end
 known.P = true
@@ -68,6 +69,14 @@ local function poke(wanted, v)
     if name == wanted then setlocal(2, n, v) end
   end
 end
+local function upset(wanted, v)
+  local f = getinfo(2, "f").func
+  for n = 1, 60 do
+    local name = getupvalue(f, n)
+    if not name then break end
+    if name == wanted then setupvalue(f, n, v) end
+  end
+end
 local function run(body, ...)
   local co = create(body)
   local out = pack(resume(co, ...))
@@ -79,6 +88,7 @@ local function run(body, ...)
   if status(co) ~= "dead" then report(coroutine.close(co)) end
 end
 local function maybe(...) if isyieldable() then return yield(...) end return ... end
+local function pass(...) return ... end
 local function dump()
   local names = {}
   for k in next, G do if not known[k] then names[#names + 1] = k end end
@@ -131,7 +141,6 @@ local function quick(body, first, second, schedule, portable)
     end
   end
   for k, v in next, kept do math[k] = v end
-  collect("incremental")
 end
 
 local meta = { name = "meta" }
@@ -154,4 +163,4 @@ slow.__close = function() maybe("closing") end
 slow.__call = function(self, n, at) at = (at or 0) + 1 maybe(at) if at < 4 then return at, n end end
 local function errors(n) error("at " .. n) end
 P = { fresh = fresh, show = show, try = try, traced = traced, peek = peek, poke = poke, run = run, maybe = maybe, spend = spend,
-  report = report, meta = meta, slow = slow, dump = dump, errors = errors, refuel = refuel, drive = drive, quick = quick, old = old, tostring = tostring, handler = handler }
+  report = report, meta = meta, slow = slow, dump = dump, errors = errors, refuel = refuel, drive = drive, pass = pass, upset = upset, quick = quick, old = old, tostring = tostring, handler = handler }

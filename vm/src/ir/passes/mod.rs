@@ -13,6 +13,7 @@
 //!
 //! - [`fold`]: constants, algebra, boxing; with [`flow`]: branches and blocks
 //! - [`gvn`]: what was computed, loaded or found out before
+//! - [`unslot`]: frame states that need no slots
 //! - [`sink`]: tables and closures that are not allocated; first those that need no copy of
 //!   a loop, which are then shorter
 //! - [`unbox`]: loop parameters that need no tag
@@ -42,6 +43,7 @@ mod strip;
 #[cfg(test)]
 mod tests;
 mod unbox;
+mod unslot;
 
 pub(crate) use sink::Tables;
 
@@ -90,6 +92,7 @@ counters! {
     loops_split, "loops with another version, for keys that are all inside";
     loops_peeled, "loops with a first iteration of its own";
     tables_sunk, "tables that are not allocated";
+    objects_named, "frame states that name objects instead of slots";
     closures_sunk, "closures that are not allocated";
     upvalues_sunk, "captured variables that are values";
     dead_removed, "instructions without a use";
@@ -123,6 +126,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("sink_first", sink::run_first),
     ("sink", sink::run),
     ("unbox", unbox::run),
+    ("unslot", unslot::run),
     ("licm", licm::run),
     ("ranges", ranges::run),
     ("split", split::run),
@@ -151,10 +155,11 @@ const SIMPLIFY: &[&str] = &["fold", "gvn", "fold", "dce"];
 impl<'c> Pipeline<'c> {
     /// The passes that code is compiled with. `may_hoist`: see [`Cx`].
     pub(crate) fn standard(may_hoist: MayHoist<'c>) -> Pipeline<'c> {
+        let first = &["fold", "gvn", "fold", "unslot", "dce"];
         let late = &[
             "unbox", "fold", "licm", "ranges", "licm", "gvn", "fold", "split", "strip", "dce",
         ];
-        Pipeline::of(SIMPLIFY, may_hoist)
+        Pipeline::of(first, may_hoist)
             .then(&["sink_first"], false)
             .then(SIMPLIFY, true)
             .then(&["sink"], false)

@@ -233,6 +233,7 @@ impl Builder<'_, '_> {
             tail: false,
             linked: true,
             early: false,
+            extras: &[],
             regs: &[],
             sunk: &[],
         });
@@ -251,6 +252,11 @@ impl Builder<'_, '_> {
         {
             return Ok(v);
         }
+        self.closure_of(v, proto, pc)
+    }
+
+    /// `v` as a closure of the expected prototype: leaves at `pc` if it is not.
+    pub(super) fn closure_of(&mut self, v: V, proto: Obj, pc: u32) -> Result<V, Refused> {
         let f = self.expect(v, Ty::Closure, pc)?;
         let is = self.put(Ir::ProtoOf, &[f]);
         let expected = self.object(proto, Ty::Ptr);

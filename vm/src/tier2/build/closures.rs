@@ -24,6 +24,7 @@ use super::{Builder, Refused};
 use crate::ir::inst::AND_OTHERS;
 use crate::ir::{BlockId, Op as Ir, Ty, V};
 use smallvec::{SmallVec, smallvec};
+use strata_spec::liveness::to_close;
 use strata_spec::module::RegSet;
 use strata_spec::{Insn, Op};
 
@@ -107,7 +108,7 @@ impl Builder<'_, '_> {
 
     /// `close` of registers from `a` on.
     pub(super) fn close(&mut self, pc: u32, a: u8) -> Result<(), Refused> {
-        if !self.ctx.tidy || self.may_call_close() {
+        if !self.ctx.tidy || self.may_call_close(pc, a) {
             return self.step(pc);
         }
         self.close_cells(a);
@@ -115,10 +116,21 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
-    /// The function has variables that are closed by their `__close`.
-    fn may_call_close(&self) -> bool {
-        let mut ops = self.func().code.iter().map(|i| i.op());
-        ops.any(|op| matches!(op, Some(Op::Tbc | Op::TForPrep)))
+    /// Whether instruction `pc`, which closes registers from `a` on, may have to
+    /// call a `__close`.
+    fn may_call_close(&self, pc: u32, a: u8) -> bool {
+        let f = self.func();
+        let surely_not = |r: u8| {
+            (0u32..).zip(&f.code).all(|(at, i)| match i.op() {
+                Some(Op::Tbc) => i.a() != r,
+                Some(Op::TForPrep) if i.a().saturating_add(3) == r => {
+                    self.ctx.nothing_to_close.contains(&at)
+                }
+                _ => true,
+            })
+        };
+        let open = to_close(f.spec(), pc);
+        open.iter().any(|r| r >= a && !surely_not(r))
     }
 
     /// Closes captured registers from `a` on.
@@ -142,7 +154,7 @@ impl Builder<'_, '_> {
     /// `returnclose`: returns and closes all.
     pub(super) fn return_close(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let n = i.b().checked_sub(1).filter(|n| *n <= 4);
-        let plain = self.ctx.tidy && !self.may_call_close();
+        let plain = self.ctx.tidy && !self.may_call_close(pc, 0);
         let Some(n) = n.filter(|_| plain) else {
             if self.ctx.below.is_some() {
                 return Err("an inlined function returns open results".into());

@@ -160,6 +160,10 @@ struct Context {
     flow: Rc<Flow>,
     /// Where its registers start, relative to the physical frame.
     base: u32,
+    /// Where they would start if it had no extra arguments.
+    original: u32,
+    /// Inlined, of a vararg function: its extra arguments.
+    extras: Option<SmallVec<[V; 4]>>,
     /// Inlined: the frame that waits, and the function.
     below: Option<(FrameId, V)>,
     /// Inlined: what it returned, from where.
@@ -174,6 +178,8 @@ struct Context {
     pc: u32,
     /// Open results that the next instruction takes, if they are values.
     open: Option<open::Open>,
+    /// Where `tforprep`s are that have found nothing to be closed.
+    nothing_to_close: Vec<u32>,
     /// The instruction that was built with the one before it.
     folded: Option<u32>,
     /// Ways to blocks that aren't begun yet.
@@ -181,6 +187,16 @@ struct Context {
     /// Loop headers that are.
     headers: FxHashMap<BlockId, Header>,
     live: FxHashMap<(u32, bool), RegSet>,
+}
+
+/// What lies below the registers of an inlined frame.
+struct Link {
+    closure: V,
+    /// It was entered by a tail call.
+    tail: bool,
+    /// Parameters of its function, and the extra arguments it got.
+    params: u8,
+    extras: SmallVec<[V; 4]>,
 }
 
 /// A loop header that is begun.
@@ -204,6 +220,8 @@ impl Context {
             no,
             flow: Rc::new(Flow::of(f, entry, tags, s.prunes)?),
             base: 0,
+            original: 0,
+            extras: None,
             below: None,
             returns: Vec::new(),
             tail: false,
@@ -211,6 +229,7 @@ impl Context {
             depth: 0,
             pc: 0,
             open: None,
+            nothing_to_close: Vec::new(),
             folded: None,
             edges: FxHashMap::default(),
             headers: FxHashMap::default(),
@@ -659,26 +678,47 @@ impl<'s> Builder<'s, '_> {
         if self.st.linked {
             return;
         }
-        let mut chain: SmallVec<[(FrameId, V, bool); 4]> = SmallVec::new();
-        let mut below = self.ctx.below.map(|(f, c)| (f, c, self.ctx.tail));
-        while let Some((frame, closure, tail)) = below {
-            chain.push((frame, closure, tail));
-            let frame = &self.f.frames[frame.n()];
-            let next = frame
-                .parent
-                .zip(frame.closure_value())
-                .filter(|_| !frame.linked);
-            below = next.map(|(f, c)| (f, c, frame.tail));
+        let mut chain: SmallVec<[(FrameId, Link); 4]> = SmallVec::new();
+        let here = self.ctx.below.map(|(frame, closure)| {
+            let link = Link {
+                closure,
+                tail: self.ctx.tail,
+                params: self.func().spec().params,
+                extras: self.ctx.extras.clone().unwrap_or_default(),
+            };
+            (frame, link)
+        });
+        let mut below = here;
+        while let Some((id, link)) = below {
+            chain.push((id, link));
+            let frame = &self.f.frames[id.n()];
+            let next = frame.parent.zip(frame.closure_value());
+            below = next.filter(|_| !frame.linked).map(|(parent, closure)| {
+                let value = |held: &Held| match held {
+                    Held::Value(v) => Some(*v),
+                    _ => None,
+                };
+                let link = Link {
+                    closure,
+                    tail: frame.tail,
+                    params: self.s.funcs[frame.func as usize].spec().params,
+                    extras: frame.extras.iter().filter_map(value).collect(),
+                };
+                (parent, link)
+            });
         }
         // The outermost first: inner frames lie above.
-        for &(frame, closure, tail) in chain.iter().rev() {
+        for (frame, link) in chain.into_iter().rev() {
             let waiting = self.f.frames[frame.n()];
             for &(r, held) in waiting.regs {
                 if let Held::Value(v) = held {
                     self.put_imm(Ir::SlotStore, &[v], u64::from(waiting.base + u32::from(r)));
                 }
             }
-            self.emit_at(Ir::LinkStore, Ty::Void, &[closure], u64::from(tail), frame);
+            let mut args: SmallVec<[V; 4]> = smallvec![link.closure];
+            args.extend(link.extras);
+            let imm = u64::from(link.tail) | u64::from(link.params) << 1;
+            self.emit_at(Ir::LinkStore, Ty::Void, &args, imm, frame);
         }
         self.st.linked = true;
         self.frame_cache = None;

@@ -97,6 +97,8 @@ impl Builder<'_, '_> {
         if !waits {
             self.open_held(pc, &mut regs);
         }
+        let extras = self.ctx.extras.iter().flatten().map(|&v| Held::Value(v));
+        let extras: SmallVec<[Held; 4]> = extras.collect();
         let id = FrameId(self.f.frames.len() as u32);
         let frame = Frame {
             func: self.ctx.no,
@@ -108,6 +110,7 @@ impl Builder<'_, '_> {
             tail: self.ctx.tail,
             linked: self.st.linked,
             early: false,
+            extras: self.f.arena.alloc_slice_copy(&extras),
             regs: self.f.arena.alloc_slice_copy(&regs),
             sunk: &[],
         };
@@ -242,9 +245,14 @@ impl Builder<'_, '_> {
             }
         }
         if info.calls {
-            if !planted(Bug::DirtyLoops) {
-                self.store(&fixed);
+            if planted(Bug::DirtyLoops) {
+                for r in fixed.iter() {
+                    if let Reg::Val { v, .. } = self.st.get(r) {
+                        self.st.set(r, Reg::Val { v, clean: true });
+                    }
+                }
             }
+            self.store(&fixed);
             self.link();
         }
         let header = self.f.block();

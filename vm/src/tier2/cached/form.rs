@@ -33,6 +33,7 @@ struct Exit {
     func: u32,
     pc: u32,
     early: bool,
+    guarded: bool,
 }
 
 /// Machine code.
@@ -59,6 +60,7 @@ pub(super) fn write(product: &Product) -> Option<Vec<u8>> {
         func: site.func,
         pc: site.pc,
         early: site.early,
+        guarded: site.guarded,
     };
     let (code, file): (_, &[u8]) = match &product.object {
         Object::Clif(object) => (Code::Clif(object.clone()), &[]),
@@ -126,6 +128,7 @@ impl Read {
                 // Marks of feedback slots are those of this process.
                 seen: Seen::of(&f.code[exit.pc as usize], &f.marks),
                 early: exit.early,
+                guarded: exit.guarded,
             }
         };
         let exits = stored.exits.iter().map(site).collect();

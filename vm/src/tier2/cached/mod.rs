@@ -85,7 +85,7 @@ pub(crate) struct Expectations {
 
 /// The parts of what makes something hot after which code is looked for, each after
 /// the one before.
-const SHARES: [i32; 4] = [64, 16, 4, 2];
+const SHARES: [i32; 7] = [64, 64, 32, 16, 8, 4, 2];
 
 /// What a counter is to begin with, if so much is usual.
 pub(crate) fn early(budget: i32) -> i32 {

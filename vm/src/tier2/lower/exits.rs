@@ -35,6 +35,8 @@ const LEAVE: &str = "leave";
 pub(super) struct Exit {
     frame: FrameId,
     reason: Reason,
+    /// A guard leads to it, and not only what always leaves.
+    guarded: bool,
 }
 
 /// Names the guards that leave at `pc` of a prototype.
@@ -54,6 +56,8 @@ impl Lower<'_, '_> {
     pub(super) fn guard(&mut self, cond: &str, frame: Option<FrameId>, reason: Reason) {
         let Some(frame) = frame else { return };
         let exit = self.exit(frame, reason);
+        let number = self.exit_numbers[&(frame, reason)];
+        self.wanted[number].guarded = true;
         let next = self.new_label();
         let cond = if self.stress {
             // The guard fails if the helper says so.
@@ -79,7 +83,11 @@ impl Lower<'_, '_> {
     pub(super) fn exit(&mut self, frame: FrameId, reason: Reason) -> String {
         let wanted = &mut self.wanted;
         let number = *self.exit_numbers.entry((frame, reason)).or_insert_with(|| {
-            wanted.push(Exit { frame, reason });
+            wanted.push(Exit {
+                frame,
+                reason,
+                guarded: false,
+            });
             wanted.len() - 1
         });
         format!("exit{number}")
@@ -100,7 +108,12 @@ impl Lower<'_, '_> {
             needs.push(values);
         }
         let words = self.assign_words(&needs);
-        for &Exit { frame, reason } in &wanted {
+        for &Exit {
+            frame,
+            reason,
+            guarded,
+        } in &wanted
+        {
             let map = self.frame_map(frame, &mut |item| words[&item]);
             let innermost = self.f.frames[frame.n()];
             let func = &self.s.funcs[innermost.func as usize];
@@ -110,6 +123,7 @@ impl Lower<'_, '_> {
                 func: innermost.func,
                 pc: innermost.pc,
                 early: innermost.early,
+                guarded,
                 seen: Seen::of(&func.code[innermost.pc as usize], &func.marks),
             };
             self.exits.push(site);

@@ -142,7 +142,7 @@ impl Lower<'_, '_> {
             Op::CapturedStore => {
                 self.store_value(args[0], "%base", i.imm as i64 * 16, Region::Upval);
             }
-            Op::LinkStore => self.link_store(args[0], i.imm != 0, i.frame)?,
+            Op::LinkStore => self.link_store(args, i.imm, i.frame)?,
             Op::Myself => {
                 let f = self.load("ptr", "%base", FUNC_PAYLOAD.into(), Region::Slot);
                 self.define(v, &format!("getelementptr i8, ptr {f}, i64 0"));

@@ -9,6 +9,7 @@ use super::{Lower, Region};
 use crate::ir::{Inst, Op, Ty, V};
 use crate::tier1::layout::{LINK0, SLOT, VM_CHARS, VM_TYPE_NAMES};
 use crate::tier2::helpers::Helper;
+use strata_runtime::audit::{Bug, planted};
 use strata_runtime::frame::VARARG;
 use strata_runtime::value::tag;
 
@@ -127,7 +128,8 @@ impl Lower<'_, '_> {
         let some = u64::from(VARARG) << 8;
         let some = self.temp(&format!("icmp eq i64 {kind}, {some}"));
         let delta = self.temp(&format!("lshr i64 {link}, 32"));
-        let n = self.temp(&format!("sub i64 {delta}, {}", params + 2));
+        let below = params + 2 + u64::from(planted(Bug::LostExtra));
+        let n = self.temp(&format!("sub i64 {delta}, {below}"));
         self.define(v, &format!("select i1 {some}, i64 {n}, i64 0"));
     }
 

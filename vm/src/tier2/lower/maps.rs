@@ -56,9 +56,25 @@ impl Lower<'_, '_> {
         }
         frames.reverse();
         let objects = sunk.iter().map(|s| self.sunk(frame, sunk, s, places));
+        let mut objects: Vec<SunkObject> = objects.collect();
+        let mut at = Some(frame);
+        for n in (0..frames.len()).rev() {
+            let Some(state) = at.map(|id| &self.f.frames[id.n()]) else {
+                break;
+            };
+            if !state.extras.is_empty() {
+                let part =
+                    |(n, &held): (u32, &Held)| (Part::Index(n), self.part(sunk, held, 0, places));
+                objects.push(SunkObject {
+                    kind: SunkKind::Varargs { frame: n as u16 },
+                    parts: (0..).zip(state.extras).map(part).collect(),
+                });
+            }
+            at = state.parent;
+        }
         FrameMap {
             frames,
-            sunk: objects.collect(),
+            sunk: objects,
             waits,
         }
     }

@@ -56,6 +56,8 @@ pub(crate) struct ExitSite {
     pub seen: Seen,
     /// The instruction begins a loop, and it is about what is done in that.
     pub early: bool,
+    /// A guard leads here.
+    pub guarded: bool,
 }
 
 /// What lowering made.

@@ -89,7 +89,7 @@ pub(super) fn run_first(f: &mut Func<'_>, cx: &mut Cx<'_>) {
 }
 
 /// The value that `v` is another form of, if it is one.
-fn base(f: &Func<'_>, mut v: V) -> V {
+pub(super) fn base(f: &Func<'_>, mut v: V) -> V {
     loop {
         let i = &f.insts[v.n()];
         let same = match i.op {

@@ -271,9 +271,16 @@ impl Rewrite<'_> {
             .collect();
         let regs = f.arena.alloc_slice_copy(&regs);
         let closure = old.closure.map(|c| self.objects.held(f, c));
+        let extras: SmallVec<[Held; 4]> = old
+            .extras
+            .iter()
+            .map(|&e| self.objects.held(f, e))
+            .collect();
+        let extras = f.arena.alloc_slice_copy(&extras);
         f.add_frame(Frame {
             parent,
             closure,
+            extras,
             regs,
             ..old
         })

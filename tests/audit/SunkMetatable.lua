@@ -1,0 +1,6 @@
+-- way: jit=full,backend=cranelift,threshold=1,hot=1,best=1,exits=16,queue=sync,poison
+local mt = {__index = {len = function(t) return t.x end}}
+local r
+local function f(n) for p = 1, 9 do local c = setmetatable({x = p}, mt) if p == n then r = c end end end
+for k = 1, 9 do f(0) end
+f(5) print(r:len())
