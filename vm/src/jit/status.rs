@@ -145,10 +145,10 @@ fn unsure(p: &ProtoObj) -> Vec<u32> {
     let Some(s) = state(p) else {
         return Vec::new();
     };
-    let mut pcs = s.speculation.except.clone();
+    let pcs = s.speculation.except.iter();
     #[cfg(feature = "cranelift")]
-    pcs.extend(&s.tier2.speculation.except);
-    let mut lines: Vec<u32> = pcs.iter().map(|&pc| p.spec().pos(pc).line).collect();
+    let pcs = pcs.chain(&s.tier2.speculation.except);
+    let mut lines: Vec<u32> = pcs.map(|&pc| p.spec().pos(pc).line).collect();
     lines.sort_unstable();
     lines.dedup();
     lines
