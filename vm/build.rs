@@ -1,8 +1,13 @@
-//! How LLVM is linked, where it is: so that programs start as fast as without
-//! it. All of it is for Linux with GNU's C library; elsewhere programs with
-//! LLVM take a few milliseconds longer to start.
+//! What the crate gets to know of its build, and how LLVM is linked.
+//!
+//! - `STRATA_BUILD` tells builds apart whose compiled code may not be mixed: by
+//!   sources, compiler, target, features and flags. The compile cache needs it.
+//! - Where LLVM is, it is linked so that programs start as fast as without it. All
+//!   of that is for Linux with GNU's C library; elsewhere programs with LLVM take a
+//!   few milliseconds longer to start.
 
-use std::env::{var, var_os};
+use std::env::{var, var_os, vars};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,6 +18,7 @@ const LIBRARIES: [&str; 4] = ["stdc++", "ffi", "z", "zstd"];
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=llvm.ld");
+    println!("cargo::rustc-env=STRATA_BUILD={:016x}", build());
     let is = |name, value| var(name).is_ok_and(|v| v == value);
     let gnu = is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu");
     if !gnu || var_os("CARGO_FEATURE_LLVM").is_none() {
@@ -32,6 +38,60 @@ fn main() {
         }
     }
     println!("cargo::rustc-link-search=native={}", folder.display());
+}
+
+/// A hash of all that decides what machine code looks like, and what it may rely
+/// on: the layout of objects, the helpers it calls.
+fn build() -> u64 {
+    let mut hash = DefaultHasher::new();
+    let root = dir("CARGO_MANIFEST_DIR");
+    // Where the crate is part of the workspace the others are there, too; else
+    // their versions say what they are.
+    for part in [
+        "src",
+        "../runtime",
+        "../spec",
+        "../profiler",
+        "../Cargo.lock",
+    ] {
+        let path = root.join(part);
+        if path.exists() {
+            println!("cargo::rerun-if-changed={}", path.display());
+            part.hash(&mut hash);
+            hash_sources(&path, &mut hash);
+        }
+    }
+    let mut about: Vec<(String, String)> = vars()
+        .filter(|(name, _)| {
+            let features = ["CARGO_FEATURE_LLVM", "CARGO_FEATURE_CRANELIFT"];
+            let others = ["TARGET", "OPT_LEVEL", "CARGO_ENCODED_RUSTFLAGS"];
+            features.contains(&&**name)
+                || others.contains(&&**name)
+                || name == "CARGO_CFG_DEBUG_ASSERTIONS"
+                || name.starts_with("CARGO_CFG_TARGET_")
+        })
+        .collect();
+    about.sort();
+    about.hash(&mut hash);
+    let compiler = var_os("RUSTC").map(|rustc| Command::new(rustc).arg("-vV").output());
+    if let Some(Ok(output)) = compiler {
+        output.stdout.hash(&mut hash);
+    }
+    hash.finish()
+}
+
+/// Adds the contents of a file, or of all files in a folder.
+fn hash_sources(path: &Path, hash: &mut DefaultHasher) {
+    if let Ok(entries) = std::fs::read_dir(path) {
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
+        paths.sort();
+        for path in paths {
+            path.file_name().hash(hash);
+            hash_sources(&path, hash);
+        }
+    } else if let Ok(bytes) = std::fs::read(path) {
+        bytes.hash(hash);
+    }
 }
 
 /// A folder that Cargo names.

@@ -12,6 +12,7 @@ use std::{
 
 use clap::Parser;
 use strata_benches::{
+    cache,
     engine::{self, Engine},
     ir,
     measure::{self, Clock, Options},
@@ -83,6 +84,11 @@ struct Args {
     /// tools; `--require-min` is about the fastest of them
     #[arg(long, conflicts_with_all = ["tiers", "phases"])]
     ir: bool,
+    /// Instead, run a program of 300 lines with an empty compile cache, and again with what that
+    /// left: when rounds have become as short as they get, and what compiles and hits took. Fail
+    /// unless the second time is at most 20 % of the first, and a hit takes at most 1 ms
+    #[arg(long, conflicts_with_all = ["tiers", "phases", "ir"])]
+    cache: bool,
     /// Where the programs are
     #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/programs"))]
     programs: PathBuf,
@@ -106,6 +112,12 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<bool, String> {
     if args.ir {
         return compare_ir(args);
+    }
+    if args.cache {
+        let vm = vm_path(args.vm.as_deref())?;
+        let (text, good) = cache::compare(&vm, args.runs as usize)?;
+        print!("{text}");
+        return Ok(good);
     }
     let programs = program::discover(&args.programs, &args.filter)
         .map_err(|e| format!("can't read {}: {e}", args.programs.display()))?;

@@ -18,6 +18,7 @@
 pub(crate) use strata_spec::module::Pos;
 
 use crate::names::Name;
+use strata_spec::module::Annotation;
 
 /// Index of a local variable of the chunk, in order of declaration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -192,6 +193,8 @@ pub(crate) enum BinOp {
 pub(crate) struct Function<'a> {
     pub params: &'a [VarId],
     pub vararg: bool,
+    /// What is asked of compilers.
+    pub annotation: Annotation,
     /// Some `goto` leads back.
     pub jumps_back: bool,
     pub upvalues: &'a [Upvalue],

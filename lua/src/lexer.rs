@@ -15,6 +15,7 @@ use crate::meter::{CHUNK, Meter};
 use crate::names::{KEYWORDS, Name, Names};
 use crate::number::{Number, parse_numeral};
 use crate::token::{KEYWORD_KINDS, T, Token};
+use strata_spec::module::Annotation;
 
 /// Why a compilation ends without a module.
 #[derive(Debug)]
@@ -76,6 +77,15 @@ fn is(byte: Option<u8>, class: u8) -> bool {
     byte.is_some_and(|b| CLASS[b as usize] & class != 0)
 }
 
+/// What comments `--@jit WORD` have asked of compilers so far.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Annotations {
+    /// Of the next function; whoever parses it takes it.
+    pub function: Option<Annotation>,
+    /// Of the chunk: `--@jit file WORD`, in front of all else.
+    pub file: Option<Annotation>,
+}
+
 /// The state of reading one chunk.
 pub(crate) struct Lexer<'a> {
     src: &'a [u8],
@@ -87,6 +97,8 @@ pub(crate) struct Lexer<'a> {
     pub names: Names<'a>,
     buffer: Vec<u8>,
     chunkname: &'a [u8],
+    /// What was asked of compilers.
+    pub annotations: Annotations,
     /// Who pays.
     pub meter: &'a Meter<'a>,
     /// What was read up to here has been paid.
@@ -109,6 +121,7 @@ impl<'a> Lexer<'a> {
             names,
             buffer: Vec::new(),
             chunkname,
+            annotations: Annotations::default(),
             meter,
             paid: 0,
         }
@@ -481,7 +494,38 @@ impl<'a> Lexer<'a> {
         {
             return self.long_comment(level);
         }
-        self.skip_until(|b| b == b'\n' || b == b'\r')
+        let start = self.at;
+        self.skip_until(|b| b == b'\n' || b == b'\r')?;
+        if self.src[start..].starts_with(b"@jit") {
+            self.annotation(start + b"@jit".len());
+        }
+        Ok(())
+    }
+
+    /// A comment `--@jit`, read up to its end; `start`: what follows that. One
+    /// that says something else is like any other comment.
+    #[cold]
+    fn annotation(&mut self, start: usize) {
+        let text = &self.src[start..self.at];
+        if !text.first().is_some_and(u8::is_ascii_whitespace) {
+            return;
+        }
+        let mut words = text
+            .split(u8::is_ascii_whitespace)
+            .filter(|w| !w.is_empty());
+        let mut word = words.next().unwrap_or_default();
+        let file = word == b"file";
+        if file {
+            word = words.next().unwrap_or_default();
+        }
+        let Some(asked) = Annotation::from_name(word) else {
+            return;
+        };
+        if file {
+            self.annotations.file.get_or_insert(asked);
+        } else {
+            self.annotations.function = Some(asked);
+        }
     }
 
     /// What the bracket at the current position opens.

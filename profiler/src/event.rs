@@ -62,6 +62,15 @@ pub enum Event {
         /// Its back-edges so far.
         back_edges: u64,
     },
+    /// Another thread is to compile it.
+    Queued {
+        /// The function.
+        func: FuncName,
+        /// The tier of the code to come.
+        tier: u8,
+        /// Whose code: `cranelift` or `llvm`.
+        by: &'static str,
+    },
     /// It has new code.
     Compiled {
         /// The function.
@@ -175,10 +184,26 @@ pub enum Event {
 }
 
 impl Event {
+    /// The names of all of them.
+    pub const NAMES: [&'static str; 11] = [
+        "warm",
+        "queued",
+        "compiled",
+        "optimized",
+        "not_compiled",
+        "osr_entry",
+        "exit",
+        "invalidated",
+        "unwound",
+        "module",
+        "freed",
+    ];
+
     /// The name of the variant: the field `event` of its JSON form.
     pub fn name(&self) -> &'static str {
         match self {
             Event::Warm { .. } => "warm",
+            Event::Queued { .. } => "queued",
             Event::Compiled { .. } => "compiled",
             Event::Optimized { .. } => "optimized",
             Event::NotCompiled { .. } => "not_compiled",
@@ -195,6 +220,7 @@ impl Event {
     pub fn func(&self) -> Option<&FuncName> {
         match self {
             Event::Warm { func, .. }
+            | Event::Queued { func, .. }
             | Event::Compiled { func, .. }
             | Event::Optimized { func, .. }
             | Event::NotCompiled { func, .. }
@@ -214,6 +240,7 @@ impl fmt::Display for Event {
             Event::Warm {
                 calls, back_edges, ..
             } => write!(f, "{calls} calls, {back_edges} back-edges"),
+            Event::Queued { tier, by, .. } => write!(f, "tier {tier}, for {by}"),
             Event::Compiled {
                 tier,
                 reason,
@@ -438,6 +465,11 @@ pub(crate) mod tests {
                 llvm: 2000.0,
                 codegen: 1500.5,
             },
+            Event::Queued {
+                func: fib(),
+                tier: 1,
+                by: "cranelift",
+            },
         ]
     }
 
@@ -446,6 +478,7 @@ pub(crate) mod tests {
         for e in samples() {
             let json = serde_json::to_value(&e).expect("JSON");
             assert_eq!(json["event"], e.name());
+            assert!(Event::NAMES.contains(&e.name()));
             assert_eq!(json.get("func").is_some(), e.func().is_some());
         }
     }

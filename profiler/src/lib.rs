@@ -22,13 +22,15 @@
 pub mod event;
 pub mod optimizing;
 pub mod policy;
+mod report;
 pub mod sink;
 pub mod stats;
 pub mod summary;
 
-pub use event::{Event, FuncName};
+pub use event::{Event, FuncName, OneLine};
 pub use optimizing::{Inlining, Stages};
 pub use policy::{Decision, Facts, Heat, Reason, Thresholds, TierState, Why, decide};
+pub use report::{Place, Recorder};
 pub use sink::{JsonSink, RecordingSink, Sink, TextSink};
 pub use stats::Stats;
 pub use summary::{Counters, ProtoProfile, Uniformity, summarise};

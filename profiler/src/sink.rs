@@ -113,7 +113,9 @@ fn colour(e: &Event) -> &'static str {
         Event::Exit { .. } => "\x1b[33m",
         Event::NotCompiled { .. } | Event::Invalidated { .. } => "\x1b[31m",
         Event::OsrEntry { .. } => "\x1b[36m",
-        Event::Warm { .. } | Event::Unwound { .. } | Event::Freed { .. } => "\x1b[2m",
+        Event::Warm { .. } | Event::Queued { .. } | Event::Unwound { .. } | Event::Freed { .. } => {
+            "\x1b[2m"
+        }
     }
 }
 
@@ -293,6 +295,7 @@ mod tests {
 [     8.250 ms] freed         -                              4096 bytes
 [     9.250 ms] optimized     fib (fib.lua:3)                loop at pc 8: snapshot 0.010 ms, ir 0.401 ms, llvm 2.000 ms, codegen 3.000 ms, link 0.020 ms; 7 exits; inlined: add (fib.lua:1) at line 4, add (fib.lua:1) at line 6; not inlined: add (fib.lua:1) at line 5 (too deep); guards_hoisted 2, tables_sunk 1
 [    10.250 ms] module        -                              fib.ll: 1 function, 900 bytes, read 0.100 ms, llvm 2.000 ms, codegen 1.500 ms
+[    11.250 ms] queued        fib (fib.lua:3)                tier 1, for cranelift
 "
         );
     }
@@ -402,10 +405,11 @@ mod tests {
         assert_eq!(lines[8]["inlining"][1]["why_not"], "too deep");
         assert_eq!(lines[8]["passes"]["tables_sunk"], 1);
         assert_eq!(lines[9]["name"], "fib.ll");
-        assert_eq!(lines[10]["guard"], "quote \" and \u{1}");
-        assert_eq!(lines[10]["found"], "a\nb");
-        assert_eq!(lines[11]["event"], "stats");
-        assert_eq!(lines[11]["compiles"], 1);
+        assert_eq!(lines[10]["by"], "cranelift");
+        assert_eq!(lines[11]["guard"], "quote \" and \u{1}");
+        assert_eq!(lines[11]["found"], "a\nb");
+        assert_eq!(lines[12]["event"], "stats");
+        assert_eq!(lines[12]["compiles"], 1);
         // The first line, byte by byte: the format is documented.
         assert_eq!(
             text.lines().next(),

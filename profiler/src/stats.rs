@@ -128,6 +128,7 @@ impl Stats {
     pub fn record(&mut self, e: &Event) {
         match e {
             Event::Warm { .. } => self.warm += 1,
+            Event::Queued { .. } => {}
             Event::Compiled {
                 func,
                 tier,

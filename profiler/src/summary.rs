@@ -155,6 +155,7 @@ mod tests {
             entry: std::ptr::null(),
             epoch_changed: |_| {},
             upvalues_set: |_| {},
+            loaded: |_, _| Ok(()),
         };
         let mut vm = Vm::new(&VmConfig::default(), exec).expect("a stack");
         let proto = load_module(&mut vm, Arc::new(module)).expect("memory");

@@ -16,7 +16,7 @@
 //! | `Dict` | entry `slot` of a dictionary | likewise, and the entry's key is the key |
 //! | `Holder` | field `slot` of `holder`, over `__index` tables | `t.shape == shape`, same epoch, `holder.shape == holder_shape` |
 //! | `HolderDict` | entry `slot` of the dictionary `holder` | likewise |
-//! | `Absent` | nothing | `t.shape == shape`, same epoch |
+//! | `Absent` | nothing; of a store, nil was stored, which does nothing | `t.shape == shape`, same epoch |
 //! | `Add` | a store that adds field `slot` | likewise; leads to `next_shape` |
 //! | `Prim` | like `Holder`, for values of one type without own fields | same type and epoch |
 //!
@@ -58,7 +58,7 @@ const RETRY: u16 = 4096;
 const NO_EPOCH: u32 = 0;
 
 /// What an inline cache knows; see the module documentation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum CacheState {
     /// Nothing.
@@ -69,7 +69,7 @@ pub enum CacheState {
     Holder = 2,
     /// An entry of another table, a dictionary.
     HolderDict = 3,
-    /// No such field anywhere.
+    /// No such field anywhere; of a store, of nil: nothing is to be done.
     Absent = 4,
     /// An entry of the table itself, a dictionary.
     Dict = 5,
@@ -82,6 +82,10 @@ pub enum CacheState {
 /// Bit of [`FieldCache::flags`]: nil is the answer when the field is nil or
 /// absent, whatever the epoch (there is no metatable).
 pub const NIL_OK: u8 = 1;
+
+/// Bit of [`FieldCache::flags`] of `Add`: nil was stored there, too, which adds
+/// nothing.
+pub const NIL_TOO: u8 = 2;
 
 /// One inline cache.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +107,7 @@ pub struct FieldCache {
     pub tags: u16,
     /// What it knows.
     pub state: CacheState,
-    /// [`NIL_OK`]; for `Prim` the tag.
+    /// [`NIL_OK`], [`NIL_TOO`]; for `Prim` the tag.
     pub flags: u8,
 }
 
@@ -378,6 +382,20 @@ impl FeedbackSlot {
             extra[self.ways as usize - 1] = c;
         }
         self.ways += 1;
+    }
+
+    /// The cache for tables of this shape, of a slot of stores.
+    fn of_shape(&mut self, shape: *mut Shape) -> Option<&mut FieldCache> {
+        let extra = self.ways.saturating_sub(1) as usize;
+        if self.ways == 0 || self.ways == MEGA {
+            return None;
+        }
+        // SAFETY: only slots of kind `Field` have ways.
+        let first = unsafe { &mut self.data.field };
+        let others = self.extra.iter_mut().flat_map(|e| e.iter_mut()).take(extra);
+        std::iter::once(first)
+            .chain(others)
+            .find(|c| c.shape == shape)
     }
 
     /// Adds a cache, replacing one for the same shape or one that is outdated.

@@ -42,6 +42,9 @@ pub mod text;
 pub mod thread;
 pub mod value;
 
+/// The version of this crate.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 pub use error::{Error, Result};
 pub use native::{Cx, Ret};
 pub use state::Vm;

@@ -40,7 +40,8 @@ pub fn load_module(vm: &mut Vm, module: Arc<Module>) -> Result<*mut ProtoObj> {
     vm.heap.check(bytes + shared)?;
     vm.heap.charge(shared);
     let module = Arc::new(LoadedModule::new(module, shared));
-    let main = load_all(vm, &module);
+    let loaded = vm.exec.loaded;
+    let main = load_all(vm, &module).and_then(|main| loaded(vm, main).map(|()| main));
     if main.is_err() {
         // Some prototypes may have been made: they are garbage that holds it.
         vm.heap.let_go(module);
@@ -194,6 +195,7 @@ mod tests {
         entry: std::ptr::null(),
         epoch_changed: |_| {},
         upvalues_set: |_| {},
+        loaded: |_, _| Ok(()),
     };
 
     /// A main function with this many children, each with as many feedback

@@ -31,6 +31,8 @@ pub struct LoadedModule {
     pub bytes: usize,
     /// What is known of its functions' upvalues.
     pub upvalues: KnownUpvalues,
+    /// What tells its content from that of others, once a compile cache has asked.
+    pub digest: OnceLock<[u8; 32]>,
 }
 
 /// What is known of the upvalues of a module's functions, found out when
@@ -55,6 +57,7 @@ impl LoadedModule {
             module,
             bytes,
             upvalues: KnownUpvalues::default(),
+            digest: OnceLock::new(),
         }
     }
 }

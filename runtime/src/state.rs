@@ -57,6 +57,9 @@ pub struct Exec {
     pub epoch_changed: fn(vm: &mut Vm),
     /// Called when `Vm::upvalues_set` was set.
     pub upvalues_set: fn(vm: &mut Vm),
+    /// Called with the main function of a module that was loaded, before anything
+    /// else knows of it.
+    pub loaded: fn(vm: &mut Vm, main: *mut crate::proto::ProtoObj) -> Result<()>,
 }
 
 /// How to build a [`Vm`].

@@ -9,7 +9,7 @@
 //! .proto [number]                       the next prototype, until .end
 //!   .source STR                         chunk name
 //!   .lines FIRST LAST                   lines of `function` and its `end`
-//!   .params N   .vararg   .regs N
+//!   .params N   .vararg   .regs N   .jit WORD
 //!   .captured r0 r1 …                   registers closures capture
 //!   .upval r3|u3 [readonly] [STR]       the next upvalue, from a register or upvalue
 //!   .child N                            the next child: prototype number
@@ -43,7 +43,8 @@ mod code;
 mod token;
 
 use crate::module::{
-    Block, Const, Hint, HintKind, LocalVar, Module, Pos, Proto, ProtoId, SlotKind, StrId, UpvalDesc,
+    Annotation, Block, Const, Hint, HintKind, LocalVar, Module, Pos, Proto, ProtoId, SlotKind,
+    StrId, UpvalDesc,
 };
 use crate::op::{OPS, Op};
 use std::collections::HashMap;
@@ -266,9 +267,9 @@ impl<'t> Parser<'t> {
                 return self.expected("a directive or `.code`");
             };
             match directive {
-                ".source" | ".lines" | ".params" | ".vararg" | ".regs" | ".captured" | ".upval"
-                | ".child" | ".const" | ".slot" | ".local" | ".block" | ".position" | ".hint"
-                | ".code" => {}
+                ".source" | ".lines" | ".params" | ".vararg" | ".jit" | ".regs" | ".captured"
+                | ".upval" | ".child" | ".const" | ".slot" | ".local" | ".block" | ".position"
+                | ".hint" | ".code" => {}
                 _ => return self.expected("a directive or `.code`"),
             }
             self.advance()?;
@@ -291,6 +292,11 @@ impl<'t> Parser<'t> {
             }
             ".params" => p.params = self.u8("a number of parameters")?,
             ".vararg" => p.vararg = true,
+            ".jit" => {
+                p.annotation = self.word("what is asked of compilers", |w| {
+                    Annotation::from_name(w.as_bytes())
+                })?;
+            }
             ".regs" => p.regs = self.u8("a number of registers")?,
             ".captured" => {
                 while self.token != Token::Line {

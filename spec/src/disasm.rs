@@ -7,7 +7,7 @@
 //! for people. The grammar is in [`crate::asm`].
 
 use crate::insn::Insn;
-use crate::module::{Block, Const, HintKind, Module, Proto, RegSet, SlotKind, StrId};
+use crate::module::{Annotation, Block, Const, HintKind, Module, Proto, RegSet, SlotKind, StrId};
 use crate::op::{Ext, Op, Role};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -140,6 +140,9 @@ impl Printer<'_> {
         put!(self, "  .params {}\n", p.params);
         if p.vararg {
             put!(self, "  .vararg\n");
+        }
+        if p.annotation != Annotation::None {
+            put!(self, "  .jit {}\n", p.annotation.name());
         }
         put!(self, "  .regs {}\n", p.regs);
         if p.captured != RegSet::EMPTY {

@@ -63,6 +63,8 @@ pub enum Repr {
     Table = 5,
     /// The payload of a closure.
     Closure = 6,
+    /// The address of an upvalue, which only closures refer to.
+    Upval = 7,
 }
 
 /// Where bits are at the exit.
@@ -321,6 +323,7 @@ impl fmt::Display for Value {
                     Repr::Str => "string",
                     Repr::Table => "table",
                     Repr::Closure => "closure",
+                    Repr::Upval => "upvalue",
                 };
                 match loc {
                     Loc::Word(word) => write!(f, "{name} w{word}"),

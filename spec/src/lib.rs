@@ -39,6 +39,9 @@ mod container_tests;
 #[cfg(test)]
 mod samples;
 
+/// The version of this crate.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 pub use asm::{AsmError, assemble};
 pub use budget::{Budget, Stopped, Unlimited};
 pub use chunk_name::chunk_id;

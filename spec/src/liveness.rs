@@ -189,7 +189,12 @@ fn looked_at(proto: &Proto, pc: u32) -> RegSet {
             set.insert(local.reg);
         }
     }
-    // To be closed: what the block declares, and what happened since.
+    set.union(&to_close(proto, pc))
+}
+
+/// Registers that are to be closed where the instruction at `pc` is about to run:
+/// what the block declares, and what happened since.
+pub fn to_close(proto: &Proto, pc: u32) -> RegSet {
     let after = proto.blocks.partition_point(|b| b.pc <= pc);
     let (start, mut tbc) = match after.checked_sub(1).map(|n| &proto.blocks[n]) {
         Some(block) => (block.pc, block.tbc.iter().copied().collect()),
@@ -202,7 +207,7 @@ fn looked_at(proto: &Proto, pc: u32) -> RegSet {
             _ => {}
         }
     }
-    set.union(&tbc)
+    tbc
 }
 
 /// The basic blocks and their edges, for who doesn't ask what is live.

@@ -58,6 +58,71 @@ pub struct UpvalDesc {
     pub name: Option<StrId>,
 }
 
+/// What the source asks of compilers for a function. It changes nothing of what
+/// the function does, and a VM may leave it unheeded.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[repr(u8)]
+pub enum Annotation {
+    /// Nothing.
+    #[default]
+    None = 0,
+    /// What the VM does anyway, whatever the function around asks.
+    Auto = 1,
+    /// Interpret it only.
+    Off = 2,
+    /// Nothing beyond the baseline compiler.
+    Baseline = 3,
+    /// Compile it when it is loaded.
+    Always = 4,
+    /// Optimize it by Cranelift alone.
+    Cranelift = 5,
+    /// Optimize it by LLVM alone.
+    Llvm = 6,
+}
+
+/// The bit of a prototype's flags in a file from which on its annotation stands.
+pub(crate) const ANNOTATION_BIT: u8 = 2;
+
+impl Annotation {
+    /// All that ask for something.
+    pub const ALL: [Annotation; 6] = [
+        Annotation::Auto,
+        Annotation::Off,
+        Annotation::Baseline,
+        Annotation::Always,
+        Annotation::Cranelift,
+        Annotation::Llvm,
+    ];
+
+    /// The word for it; empty for [`None`](Annotation::None).
+    pub fn name(self) -> &'static str {
+        match self {
+            Annotation::None => "",
+            Annotation::Auto => "auto",
+            Annotation::Off => "off",
+            Annotation::Baseline => "baseline",
+            Annotation::Always => "always",
+            Annotation::Cranelift => "cranelift",
+            Annotation::Llvm => "llvm",
+        }
+    }
+
+    /// The one with this word.
+    pub fn from_name(word: &[u8]) -> Option<Annotation> {
+        Annotation::ALL
+            .into_iter()
+            .find(|a| a.name().as_bytes() == word)
+    }
+
+    /// The one with this number.
+    pub fn from_u8(number: u8) -> Option<Annotation> {
+        match number {
+            0 => Some(Annotation::None),
+            n => Annotation::ALL.get(usize::from(n) - 1).copied(),
+        }
+    }
+}
+
 /// What a feedback slot records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -186,6 +251,8 @@ pub struct Proto {
     pub params: u8,
     /// Takes extra arguments; its first instruction is `varargprep`.
     pub vararg: bool,
+    /// What is asked of compilers.
+    pub annotation: Annotation,
     /// Registers used, at most [`MAX_REGS`]. At least `params`.
     pub regs: u8,
     /// Instructions.

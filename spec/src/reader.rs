@@ -11,8 +11,8 @@ use crate::container::{
 };
 use crate::insn::Insn;
 use crate::module::{
-    Block, Const, Hint, HintKind, LocalVar, Module, Pos, Proto, ProtoId, RegSet, SlotKind, StrId,
-    UpvalDesc,
+    ANNOTATION_BIT, Annotation, Block, Const, Hint, HintKind, LocalVar, Module, Pos, Proto,
+    ProtoId, RegSet, SlotKind, StrId, UpvalDesc,
 };
 
 const DAMAGED: &str = "the file is damaged or was not written by Strata: compile it again";
@@ -292,9 +292,13 @@ fn read_strings(c: &mut Cursor<'_>) -> Read<Vec<Box<[u8]>>> {
 }
 
 fn read_proto(c: &mut Cursor<'_>) -> Read<Proto> {
-    let flags = c.flags(3)?;
+    let flags = c.flags(3 | 7 << ANNOTATION_BIT)?;
+    let Some(annotation) = Annotation::from_u8(flags >> ANNOTATION_BIT) else {
+        return Err(c.error(format!("unknown annotation {}", flags >> ANNOTATION_BIT)));
+    };
     let mut proto = Proto {
         vararg: flags & 1 != 0,
+        annotation,
         params: c.u8()?,
         regs: c.u8()?,
         line_defined: c.small()?,

@@ -265,6 +265,7 @@ fn proto() -> impl Strategy<Value = Proto> {
     );
     (head, lists, debug()).prop_map(|(head, lists, debug)| {
         let (source, (line_defined, last_line_defined, params, vararg, regs), captured) = head;
+        let annotation = Annotation::from_u8(params % 7).unwrap_or_default();
         let (code, consts, upvals, children, slots, mut blocks) = lists;
         let (locals, mut positions, mut hints, tidy) = debug;
         if tidy {
@@ -278,6 +279,7 @@ fn proto() -> impl Strategy<Value = Proto> {
             last_line_defined,
             params,
             vararg,
+            annotation,
             regs,
             code,
             consts,

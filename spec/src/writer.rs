@@ -5,7 +5,7 @@
 use crate::container::{
     HEADER_LEN, MAGIC, REQUIRED, SECTION_HEADER_LEN, SectionId, VERSION, repair_checksum,
 };
-use crate::module::{Const, Module, Proto, StrId};
+use crate::module::{ANNOTATION_BIT, Const, Module, Proto, StrId};
 
 /// The container of `module`. Not verified: that is the reader's business.
 ///
@@ -90,7 +90,7 @@ fn strings(out: &mut Vec<u8>, module: &Module) {
 
 fn prototype(out: &mut Vec<u8>, p: &Proto) {
     let captured = !p.captured.is_empty();
-    out.push(u8::from(p.vararg) | u8::from(captured) << 1);
+    out.push(u8::from(p.vararg) | u8::from(captured) << 1 | (p.annotation as u8) << ANNOTATION_BIT);
     out.push(p.params);
     out.push(p.regs);
     number(out, p.line_defined.into());

@@ -10,9 +10,9 @@
 //!                                    (standard input: examples/NAME.txt, if there)
 //! ```
 //!
-//! Each program runs three times: from its source, from the bytecode that
-//! `vm compile` makes of it, and with every function compiled as soon as it is
-//! called again or loops. With `STRATA_STRESS` set it runs once, from source,
+//! Each program runs in several ways ([`Form`]): from its source and from the
+//! bytecode that `vm compile` makes of it, interpreted; and in every mode and with
+//! every backend there is, compiled as soon as possible. With `STRATA_STRESS` set it runs once, from source,
 //! under these modes and `STRATA_JIT`. The expected files come from the reference
 //! implementation (`.ci/bless-conformance.sh` rewrites them), so a difference is
 //! ours to explain.
@@ -39,9 +39,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(900);
 enum Form {
     Source,
     Bytecode,
-    /// From source, compiled to machine code at the second call or the first
-    /// back-edge.
-    Compiled,
+    /// From source, in this mode and with this backend: compiled to machine code at
+    /// the second call or the first back-edge, or when it is loaded.
+    Compiled(&'static str, &'static str),
 }
 
 impl Form {
@@ -50,16 +50,31 @@ impl Form {
         if stressed() {
             &[Form::Source]
         } else {
-            &[Form::Source, Form::Bytecode, Form::Compiled]
+            &[
+                Form::Source,
+                Form::Bytecode,
+                Form::Compiled("baseline", "auto"),
+                Form::Compiled("full", "auto"),
+                Form::Compiled("full", "cranelift"),
+                Form::Compiled("full", "llvm"),
+                Form::Compiled("always", "auto"),
+            ]
         }
     }
 
     /// The form's environment, unless the caller has set one.
-    fn environment(self) -> [(&'static str, &'static str); 2] {
-        match self {
-            Form::Source | Form::Bytecode => [("STRATA_JIT", "off"), ("STRATA_STRESS", "")],
-            Form::Compiled => [("STRATA_JIT", "baseline"), ("STRATA_STRESS", "threshold=1")],
-        }
+    fn environment(self) -> [(&'static str, &'static str); 3] {
+        let (mode, backend, stress) = match self {
+            Form::Source | Form::Bytecode => ("off", "auto", ""),
+            // Short programs end before a background compile does.
+            Form::Compiled("full", backend) => ("full", backend, "threshold=1,queue=sync"),
+            Form::Compiled(mode, backend) => (mode, backend, "threshold=1"),
+        };
+        [
+            ("STRATA_JIT", mode),
+            ("STRATA_JIT_BACKEND", backend),
+            ("STRATA_STRESS", stress),
+        ]
     }
 }
 

@@ -2,7 +2,8 @@
 //! interpreter plugged in, and what running a chunk takes.
 
 pub use crate::jit::listing::Listing;
-pub use crate::jit::{Backend, JitMode, JitOptions};
+pub use crate::jit::status::FunctionStatus;
+pub use crate::jit::{Backend, Choice, ChosenBy, FunctionRule, JitMode, JitOptions, Wish};
 use crate::stress::Coverage;
 use crate::stress::states::{self, Place, States};
 use crate::stress::{self, StressModes};
@@ -11,7 +12,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use strata_lua::{CompileError, SyntaxError};
-use strata_profiler::{Sink, Stats};
+use strata_profiler::{Recorder, Sink, Stats};
 use strata_runtime::Vm;
 use strata_runtime::error::{OutOfMemory, Result};
 use strata_runtime::heap::{self, poll};
@@ -33,6 +34,7 @@ const EXEC: Exec = Exec {
     entry: interp::native::interpret as *const (),
     epoch_changed: jit::epoch_changed,
     upvalues_set: jit::upvalues_set,
+    loaded: jit::choice::loaded,
 };
 
 fn compile(vm: &mut Vm, source: &[u8], chunk_name: &[u8]) -> Result<Compiled> {
@@ -81,6 +83,8 @@ pub fn compile_text(
 pub fn new_vm(config: &VmConfig) -> std::io::Result<Box<Vm>> {
     let mut vm = Vm::new(config, EXEC)?;
     interp::install(&mut vm);
+    let known = jit::library::install(&mut vm);
+    known.map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
     Ok(vm)
 }
 
@@ -88,6 +92,50 @@ pub fn new_vm(config: &VmConfig) -> std::io::Result<Box<Vm>> {
 /// feature `cranelift` everything is interpreted.
 pub fn set_jit(vm: &mut Vm, options: &JitOptions) {
     jit::install(vm, options);
+}
+
+/// Has a VM keep compiled code there, and look for it. It has loaded nothing yet.
+#[cfg(feature = "cranelift")]
+pub fn set_cache(vm: &mut Vm, cache: Option<crate::cache::Cache>) {
+    jit::set_cache(vm, cache);
+}
+
+/// How far a VM's functions may go now, and what makes code of very hot ones.
+pub fn jit_mode(vm: &mut Vm) -> (JitMode, Backend) {
+    let options = &interp::data(vm).jit.options;
+    (options.mode, options.backend)
+}
+
+/// Changes that. What was compiled is taken out of use.
+pub fn set_jit_mode(vm: &mut Vm, mode: JitMode, backend: Backend) {
+    interp::data(vm).jit.most = mode;
+    jit::choice::set_options(vm, mode, backend);
+}
+
+/// Asks something of `f`, if it is a Lua function, and of those `inside` it; `None`
+/// takes back what was asked. Its code is taken out of use.
+pub fn ask(vm: &mut Vm, f: Value, wish: Option<Wish>, inside: bool) {
+    if f.tag == tag::CLOSURE {
+        // SAFETY: the tag says that it is a closure; the caller's value is
+        // live, and so is its prototype.
+        unsafe { jit::choice::ask(vm, (*f.as_closure()).proto, wish, inside) };
+    }
+}
+
+/// Takes all compiled code out of use.
+pub fn flush_jit(vm: &mut Vm) {
+    jit::choice::flush(vm);
+}
+
+/// Where `f` stands, if it is a Lua function.
+pub fn function_status(vm: &mut Vm, f: Value) -> Option<FunctionStatus> {
+    // SAFETY: as in `ask`.
+    (f.tag == tag::CLOSURE).then(|| unsafe { jit::status::of(vm, (*f.as_closure()).proto) })
+}
+
+/// Where all functions of a VM stand, by chunk and line.
+pub fn all_status(vm: &mut Vm) -> Vec<FunctionStatus> {
+    jit::status::all(vm)
 }
 
 /// Why the baseline compiler can't be used, if so.
@@ -136,6 +184,15 @@ pub fn exit(status: i32) -> ! {
 /// Sends what happens to compiled code to `sink`, from now on.
 pub fn trace_jit(vm: &mut Vm, sink: Box<dyn Sink>) {
     jit::trace(vm, sink);
+}
+
+/// Records what happens from now on, for a page to look at. The last figures come
+/// when traces end.
+///
+/// # Errors
+/// A thread can't be started.
+pub fn record(vm: &mut Vm) -> std::io::Result<Recorder> {
+    jit::report::record(vm)
 }
 
 /// Keeps the text of code that is made from now on, see [`listings`].

@@ -2,6 +2,8 @@
 
 pub mod api;
 #[cfg(feature = "cranelift")]
+pub mod cache;
+#[cfg(feature = "cranelift")]
 mod deopt;
 #[doc(hidden)]
 pub mod engine;

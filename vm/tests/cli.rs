@@ -617,3 +617,75 @@ fn warnings_are_off_unless_asked_for() {
 fn the_program_is_built() {
     assert!(Path::new(env!("CARGO_BIN_EXE_vm")).exists());
 }
+
+// ---- what became of functions
+
+/// A program whose function is compiled, and left through an exit.
+const COMPILED: &str = "local function sum(n, x)
+  local s = x
+  for i = 1, n do s = s + i end
+  return s
+end
+for i = 1, 3000 do sum(200, 0) end
+print(sum(10, 0.5))
+--@jit off
+function cold() end
+";
+
+#[cfg(feature = "cranelift")]
+#[test]
+fn explain_says_which_tier_and_why() {
+    let folder = Folder::new("explain");
+    folder.file("a.lua", COMPILED);
+    let options = ["explain", "--jit=baseline", "--jit-opt=calls=5"];
+    let output = folder.vm(&[&options[..], &["a.lua"]].concat());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "55.5\n");
+    let said = String::from_utf8_lossy(&output.stderr);
+    for part in [
+        "sum (a.lua:1): tier 1 (cranelift)",
+        "Interpreted: ",
+        "cold (a.lua:9): tier 0 (interpreter)",
+        "why: an annotation in the source asks for it",
+        "to change that: ",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let more = ["--json", "-o", "out.json", "a.lua"];
+    check(&folder.vm(&[&options[..], &more].concat()), 0, "55.5\n", "");
+    let json = std::fs::read_to_string(folder.0.join("out.json")).unwrap();
+    let all: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let sum = all.as_array().unwrap().iter().find(|f| f["name"] == "sum");
+    assert_eq!(
+        (&sum.unwrap()["tier"], &sum.unwrap()["line"]),
+        (&1.into(), &1.into())
+    );
+}
+
+#[test]
+fn a_report_is_a_page() {
+    let folder = Folder::new("report");
+    folder.file("a.lua", COMPILED);
+    let line = [
+        "run",
+        "--report",
+        "out.html",
+        "--jit-opt=calls=5",
+        "a.lua",
+        "x",
+    ];
+    check(&folder.vm(&line), 0, "55.5\n", "");
+    let page = std::fs::read_to_string(folder.0.join("out.html")).unwrap();
+    let start = page.find("id=\"data\">").unwrap() + "id=\"data\">".len();
+    let data = page[start..].split("</script>").next().unwrap();
+    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    assert_eq!(data["title"], "a.lua x");
+    assert!(data["samples"].as_u64().unwrap() > 0);
+    if cfg!(feature = "cranelift") {
+        let names: Vec<_> = data["names"].as_array().unwrap().iter().collect();
+        assert!(names.iter().any(|n| *n == "sum (a.lua:1)"), "{names:?}");
+        assert_eq!(data["exits"][0]["source"], "for i = 1, n do s = s + i end");
+    }
+    let refused = folder.vm(&["run", "--report", "no/such/out.html", "a.lua"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("out.html"));
+}

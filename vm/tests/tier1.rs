@@ -858,3 +858,28 @@ fn what_happens_in_a_coroutine_reaches_the_code_that_waits() {
         in_all_ways(source);
     }
 }
+
+#[test]
+fn metamethods_that_call_nothing_else_do_not_use_up_the_native_stack() {
+    // No call instruction anywhere: steps call the handlers.
+    let source = "local t = setmetatable({}, {
+           __newindex = function(t, k, v) t[k] = v end,
+           __index = function(t, k) return t[k] end,
+           __add = function(a, b) return a + b end,
+           __lt = function(a, b) return a < b end,
+           __concat = function(a, b) return a .. b end,
+           __len = function(a) return #a end,
+         })
+         local ways = {
+           function(i) t.x = i end, function() return t.x end, function(i) return t + i end,
+           function() return t < t end, function(i) return t .. i end, function() return #t end,
+         }
+         local said = {}
+         for i = 1, 3 do
+           for n, way in ipairs(ways) do said[#said + 1] = select(2, pcall(way, i)) end
+         end
+         return table.concat(said, ' ')";
+    let run = same(&compiled(), source);
+    assert_eq!(run.end.unwrap().matches("stack overflow").count(), 18);
+    same(&warm(), source);
+}

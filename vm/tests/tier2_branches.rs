@@ -105,3 +105,47 @@ fn loops_that_end_another_way() {
          return s, n, k",
     );
 }
+
+#[test]
+fn strings_are_compared() {
+    // Short and long ones, equal ones that aren't the same object, and ones that are
+    // concatenated when they are looked at. `odd` is compared once in a while.
+    let program = |odd: &str| {
+        format!(
+            "local long = ('x'):rep(50)
+             local words = {{ 'a', 'b', 'ab', '', long, long .. 'y', 'a\\0b', '\\xff', long .. 'z' }}
+             local n, odd = 0, {odd}
+             local function compare(a, b)
+               if a == b then n = n + 1 end
+               if a ~= b then n = n + 2 end
+               if a < b then n = n + 4 end
+               if a <= b then n = n + 8 end
+               return not (a < b), not (a <= b)
+             end
+             local t = {{}}
+             for i = 1, 2000 do
+               local a, b = words[i % 9 + 1], words[i * 7 % 9 + 1]
+               if i % 4 == 0 then a, b = b, long .. 'y' end
+               if i % 5 == 0 then b = long .. (i % 3 == 0 and 'y' or 'z') end
+               local ok, x, y = pcall(compare, a, b)
+               t[i % 50] = tostring(x) .. tostring(y)
+               if i % 700 == 0 then n = n + (pcall(compare, a, odd) and 1 or 0) end
+             end
+             return n, table.concat(t, ',')"
+        )
+    };
+    for odd in [
+        "'q'",
+        "1",
+        "nil",
+        "{}",
+        "setmetatable({}, { __lt = function() return true end })",
+    ] {
+        same(&program(odd));
+    }
+    let code = ir(&program("'q'"));
+    assert!(
+        code.contains("str_order") && code.contains("str_eq"),
+        "{code}"
+    );
+}

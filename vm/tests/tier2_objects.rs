@@ -369,3 +369,33 @@ fn nil_stored_where_nothing_is() {
     let unreached = run.stats.exits_by_reason.get("unreached");
     assert!(unreached.is_none_or(|&n| n <= 3), "{:?}", run.stats);
 }
+
+#[test]
+fn nil_is_stored_where_no_field_is() {
+    // Nil always, sometimes, and a metatable that gets `__newindex` midway.
+    let program = |change: &str| {
+        format!(
+            "local meta, seen = {{}}, {{}}
+             local function make(i)
+               local t = setmetatable({{ at = i }}, meta)
+               t.never = nil
+               if i % 3 == 0 then t.some = i end
+               t.next = i % 2 == 0 and {{ i }} or nil
+               t.last = i
+               return t
+             end
+             local n = 0
+             for i = 1, 3000 do
+               if i == 1500 then {change} end
+               local t = make(i)
+               for k, v in next, t do n = n + #k end
+               n = n + (t.next and t.next[1] or 1) + (t.some or 0)
+             end
+             return n, #seen"
+        )
+    };
+    let quiet = same(&program(""));
+    assert!(quiet.stats.exits < 40, "{:?}", quiet.stats);
+    let change = "meta.__newindex = function(t, k, v) seen[#seen + 1] = k; rawset(t, k, v) end";
+    same(&program(change));
+}

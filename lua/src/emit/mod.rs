@@ -347,6 +347,7 @@ impl<'p, 'a> Emitter<'p, 'a> {
         };
         proto.params = function.params.len() as u8;
         proto.vararg = function.vararg;
+        proto.annotation = function.annotation;
         self.activate(function.params);
         self.reserve(function.params.len())?;
         if function.vararg {

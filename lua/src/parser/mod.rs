@@ -18,6 +18,7 @@ use crate::names::Name;
 use crate::scope::{Pending, ScopeError, Scopes};
 use crate::token::{T, Token};
 use bumpalo::Bump;
+use strata_spec::module::Annotation;
 
 /// Deepest nesting; with it the same programs pass as in Lua's own
 /// stand-alone interpreter.
@@ -44,6 +45,8 @@ pub(crate) struct Parser<'a> {
     branches: u32,
     /// Whether the function being parsed takes `...`.
     vararg: bool,
+    /// What is asked of compilers for it.
+    annotation: Annotation,
     env: Name,
     for_state: Name,
     self_name: Name,
@@ -105,6 +108,7 @@ pub(crate) fn parse<'a>(mut lexer: Lexer<'a>, arena: &'a Bump) -> Res<Parsed<'a>
     let for_state = lexer.names.intern(b"(for state)");
     let self_name = lexer.names.intern(b"self");
     let token = lexer.next_token()?;
+    let annotation = lexer.annotations.file.unwrap_or_default();
     let mut parser = Parser {
         lexer,
         arena,
@@ -115,6 +119,7 @@ pub(crate) fn parse<'a>(mut lexer: Lexer<'a>, arena: &'a Bump) -> Res<Parsed<'a>
         depth: 0,
         branches: 0,
         vararg: true,
+        annotation,
         env,
         for_state,
         self_name,
@@ -416,6 +421,9 @@ impl<'a> Parser<'a> {
     fn body(&mut self, is_method: bool, line: u32) -> Res<&'a Function<'a>> {
         let branches = self.branches;
         let outer_vararg = std::mem::replace(&mut self.vararg, false);
+        let asked = self.lexer.annotations.function.take();
+        let annotation = asked.unwrap_or(self.annotation);
+        let outer_annotation = std::mem::replace(&mut self.annotation, annotation);
         self.scopes.enter_function(line);
         self.expect(T::Byte(b'('))?;
         let mark = self.scratch.vars.len();
@@ -450,6 +458,7 @@ impl<'a> Parser<'a> {
         let vararg = self.vararg;
         let function = self.finish_function(params, vararg, body, line)?;
         self.vararg = outer_vararg;
+        self.annotation = outer_annotation;
         self.branches = branches;
         Ok(self.arena.alloc(function))
     }
@@ -469,6 +478,7 @@ impl<'a> Parser<'a> {
         Ok(Function {
             params,
             vararg,
+            annotation: self.annotation,
             jumps_back: facts.jumps_back,
             upvalues: self.arena.alloc_slice_copy(&facts.upvalues),
             body,

@@ -250,3 +250,39 @@ fn places() {
     assert!(error.is_incomplete());
     assert_eq!((error.offset, error.len), (5, 0));
 }
+
+#[test]
+fn annotations_are_of_the_next_function_and_those_inside() {
+    let of = |source: &str| -> Vec<&'static str> {
+        let module = crate::compile(source.as_bytes(), b"=t").unwrap();
+        module.protos.iter().map(|p| p.annotation.name()).collect()
+    };
+    assert_eq!(
+        of("--@jit off
+            local function a() return function() end, --@jit llvm
+                function() end end
+            function b() end"),
+        ["", "off", "off", "llvm", ""]
+    );
+    assert_eq!(
+        of("--@jit file baseline\nlocal x = 1 --@jit auto\nf(function() end, function() end)"),
+        ["baseline", "auto", "baseline"]
+    );
+    // What says something else is a comment.
+    for comment in [
+        "--@jitter off",
+        "--@jit",
+        "--@jit 7",
+        "-- @jit off",
+        "---@jit off",
+        "--[[@jit off]]",
+        "local s = '--@jit off'",
+        "x = 1\n--@jit file off",
+    ] {
+        assert_eq!(
+            of(&format!("{comment}\nfunction f() end")),
+            ["", ""],
+            "{comment}"
+        );
+    }
+}

@@ -5,7 +5,7 @@
 //! slot. [`index`] and [`set_index`] are for keys of any kind, without slot.
 //! What only calling a function can answer is returned as a request.
 
-use super::{CacheState, FeedbackSlot, FieldCache, MEGA, NIL_OK, NO_EPOCH};
+use super::{CacheState, FeedbackSlot, FieldCache, MEGA, NIL_OK, NIL_TOO, NO_EPOCH};
 use crate::heap::Heap;
 use crate::metatable::{self, EPOCH_EXHAUSTED, Event};
 use crate::object::{Str, Table, shapeflag, strflag, tabflag};
@@ -114,6 +114,24 @@ pub unsafe fn try_set_field(
     }
 }
 
+/// Whether to store nil to tables with the shape of cache `c` is known to do
+/// nothing: the key isn't there.
+///
+/// # Safety
+/// `c` is a cache of a slot of stores.
+#[inline(always)]
+pub(super) unsafe fn does_nothing(c: *const FieldCache, epoch: u32) -> bool {
+    // SAFETY: as the caller says.
+    unsafe {
+        let known = match (*c).state {
+            CacheState::Absent => true,
+            CacheState::Add => (*c).flags & NIL_TOO != 0,
+            _ => false,
+        };
+        known && (*c).epoch == epoch
+    }
+}
+
 /// Stores by a cache whose shape is that of `t`.
 ///
 /// # Safety
@@ -130,6 +148,9 @@ unsafe fn set_by(
     // SAFETY: a table has the slots of its shape; room for one more is
     // checked before it is added.
     unsafe {
+        if val.is_nil() && does_nothing(c, epoch) {
+            return true;
+        }
         if (*c).tags >> val.tag & 1 == 0 {
             return false;
         }
@@ -571,10 +592,6 @@ unsafe fn set_and_learn(
             }
             return set_index(vm, handler, Value::str(key), val);
         }
-        if found.is_none() && val.is_nil() {
-            return Ok(Store::Done);
-        }
-        // From here on the table itself is stored to.
         let learn = slot.ways != MEGA && (*key).hdr.flags & strflag::EVENT == 0;
         let stays = handler.is_nil() && vm.meta_epoch != EPOCH_EXHAUSTED;
         let epoch = if stays { vm.meta_epoch } else { NO_EPOCH };
@@ -585,6 +602,13 @@ unsafe fn set_and_learn(
         };
         let dict = is_dict(t);
         let now = vm.meta_epoch;
+        if found.is_none() && val.is_nil() {
+            if learn && stays && !dict {
+                learn_nil(slot, base, now);
+            }
+            return Ok(Store::Done);
+        }
+        // From here on the table itself is stored to.
         match found {
             Some((n, _)) => {
                 table::set_field(vm, t, key, val)?;
@@ -618,10 +642,17 @@ unsafe fn set_and_learn(
                 if learn && stays && !is_dict(t) {
                     let tags = (*next_shape).field_tags;
                     let n = (*next_shape).len - 1;
+                    let absent = |c: &mut FieldCache| c.state == CacheState::Absent;
+                    let flags = if slot.of_shape(shape).is_some_and(absent) {
+                        NIL_TOO
+                    } else {
+                        0
+                    };
                     slot.learn(
                         FieldCache {
                             slot: n,
                             tags,
+                            flags,
                             next_shape,
                             state: CacheState::Add,
                             ..base
@@ -632,5 +663,21 @@ unsafe fn set_and_learn(
             }
         }
         Ok(Store::Done)
+    }
+}
+
+/// Teaches the slot that nil was stored where the key isn't there; `base` says
+/// to which shape.
+fn learn_nil(slot: &mut FeedbackSlot, base: FieldCache, now: u32) {
+    match slot.of_shape(base.shape) {
+        Some(c) if c.state == CacheState::Add && c.epoch == now => c.flags |= NIL_TOO,
+        _ => slot.learn(
+            FieldCache {
+                tags: 1 << tag::NIL,
+                state: CacheState::Absent,
+                ..base
+            },
+            now,
+        ),
     }
 }

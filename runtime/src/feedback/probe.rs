@@ -5,7 +5,7 @@
 //! They never teach a slot; what they can't answer goes to the `*_miss`
 //! functions, which do, so a site learns as if they did not exist.
 
-use super::access::{get_by, try_get_field};
+use super::access::{does_nothing, get_by, try_get_field};
 use super::{CacheState, FeedbackSlot, FieldCache, MEGA, RETRY};
 use crate::object::{Str, Table, tabflag};
 use crate::table::{self, ShapeTable};
@@ -106,7 +106,8 @@ pub unsafe fn probe_prim(slot: *const FeedbackSlot, of: u8, epoch: u32) -> Value
 pub enum Probed {
     /// Nothing.
     Nothing,
-    /// The value was stored; the write barrier for it remains to be done.
+    /// The value was stored; the write barrier for it remains to be done. Of nil:
+    /// or there was nothing to be done.
     Stored,
     /// Likewise, and the table has another shape, which the barrier for the
     /// table as a whole has to cover.
@@ -143,7 +144,13 @@ pub unsafe fn probe_set_field(
             }
         } else {
             let c = other(slot, t);
-            if c.is_null() || (*c).tags >> new & 1 == 0 {
+            if c.is_null() {
+                return Probed::Nothing;
+            }
+            if new == tag::NIL && does_nothing(c, epoch) {
+                return Probed::Stored;
+            }
+            if (*c).tags >> new & 1 == 0 {
                 return Probed::Nothing;
             }
             let free = (*c).epoch == epoch && (*t).hdr.flags & tabflag::CHAIN == 0;

@@ -288,6 +288,56 @@ fn stores() {
 }
 
 #[test]
+fn nil_where_no_field_is() {
+    let mut vm = vm();
+    let vm = &mut *vm;
+    // SAFETY: all tables are live; nothing collects.
+    unsafe {
+        let mut x = Site::new(vm, "x");
+        let of = |x: &Site| (x.slot.summary(), x.slot.data.field.state);
+        for i in 0..4 {
+            let t = object(vm, &[("a", 1)]);
+            assert_eq!(x.set(vm, t, NIL).is_none(), i > 0);
+            assert_eq!(Site::new(vm, "x").int(vm, t), -1);
+        }
+        assert_eq!(of(&x), (Summary::Mono, CacheState::Absent));
+        // What adds the field takes its place, and still knows of nil.
+        for i in 0..4 {
+            let t = object(vm, &[("a", 1)]);
+            assert_eq!(x.set(vm, t, Value::int(i)).is_none(), i > 0);
+            assert_eq!(Site::new(vm, "x").int(vm, t), i);
+            let t = object(vm, &[("a", 1)]);
+            assert!(x.set(vm, t, NIL).is_none());
+            assert_eq!(Site::new(vm, "x").int(vm, t), -1);
+        }
+        assert_eq!(of(&x), (Summary::Mono, CacheState::Add));
+        // The other way round.
+        let mut y = Site::new(vm, "y");
+        for value in [Value::int(1), NIL, NIL] {
+            let t = object(vm, &[("a", 1)]);
+            let known = value.is_nil() && y.slot.data.field.flags & NIL_TOO != 0;
+            assert_eq!(y.set(vm, t, value).is_none(), known);
+        }
+        assert_eq!(of(&y), (Summary::Mono, CacheState::Add));
+        assert_ne!(y.slot.data.field.flags & NIL_TOO, 0);
+
+        // A metatable that gets `__newindex` later.
+        let (meta, sink) = (object(vm, &[]), object(vm, &[("x", 7)]));
+        let mut x = Site::new(vm, "x");
+        for i in 0..2 {
+            let t = object(vm, &[]);
+            set_metatable(vm, t, meta);
+            assert_eq!(x.set(vm, t, NIL).is_none(), i > 0);
+        }
+        put(vm, meta, "__newindex", Value::table(sink));
+        let t = object(vm, &[]);
+        set_metatable(vm, t, meta);
+        assert!(x.set(vm, t, NIL).is_some());
+        assert_eq!(Site::new(vm, "x").int(vm, sink), -1);
+    }
+}
+
+#[test]
 fn metamethod_keys_are_noticed_however_they_are_stored() {
     let mut vm = vm();
     let vm = &mut *vm;

@@ -217,6 +217,11 @@ impl std::fmt::Debug for Heap {
 }
 
 impl Heap {
+    /// All prototypes.
+    pub fn protos(&self) -> Vec<*mut ProtoObj> {
+        self.protos.clone()
+    }
+
     /// An empty heap whose string hashes depend on `seed`.
     pub fn new(seed: u64) -> Heap {
         let mut heap = Heap {

@@ -20,6 +20,7 @@ const EXEC: Exec = Exec {
     entry: std::ptr::null(),
     epoch_changed: |_| {},
     upvalues_set: |_| {},
+    loaded: |_, _| Ok(()),
 };
 
 unsafe fn no_call(_: &mut Vm, _: usize, _: usize, _: usize) -> Result<usize> {

@@ -31,7 +31,7 @@ use std::ops::RangeInclusive;
 pub type LeafFn = unsafe extern "C" fn(vm: *mut Vm, args: *mut Value, n: usize) -> usize;
 
 /// What a leaf changes, but for what it allocates.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Stores {
     /// Nothing.
     Nothing,
@@ -58,7 +58,7 @@ pub struct Leaf {
 }
 
 /// A leaf most of whose work compilers know to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Quick {
     /// `string.sub`
     Sub,
@@ -69,7 +69,7 @@ pub enum Quick {
 }
 
 /// A library function of which compilers know what it does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Known {
     /// `pairs`
     Pairs,

@@ -39,7 +39,7 @@ const FUNCTIONS: &[Entry] = &[
 ];
 
 /// A library function that compilers know how to do inline.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Intrinsic {
     /// `math.abs`
     Abs,

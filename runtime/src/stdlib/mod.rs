@@ -191,6 +191,18 @@ impl Vm {
     }
 }
 
+/// A table with these functions, for libraries that others add.
+///
+/// # Errors
+/// Out of memory.
+pub fn new_library(vm: &mut Vm, entries: &[Entry]) -> Result<*mut Table> {
+    let t = shared::new_table(vm);
+    shared::add_functions(vm, t, entries, &[])?;
+    Ok(t)
+}
+
+pub use shared::set_field;
+
 /// Opens the whole standard library.
 ///
 /// # Errors

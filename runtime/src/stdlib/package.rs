@@ -66,6 +66,16 @@ pub fn open(vm: &mut Vm) -> Result<()> {
     add_functions(vm, globals, &[("require", require)], &[package])
 }
 
+/// Has `require` of `name` call `open`, whose result is the module. Nothing without
+/// the package library.
+///
+/// # Errors
+/// Out of memory.
+pub fn preload(vm: &mut Vm, name: &'static str, open: NativeFn) -> Result<()> {
+    let preload = registry_table(vm, Registry::PRELOAD)?;
+    add_functions(vm, preload, &[(name, open)], &[])
+}
+
 /// A path from the environment, in which `;;` stands for the default.
 fn path_setting(vm: &mut Vm, variable: &str, default: &str) -> Result<Vec<u8>> {
     let registry = vm.registry;

@@ -48,7 +48,10 @@ pub(crate) fn field(vm: &mut Vm, t: *mut Table, name: &[u8]) -> Result<Value> {
 }
 
 /// `t[name] = v`, raw.
-pub(crate) fn set_field(vm: &mut Vm, t: *mut Table, name: &[u8], v: Value) -> Result<()> {
+///
+/// # Errors
+/// Out of memory.
+pub fn set_field(vm: &mut Vm, t: *mut Table, name: &[u8], v: Value) -> Result<()> {
     let key = vm.heap.try_str(name)?;
     // SAFETY: callers pass live tables (module documentation).
     match unsafe { table::set_field(vm, t, key, v) } {

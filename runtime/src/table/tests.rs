@@ -16,6 +16,7 @@ pub(crate) fn vm() -> Box<Vm> {
         entry: std::ptr::null(),
         epoch_changed: |_| {},
         upvalues_set: |_| {},
+        loaded: |_, _| Ok(()),
     };
     let config = VmConfig {
         seed: Some(42),

@@ -281,12 +281,13 @@ fn upvalues_are_no_values(
     mut values: impl Iterator<Item = Value>,
     map: &FrameMap,
 ) -> Result<(), String> {
-    let found = values.find_map(|v| match v {
-        Value::Sunk(n) if map.sunk[usize::from(n)].kind.is_upvalue() => Some(n),
-        _ => None,
+    let found = values.find(|v| match *v {
+        Value::Sunk(n) => map.sunk[usize::from(n)].kind.is_upvalue(),
+        Value::At(Repr::Upval, _) => true,
+        _ => false,
     });
     match found {
-        Some(n) => Err(format!("#{n} is an upvalue, no value")),
+        Some(v) => Err(format!("{v} is an upvalue, no value")),
         None => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ use crate::writer::{number, signed};
 
 type Read<T> = Result<T, ReadError>;
 
-const REPRS: [Repr; 7] = [
+const REPRS: [Repr; 8] = [
     Repr::Tagged,
     Repr::Int,
     Repr::Float,
@@ -23,6 +23,7 @@ const REPRS: [Repr; 7] = [
     Repr::Str,
     Repr::Table,
     Repr::Closure,
+    Repr::Upval,
 ];
 
 // A value's first byte: representations with a buffer word from 0, with a VM

@@ -11,6 +11,9 @@ use super::handle::{Deferred, Handle};
 use super::lua::{Inner, Lua};
 use super::multi::{FromLuaMulti, IntoLuaMulti};
 use super::stack::{Access, Slots};
+use crate::engine;
+use crate::jit::Wish;
+use crate::jit::status::FunctionStatus;
 use std::ffi::c_void;
 use strata_runtime::Value as Raw;
 use strata_runtime::debug::{Info, info_for_function};
@@ -52,6 +55,32 @@ impl Function {
             args.push_all(cx)?;
             let results = cx.call(at)?;
             R::from_slots(results, 0, cx)
+        })
+    }
+
+    /// Asks something of the compilers for this function (`inside`: and for those
+    /// inside it), if it is one of a script; `None` takes back what was asked. It
+    /// counts before what the VM's options and the source say. Its code is taken
+    /// out of use.
+    ///
+    /// # Errors
+    /// The VM is closed.
+    pub fn set_jit(&self, wish: Option<Wish>, inside: bool) -> Result<()> {
+        self.0.enter(|cx| {
+            let f = self.0.raw(cx.vm());
+            engine::ask(cx.vm(), f, wish, inside);
+            Ok(())
+        })
+    }
+
+    /// Where it stands among the tiers; none if it is a function of the host.
+    ///
+    /// # Errors
+    /// The VM is closed.
+    pub fn jit_status(&self) -> Result<Option<FunctionStatus>> {
+        self.0.enter(|cx| {
+            let f = self.0.raw(cx.vm());
+            Ok(engine::function_status(cx.vm(), f))
         })
     }
 

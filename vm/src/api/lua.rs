@@ -13,7 +13,8 @@ use super::thread::Thread;
 use super::userdata::{AnyUserData, UserData};
 use super::value::Value;
 use crate::engine;
-use crate::jit::JitOptions;
+use crate::jit::status::FunctionStatus;
+use crate::jit::{Backend, JitMode, JitOptions};
 use parking_lot::ReentrantMutex;
 use std::any::TypeId;
 use std::cell::UnsafeCell;
@@ -21,7 +22,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use strata_profiler::{Sink, Stats};
+use strata_profiler::{Recorder, Sink, Stats};
 use strata_runtime::heap::{GcOp, GcOutcome, gc_control};
 use strata_runtime::limits::Interrupter;
 use strata_runtime::state::VmConfig;
@@ -53,6 +54,9 @@ pub struct LuaOptions {
     pub seed: Option<u64>,
     /// How functions are compiled that run often.
     pub jit: JitOptions,
+    /// Where compiled code is kept, and found.
+    #[cfg(feature = "cranelift")]
+    pub cache: Option<crate::cache::Cache>,
 }
 
 /// One VM. Clones are handles to the same one.
@@ -175,6 +179,8 @@ impl Lua {
         };
         let mut vm = engine::new_vm(&config).map_err(Error::external)?;
         engine::set_jit(&mut vm, &options.jit);
+        #[cfg(feature = "cranelift")]
+        engine::set_cache(&mut vm, options.cache);
         let opened = match options.stdlib {
             StdLib::All => strata_runtime::stdlib::open_all(&mut vm),
             StdLib::Safe => strata_runtime::stdlib::open_selected(&mut vm),
@@ -489,11 +495,44 @@ impl Lua {
 
     // ---- compilation
 
+    /// How far functions may go now, and what makes code of very hot ones.
+    pub fn jit_mode(&self) -> (JitMode, Backend) {
+        self.with(engine::jit_mode)
+    }
+
+    /// Changes that. Code that there is is taken out of use, and functions begin
+    /// anew, with what feedback knows. Scripts may ask for less than this
+    /// (`require "jit"`), not for more.
+    pub fn set_jit_mode(&self, mode: JitMode, backend: Backend) {
+        self.with(|vm| engine::set_jit_mode(vm, mode, backend));
+    }
+
+    /// Takes all compiled code out of use: functions begin anew.
+    pub fn flush_jit(&self) {
+        self.with(engine::flush_jit);
+    }
+
+    /// Where all functions stand, why, and what would change that; by chunk and
+    /// line.
+    pub fn function_statuses(&self) -> Vec<FunctionStatus> {
+        self.with(engine::all_status)
+    }
+
     /// Sends what happens to compiled code to `sink`: functions found hot,
     /// compiled, entered, left. The sink gets the final figures when the VM is
     /// closed.
     pub fn trace_jit(&self, sink: impl Sink + 'static) {
         self.with(|vm| engine::trace_jit(vm, Box::new(sink)));
+    }
+
+    /// Records from now on which tiers functions are in, what is compiled, where
+    /// guards fail, where the time goes and what the collector does;
+    /// [`Recorder::page`] shows it. It takes about a percent of the time.
+    ///
+    /// # Errors
+    /// A thread can't be started.
+    pub fn record(&self) -> Result<Recorder> {
+        self.with(engine::record).map_err(Error::external)
     }
 
     /// The figures of compilation so far.

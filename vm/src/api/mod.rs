@@ -32,6 +32,7 @@ mod error;
 mod function;
 mod handle;
 mod lua;
+mod manager;
 mod multi;
 mod stack;
 mod string;
@@ -40,12 +41,14 @@ mod thread;
 mod userdata;
 mod value;
 
-pub use crate::jit::{Backend, JitMode, JitOptions};
+pub use crate::jit::status::FunctionStatus;
+pub use crate::jit::{Backend, Choice, ChosenBy, FunctionRule, JitMode, JitOptions, Wish};
 pub use chunk::{Chunk, ChunkMode};
 pub use convert::{Bytes, FromLua, IntoLua};
 pub use error::{Error, ExternalResult, Result};
 pub use function::{Function, FunctionInfo};
 pub use lua::{Lua, LuaOptions, StdLib};
+pub use manager::{ExecutionBackend, ExecutionManager};
 pub use multi::{FromLuaMulti, IntoLuaMulti, MultiValue, Variadic};
 #[doc(hidden)]
 pub use stack::{Access, Slots};

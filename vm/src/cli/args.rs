@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
-use strata::{Backend, JitMode};
+use strata::{Backend, FunctionRule, JitMode};
 
 /// Strata: a tiered virtual machine for Lua 5.4.
 #[derive(Parser, Debug)]
@@ -33,9 +33,84 @@ pub(crate) enum Command {
     Disasm(DisasmArgs),
     /// Read, run and print, interactively
     Repl(VmArgs),
+    /// Run a program and tell of each function which tier it got, why, and what would
+    /// change that
+    Explain(ExplainArgs),
     /// Show version, tiers, limits and formats of this build, or the figures
     /// of a program's compilation
     Info(InfoArgs),
+    /// Look after the cache of compiled code
+    #[cfg(feature = "cranelift")]
+    Cache(CacheCommandArgs),
+}
+
+/// Where compiled code is kept from one run to the next.
+#[cfg(feature = "cranelift")]
+#[derive(Args, Debug, Default)]
+pub(crate) struct CacheArgs {
+    /// Keep compiled code in this directory, and use what is there: auto
+    /// ($XDG_CACHE_HOME/strata or ~/.cache/strata), off, or a directory
+    #[arg(
+        long = "cache",
+        value_name = "DIR",
+        env = "STRATA_CACHE",
+        num_args = 0..=1,
+        default_missing_value = "auto",
+        require_equals = true,
+        global = true
+    )]
+    pub(crate) directory: Option<PathBuf>,
+
+    /// Most functions that are kept [default: 10000]
+    #[arg(
+        long = "cache-functions",
+        value_name = "N",
+        env = "STRATA_CACHE_FUNCTIONS",
+        global = true
+    )]
+    pub(crate) functions: Option<usize>,
+}
+
+/// `vm cache`.
+#[cfg(feature = "cranelift")]
+#[derive(Args, Debug)]
+pub(crate) struct CacheCommandArgs {
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+
+    #[command(subcommand)]
+    pub(crate) action: CacheAction,
+}
+
+/// What is done with the cache.
+#[cfg(feature = "cranelift")]
+#[derive(Subcommand, Debug)]
+pub(crate) enum CacheAction {
+    /// Show what is kept, what was used last first
+    List,
+    /// Show how much is kept, and how much it was of use
+    Stats,
+    /// Remove everything
+    Clear,
+    /// Compile files of LLVM IR and keep what they are compiled to
+    Warm {
+        /// How much work goes into code: 0 to 3
+        #[arg(short = 'O', long = "opt-level", value_name = "LEVEL", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=3))]
+        level: u8,
+        /// LLVM IR, text or bitcode
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Write everything to one file, for machines with the same processor
+    Export {
+        /// Where to
+        file: PathBuf,
+    },
+    /// Take what was exported. It is going to be executed: only what you trust
+    Import {
+        /// Where from
+        file: PathBuf,
+    },
 }
 
 /// How a VM is set up.
@@ -57,7 +132,8 @@ pub(crate) struct VmArgs {
     #[arg(long, env = "STRATA_ALLOW_BYTECODE", value_parser = FalseyValueParser::new())]
     pub(crate) allow_bytecode: bool,
 
-    /// Highest tier to use; tiers that the build lacks are left out, see `vm info`
+    /// Highest tier to use; tiers that the build lacks are left out, see `vm info`.
+    /// `vm explain` tells what a program's functions got
     #[arg(
         long,
         value_name = "TIER",
@@ -78,6 +154,16 @@ pub(crate) struct VmArgs {
         require_equals = true
     )]
     pub(crate) jit_backend: JitBackend,
+
+    /// What holds for single functions, by name, file, or file:line: auto, off,
+    /// baseline, always, cranelift, llvm. In source: `--@jit off` before a function
+    #[arg(
+        long,
+        value_name = "FUNCTION=WORD,...",
+        env = "STRATA_JIT_FUNCTION",
+        value_delimiter = ','
+    )]
+    pub(crate) jit_function: Vec<FunctionRule>,
 
     /// When to compile: calls, back-edges (of a hot function), start-up (times as
     /// many until the first is compiled), max-insns (longest function), exits (of a
@@ -106,6 +192,10 @@ pub(crate) struct VmArgs {
     )]
     pub(crate) trace_jit: Option<jit::Trace>,
 
+    #[cfg(feature = "cranelift")]
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+
     /// Name compiled functions for `perf` (in /tmp/perf-PID.map) and debuggers
     #[arg(long, env = "STRATA_PERF", value_parser = FalseyValueParser::new())]
     pub(crate) perf: bool,
@@ -119,11 +209,17 @@ pub(crate) struct VmArgs {
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Jit {
     /// Interpret only
+    #[value(alias = "interpret")]
     Off,
-    /// Up to the baseline compiler
+    /// Interpreter and baseline compiler
+    #[value(alias = "hybrid")]
     Baseline,
     /// As far as there are tiers
+    #[value(alias = "auto")]
     Full,
+    /// Likewise, and functions are compiled when they are loaded: what can't be is an
+    /// error
+    Always,
 }
 
 impl Default for Jit {
@@ -132,6 +228,7 @@ impl Default for Jit {
             JitMode::Off => Jit::Off,
             JitMode::Baseline => Jit::Baseline,
             JitMode::Full => Jit::Full,
+            JitMode::Always => Jit::Always,
         }
     }
 }
@@ -142,6 +239,7 @@ impl From<Jit> for JitMode {
             Jit::Off => JitMode::Off,
             Jit::Baseline => JitMode::Baseline,
             Jit::Full => JitMode::Full,
+            Jit::Always => JitMode::Always,
         }
     }
 }
@@ -192,12 +290,35 @@ pub(crate) struct InfoArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(override_usage = "vm explain [OPTIONS] FILE|- [ARGS]...")]
+pub(crate) struct ExplainArgs {
+    /// For programs: a JSON array
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Where to write it [default: standard error, after the program's output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) vm: VmArgs,
+
+    /// The program (`-`: standard input), and its arguments: all that follows
+    #[arg(value_name = "FILE", required = true, trailing_var_arg = true)]
+    pub(crate) words: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
 #[command(
     override_usage = "vm run [OPTIONS] FILE|- [ARGS]...\n       vm run [OPTIONS] FILE.ll|FILE.bc [--entry NAME] [ARGS]..."
 )]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) vm: VmArgs,
+
+    /// Write a page about the run there: tiers, hot places, compiles, exits, memory
+    #[arg(long, value_name = "FILE.html", env = "STRATA_REPORT")]
+    pub(crate) report: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) ir: IrArgs,

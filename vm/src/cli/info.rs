@@ -20,9 +20,11 @@ const VARIABLES: &[(&str, &str)] = &[
     ("STRATA_ALLOW_BYTECODE", "--allow-bytecode"),
     ("STRATA_JIT", "--jit"),
     ("STRATA_JIT_BACKEND", "--jit-backend"),
+    ("STRATA_JIT_FUNCTION", "--jit-function"),
     ("STRATA_JIT_OPT", "--jit-opt"),
     ("STRATA_TRACE_JIT", "--trace-jit"),
     ("STRATA_PERF", "--perf"),
+    ("STRATA_REPORT", "--report"),
     ("STRATA_STRESS", StressModes::NAMES),
     (
         "STRATA_HISTORY",

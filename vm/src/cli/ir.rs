@@ -26,7 +26,7 @@ pub(crate) fn run(_: &RunArgs, input: Input) -> super::Outcome<super::Status> {
 }
 
 #[cfg(feature = "llvm")]
-pub(crate) use with_llvm::run;
+pub(crate) use with_llvm::{level, run};
 
 #[cfg(feature = "llvm")]
 mod with_llvm {
@@ -41,17 +41,24 @@ mod with_llvm {
     };
     use strata::runtime::os;
 
+    /// The level of optimization with this number.
+    pub(crate) fn level(number: Option<u8>) -> Level {
+        match number {
+            Some(0) => Level::O0,
+            Some(1) => Level::O1,
+            Some(3..) => Level::O3,
+            _ => Level::default(),
+        }
+    }
+
     /// Compiles the program and runs `main`, or calls the function that is asked
     /// for.
     pub(crate) fn run(args: &RunArgs, input: Input) -> Outcome<Status> {
         refuse_options(args)?;
+        let cache = crate::cli::cache::of_run(&args.vm.cache);
         let mut executor = Executor::new(Options {
-            level: match args.ir.level {
-                Some(0) => Level::O0,
-                Some(1) => Level::O1,
-                Some(3..) => Level::O3,
-                _ => Level::O2,
-            },
+            level: level(args.ir.level),
+            cache: cache.clone(),
             ..Options::default()
         });
         if args.vm.perf {
@@ -76,6 +83,10 @@ mod with_llvm {
         // SAFETY: whoever runs a program trusts it, as with any other.
         let loaded = unsafe { executor.load(sources) };
         executor.finish_trace();
+        if let Some(cache) = &cache {
+            // The program may end the process. Figures alone aren't worth an error.
+            let _ = cache.flush();
+        }
         let program = loaded.map_err(|e| problem(&e, &inputs))?;
         let (entry, words) = entry(args)?;
         match entry {

@@ -3,9 +3,11 @@
 //! ```text
 //!  args ──▶ run, repl ──▶ session (a VM with its limits) ──▶ report
 //!     │                      ▲
+//!     ├──▶ explain, info: likewise, and what became of the functions
 //!     ├──▶ compile, asm, ────┴── input (files to verified modules)
 //!     │    disasm, info
-//!     └──▶ ir (LLVM IR, by the executor)
+//!     ├──▶ ir (LLVM IR, by the executor)
+//!     └──▶ cache (compiled code that is kept)
 //! ```
 //!
 //! Each command returns a [`Status`]. What went wrong travels up as a
@@ -20,6 +22,9 @@
 //! | 2 | bad usage, or bad input: missing file, syntax error, unsafe bytecode |
 
 mod args;
+#[cfg(feature = "cranelift")]
+mod cache;
+mod explain;
 mod info;
 mod input;
 mod ir;
@@ -86,7 +91,10 @@ pub(crate) fn main() -> ! {
         Command::Asm(args) => modules::asm(&args),
         Command::Disasm(args) => modules::disasm(&args),
         Command::Repl(args) => repl::repl(&args),
+        Command::Explain(args) => explain::explain(&args),
         Command::Info(args) => info::info(&args),
+        #[cfg(feature = "cranelift")]
+        Command::Cache(args) => cache::command(&args),
     };
     let status = outcome.unwrap_or_else(|problem| {
         report::problem(&problem.message);

@@ -3,9 +3,11 @@
 use super::args::RunArgs;
 use super::input::Input;
 use super::session::{End, Session};
-use super::{Outcome, Problem, SUCCESS, Status, ir};
+use super::{Outcome, Problem, SUCCESS, Status, input, ir};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::Path;
+use strata::engine;
 
 /// Runs a program from beginning to end.
 pub(crate) fn run(args: &RunArgs) -> Outcome<Status> {
@@ -13,7 +15,34 @@ pub(crate) fn run(args: &RunArgs) -> Outcome<Status> {
     if ir::is_meant(args, &input) {
         return ir::run(args, input);
     }
-    execute_input(Session::new(&args.vm)?, &input, &args.words, |_| Ok(()))
+    let mut session = Session::new(&args.vm)?;
+    let Some(path) = &args.report else {
+        return execute_input(session, &input, &args.words, |_| Ok(()));
+    };
+    let recorder = engine::record(&mut session.vm)
+        .map_err(|e| Problem::input(format!("cannot record the run: {}", input::reason(&e))))?;
+    let title: Vec<_> = args.words.iter().map(|w| w.to_string_lossy()).collect();
+    execute_input(session, &input, &args.words, |_| {
+        let mut sources = Sources::default();
+        let page = recorder.page(&title.join(" "), |chunk, line| sources.line(chunk, line));
+        input::write(path, page.as_bytes())
+    })
+}
+
+/// Lines of source files, which are read when they are first asked for.
+#[derive(Default)]
+struct Sources(HashMap<String, Vec<String>>);
+
+impl Sources {
+    /// Line `n`, from 1, of the file that a chunk is named after.
+    fn line(&mut self, chunk: &str, n: u32) -> Option<String> {
+        let lines = self.0.entry(chunk.to_string()).or_insert_with(|| {
+            let text = std::fs::read(chunk).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            text.lines().map(str::to_string).collect()
+        });
+        lines.get((n as usize).checked_sub(1)?).cloned()
+    }
 }
 
 /// The file among the last words of the command line.

@@ -53,6 +53,8 @@ pub(crate) struct Session {
     instructions: Option<u64>,
     time: Option<std::time::Duration>,
     stress: Stress,
+    #[cfg(feature = "cranelift")]
+    cache: Option<strata::cache::Cache>,
 }
 
 impl Session {
@@ -101,6 +103,10 @@ impl Session {
             jit.thresholds.background = 0;
         }
         engine::set_jit(&mut vm, &jit);
+        #[cfg(feature = "cranelift")]
+        let cache = super::cache::of_run(&args.cache);
+        #[cfg(feature = "cranelift")]
+        engine::set_cache(&mut vm, cache.clone());
         if args.perf {
             engine::name_code(&mut vm).map_err(|e| {
                 let reason = input::reason(&e);
@@ -124,6 +130,8 @@ impl Session {
             instructions: args.instruction_limit,
             time: args.time_limit,
             stress,
+            #[cfg(feature = "cranelift")]
+            cache,
         })
     }
 
@@ -155,7 +163,10 @@ impl Session {
 
     /// The main function of a verified module.
     pub(crate) fn load(&mut self, module: Module) -> Outcome<Value> {
-        engine::load_main(&mut self.vm, Arc::new(module)).map_err(|_| no_memory())
+        engine::load_main(&mut self.vm, Arc::new(module)).map_err(|e| match self.vm.catchable(e) {
+            Ok(why) => Problem::input(engine::message_of(&mut self.vm, why)),
+            Err(_) => no_memory(),
+        })
     }
 
     /// Calls a function. Standard output is written out when it has ended.
@@ -243,6 +254,11 @@ impl Session {
     /// does, without the rest.
     pub(crate) fn finish_trace(&mut self) {
         engine::finish_trace(&mut self.vm);
+        #[cfg(feature = "cranelift")]
+        if let Some(cache) = &self.cache {
+            // Figures alone aren't worth an error.
+            let _ = cache.flush();
+        }
     }
 
     /// Whether the `os.exit` that ended the script asked to close the state.
@@ -256,12 +272,14 @@ fn jit_options(args: &VmArgs) -> Outcome<JitOptions> {
     let mut options = JitOptions {
         mode: args.jit.into(),
         backend: args.jit_backend.into(),
+        functions: args.jit_function.clone(),
         ..JitOptions::default()
     };
-    if options.backend == Backend::Llvm && !cfg!(feature = "llvm") {
-        report::problem(
-            b"LLVM is missing: not built in (feature `llvm`); Cranelift makes the code",
-        );
+    let missing = options.backend.missing();
+    if let Some(missing) =
+        missing.filter(|_| options.mode != JitMode::Off && options.backend != Backend::Auto)
+    {
+        report::problem(missing.as_bytes());
     }
     for (name, value) in &args.jit_opt {
         let set = options.thresholds.set(name, *value);

@@ -215,6 +215,15 @@ impl Restoring<'_> {
         }
     }
 
+    /// A payload somewhere.
+    unsafe fn bits(&self, loc: Loc) -> u64 {
+        match loc {
+            // SAFETY: as for `boxed`.
+            Loc::Slot(slot) => unsafe { (*self.base.add(slot as usize)).payload },
+            Loc::Word(word) => self.words[usize::from(word)],
+        }
+    }
+
     /// The bits somewhere, as a value.
     unsafe fn at(&self, repr: Repr, loc: Loc) -> Value {
         // SAFETY: as for `boxed`.
@@ -225,8 +234,7 @@ impl Restoring<'_> {
                     let word = usize::from(word);
                     return tagged(self.words[word] as u8, self.words[word + 1]);
                 }
-                (_, Loc::Slot(slot)) => (*self.base.add(slot as usize)).payload,
-                (_, Loc::Word(word)) => self.words[usize::from(word)],
+                _ => self.bits(loc),
             }
         };
         match repr {
@@ -237,6 +245,8 @@ impl Restoring<'_> {
             Repr::Str => tagged(tag::STR, bits),
             Repr::Table => tagged(tag::TABLE, bits),
             Repr::Closure => tagged(tag::CLOSURE, bits),
+            // Parts of closures only, which don't ask here.
+            Repr::Upval => NIL,
         }
     }
 
@@ -338,6 +348,7 @@ impl Restoring<'_> {
                         Object::Upval(up) => Some(up),
                         _ => None,
                     },
+                    Described::At(Repr::Upval, loc) => Some(self.bits(loc) as *mut Upval),
                     _ => None,
                 };
                 *at = match shared {

@@ -2,7 +2,8 @@
 
 use super::error::{Error, Result};
 use super::signature::{self, Declared};
-use super::{Level, Source};
+use super::{Level, Source, cached};
+use crate::cache::{Cache, Key};
 use crate::tier2::llvm::startup::contained;
 use crate::tier2::llvm::{Machine, Refusal};
 use inkwell::OptimizationLevel;
@@ -21,6 +22,9 @@ pub(super) struct Compiled {
     pub object: Box<[u8]>,
     pub functions: Vec<Declared>,
     pub times: Times,
+    /// Its key in the cache, if there is one, and whether it was there.
+    pub key: Option<Key>,
+    pub cached: bool,
 }
 
 /// What compiling a module took.
@@ -78,10 +82,38 @@ impl Level {
     }
 }
 
-/// Compiles all of `sources`, of which none is optimized before all are found
-/// valid.
-pub(super) fn compile(sources: Vec<Source>, level: Level) -> Result<Vec<Compiled>> {
-    on_llvm(sources, level, true)
+/// Compiles all of `sources` that the cache doesn't have, of which none is
+/// optimized before all are found valid.
+pub(super) fn compile(
+    sources: Vec<Source>,
+    level: Level,
+    cache: Option<&Cache>,
+) -> Result<Vec<Compiled>> {
+    let Some(cache) = cache.filter(|cache| cache.is_enabled()) else {
+        return on_llvm(sources, level, true);
+    };
+    let keys: Vec<Key> = sources.iter().map(|s| cached::key(s, level)).collect();
+    let found: Vec<_> = keys.iter().map(|key| cached::find(cache, key)).collect();
+    let missing = sources.into_iter().zip(&found);
+    let missing: Vec<Source> = missing
+        .filter(|(_, found)| found.is_none())
+        .map(|(source, _)| source)
+        .collect();
+    let compiled = if missing.is_empty() {
+        Vec::new()
+    } else {
+        on_llvm(missing, level, true)?
+    };
+    let mut compiled = compiled.into_iter();
+    let all = found.into_iter().zip(keys).filter_map(|(found, key)| {
+        found.or_else(|| {
+            let mut compiled = compiled.next()?;
+            compiled.key = Some(key);
+            cached::keep(cache, key, &compiled);
+            Some(compiled)
+        })
+    });
+    Ok(all.collect())
 }
 
 /// Whether all of `sources` are valid.
@@ -148,6 +180,8 @@ fn compile_here(
                 optimize,
                 codegen: object.codegen,
             },
+            key: None,
+            cached: false,
         });
     }
     Ok(compiled)

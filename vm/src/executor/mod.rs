@@ -46,6 +46,7 @@
 //! Exceptions don't pass through compiled code: there are no tables for
 //! unwinding. Functions are called with scalars only, in C's calling convention.
 
+mod cached;
 mod call;
 mod compile;
 mod error;
@@ -66,8 +67,10 @@ pub use library::Library;
 pub use program::{CodeInfo, ModuleInfo, Program};
 pub use value::{Extension, I1, I8, I16, I32, I64, Int, Parameter, Signature, Type, Value};
 
+use crate::cache::Cache;
 use crate::jit::CodeSpace;
 use crate::jit::perf::Perf;
+use compile::Compiled;
 use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
@@ -98,6 +101,8 @@ pub struct Options {
     pub memory: usize,
     /// Whether debuggers are told about functions.
     pub debuggers: bool,
+    /// Where compiled modules are kept.
+    pub cache: Option<Cache>,
 }
 
 impl Default for Options {
@@ -107,6 +112,7 @@ impl Default for Options {
             process: true,
             memory: 1 << 30,
             debuggers: true,
+            cache: None,
         }
     }
 }
@@ -231,6 +237,24 @@ impl Executor {
         compile::verify(sources.into_iter().collect())
     }
 
+    /// Compiles modules that the cache doesn't have yet, and keeps them there: how
+    /// many. Nothing is linked, nothing runs.
+    ///
+    /// # Errors
+    /// What is wrong, in which module.
+    pub fn warm(&self, sources: impl IntoIterator<Item = Source>) -> Result<usize> {
+        let compiled = self.compile(sources)?;
+        Ok(compiled.iter().filter(|c| !c.cached).count())
+    }
+
+    fn compile(&self, sources: impl IntoIterator<Item = Source>) -> Result<Vec<Compiled>> {
+        let Options { level, cache, .. } = &self.options;
+        let compiled = compile::compile(sources.into_iter().collect(), *level, cache.as_ref())?;
+        let mut profiler = self.shared.profiler.lock();
+        compiled.iter().for_each(|c| profiler.emit(c.event()));
+        Ok(compiled)
+    }
+
     /// Compiles modules and links them to one program. None is compiled before
     /// all are found valid; names are looked for among these modules, then in
     /// libraries, then, if the options say so, in the process. The functions in
@@ -243,10 +267,7 @@ impl Executor {
     /// The modules are native code, which is about to run: they do nothing that
     /// has no meaning in LLVM's language, and their declarations are true.
     pub unsafe fn load(&self, sources: impl IntoIterator<Item = Source>) -> Result<Program> {
-        let compiled = compile::compile(sources.into_iter().collect(), self.options.level)?;
-        let mut profiler = self.shared.profiler.lock();
-        compiled.iter().for_each(|c| profiler.emit(c.event()));
-        drop(profiler);
+        let compiled = self.compile(sources)?;
         // SAFETY: as the caller says.
         unsafe { program::link(compiled, &self.options, &self.libraries, &self.shared) }
     }

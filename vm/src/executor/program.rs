@@ -11,6 +11,7 @@ use super::signature::{Callable, Declared};
 use super::threads::{self, Block};
 use super::value::{Extension, Parameter, Signature, Value};
 use super::{Options, Shared};
+use crate::cache::Placed;
 use crate::jit::CodeRange;
 use crate::jit::debugger::Registered;
 use crate::tier2::llvm::{LinkError, LinkedProgram, Surroundings, libcalls, link_program};
@@ -40,6 +41,8 @@ pub struct ModuleInfo {
     pub object_size: usize,
     /// What compiling it took.
     pub times: Times,
+    /// The compile cache had it: nothing was compiled.
+    pub cached: bool,
 }
 
 /// What a function is, for whoever calls it.
@@ -72,6 +75,8 @@ struct Loaded {
     exits: Box<Exits>,
     _block: Box<Block>,
     _libraries: Vec<Library>,
+    /// It is known to the cache as long as it is there.
+    _placed: Vec<Placed>,
     shared: Arc<Shared>,
 }
 
@@ -125,6 +130,11 @@ pub(super) unsafe fn link(
     }
     let registered = for_debuggers.into_iter().map(Registered::new);
     let (functions, internal) = index(&compiled, &exports);
+    let keys = compiled.iter().filter_map(|c| c.key);
+    let placed = options.cache.as_ref().map(|cache| {
+        let start = range.start();
+        keys.map(|key| cache.place(key, start)).collect()
+    });
     let loaded = Loaded {
         modules: compiled
             .into_iter()
@@ -132,6 +142,7 @@ pub(super) unsafe fn link(
                 name: c.name,
                 object_size: c.object.len(),
                 times: c.times,
+                cached: c.cached,
             })
             .collect(),
         code: code
@@ -156,6 +167,7 @@ pub(super) unsafe fn link(
         exits,
         _block: block,
         _libraries: libraries.to_vec(),
+        _placed: placed.unwrap_or_default(),
         shared: Arc::clone(shared),
     };
     let program = Program(Arc::new(loaded));

@@ -22,7 +22,7 @@ use std::ptr::null_mut;
 pub(super) type Callable = Result<Signature, String>;
 
 /// A function that a module declares or defines.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Declared {
     pub name: String,
     pub callable: Callable,

@@ -3,12 +3,13 @@
 //! A scalar is an integer of 1 to 64 bits, a `float`, a `double` or a pointer.
 //! Names and notation are LLVM's: `i64 (ptr, signext i8)`.
 
+use serde::{Deserialize, Serialize};
 use std::ffi::c_void;
 use std::fmt;
 use std::str::FromStr;
 
 /// A scalar type, or none.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Type {
     /// No value.
     Void,
@@ -65,7 +66,7 @@ impl FromStr for Type {
 
 /// What the upper bits of a register hold that a smaller integer is passed in:
 /// the attributes `zeroext` and `signext`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Extension {
     /// Anything.
     #[default]
@@ -77,7 +78,7 @@ pub enum Extension {
 }
 
 /// A parameter or a result.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Parameter {
     /// Its type.
     pub ty: Type,
@@ -130,7 +131,7 @@ impl FromStr for Parameter {
 /// assert_eq!(signature.result.ty, Type::Int(64));
 /// assert_eq!(signature.to_string(), "i64 (ptr, double, ...)");
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Signature {
     /// What it returns.
     pub result: Parameter,

@@ -45,7 +45,7 @@ pub(crate) unsafe fn close_if_plain(vm: *mut Vm, level: *mut Value) -> bool {
 }
 
 /// Closes all open upvalues of the running thread at or above `level`.
-pub(super) unsafe fn close_upvals(vm: *mut Vm, level: *mut Value) {
+pub(crate) unsafe fn close_upvals(vm: *mut Vm, level: *mut Value) {
     // SAFETY: as for `find_upval`.
     unsafe {
         let thread: *mut Thread = (*vm).cur;
@@ -72,7 +72,7 @@ slow_handler! {
 ///
 /// # Safety
 /// `base` is the innermost frame of a Lua function that has such a child.
-pub(crate) unsafe fn make_closure(vm: *mut Vm, base: *mut Value, child: usize) -> *mut Closure {
+unsafe fn make_closure(vm: *mut Vm, base: *mut Value, child: usize) -> *mut Closure {
     // SAFETY: as the caller says; descriptors name registers of the frame and
     // upvalues of its function.
     unsafe {

@@ -63,7 +63,7 @@ pub(crate) use coro::close_thread;
 #[cfg(feature = "cranelift")]
 pub(crate) use index::seen_element;
 pub(crate) use instrument::instrument;
-pub(crate) use poll::{FEW, finalize};
+pub(crate) use poll::{FEW, call_between, finalize};
 #[cfg(feature = "cranelift")]
 pub(crate) use strata_runtime::stdlib::leaf::first_cursor;
 #[cfg(feature = "cranelift")]
@@ -357,7 +357,7 @@ pub(crate) fn fail(vm: &mut Vm, e: strata_runtime::error::Error) -> usize {
 }
 
 #[cfg(feature = "cranelift")]
-pub(crate) use close::make_closure;
+pub(crate) use close::close_upvals;
 
 /// Instructions as compiled code runs them; see [`native::step`].
 #[cfg(feature = "cranelift")]

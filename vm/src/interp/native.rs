@@ -77,11 +77,16 @@ pub(crate) unsafe extern "C" fn interpret(vm: *mut Vm, base: *mut Value, _at: us
 }
 
 /// Whether the function may be entered as compiled code now; asked when its
-/// call budget is used up.
+/// call budget is used up. Not if native frames are as many as there may be:
+/// steps of compiled code call metamethods this way, and code of functions that
+/// call nothing else doesn't look itself.
 #[cold]
 pub(super) unsafe fn ready(vm: *mut Vm, p: *mut ProtoObj) -> bool {
     // SAFETY: both are live.
     unsafe {
+        if !has_room(vm) {
+            return false;
+        }
         if (*vm).interpret_only {
             (*p).grant_calls(INTERPRETED_CALLS);
             return false;

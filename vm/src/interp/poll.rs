@@ -21,7 +21,11 @@ pub(super) fn safepoint(vm: &mut Vm) -> Result<()> {
     let bits = vm.heap.poll.load(Ordering::Relaxed);
     if bits & (poll::GC | poll::STRESS) != 0 {
         // SAFETY: the frame is canonical, see the module documentation.
-        unsafe { heap::safepoint(vm) };
+        let collect = |vm: &mut Vm| unsafe { heap::safepoint(vm) };
+        match data(vm).jit.recording {
+            None => collect(vm),
+            Some(_) => crate::jit::report::pause(vm, collect),
+        }
     }
     if bits & poll::INTERRUPT != 0 {
         vm.check_interrupt()?;
@@ -35,10 +39,43 @@ pub(super) fn safepoint(vm: &mut Vm) -> Result<()> {
         vm.heap.lower(poll::READY);
         crate::jit::ready(vm);
     }
+    if data(vm).jit.recording.is_some() {
+        vm.heap.lower(poll::READY);
+        crate::jit::report::look(vm);
+    }
+    if data(vm).jit.listeners.is_some() {
+        let base = slot_index(vm, vm.base);
+        crate::jit::library::tell(vm, base)?;
+    }
     if bits & poll::ALWAYS != 0 {
         crate::stress::at_poll(vm);
     }
     Ok(())
+}
+
+/// Calls a handler with an argument on behalf of the frame at slot `base`, between
+/// two of its instructions; `role` says as what.
+///
+/// # Errors
+/// What it raises; the stack's limit.
+pub(crate) fn call_between(
+    vm: &mut Vm,
+    base: usize,
+    (f, arg): (Value, Value),
+    role: u16,
+) -> Result<()> {
+    // SAFETY: the slots above `top` are free; `grow_stack` makes room.
+    unsafe {
+        let top = slot_index(vm, vm.top);
+        vm.grow_stack(8)?;
+        let at = vm.stack.add(top);
+        put(at, f);
+        put(at.add(2), arg);
+        vm.heap.changes += 1;
+        let outcome = call_host_as(vm, base, top, 1, role);
+        vm.top = vm.stack.add(top);
+        outcome.map(drop)
+    }
 }
 
 /// Calls up to `most` pending `__gc` handlers on behalf of the frame at slot
@@ -56,23 +93,9 @@ pub(crate) fn finalize(vm: &mut Vm, base: usize, most: usize) -> Result<()> {
         if !h.is_function() {
             continue;
         }
-        // SAFETY: the slots above `top` are free; `grow_stack` makes room.
-        let outcome = unsafe {
-            let top = slot_index(vm, vm.top);
-            if let Err(e) = vm.grow_stack(8) {
-                result = Err(e);
-                break;
-            }
-            let at = vm.stack.add(top);
-            put(at, h);
-            put(at.add(2), object);
-            vm.heap.finalizing += 1;
-            vm.heap.changes += 1;
-            let outcome = call_host_as(vm, base, top, 1, cont::FINALIZER);
-            vm.heap.finalizing -= 1;
-            vm.top = vm.stack.add(top);
-            outcome
-        };
+        vm.heap.finalizing += 1;
+        let outcome = call_between(vm, base, (h, object), cont::FINALIZER);
+        vm.heap.finalizing -= 1;
         if let Err(e) = outcome {
             match vm.catchable(e) {
                 Ok(v) => vm.warn_error("__gc", v),

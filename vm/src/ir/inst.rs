@@ -9,7 +9,8 @@
 //! ```
 //!
 //! - Arguments: a type, `Typed` (anything but `Any`), `Each` (anything), `Obj`
-//!   (a pointer of any type), `Rest` (any number of anything; last).
+//!   (a pointer of any type), `Rest` (any number of anything; last), `Cells`
+//!   (any number of upvalues; last).
 //! - Result: a type, `Void`, or `Given`: the instruction's own field says.
 //! - Immediate: how the 64 bits are to be read and printed; `No`: unused.
 //! - Reads and writes: regions of memory, see [`regions`].
@@ -131,7 +132,7 @@ macro_rules! for_each_inst {
             SlotStore,  "slot_store",  [Each], Void, Num, NONE, SLOTS;
             CapturedLoad, "captured_load", [], Any, Num, UPVALS, NONE;
             CapturedStore, "captured_store", [Each], Void, Num, NONE, UPVALS;
-            LinkStore,  "link_store",  [Closure], Void, Num, NONE, SLOTS;
+            LinkStore,  "link_store",  [Closure Rest], Void, Num, NONE, SLOTS;
             Myself,     "myself",      [], Closure, No, NONE, NONE;
             // ---- tables: fields
             Shape,      "shape",       [Table], Ptr, No, SHAPES, NONE;
@@ -171,6 +172,8 @@ macro_rules! for_each_inst {
             StrLen,     "str_len",     [Str], Int, No, NONE, NONE;
             StrData,    "str_data",    [Str], Ptr, No, HEAP, NONE;
             LoadByte,   "load_byte",   [Ptr Int], Int, No, NONE, NONE;
+            StrEq,      "str_eq",      [Str Str], Bool, No, NONE, NONE;
+            StrOrder,   "str_order",   [Str Str], Int, No, HEAP, NONE;
             // ---- library functions, varargs, iteration
             TypeName,   "type_name",   [Any], Str, No, NONE, NONE;
             Leaf,       "leaf",        [Ptr Rest], Bool, No, ALL, HEAP;
@@ -191,7 +194,11 @@ macro_rules! for_each_inst {
             // ---- everything else: bytecode instructions by helpers, calls
             Poll,       "poll",        [], Void, Num, NONE, NONE;
             NewTable,   "new_table",   [], Table, Num, HEAP, HEAP;
-            NewClosure, "new_closure", [], Closure, Num, HEAP, HEAP;
+            NewClosure, "new_closure", [Ptr Cells], Closure, Num, HEAP, HEAP;
+            NewCell,    "new_cell",    [Each], Ptr, Num, HEAP, HEAP;
+            OpenCell,   "open_cell",   [], Ptr, Num, HEAP, HEAP;
+            KeepCell,   "keep_cell",   [Ptr], Void, No, NONE, HEAP;
+            CloseCells, "close_cells", [Cells], Void, Num, HEAP, HEAP;
             Step,       "step",        [], Void, Num, ALL, ALL;
             StepTest,   "step_test",   [], Bool, Num, ALL, ALL;
             Call,       "call",        [Closure Ptr], Void, Num, ALL, ALL;
@@ -217,6 +224,8 @@ pub(crate) enum Arg {
     Obj,
     /// Any number, of any type: the last.
     Rest,
+    /// Any number of upvalues: the last.
+    Cells,
 }
 
 /// What the result is.
@@ -258,6 +267,10 @@ pub(crate) struct Info {
     pub writes: u16,
 }
 
+/// In the immediate of `close_cells`, besides the slot from which on: there may
+/// be other upvalues than it names.
+pub(crate) const AND_OTHERS: u64 = 1 << 32;
+
 macro_rules! arg {
     (Typed) => {
         Arg::Typed
@@ -270,6 +283,9 @@ macro_rules! arg {
     };
     (Rest) => {
         Arg::Rest
+    };
+    (Cells) => {
+        Arg::Cells
     };
     ($ty:ident) => {
         Arg::Is(Ty::$ty)
@@ -311,6 +327,7 @@ impl Info {
     pub(crate) fn arg(&self, n: usize) -> Option<Arg> {
         match (self.args.get(n), self.args.last()) {
             (Some(Arg::Rest), _) | (None, Some(Arg::Rest)) => Some(Arg::Each),
+            (Some(Arg::Cells), _) | (None, Some(Arg::Cells)) => Some(Arg::Is(Ty::Ptr)),
             (arg, _) => arg.copied(),
         }
     }
@@ -318,7 +335,7 @@ impl Info {
     /// Whether it may have so many arguments.
     pub(crate) fn takes(&self, n: usize) -> bool {
         match self.args.split_last() {
-            Some((Arg::Rest, others)) => n >= others.len(),
+            Some((Arg::Rest | Arg::Cells, others)) => n >= others.len(),
             _ => n == self.args.len(),
         }
     }
@@ -341,6 +358,11 @@ impl Op {
                 | Op::GuardIndex
                 | Op::GuardEntry
         )
+    }
+
+    /// Its result is an upvalue.
+    pub(crate) fn is_cell(self) -> bool {
+        matches!(self, Op::NewCell | Op::OpenCell | Op::Upval)
     }
 
     /// Has a frame state.
@@ -388,6 +410,7 @@ impl Op {
                     // Read what an object points to, which a guard found to be one.
                     | Op::LoadByte
                     | Op::StrLen
+                    | Op::StrEq
                     // Reads where a branch has looked that there is something.
                     | Op::VarargAt
             )

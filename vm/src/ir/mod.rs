@@ -21,8 +21,9 @@
 //! instruction at which it would go on. Guards between two effects share one.
 //! Frame states are not instructions; the values they name are used by them.
 //! A frame state says of a register that it is a value, or that its VM slot
-//! holds it already ([`Held::Slot`]), or that it is an object which was not
-//! allocated ([`Held::Sunk`]): how to make it is in a list. A frame inlined into
+//! holds it already ([`Held::Slot`]), or that closures know its slot by an open
+//! upvalue ([`Held::Cell`]), or that it is an object which was not allocated
+//! ([`Held::Sunk`]): how to make it is in a list. A frame inlined into
 //! another names that one as its parent, which *waits* in a call.
 //!
 //! ## Memory
@@ -48,7 +49,7 @@ pub(crate) mod passes;
 mod print;
 pub(crate) mod verify;
 
-pub(crate) use frame::{Frame, FrameId, Held, Sunk};
+pub(crate) use frame::{Frame, FrameId, Held, Sunk, SunkKind};
 pub(crate) use inst::Op;
 
 use bumpalo::Bump;
@@ -183,7 +184,7 @@ impl BlockId {
 }
 
 /// Why code is left at a guard.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub(crate) enum Reason {
     /// A register's tag.

@@ -6,7 +6,9 @@
 //! question.
 
 use super::inst::{INSTS, Imm, Info};
-use super::{BlockId, Frame, FrameId, Func, Held, Inst, Op, Reason, Sunk, Target, Term, Ty, V};
+use super::{
+    BlockId, Frame, FrameId, Func, Held, Inst, Op, Reason, Sunk, SunkKind, Target, Term, Ty, V,
+};
 use bumpalo::Bump;
 use smallvec::SmallVec;
 
@@ -169,6 +171,7 @@ impl<'t, 'a> Parser<'t, 'a> {
                 tail: false,
                 linked: false,
                 early: false,
+                extras: &[],
                 regs: &[],
                 sunk: &[],
             });
@@ -216,13 +219,17 @@ impl<'t, 'a> Parser<'t, 'a> {
             None
         };
         let closure = if self.eat("closure") {
-            Some(self.value()?)
+            Some(self.held()?)
         } else {
             None
         };
         let tail = self.eat("tail");
         let linked = self.eat("linked");
         let early = self.eat("early");
+        let mut extras = Vec::new();
+        while self.eat("extra") {
+            extras.push(self.held()?);
+        }
         let mut regs = Vec::new();
         while self.peek().is_some_and(|w| numbered(w, "r").is_some()) {
             let reg = u8::try_from(self.prefixed("r", "register")?).map_err(|e| e.to_string())?;
@@ -244,6 +251,7 @@ impl<'t, 'a> Parser<'t, 'a> {
             tail,
             linked,
             early,
+            extras: self.f.arena.alloc_slice_copy(&extras),
             regs: self.f.arena.alloc_slice_copy(&regs),
             sunk: self.f.arena.alloc_slice_copy(&sunk),
         };
@@ -253,30 +261,41 @@ impl<'t, 'a> Parser<'t, 'a> {
     fn sunk(&mut self) -> Result<Sunk<'a>, String> {
         let name = V(self.prefixed("#", "object")?);
         self.expect("=")?;
-        let func = self.prefixed("f", "function")?;
-        self.expect("pc")?;
-        let pc = self.number()?;
-        self.expect("shape")?;
-        let shape = self.number()?;
+        let kind = if self.eat("cell") {
+            SunkKind::Cell
+        } else if self.eat("closure") {
+            let func = self.prefixed("f", "function")?;
+            self.expect("child")?;
+            let child = self.number()?;
+            SunkKind::Closure { func, child }
+        } else {
+            let func = self.prefixed("f", "function")?;
+            self.expect("pc")?;
+            let pc = self.number()?;
+            self.expect("shape")?;
+            let shape = self.number()?;
+            SunkKind::Table { func, pc, shape }
+        };
         self.expect("{")?;
-        let mut fields = Vec::new();
+        let mut parts = Vec::new();
         while !self.eat("}") {
             let n = self.number()?;
             self.expect("=")?;
-            fields.push((n, self.value()?));
+            parts.push((n, self.held()?));
         }
         Ok(Sunk {
             name,
-            func,
-            pc,
-            shape,
-            fields: self.f.arena.alloc_slice_copy(&fields),
+            kind,
+            parts: self.f.arena.alloc_slice_copy(&parts),
         })
     }
 
     fn held(&mut self) -> Result<Held, String> {
         if self.eat("slot") {
             return Ok(Held::Slot);
+        }
+        if self.eat("cell") {
+            return self.value().map(Held::Cell);
         }
         if let Some(n) = self.peek().and_then(|w| numbered(w, "#")) {
             self.at += 1;

@@ -18,7 +18,7 @@
 //! to them are left out.
 
 use super::inst::Imm;
-use super::{BlockId, Frame, Func, Held, Reason, Target, Term, Ty, V};
+use super::{BlockId, Frame, Func, Held, Reason, SunkKind, Target, Term, Ty, V};
 use std::fmt;
 
 impl fmt::Display for V {
@@ -64,25 +64,41 @@ impl fmt::Display for Frame<'_> {
         if self.early {
             f.write_str(" early")?;
         }
+        for held in self.extras {
+            write!(f, " extra {held}")?;
+        }
         for (r, held) in self.regs {
-            match held {
-                Held::Value(v) => write!(f, " r{r}={v}")?,
-                Held::Slot => write!(f, " r{r}=slot")?,
-                Held::Sunk(name) => write!(f, " r{r}=#{}", name.0)?,
-            }
+            write!(f, " r{r}={held}")?;
         }
         for s in self.sunk {
-            write!(
-                f,
-                " #{} = f{} pc {} shape {} {{",
-                s.name.0, s.func, s.pc, s.shape
-            )?;
-            for (n, v) in s.fields {
-                write!(f, " {n}={v}")?;
+            write!(f, " #{} = {} {{", s.name.0, s.kind)?;
+            for (n, held) in s.parts {
+                write!(f, " {n}={held}")?;
             }
             f.write_str(" }")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Held::Value(v) => write!(f, "{v}"),
+            Held::Slot => f.write_str("slot"),
+            Held::Cell(v) => write!(f, "cell {v}"),
+            Held::Sunk(name) => write!(f, "#{}", name.0),
+        }
+    }
+}
+
+impl fmt::Display for SunkKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SunkKind::Table { func, pc, shape } => write!(f, "f{func} pc {pc} shape {shape}"),
+            SunkKind::Closure { func, child } => write!(f, "closure f{func} child {child}"),
+            SunkKind::Cell => f.write_str("cell"),
+        }
     }
 }
 

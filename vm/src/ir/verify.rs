@@ -100,7 +100,7 @@ impl Verifier<'_, '_> {
         frame.uses(&mut |v| {
             if bad.is_ok() {
                 bad = self.usable(v, b, at).and_then(|()| {
-                    if self.f.ty(v).is_lua() {
+                    if self.f.ty(v).is_lua() || self.f.insts[v.n()].op.is_cell() {
                         Ok(())
                     } else {
                         Err(format!("{v} is no Lua value"))
@@ -134,7 +134,10 @@ impl Verifier<'_, '_> {
         // Parents are known to be there, and to end.
         let mut at = Some(id);
         while let Some(frame) = at.map(|id| &self.f.frames[id.n()]) {
-            for (_, held) in frame.regs {
+            let regs = frame.regs.iter().map(|(_, held)| held);
+            let parts = frame.sunk.iter().flat_map(|s| s.parts).map(|(_, h)| h);
+            let rest = frame.extras.iter().chain(regs).chain(parts);
+            for held in frame.closure.iter().chain(rest) {
                 if let Held::Sunk(name) = held
                     && !listed.iter().any(|s| s.name == *name)
                 {
@@ -162,7 +165,7 @@ impl Verifier<'_, '_> {
             let fits = match want {
                 Arg::Is(want) => ty == want,
                 Arg::Typed => ty != Ty::Any && ty.is_lua(),
-                Arg::Each | Arg::Rest => ty.is_lua(),
+                Arg::Each | Arg::Rest | Arg::Cells => ty.is_lua(),
                 Arg::Obj => ty.is_object() || ty == Ty::Ptr,
             };
             if !fits {

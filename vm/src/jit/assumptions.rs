@@ -15,7 +15,7 @@ use std::sync::{Arc, Weak};
 use strata_runtime::object::ProtoObj;
 
 /// Something that holds until somebody says otherwise.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Assumption {
     /// What inline caches know of metatables and of the tables behind them is
     /// true: `Vm::meta_epoch` stays as it is.

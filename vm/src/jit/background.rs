@@ -116,7 +116,8 @@ impl Background {
 
 /// Whether functions are to be compiled by another thread.
 pub(super) fn is_on(vm: &mut Vm) -> bool {
-    if interp::data(vm).jit.listings.is_some() {
+    let jit = &interp::data(vm).jit;
+    if jit.listings.is_some() || jit.at_once {
         return false;
     }
     if interp::data(vm).jit.background.is_none() {
@@ -153,6 +154,7 @@ pub(super) unsafe fn submit(vm: &mut Vm, p: *mut ProtoObj, job: Job, mut pending
     pending.job = submitted;
     pending.since = interp::data(vm).jit.profiler.elapsed();
     state_mut(proto).pending = Some(Box::new(pending));
+    super::events::queued(vm, proto, 1, "cranelift");
     wait(vm, proto);
     false
 }

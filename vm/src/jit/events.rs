@@ -84,6 +84,19 @@ pub(super) fn warm(vm: &mut Vm, p: &mut ProtoObj, facts: &Facts) {
     });
 }
 
+/// Another thread is to compile `p`.
+#[cfg(feature = "cranelift")]
+pub(crate) fn queued(vm: &mut Vm, p: &mut ProtoObj, tier: u8, by: &'static str) {
+    interp::data(vm).jit.profiler.emit_often(
+        |_| {},
+        || Event::Queued {
+            func: name(p),
+            tier,
+            by,
+        },
+    );
+}
+
 /// `p` has new code; compiling it took `took`.
 #[cfg(feature = "cranelift")]
 pub(super) fn compiled(

@@ -12,6 +12,7 @@
 //! belongs to a prototype ([`FuncState`]) lies in its `compiled` field, what
 //! belongs to the VM ([`Jit`]) with the executor's data.
 //!
+//! - [`choice`]: which tiers a function may use
 //! - [`policy`]: what happens to a function, and when
 //! - `background`: functions that another thread compiles
 //! - `assumptions`: what code relies on without looking
@@ -24,11 +25,13 @@
 //! - [`listing`]: code as text, `perf`, `debugger`: names for profilers and
 //!   debuggers
 //! - [`options`]: what the host chooses
+//! - [`report`]: recording a run; [`status`]: where functions stand; [`library`]: what programs may ask
 
 #[cfg(feature = "cranelift")]
 mod assumptions;
 #[cfg(feature = "cranelift")]
 mod background;
+pub(crate) mod choice;
 #[cfg(feature = "cranelift")]
 mod code_memory;
 #[cfg(feature = "cranelift")]
@@ -37,6 +40,7 @@ pub(crate) mod events;
 #[cfg(feature = "cranelift")]
 mod guard;
 pub(crate) mod learned;
+pub(crate) mod library;
 pub(crate) mod listing;
 #[cfg(feature = "cranelift")]
 pub(crate) mod look;
@@ -49,9 +53,12 @@ pub(crate) mod perf;
 mod policy;
 #[cfg(feature = "cranelift")]
 pub(crate) mod queue;
+pub(crate) mod report;
+pub(crate) mod status;
 
 #[cfg(feature = "cranelift")]
 pub(crate) use assumptions::{Assumption, Dependant};
+pub use choice::{Choice, ChosenBy};
 #[cfg(feature = "llvm")]
 pub(crate) use code_memory::data_after;
 #[cfg(feature = "cranelift")]
@@ -60,10 +67,10 @@ pub(crate) use events::{Counts, entered_loop, unwound};
 #[cfg(feature = "cranelift")]
 pub(crate) use guard::{EntryCheck, EntryTag, Exit, Guard};
 #[cfg(feature = "cranelift")]
-pub(crate) use optimize::{compiled2, contains2, exited2, has_code2, prunes2, speculation2};
+pub(crate) use optimize::{code2, compiled2, contains2, exited2, has_code2, prunes2, speculation2};
 #[cfg(feature = "cranelift")]
 pub(crate) use optimize::{heat_budget, hot_call, hot_loop, ready};
-pub use options::{Backend, JitMode, JitOptions};
+pub use options::{Backend, FunctionRule, JitMode, JitOptions, Wish};
 #[cfg(feature = "cranelift")]
 pub(crate) use policy::exited;
 pub(crate) use policy::{SAMPLE, hot, invalidate_for_nothing, slow_step};
@@ -84,8 +91,19 @@ pub(crate) struct Jit {
     pub options: JitOptions,
     /// Takes the events.
     pub profiler: Profiler,
+    /// The mode that the host chose: programs may ask for less.
+    pub most: JitMode,
+    /// Where the run is recorded, if it is.
+    pub recording: Option<report::Recording>,
+    /// Who is told of events.
+    pub listeners: Option<library::Listeners>,
+    /// No other thread is asked to compile now.
+    pub at_once: bool,
     /// Executed instructions, where they are counted.
     pub counts: Option<Box<Counts>>,
+    /// Where code of tier 2 is kept, and found.
+    #[cfg(feature = "cranelift")]
+    pub cache: Option<crate::cache::Cache>,
     /// Code as text, where it is asked for.
     pub listings: Option<Vec<listing::Listing>>,
     /// Tells profilers and debuggers about code.
@@ -143,6 +161,10 @@ pub(crate) struct Code {
 
 /// Where code of a function may rely on guesses.
 #[derive(Clone, Default, Debug)]
+#[cfg_attr(
+    feature = "cranelift",
+    derive(PartialEq, Hash, serde::Serialize, serde::Deserialize)
+)]
 pub(crate) struct Speculation {
     /// Nowhere.
     off: bool,
@@ -225,8 +247,13 @@ pub(crate) struct FuncState {
     /// Its code to come, while another thread is at it.
     #[cfg(feature = "cranelift")]
     pending: Option<Box<background::Pending>>,
+    /// What options and source ask of it, and the program while it runs.
+    asked: choice::Asked,
+    requested: choice::Asked,
     /// Where it stands.
     state: TierState,
+    /// What there is to say of why it is not compiled.
+    detail: String,
     /// Why it is to be compiled again, while it is queued for that.
     again: Option<Why>,
     /// How often it was compiled.
@@ -251,7 +278,10 @@ impl Default for FuncState {
             code: None,
             #[cfg(feature = "cranelift")]
             pending: None,
+            asked: None,
+            requested: None,
             state: TierState::Cold,
+            detail: String::new(),
             again: None,
             compiles: 0,
             slow_hits: 0,
@@ -266,20 +296,43 @@ impl Default for FuncState {
 
 /// Sets compilation up for a new VM, which has loaded nothing yet.
 pub(crate) fn install(vm: &mut Vm, options: &JitOptions) {
-    let budget = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
     let jit = &mut interp::data(vm).jit;
     jit.options = options.clone();
+    jit.most = options.mode;
     if options.count {
         jit.counts.get_or_insert_default();
     }
+    set_budgets(vm);
+    interp::instrument(vm);
+}
+
+/// What prototypes to come may run before somebody asks.
+fn set_budgets(vm: &mut Vm) {
+    let budget = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+    let jit = &mut interp::data(vm).jit;
     let budgets = if jit.is_on() {
-        let t = &options.thresholds;
+        let t = &jit.options.thresholds;
         (budget(t.calls), budget(t.back_edges))
     } else {
         (i32::MAX, i32::MAX)
     };
     vm.budgets = budgets;
-    interp::instrument(vm);
+}
+
+/// Calls and back-edges after which the compile cache is asked about a function.
+#[cfg(feature = "cranelift")]
+const ASK: (i32, i32) = (100, 200);
+
+/// Gives a new VM a compile cache. Functions are looked at sooner then: it may know
+/// them.
+#[cfg(feature = "cranelift")]
+pub(crate) fn set_cache(vm: &mut Vm, cache: Option<crate::cache::Cache>) {
+    let jit = &mut interp::data(vm).jit;
+    if cache.is_some() && jit.options.mode.optimizes() {
+        let (calls, loops) = vm.budgets;
+        vm.budgets = (calls.min(ASK.0), loops.min(ASK.1));
+    }
+    interp::data(vm).jit.cache = cache;
 }
 
 /// Compiles `p` and the functions inside it, hot or not: for listings.

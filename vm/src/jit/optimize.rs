@@ -17,8 +17,11 @@
 use crate::interp;
 use crate::interp::native::Entry;
 use crate::ir::Reason;
-use crate::jit::{self, JitMode, Speculation, events, look, state, state_mut};
+use crate::jit::choice::choice;
+use crate::jit::learned::{Seen, has_caches, tells_all};
+use crate::jit::{self, Speculation, events, look, state, state_mut};
 use crate::tier1::heat::{AT_POINT, Cell, GO_ON};
+use crate::tier2::cached::{self, Found};
 use crate::tier2::code::ExitTable;
 use crate::tier2::snapshot::EntryAt;
 use crate::tier2::{self, Installed};
@@ -39,6 +42,13 @@ const SOME_CALLS: i32 = 8;
 const PATIENCE: i32 = 3;
 const WORTH_WAITING: u32 = 100_000;
 
+/// To compile so many instructions of IR takes as long as some thirty exits: one of
+/// them is enough.
+const INSTS_PER_EXIT: u32 = 8;
+
+/// Most times that the wait for the next compile doubles.
+const DOUBLINGS: u8 = 6;
+
 /// How often code of a function is given up because a conditional jump went
 /// another way than ever before, until it is made for both ways.
 const SURPRISES: u8 = 2;
@@ -51,6 +61,11 @@ pub(crate) fn prunes2(p: &ProtoObj) -> bool {
 /// Where `p` may speculate in tier 2.
 pub(crate) fn speculation2(p: &ProtoObj) -> Speculation {
     state(p).map_or_else(Speculation::default, |s| s.tier2.speculation.clone())
+}
+
+/// The optimized code of `p`.
+pub(crate) fn code2(p: &ProtoObj) -> &[tier2::code::Code] {
+    state(p).map_or(&[], |s| &s.tier2.code)
 }
 
 /// Whether there is optimized code of `p` for this entry.
@@ -75,12 +90,13 @@ pub(crate) fn contains2(p: &ProtoObj, outer: EntryAt, inner: EntryAt) -> bool {
     })
 }
 
-/// Instructions of tier 1's code after which its counters are used up; `None`
-/// if nobody asks.
-pub(crate) fn heat_budget(vm: &mut Vm) -> Option<u32> {
+/// Instructions of tier 1's code of `p` after which its counters are used up;
+/// `None` if nobody asks.
+pub(crate) fn heat_budget(vm: &mut Vm, p: &ProtoObj) -> Option<u32> {
     let charges = vm.charges;
+    let optimizes = choice(vm, p).mode.optimizes();
     let jit = &interp::data(vm).jit;
-    let asks = jit.options.mode == JitMode::Full && !jit.options.count && !charges;
+    let asks = optimizes && !jit.options.count && !charges;
     asks.then_some(jit.options.thresholds.hot)
 }
 
@@ -153,6 +169,64 @@ fn put_off(vm: &mut Vm, p: &mut ProtoObj) -> bool {
     true
 }
 
+/// `p` has new code of tier 1: what the compile cache is expected to have of it is
+/// looked for sooner than it would be compiled.
+pub(crate) fn expect_cached(p: &mut ProtoObj) {
+    for at in cached::expected(p) {
+        let code = state(p).and_then(|s| s.code.as_ref());
+        let loops = code.map_or(&[][..], |code| &code.heat.loops);
+        let loops = (1..).zip(loops).map(|(n, l)| (n, EntryAt::Loop(l.0)));
+        let all = std::iter::once((0, EntryAt::Start)).chain(loops);
+        let within: Vec<usize> = all
+            .filter(|&(_, this)| this == at || contains2(p, at, this))
+            .map(|(number, _)| number)
+            .collect();
+        for number in within {
+            grant(p, number, cached::early(budget(p, number)));
+        }
+    }
+}
+
+/// Whether code of `p` for this entry, or one around it, is expected to be in the
+/// compile cache: it is there now, or counter `number` goes on.
+///
+/// # Safety
+/// `p` is live; `base`, if given, its frame, canonical.
+unsafe fn is_expected(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    (at, number): (EntryAt, usize),
+    base: Option<*const Value>,
+) -> bool {
+    // SAFETY: as the caller says.
+    unsafe {
+        let mut later = None;
+        for expected in cached::expected(&mut *p) {
+            if expected != at && !contains2(&*p, expected, at) {
+                continue;
+            }
+            let base = base.filter(|_| expected != EntryAt::Start);
+            match cached::look(vm, p, expected, base) {
+                Found::Nothing => {}
+                Found::Later(share) => later = later.max(Some(share)),
+                Found::Code => {
+                    let some = match at {
+                        EntryAt::Start => i32::MAX,
+                        EntryAt::Loop(_) => budget(&*p, number).max(64),
+                    };
+                    grant(&mut *p, number, some);
+                    return true;
+                }
+            }
+        }
+        if let Some(share) = later {
+            let some = budget(&*p, number) / share;
+            grant(&mut *p, number, some);
+        }
+        later.is_some()
+    }
+}
+
 /// Another thread has finished compiles, perhaps.
 pub(crate) fn ready(vm: &mut Vm) {
     super::background::look(vm);
@@ -168,6 +242,9 @@ pub(crate) unsafe fn hot_call(vm: &mut Vm, base: *mut Value) {
     // SAFETY: a Lua frame's function is a live closure.
     unsafe {
         let p = interp::frame_proto(base);
+        if is_expected(vm, p, (EntryAt::Start, 0), None) {
+            return;
+        }
         if put_off(vm, &mut *p) {
             return;
         }
@@ -202,6 +279,10 @@ pub(crate) unsafe fn hot_loop(vm: &mut Vm, base: *mut Value, cell: &Cell) -> usi
         };
         if let Some(status) = enter(vm, p, base, (number, header)) {
             return status;
+        }
+        let this = (EntryAt::Loop(header), number);
+        if is_expected(vm, p, this, Some(base)) {
+            return enter(vm, p, base, (number, header)).unwrap_or(GO_ON);
         }
         // The outermost loop around it that went round.
         let mut at = header;
@@ -336,19 +417,22 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
     unsafe {
         let inner = table.funcs[site.func as usize];
         events::exited2(vm, &mut *inner, table, site, hits);
-        let enough = interp::data(vm).jit.options.thresholds.exits;
         // The end of the loop is no failure.
         let fine = site.reason == Reason::Done || table.dead.get();
-        if fine || hits < enough.max(1) {
+        if fine || hits < enough(vm, table) {
             return;
         }
         // What is seen for the first time is known by now; other guesses were
         // wrong.
-        let insn = &*(*inner).code.cast_const().add(site.pc as usize);
+        let same = Seen::now(&*inner, site.pc, vm.meta_epoch) == Some(site.seen);
+        let caches = has_caches(&*inner, site.pc);
+        let told = caches || site.reason == Reason::Library || tells_all(&*inner, site.pc);
         let speculation = &mut state_mut(&mut *inner).tier2.speculation;
         if site.early {
             speculation.fail_early(site.pc, site.reason);
-        } else if jit::learned::bits_of(insn) == site.seen {
+        } else if same && told {
+            speculation.forbid(site.pc);
+        } else if same || (caches && site.reason != Reason::Unreached) {
             speculation.fail(site.pc);
         }
         if site.reason == Reason::Unreached {
@@ -357,6 +441,19 @@ pub(crate) unsafe fn exited2(vm: &mut Vm, table: &ExitTable, n: usize, hits: u32
         }
         drop_code(table);
     }
+}
+
+/// How often a guard of code has to fail until the code is made anew. Larger code
+/// has to fail more often, since it takes longer to make; what is learned in the
+/// meantime saves further compiles.
+fn enough(vm: &mut Vm, table: &ExitTable) -> u32 {
+    let thresholds = &interp::data(vm).jit.options.thresholds;
+    let patience = if thresholds.hot < WORTH_WAITING {
+        0
+    } else {
+        table.insts / INSTS_PER_EXIT
+    };
+    thresholds.exits.max(1).max(patience)
 }
 
 /// Takes code out of use, so that it is made anew.
@@ -381,8 +478,11 @@ unsafe fn drop_code(table: &ExitTable) {
                 .and_then(|c| c.heat.number(header)),
         };
         if let Some(number) = number {
-            // Sooner than the first time: it is hot.
-            let again = budget(proto, number) / 4;
+            // Sooner than the first time: it is hot. Later each time.
+            let drops = &mut state_mut(proto).tier2.drops;
+            let times = 1 << (*drops).min(DOUBLINGS);
+            *drops = drops.saturating_add(1);
+            let again = (budget(proto, number) / 4).saturating_mul(times);
             grant(proto, number, again);
         }
     }

@@ -131,6 +131,14 @@ pub(crate) unsafe fn hot(vm: &mut Vm, p: *mut ProtoObj, header: Option<u32>) -> 
         // SAFETY: `p` is live.
         return unsafe { background::still_pending(vm, p) };
     }
+    #[cfg(feature = "cranelift")]
+    if state(proto).is_none_or(|s| s.state == TierState::Cold)
+        && crate::tier2::cached::is_known(vm, proto)
+    {
+        // SAFETY: `p` is live.
+        return unsafe { compile(vm, p, "cache") };
+    }
+    let jit = &interp::data(vm).jit;
     let thresholds = &jit.options.thresholds;
     let loop_insns = header.map_or(0, |header| loop_length(proto, header));
     let facts = facts(jit, proto, loop_insns);
@@ -264,6 +272,7 @@ pub(super) unsafe fn finish(
         .elapsed()
         .saturating_sub(begun);
     events::compiled(vm, proto, pending.reason, &made, took + installing);
+    super::optimize::expect_cached(proto);
     true
 }
 
@@ -309,12 +318,41 @@ pub(super) unsafe fn disable(vm: &mut Vm, p: *mut ProtoObj, reason: Reason, deta
     let proto = unsafe { &mut *p };
     let s = state_mut(proto);
     s.state = TierState::Disabled(reason);
+    s.detail.clone_from(&detail);
     #[cfg(feature = "cranelift")]
     background::cancel(vm, s);
     withdraw(vm, proto);
     let jit = &interp::data(vm).jit;
     rest(proto, &facts(jit, proto, 0), &jit.options.thresholds);
     events::not_compiled(vm, proto, reason, detail);
+}
+
+/// Takes the code of `p`, if it has some, out of use, and code to come.
+///
+/// # Safety
+/// `p` is live.
+pub(super) unsafe fn drop_code(vm: &mut Vm, p: *mut ProtoObj) {
+    // SAFETY: the caller says so.
+    let proto = unsafe { &mut *p };
+    #[cfg(feature = "cranelift")]
+    background::cancel(vm, state_mut(proto));
+    withdraw(vm, proto);
+}
+
+/// Grants `p`, which is cold, what it may run before it is considered.
+///
+/// # Safety
+/// `p` is live.
+pub(super) unsafe fn count_anew(vm: &mut Vm, p: *mut ProtoObj) {
+    // SAFETY: the caller says so.
+    let proto = unsafe { &mut *p };
+    let jit = &interp::data(vm).jit;
+    if jit.is_on() {
+        rest(proto, &facts(jit, proto, 0), &jit.options.thresholds);
+    } else {
+        proto.grant_calls(i32::MAX);
+        proto.grant_loops(i32::MAX);
+    }
 }
 
 /// Takes the code of `p`, if it has some, out of use; native frames that run

@@ -12,7 +12,7 @@ use super::lower::Lower;
 use super::state::{Payload, Reg, State, UNKNOWN};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
-use strata_runtime::feedback::{CacheState, FieldCache, NIL_OK};
+use strata_runtime::feedback::{CacheState, FieldCache, NIL_OK, NIL_TOO};
 use strata_runtime::object::{GcHeader, tabflag};
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
@@ -39,6 +39,11 @@ fn alike(caches: &[FieldCache], stores: bool) -> Vec<Vec<FieldCache>> {
         }
     }
     groups
+}
+
+/// Whether to store nil by this cache does nothing.
+fn does_nothing(c: &FieldCache) -> bool {
+    c.state == CacheState::Absent || c.flags & NIL_TOO != 0
 }
 
 /// Most shapes that code tells apart at an access.
@@ -357,9 +362,13 @@ impl Lower<'_> {
             .into_iter()
             .filter(|c| match self.known(v) {
                 UNKNOWN => c.tags != 0,
+                tag::NIL if does_nothing(c) => true,
                 t => c.tags >> t & 1 != 0,
             })
-            .filter(|c| matches!(c.state, CacheState::Own | CacheState::Add))
+            .filter(|c| {
+                use CacheState::{Absent, Add, Own};
+                matches!(c.state, Own | Add | Absent)
+            })
             .collect();
         let mut before = self.st.clone();
         if caches.is_empty() {
@@ -381,40 +390,7 @@ impl Lower<'_> {
                     self.b.create_block()
                 };
                 let c = self.one_of(shape, group, miss);
-                if self.known(v) == UNKNOWN && c.tags != u16::MAX {
-                    let one = c.tags.is_power_of_two();
-                    let fits = if one {
-                        let t = i64::from(c.tags.trailing_zeros());
-                        self.b.ins().icmp_imm_s(IntCC::Equal, value_tag, t)
-                    } else {
-                        let mask = self.b.ins().iconst(types::I32, i64::from(c.tags));
-                        let t = self.b.ins().uextend(types::I32, value_tag);
-                        let bit = self.b.ins().ushr(mask, t);
-                        self.b.ins().band_imm_s(bit, 1)
-                    };
-                    self.unless(fits, slow);
-                }
-                let fields = self.load(types::I64, t, T_FIELDS);
-                let offset = c.slot as i32 * SLOT;
-                if c.state == CacheState::Own {
-                    let old = self.load(types::I8, fields, offset);
-                    self.unless(old, slow);
-                } else {
-                    self.same_epoch(&c, slow);
-                    self.adds(v, t, value_tag, &c, slow);
-                }
-                self.store(value_tag, fields, offset);
-                self.store(value, fields, offset + PAYLOAD);
-                if c.state == CacheState::Add {
-                    let to = self.name(c.next_shape);
-                    self.store(to, t, T_SHAPE);
-                }
-                // The new shape is an object as well.
-                let known = self.known(v);
-                if c.state == CacheState::Add || known == UNKNOWN || known & tag::GC != 0 {
-                    self.barrier(t, helpers::BARRIER as usize, None);
-                }
-                self.b.ins().jump(next, &[]);
+                self.set_cached(t, v, (value_tag, value), &c, slow, next);
                 if j + 1 != n {
                     self.b.switch_to_block(miss);
                 }
@@ -428,6 +404,70 @@ impl Lower<'_> {
             self.step_to(helpers::probes::set_field, pc, next);
         }
         self.b.switch_to_block(next);
+    }
+
+    /// Stores register `v`, of which these are tag and payload, to the field that
+    /// `c` knows of `t`, a table of its shape, and goes on to `next`.
+    fn set_cached(
+        &mut self,
+        t: Value,
+        v: u8,
+        (value_tag, value): (Value, Value),
+        c: &FieldCache,
+        slow: Block,
+        next: Block,
+    ) {
+        if does_nothing(c) && matches!(self.known(v), UNKNOWN | tag::NIL) {
+            self.same_epoch(c, slow);
+            if self.known(v) == tag::NIL {
+                self.b.ins().jump(next, &[]);
+                return;
+            }
+            let other = if c.state == CacheState::Absent {
+                slow
+            } else {
+                self.b.create_block()
+            };
+            self.b.ins().brif(value_tag, other, &[], next, &[]);
+            if other == slow {
+                return;
+            }
+            self.b.switch_to_block(other);
+        }
+        if self.known(v) == UNKNOWN && c.tags != u16::MAX {
+            let one = c.tags.is_power_of_two();
+            let fits = if one {
+                let t = i64::from(c.tags.trailing_zeros());
+                self.b.ins().icmp_imm_s(IntCC::Equal, value_tag, t)
+            } else {
+                let mask = self.b.ins().iconst(types::I32, i64::from(c.tags));
+                let t = self.b.ins().uextend(types::I32, value_tag);
+                let bit = self.b.ins().ushr(mask, t);
+                self.b.ins().band_imm_s(bit, 1)
+            };
+            self.unless(fits, slow);
+        }
+        let fields = self.load(types::I64, t, T_FIELDS);
+        let offset = c.slot as i32 * SLOT;
+        if c.state == CacheState::Own {
+            let old = self.load(types::I8, fields, offset);
+            self.unless(old, slow);
+        } else {
+            self.same_epoch(c, slow);
+            self.adds(v, t, value_tag, c, slow);
+        }
+        self.store(value_tag, fields, offset);
+        self.store(value, fields, offset + PAYLOAD);
+        if c.state == CacheState::Add {
+            let to = self.name(c.next_shape);
+            self.store(to, t, T_SHAPE);
+        }
+        // The new shape is an object as well.
+        let known = self.known(v);
+        if c.state == CacheState::Add || known == UNKNOWN || known & tag::GC != 0 {
+            self.barrier(t, helpers::BARRIER as usize, None);
+        }
+        self.b.ins().jump(next, &[]);
     }
 
     /// Goes to `slow` unless cache `c` may add the value in register `v`,

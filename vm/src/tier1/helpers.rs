@@ -137,7 +137,7 @@ extern "C" fn shift(a: i64, b: i64) -> i64 {
 }
 
 /// The open upvalue of a register, new if there is none.
-unsafe extern "C" fn upvalue(vm: *mut Vm, slot: *mut Value) -> *mut Upval {
+pub(crate) unsafe extern "C" fn upvalue(vm: *mut Vm, slot: *mut Value) -> *mut Upval {
     // SAFETY: compiled code passes a register of its frame.
     unsafe { interp::find_upval(vm, slot) }
 }

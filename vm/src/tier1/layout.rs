@@ -5,6 +5,8 @@ use strata_runtime::Vm;
 use strata_runtime::heap::Heap;
 use strata_runtime::heap::block::FreeCell;
 use strata_runtime::limits::Limits;
+#[cfg(feature = "cranelift")]
+use strata_runtime::object::Thread;
 use strata_runtime::object::{
     Closure, GcHeader, HashEntry, HashPart, Native, ProtoObj, Shape, Str, Table, Upval,
 };
@@ -57,6 +59,14 @@ pub(crate) const PROTO_ENTRY: i32 = i(offset_of!(ProtoObj, entry));
 pub(crate) const PROTO_TYPED: i32 = i(offset_of!(ProtoObj, typed_entries));
 pub(crate) const PROTO_PARAMS: i32 = i(offset_of!(ProtoObj, params));
 pub(crate) const UPVAL_V: i32 = i(offset_of!(Upval, v));
+#[cfg(feature = "cranelift")]
+pub(crate) const UPVAL_CLOSED: i32 = i(offset_of!(Upval, closed));
+#[cfg(feature = "cranelift")]
+pub(crate) const UPVAL_NEXT: i32 = i(offset_of!(Upval, next));
+#[cfg(feature = "cranelift")]
+pub(crate) const VM_CUR: i32 = i(offset_of!(Vm, cur));
+#[cfg(feature = "cranelift")]
+pub(crate) const THREAD_OPEN: i32 = i(offset_of!(Thread, open));
 
 pub(crate) const T_SHAPE: i32 = i(offset_of!(Table, shape));
 pub(crate) const T_FIELDS: i32 = i(offset_of!(Table, fields));

@@ -297,7 +297,7 @@ unsafe fn lower_with(
                 trampoline,
                 asides: &mut c.asides,
                 root: vm.shapes.root(),
-                heat: jit::heat_budget(vm),
+                heat: jit::heat_budget(vm, &*p),
                 site_fields: vm.sites.iter().map(|s| s.inline_fields()).collect(),
                 counts,
                 charges: vm.charges,

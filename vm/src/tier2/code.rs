@@ -3,6 +3,7 @@
 
 use super::lower::ExitSite;
 use super::snapshot::{EntryAt, Snapshot};
+use crate::cache::Placed;
 use crate::deopt::{Recorded, restore};
 use crate::interp::native::LOOP_DONE;
 use crate::interp::{self, CONTINUE};
@@ -23,6 +24,8 @@ pub(crate) struct Code {
     /// Where it is entered, and the address.
     pub at: EntryAt,
     pub entry: *const (),
+    /// What made it: `cranelift` or `llvm`.
+    pub backend: &'static str,
     /// The typed entries by convention (`lower::For`), or null.
     pub typed: [*const (); 2],
     /// VM slots its frames take.
@@ -31,6 +34,8 @@ pub(crate) struct Code {
     pub exits: *const ExitTable,
     /// Lists it as a dependant of its assumptions.
     pub _assumes: Vec<Arc<Dependant>>,
+    /// The compile cache knows where it is.
+    pub _placed: Option<Placed>,
 }
 
 impl Code {
@@ -64,6 +69,8 @@ pub(crate) struct ExitTable {
     pub words: usize,
     /// Where the code is entered.
     pub at: EntryAt,
+    /// Instructions of IR that it was made from.
+    pub insts: u32,
     /// The code is out of use.
     pub dead: Cell<bool>,
     /// Instructions after which LLVM is asked for better code, counted down by

@@ -2,13 +2,14 @@
 //!
 //! It runs on a worker's thread and touches nothing of the VM.
 
+use super::cached::{self, Manner};
 use super::helpers::Helper;
 use super::layouts::Layouts;
 #[cfg(feature = "llvm")]
 use super::llvm;
 use super::snapshot::{EntryAt, Snapshot};
 use super::{Inlining, Stage, build, clif, lower};
-use crate::interp;
+use crate::cache::{Cache, Key};
 use crate::ir::passes::{PassStats, Pipeline, Tables};
 use crate::ir::verify;
 use crate::jit::Assumption;
@@ -34,16 +35,21 @@ pub(super) struct Compile {
     pub stress: bool,
     /// Text is wanted.
     pub listing: bool,
+    /// Where what is made is kept.
+    pub cache: Option<Cache>,
 }
 
 /// What a compile made.
 pub(super) struct Product {
     pub snapshot: Snapshot,
+    pub stage: Stage,
     pub object: Object,
     pub lowered: lower::Lowered,
     pub slots: u32,
     pub assumes: Vec<Assumption>,
     pub report: Report,
+    /// The entry of the compile cache, if it is one.
+    pub key: Option<(Cache, Key)>,
 }
 
 /// Machine code, not in its place yet.
@@ -98,8 +104,25 @@ impl Job for Compile {
     type Output = Result<Product, Refused>;
     type Tools = Tools;
 
-    fn run(self, tools: &mut Tools) -> Result<Product, Refused> {
-        compile(self, tools)
+    fn run(mut self, tools: &mut Tools) -> Result<Product, Refused> {
+        let Some(cache) = self.cache.take() else {
+            return compile(self, tools);
+        };
+        let (name, manner) = (self.name.clone(), self.manner());
+        let mut product = compile(self, tools)?;
+        cached::keep(&cache, &name, manner, &mut product);
+        Ok(product)
+    }
+}
+
+impl Compile {
+    fn manner(&self) -> Manner {
+        Manner {
+            stage: self.stage,
+            counts: self.counts,
+            tells: self.tells,
+            stress: self.stress,
+        }
     }
 }
 
@@ -113,6 +136,7 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
         tells,
         stress,
         listing,
+        cache: _,
     } = job;
     let start = Instant::now();
     let mut report = Report::default();
@@ -182,11 +206,13 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
     let object = object.map_err(Refused::ByBackend)?;
     Ok(Product {
         snapshot,
+        stage,
         object,
         lowered,
         slots: built.slots,
         assumes: built.assumes,
         report,
+        key: None,
     })
 }
 
@@ -277,7 +303,8 @@ pub(crate) unsafe fn compile_now(
 ) -> Result<Report, String> {
     // SAFETY: as the caller says.
     let snapshot = unsafe { Snapshot::take(vm, p, at, None) };
-    let backend = interp::data(vm).jit.options.backend;
+    // SAFETY: `p` is live.
+    let backend = crate::jit::choice::choice(vm, unsafe { &*p }).backend;
     let first = Stage::first(backend);
     let stage = if first.is_improved(backend) {
         Stage::Best
@@ -293,6 +320,7 @@ pub(crate) unsafe fn compile_now(
         tells: true,
         stress: false,
         listing: true,
+        cache: None,
     };
     compile(job, &mut Tools::default())
         .map(|made| made.report)

@@ -75,6 +75,54 @@ fn is_jump(op: Op) -> bool {
     op.info().ext == strata_spec::op::Ext::Jump
 }
 
+/// Whether `f` closes all registers that closures capture before they are
+/// something else: so it is in what our compiler makes.
+pub(crate) fn closes(f: &Function) -> bool {
+    let spec = f.spec();
+    if spec.captured.is_empty() {
+        return true;
+    }
+    let blocks = split(f, 0);
+    let mut open: Vec<Option<RegSet>> = vec![None; blocks.len()];
+    let mut work = vec![(BlockId::ENTRY, RegSet::EMPTY)];
+    while let Some((b, mut now)) = work.pop() {
+        let bb = &blocks[b.n()];
+        if !now.minus(&f.liveness.before(spec, bb.start)).is_empty() {
+            return false;
+        }
+        if let Some(known) = open[b.n()] {
+            if now.minus(&known).is_empty() {
+                continue;
+            }
+            now = now.union(&known);
+        }
+        open[b.n()] = Some(now);
+        for &i in &f.code[bb.start as usize..bb.end as usize] {
+            let Some(op) = i.op() else { return false };
+            match op {
+                Op::Closure => {
+                    let upvals = &f.child(i.u32()).upvals;
+                    let regs = upvals.iter().filter(|d| d.from_register);
+                    regs.for_each(|d| now.insert(d.index));
+                }
+                Op::Close => now = now.intersection(&RegSet::below(i.a().into())),
+                Op::ReturnClose => now = RegSet::EMPTY,
+                Op::Return | Op::Return0 | Op::Return1 | Op::TailCall if !now.is_empty() => {
+                    return false;
+                }
+                _ => {
+                    let e = Effects::of(op, i);
+                    if !now.intersection(&e.kills.union(&e.left)).is_empty() {
+                        return false;
+                    }
+                }
+            }
+        }
+        work.extend(bb.next.iter().map(|&next| (next, now)));
+    }
+    true
+}
+
 impl Flow {
     /// Of `f`, entered at `entry`; `tags`: of its registers there, as far as
     /// they are known; `prunes`: without the ways that jumps never went.

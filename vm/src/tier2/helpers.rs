@@ -5,10 +5,10 @@ use super::code::ExitTable;
 use crate::interp::native::{self, DID};
 use crate::interp::probes;
 use crate::interp::{self, CONTINUE, steps};
-use crate::tier1::helpers::{barrier, barrier_stored, fmod, force, pow};
+use crate::tier1::helpers::{barrier, barrier_stored, fmod, force, pow, upvalue};
 use strata_runtime::Vm;
 use strata_runtime::frame::{VARARG, read_link};
-use strata_runtime::object::{Closure, GcHeader, Table};
+use strata_runtime::object::{Closure, GcHeader, ProtoObj, Str, Table, Upval};
 use strata_runtime::stdlib::leaf;
 use strata_runtime::table;
 use strata_runtime::thread::SLACK;
@@ -66,11 +66,15 @@ helpers! {
     Enter = native::interpret as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> usize;
     CallSwitch = native::call_switch as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
     TailCallHost = native::tail_call_host as unsafe extern "C" fn(*mut Vm, *mut Value, usize, *mut strata_runtime::feedback::FeedbackSlot) -> usize;
-    NewClosure = new_closure as unsafe extern "C" fn(*mut Vm, *mut Value, usize) -> *mut Closure;
+    NewClosure = new_closure as unsafe extern "C" fn(*mut Vm, *mut ProtoObj) -> *mut Closure;
+    Upvalue = upvalue as unsafe extern "C" fn(*mut Vm, *mut Value) -> *mut Upval;
+    CloseUpvalues = close_upvalues as unsafe extern "C" fn(*mut Vm, *mut Value) -> usize;
     FillUp = fill_up as unsafe extern "C" fn(*mut Value, *mut Value, usize) -> usize;
     Barrier = barrier as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     BarrierStored = barrier_stored as unsafe extern "C" fn(*mut Vm, *mut GcHeader, u64) -> usize;
     HashSlot = hash_slot as unsafe extern "C" fn(*const Table, i64) -> *mut Value;
+    StrEq = str_eq as unsafe extern "C" fn(*mut Str, *mut Str) -> usize;
+    StrOrder = str_order as unsafe extern "C" fn(*mut Str, *mut Str) -> i64;
     SetInt = set_int as unsafe extern "C" fn(*mut Vm, *mut Table, i64, u64, u64) -> usize;
     FloatMod = fmod as extern "C" fn(f64, f64) -> f64;
     FloatPow = pow as extern "C" fn(f64, f64) -> f64;
@@ -267,6 +271,26 @@ unsafe extern "C" fn hash_slot(t: *const Table, key: i64) -> *mut Value {
     unsafe { table::int_entry(t, key) }.unwrap_or(std::ptr::null_mut())
 }
 
+/// Whether two strings that aren't the same object are equal.
+unsafe extern "C" fn str_eq(a: *mut Str, b: *mut Str) -> usize {
+    // SAFETY: code passes live strings.
+    unsafe { Str::eq_long(a, b).into() }
+}
+
+/// What [`str_order`] answers if a string's bytes are not there yet.
+pub(crate) const NO_ORDER: i64 = 2;
+
+/// The order of two strings, byte by byte: -1, 0 or 1, or [`NO_ORDER`].
+unsafe extern "C" fn str_order(a: *mut Str, b: *mut Str) -> i64 {
+    // SAFETY: code passes live strings; those with data are flat.
+    unsafe {
+        if (*a).data.is_null() || (*b).data.is_null() {
+            return NO_ORDER;
+        }
+        Str::bytes(a).cmp(Str::bytes(b)) as i64
+    }
+}
+
 /// Stores a value, not nil, at an integer key of `t`, which has no metatable:
 /// 1, or 0 if there is no memory.
 unsafe extern "C" fn set_int(
@@ -282,10 +306,18 @@ unsafe extern "C" fn set_int(
     usize::from(stored.is_ok())
 }
 
-/// A closure of a child of the function whose frame is at `base`.
-unsafe extern "C" fn new_closure(vm: *mut Vm, base: *mut Value, child: usize) -> *mut Closure {
-    // SAFETY: code passes its frame and the number that its bytecode has.
-    unsafe { interp::make_closure(vm, base, child) }
+/// A closure of this prototype; the code gives it its upvalues.
+unsafe extern "C" fn new_closure(vm: *mut Vm, p: *mut ProtoObj) -> *mut Closure {
+    // SAFETY: code passes a prototype of its table of constants.
+    unsafe { (*vm).heap.new_closure(p, (*p).spec().upvals.len()) }
+}
+
+/// Closes the upvalues of a register and of those above it.
+unsafe extern "C" fn close_upvalues(vm: *mut Vm, level: *mut Value) -> usize {
+    // SAFETY: code passes a register of its frame, of which none is to be closed
+    // by `__close`.
+    unsafe { interp::close_upvals(vm, level) }
+    0
 }
 
 /// The extra arguments of the frame at `base`, whose function has so many

@@ -35,11 +35,13 @@ pub(super) unsafe fn install(
 ) -> Result<(Installed, Snapshot), String> {
     let Product {
         snapshot,
+        stage: _,
         object,
         lowered,
         slots,
         assumes,
         mut report,
+        key,
     } = made;
     let begun = Instant::now();
     let words = lowered.words;
@@ -64,6 +66,7 @@ pub(super) unsafe fn install(
         sites: lowered.exits,
         words,
         at: snapshot.entry,
+        insts: report.insts,
         dead: Cell::new(false),
         left: Cell::new(i32::MAX),
         later: Cell::new(None),
@@ -107,7 +110,7 @@ pub(super) unsafe fn install(
     // SAFETY: the caller says that `p` is live.
     let name = format!("lua2:{}", unsafe { jit::events::name(&mut *p) });
     let jit = &mut interp::data(vm).jit;
-    let (mut range, entry, typed): (CodeRange, _, _) = match object {
+    let (mut range, entry, typed, backend): (CodeRange, _, _, _) = match object {
         Object::Clif(object) => {
             let range = object.link(&space, &constants).map_err(|e| e.to_string())?;
             if let Some(perf) = &mut jit.perf {
@@ -115,7 +118,7 @@ pub(super) unsafe fn install(
             }
             let [entry, typed] = object.entries().map(|at| at.map(|at| range.start() + at));
             let entry = entry.ok_or("the code has no entry")?;
-            (range, entry, [0, typed.unwrap_or(0)])
+            (range, entry, [0, typed.unwrap_or(0)], "cranelift")
         }
         #[cfg(feature = "llvm")]
         Object::Llvm(object) => {
@@ -129,6 +132,7 @@ pub(super) unsafe fn install(
                 linked.range,
                 entry.ok_or("the code has no entry")?,
                 [typed.unwrap_or(0), 0],
+                "llvm",
             )
         }
     };
@@ -140,10 +144,12 @@ pub(super) unsafe fn install(
         range,
         at: snapshot.entry,
         entry: entry as *const (),
+        backend,
         typed: typed.map(|at| at as *const ()),
         slots,
         exits: at,
         _assumes: list,
+        _placed: key.map(|(cache, key)| cache.place(key, entry)),
     };
     report.stages.link = micros(begun);
     let installed = Installed {

@@ -1,11 +1,13 @@
 //! Compiles under way: what the VM's thread asks for, and what becomes of it.
 
 use super::Stage;
+use super::cached::{self, Manner};
 use super::code::ExitTable;
 use super::compile::{Compile, Refused, micros};
 use super::install::install;
-use super::snapshot::{self, EntryAt, Snapshot};
+use super::snapshot::{EntryAt, Snapshot};
 use crate::interp;
+use crate::jit::choice::choice;
 use crate::jit::queue::Queue;
 use crate::jit::{self, CodeRange};
 use rustc_hash::FxHashMap;
@@ -120,7 +122,8 @@ pub(crate) unsafe fn request(
     base: Option<*const Value>,
     heat: u32,
 ) -> Result<(), String> {
-    let stage = Stage::first(interp::data(vm).jit.options.backend);
+    // SAFETY: the caller says that `p` is live.
+    let stage = Stage::first(choice(vm, unsafe { &*p }).backend);
     // SAFETY: as the caller says.
     unsafe { request_by(vm, p, at, base, (stage, heat)) }
 }
@@ -138,60 +141,39 @@ unsafe fn request_by(
 ) -> Result<(), String> {
     let begun = Instant::now();
     // SAFETY: as the caller says.
-    let snapshot = unsafe { Snapshot::take(vm, p, at, base) };
+    let mut snapshot = unsafe { Snapshot::take(vm, p, at, base) };
     // What the code will name has to live until it is there.
-    // SAFETY: `p` is live.
+    // SAFETY: `p` is live, and so is what its feedback names.
     unsafe {
-        let proto = &mut *p;
-        proto.optimized_refs.extend(snapshot::kept(&snapshot));
-        proto.optimized_refs.sort_unstable();
-        proto.optimized_refs.dedup();
-        vm.heap.barrier(p.cast());
+        snapshot.keep_alive(vm, p);
+        if let Some(cache) = cached::prepare(vm, &mut snapshot) {
+            match cached::find(vm, &cache, p, snapshot) {
+                Ok(found) => {
+                    let entered = cached::enter(vm, p, found, (heat, begun));
+                    return entered
+                        .then_some(())
+                        .ok_or("it doesn't fit any more".into());
+                }
+                Err(back) => snapshot = *back,
+            }
+            cache.miss();
+        }
+        submit(vm, p, snapshot, (stage, false), heat, begun)
     }
-    // SAFETY: as above.
-    unsafe { submit(vm, p, snapshot, (stage, false), heat, begun) }
 }
 
-/// Hands a compile to the worker of a stage; whether it is for the place of
-/// code that there is. `begun`: when the work for it did.
-///
-/// # Safety
-/// `p` is live.
-unsafe fn submit(
-    vm: &mut Vm,
-    p: *mut ProtoObj,
-    snapshot: Snapshot,
-    (stage, replaces): (Stage, bool),
-    heat: u32,
-    begun: Instant,
-) -> Result<(), String> {
-    let at = snapshot.entry;
-    // SAFETY: as the caller says.
-    let name = unsafe { jit::events::name(&mut *p).to_string() };
+/// What the VM keeps for tier 2, made if there is none. Threads are started by the
+/// first job.
+pub(super) fn workers(vm: &mut Vm) -> &mut Tier2 {
     let wakers = [vm.waker(), vm.waker()];
     let seed = vm.heap.seed();
     let data = interp::data(vm);
-    let modes = &data.stress.modes;
-    let tells =
-        *modes != crate::stress::StressModes::default() || data.jit.options.thresholds.hot <= 1;
-    let checked = cfg!(debug_assertions) || tells && data.jit.options.verify;
-    let improved = stage.is_improved(data.jit.options.backend);
-    let job = Compile {
-        stage,
-        snapshot,
-        name,
-        counts: improved && data.jit.options.thresholds.best > 1,
-        checked,
-        tells,
-        stress: modes.deopt != crate::stress::ForcedExits::None,
-        listing: data.jit.listings.is_some(),
-    };
     let options = jit::queue::Options {
-        delivery: modes.queue,
+        delivery: data.stress.modes.queue,
         seed,
         ..jit::queue::Options::default()
     };
-    let tier2 = data.jit.tier2.get_or_insert_with(|| {
+    data.jit.tier2.get_or_insert_with(|| {
         let [a, b] = wakers;
         Tier2 {
             soon: Queue::new(
@@ -212,7 +194,46 @@ unsafe fn submit(
             under_way: FxHashMap::default(),
             ran: Arc::default(),
         }
-    });
+    })
+}
+
+/// Hands a compile to the worker of a stage; whether it is for the place of
+/// code that there is. `begun`: when the work for it did.
+///
+/// # Safety
+/// `p` is live.
+unsafe fn submit(
+    vm: &mut Vm,
+    p: *mut ProtoObj,
+    snapshot: Snapshot,
+    (stage, replaces): (Stage, bool),
+    heat: u32,
+    begun: Instant,
+) -> Result<(), String> {
+    let at = snapshot.entry;
+    // SAFETY: as the caller says.
+    let name = unsafe { jit::events::name(&mut *p).to_string() };
+    // SAFETY: as above.
+    let backend = choice(vm, unsafe { &*p }).backend;
+    let Manner {
+        stage,
+        counts,
+        tells,
+        stress,
+    } = Manner::of(vm, stage, backend);
+    let checked = cfg!(debug_assertions) || tells && interp::data(vm).jit.options.verify;
+    let job = Compile {
+        stage,
+        cache: cached::cache(vm).filter(|_| !snapshot.contents.is_empty()),
+        snapshot,
+        name,
+        counts,
+        checked,
+        tells,
+        stress,
+        listing: interp::data(vm).jit.listings.is_some(),
+    };
+    let tier2 = workers(vm);
     if stage == Stage::Best {
         // SAFETY: `p` is live.
         tier2.forget_inside(unsafe { &*p }, at);
@@ -222,7 +243,13 @@ unsafe fn submit(
         .queue(stage)
         .submit(k, heat, job)
         .map_err(|e| e.to_string())?;
+    let by = match stage {
+        Stage::Soon => "cranelift",
+        Stage::Best => "llvm",
+    };
     // SAFETY: `p` is live.
+    jit::events::queued(vm, unsafe { &mut *p }, 2, by);
+    // SAFETY: as above.
     let alive = unsafe { Arc::downgrade(&jit::state_mut(&mut *p).tier2.alive) };
     if let Some(tier2) = &mut interp::data(vm).jit.tier2 {
         let job = UnderWay {
@@ -273,7 +300,8 @@ pub(crate) fn ready(vm: &mut Vm) {
             // Dropped meanwhile: what it guessed was wrong.
             continue;
         }
-        let improved = stage.is_improved(interp::data(vm).jit.options.backend);
+        // SAFETY: the prototype is alive.
+        let improved = stage.is_improved(choice(vm, unsafe { &*proto }).backend);
         let best = interp::data(vm).jit.options.thresholds.best;
         let mut again = None;
         let result = match result {
@@ -318,7 +346,7 @@ unsafe fn other(vm: &mut Vm, p: *mut ProtoObj, at: EntryAt, heat: u32) -> bool {
 ///
 /// # Safety
 /// `p` is live.
-unsafe fn improve(vm: &mut Vm, p: *mut ProtoObj, snapshot: Snapshot, heat: u32) {
+pub(super) unsafe fn improve(vm: &mut Vm, p: *mut ProtoObj, snapshot: Snapshot, heat: u32) {
     let next = (Stage::Best, true);
     // SAFETY: as the caller says. If it is refused, the code stays that there is.
     let _ = unsafe { submit(vm, p, snapshot, next, heat, Instant::now()) };

@@ -33,9 +33,11 @@
 //! - [`clif`]: text to machine code by Cranelift
 //! - `llvm`: text to machine code by LLVM
 //! - [`code`]: code while it can be run
+//! - [`cached`]: code of earlier runs
 //! - `helpers`: functions of ours that code calls
 
 mod build;
+pub(crate) mod cached;
 mod clif;
 pub(crate) mod code;
 mod compile;
@@ -61,7 +63,7 @@ use std::sync::Arc;
 use strata_runtime::object::ProtoObj;
 
 /// Who makes the code of a compile.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Stage {
     /// Cranelift.
     Soon,
@@ -87,7 +89,7 @@ impl Stage {
     /// be there soon has to be smaller.
     fn big(self) -> usize {
         match self {
-            Stage::Soon => 800,
+            Stage::Soon => 300,
             Stage::Best => 4000,
         }
     }
@@ -105,6 +107,8 @@ pub(crate) struct State {
     /// Times that its code was given up because something was reached that
     /// never had been.
     pub surprises: u8,
+    /// Times that code of it was given up.
+    pub drops: u8,
     /// It was let be for a while when it became hot.
     pub was_put_off: bool,
     /// What it has seen may be long over.
@@ -113,8 +117,17 @@ pub(crate) struct State {
     pub off: bool,
     /// Why it is compiled again, if it was taken out of use.
     pub again: Option<&'static str>,
+    /// What the compile cache may have of it.
+    pub expected: cached::Expectations,
     /// As long as the prototype lives.
     alive: Arc<()>,
+}
+
+/// Whether code of `p` contains `inner`.
+pub(crate) fn code_contains(p: &ProtoObj, inner: *mut ProtoObj) -> bool {
+    // SAFETY: the range keeps the table.
+    let contains = |c: &Code| unsafe { (*c.exits).funcs.contains(&inner) };
+    jit::code2(p).iter().any(contains)
 }
 
 /// Takes the code of `p` out of use: tier 1's is, too.

@@ -6,6 +6,7 @@
 //! by number ([`Obj`]): code finds their addresses in its table of constants,
 //! which is filled when the code is installed.
 
+mod iterators;
 mod meta;
 mod methods;
 
@@ -15,6 +16,7 @@ pub(crate) use methods::Method;
 use crate::ir::Ty;
 use crate::jit::Speculation;
 use rustc_hash::FxHashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use strata_runtime::Vm;
 use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot};
@@ -35,14 +37,14 @@ use strata_spec::{Insn, Module, Op, ProtoId};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub(crate) struct Obj(pub u32);
 
-/// A function by its module and its number there.
+/// A function by its module, as a snapshot numbers them, and its number there.
 pub(crate) type ProtoKey = (usize, ProtoId);
 
 /// A function by number; 0 is the one that is compiled.
 pub(crate) type FuncNo = u32;
 
 /// Where code is entered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum EntryAt {
     /// Where the function begins.
     Start,
@@ -68,8 +70,26 @@ pub(crate) enum Const {
     },
 }
 
+impl Hash for Const {
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        std::mem::discriminant(self).hash(h);
+        match *self {
+            Const::Nil => {}
+            Const::Bool(b) => b.hash(h),
+            Const::Int(n) => n.hash(h),
+            Const::Float(x) => x.to_bits().hash(h),
+            Const::Str {
+                at,
+                short,
+                types,
+                hash,
+            } => (at, short, types, hash).hash(h),
+        }
+    }
+}
+
 /// An inline cache that holds now.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 pub(crate) struct Cache {
     pub state: CacheState,
     pub shape: Obj,
@@ -101,7 +121,7 @@ impl Cache {
 }
 
 /// A leaf that stands for a host function.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 pub(crate) struct LeafCall {
     pub f: Obj,
     /// Least and most arguments.
@@ -116,7 +136,7 @@ pub(crate) struct LeafCall {
 }
 
 /// What a call site has called.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 pub(crate) enum Callee {
     /// Nothing yet.
     Unknown,
@@ -172,7 +192,7 @@ impl Callee {
 }
 
 /// A feedback slot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(crate) enum Slot {
     /// Of a field access. `mega`: too many shapes.
     Field {
@@ -193,17 +213,24 @@ pub(crate) enum Slot {
 pub(crate) struct Function {
     /// Not the heap's: that is given back with its last prototype.
     module: Arc<Module>,
-    module_key: usize,
+    /// Which of the snapshot's modules it is.
+    module_no: usize,
     upvalues: KnownUpvalues,
     id: ProtoId,
     /// Instructions, with feedback bits.
     pub code: Vec<Insn>,
     pub consts: Vec<Const>,
+    /// The prototypes of closures it makes.
+    pub children: Vec<Obj>,
     pub slots: Vec<Slot>,
+    /// What tells apart what they say, by slot.
+    pub marks: Vec<u64>,
     /// What instructions do by way of metatables, by pc.
     metas: Vec<(u32, Meta)>,
     /// What calls of several functions may call, by pc.
     methods: Vec<(u32, Vec<Method>)>,
+    /// Iterators that are Lua functions, by the pc of the `tforcall`.
+    iterators: Vec<(u32, Method)>,
     /// The prototype, its instructions and its feedback slots.
     pub proto: Obj,
     pub code_at: Obj,
@@ -228,9 +255,9 @@ impl Function {
         self.slots.iter().any(is)
     }
 
-    /// The iterator, of `pairs` or `ipairs`, that the loop with the `tforcall`
-    /// at `pc` had so far: what the call before the loop has called.
-    pub(crate) fn iterated(&self, pc: u32) -> Option<Known> {
+    /// The call right before the loop with the `tforcall` at `pc`, which has given
+    /// the iterator.
+    fn before_loop(&self, pc: u32) -> Option<Insn> {
         let a = self.code[pc as usize].a();
         let enters = |&n: &usize| {
             let i = self.code[n];
@@ -238,9 +265,20 @@ impl Function {
         };
         let prep = (0..pc as usize).rev().find(enters)?;
         let call = self.code[prep.checked_sub(1)?];
-        if call.op() != Some(Op::Call) || call.a() != a {
-            return None;
-        }
+        (call.op() == Some(Op::Call) && call.a() == a).then_some(call)
+    }
+
+    /// The Lua function that is the iterator of the `tforcall` at `pc`, most
+    /// likely.
+    pub(crate) fn iterator_at(&self, pc: u32) -> Option<(Obj, FuncNo)> {
+        let (_, m) = self.iterators.iter().find(|(at, _)| *at == pc)?;
+        Some((m.proto, m.func?))
+    }
+
+    /// The iterator, of `pairs` or `ipairs`, that the loop with the `tforcall`
+    /// at `pc` had so far: what the call before the loop has called.
+    pub(crate) fn iterated(&self, pc: u32) -> Option<Known> {
+        let call = self.before_loop(pc)?;
         match self.slots.get(usize::from(call.slot())) {
             Some(Slot::Call(Callee::Host { known, .. })) => {
                 known.filter(|k| matches!(k, Known::Pairs | Known::Ipairs))
@@ -274,12 +312,18 @@ impl Function {
 
     /// Which function it is.
     pub(crate) fn key(&self) -> ProtoKey {
-        (self.module_key, self.id)
+        (self.module_no, self.id)
     }
 
     /// What its code says of upvalue `n`.
     pub(crate) fn fixed(&self, n: u8) -> Fixed {
         self.upvalues.fixed(&self.module, self.id, n)
+    }
+
+    /// The description of child `n`.
+    pub(crate) fn child(&self, n: u32) -> &Proto {
+        let id = self.spec().children[n as usize];
+        &self.module.protos[id.0 as usize]
     }
 
     /// Its description.
@@ -312,10 +356,13 @@ pub(crate) struct Snapshot {
     pub iterators: [Obj; 2],
     /// Leaves that are parts of instructions.
     pub leaves: PartLeaves,
+    /// For the compile cache: what tells the content of each function's module from
+    /// others.
+    pub contents: Vec<[u8; 32]>,
 }
 
 /// Leaves that are parts of instructions.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 pub(crate) struct PartLeaves {
     pub concat: Obj,
     pub get: Obj,
@@ -356,7 +403,9 @@ impl Snapshot {
         let mut t = Taker {
             vm,
             numbers: FxHashMap::default(),
+            modules: Vec::new(),
             funcs: FxHashMap::default(),
+            running: base,
             snapshot: Snapshot {
                 entry,
                 funcs: Vec::new(),
@@ -377,6 +426,7 @@ impl Snapshot {
                     byte: Obj(0),
                     sub: Obj(0),
                 },
+                contents: Vec::new(),
             },
         };
         let root = t.object(vm.shapes.root());
@@ -401,12 +451,87 @@ impl Snapshot {
         }
         t.snapshot
     }
+
+    /// Has `p`, which is compiled from it, keep what code will name.
+    ///
+    /// # Safety
+    /// `p` is live, and what the snapshot names is.
+    pub(crate) unsafe fn keep_alive(&self, vm: &mut Vm, p: *mut ProtoObj) {
+        // SAFETY: as the caller says.
+        unsafe {
+            let proto = &mut *p;
+            proto.optimized_refs.extend(kept(self));
+            proto.optimized_refs.sort_unstable();
+            proto.optimized_refs.dedup();
+            vm.heap.barrier(p.cast());
+        }
+    }
+}
+
+/// What a compile may make of it, for the compile cache: everything but addresses,
+/// and what follows from the rest. Objects are told by their numbers, modules by
+/// their contents.
+impl Hash for Snapshot {
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        let Snapshot {
+            entry,
+            funcs,
+            objects,
+            kept: _,
+            epoch,
+            prunes,
+            fixed_upvalues,
+            tags,
+            root,
+            iterators,
+            leaves,
+            contents,
+        } = self;
+        (entry, funcs, objects.len(), contents).hash(h);
+        (prunes, fixed_upvalues, tags, root, iterators, leaves).hash(h);
+        // Code that may make assumptions doesn't name it.
+        let named = !funcs.first().is_some_and(|f| f.speculation.may_assume());
+        named.then_some(epoch).hash(h);
+    }
+}
+
+impl Hash for Function {
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        let Function {
+            // The snapshot has its content.
+            module: _,
+            module_no,
+            upvalues: _,
+            id,
+            code,
+            consts,
+            children,
+            slots,
+            // Of addresses; what code does doesn't depend on it.
+            marks: _,
+            metas,
+            methods,
+            iterators,
+            proto,
+            code_at,
+            slots_at,
+            speculation,
+            liveness: _,
+        } = self;
+        (module_no, id, code, consts, slots, metas, methods).hash(h);
+        iterators.hash(h);
+        (children, proto, code_at, slots_at, speculation).hash(h);
+    }
 }
 
 struct Taker<'v> {
     vm: &'v Vm,
     numbers: FxHashMap<usize, Obj>,
+    /// Modules by number.
+    modules: Vec<usize>,
     funcs: FxHashMap<*mut ProtoObj, FuncNo>,
+    /// The frame that asked, canonical, if one did.
+    running: Option<*const Value>,
     snapshot: Snapshot,
 }
 
@@ -428,6 +553,16 @@ impl Taker<'_> {
         at
     }
 
+    /// The number of the module of `p`.
+    fn module(&mut self, p: &ProtoObj) -> usize {
+        let key = p.module_key();
+        let known = self.modules.iter().position(|&m| m == key);
+        known.unwrap_or_else(|| {
+            self.modules.push(key);
+            self.modules.len() - 1
+        })
+    }
+
     /// Copies `p`, and the functions it calls.
     unsafe fn function(&mut self, p: *mut ProtoObj, depth: u32) -> FuncNo {
         if let Some(&n) = self.funcs.get(&p) {
@@ -441,17 +576,24 @@ impl Taker<'_> {
             let mut code = code.to_vec();
             crate::jit::look::complete(&*p, &mut code);
             let consts = (*p).consts().iter().map(|&v| self.constant(v)).collect();
+            let children: &[*mut ProtoObj] = &(*p).children;
+            let children = children.iter().map(|&child| self.object(child)).collect();
             let module = &(*p).module;
             let function = Function {
                 module: Arc::clone(&module.module),
-                module_key: (*p).module_key(),
+                module_no: self.module(&*p),
                 upvalues: module.upvalues.clone(),
                 id: (*p).id,
                 code,
                 consts,
+                children,
                 slots: Vec::new(),
+                marks: (0..(*p).slot_len as usize)
+                    .map(|k| crate::jit::learned::mark(&*(*p).slots.add(k), self.vm.meta_epoch))
+                    .collect(),
                 metas: Vec::new(),
                 methods: Vec::new(),
+                iterators: Vec::new(),
                 proto: self.object(p),
                 code_at: self.address((*p).code as usize),
                 slots_at: self.address((*p).slots as usize),
@@ -468,6 +610,8 @@ impl Taker<'_> {
             self.snapshot.funcs[n as usize].metas = metas;
             let methods = self.methods(n, depth);
             self.snapshot.funcs[n as usize].methods = methods;
+            let iterators = self.iterators(n, depth);
+            self.snapshot.funcs[n as usize].iterators = iterators;
         }
         n
     }
@@ -576,7 +720,7 @@ impl Taker<'_> {
                         typed: has_typed_entry(&*proto),
                         proto: self.object(proto),
                         func,
-                        id: ((*proto).module_key(), (*proto).id),
+                        id: (self.module(&*proto), (*proto).id),
                     }
                 }
                 CallState::Same | CallState::SameProto if seen.tag == tag::NATIVE => Callee::Host {
@@ -601,24 +745,18 @@ fn has_typed_entry(p: &ProtoObj) -> bool {
 
 /// Whether calls of `p` may be replaced by its instructions.
 fn inlinable(p: &ProtoObj) -> bool {
-    let fine = |i: &Insn| {
-        // Open results, or many.
-        let many = i.op() == Some(Op::Return) && !(1..=5).contains(&i.b());
-        !many
-            && !matches!(
-                i.op(),
-                None | Some(
-                    Op::VarargPrep
-                        | Op::Vararg
-                        | Op::Closure
-                        | Op::Close
-                        | Op::Tbc
-                        | Op::ReturnClose
-                        | Op::TForPrep
-                )
-            )
+    let code = &p.storage.code;
+    let fine = |(n, i): (usize, &Insn)| {
+        let returns = matches!(i.op(), Some(Op::Return | Op::ReturnClose));
+        // Open results, but for extra arguments, or many.
+        let extras = |i: &Insn| i.op() == Some(Op::Vararg) && i.c() == 0;
+        let open = || !n.checked_sub(1).is_some_and(|n| extras(&code[n]));
+        let many = returns && (i.b() > 5 || i.b() == 0 && open());
+        !many && !matches!(i.op(), None | Some(Op::Tbc | Op::TForPrep))
     };
-    !p.vararg && p.storage.code.len() <= MAX_INLINED && p.storage.code.iter().all(fine)
+    crate::jit::choice::may_be_inlined(p)
+        && code.len() <= MAX_INLINED
+        && code.iter().enumerate().all(fine)
 }
 
 /// Whether what calls `p` is about to be compiled with `p` in it, most likely:
@@ -636,7 +774,7 @@ pub(crate) unsafe fn goes_with_callers(p: *mut ProtoObj) -> bool {
 }
 
 /// What the table of constants refers to that is a heap object.
-pub(crate) fn kept(snapshot: &Snapshot) -> impl Iterator<Item = *mut GcHeader> + '_ {
+fn kept(snapshot: &Snapshot) -> impl Iterator<Item = *mut GcHeader> + '_ {
     let pairs = snapshot.objects.iter().zip(&snapshot.kept);
     pairs
         .filter(|(_, kept)| **kept)

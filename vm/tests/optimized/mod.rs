@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use strata::cache::{Cache, Config};
 use strata::engine::{self, Backend, JitMode, JitOptions};
 use strata::runtime::error::Cause;
 use strata::runtime::state::VmConfig;
@@ -24,10 +25,28 @@ impl Sink for Compiles {
     fn finish(&mut self, _: &Stats) {}
 }
 
+/// Collects why code of tier 2 was made.
+#[derive(Clone, Default)]
+struct Reasons(Arc<Mutex<Vec<String>>>);
+
+impl Sink for Reasons {
+    fn event(&mut self, _: Duration, event: &Event) {
+        if let Event::Compiled {
+            tier: 2, reason, ..
+        } = event
+        {
+            self.0.lock().unwrap().push((*reason).into());
+        }
+    }
+
+    fn finish(&mut self, _: &Stats) {}
+}
+
 /// A run of a program.
 pub struct Run {
     /// What the program returned, as text, or its error.
     pub end: String,
+    #[allow(dead_code, reason = "not every test asks")]
     pub stats: Stats,
     /// Functions that were optimized.
     pub optimized: Vec<String>,
@@ -44,6 +63,17 @@ pub fn run_by(source: &str, mode: JitMode, backend: Backend, modes: &StressModes
     let mut vm = fresh(mode, backend, modes, (HOT, 1));
     let end = traced_in(&mut vm, source, Box::new(compiles.clone()));
     let optimized = compiles.0.lock().unwrap().clone();
+    Run { optimized, ..end }
+}
+
+/// The same, with code that `cache` keeps or has: reasons of compiles are in place of
+/// functions.
+pub fn run_cached(source: &str, backend: Backend, modes: &StressModes, cache: &Cache) -> Run {
+    let reasons = Reasons::default();
+    let mut vm = fresh(JitMode::Full, backend, modes, (HOT, 1));
+    engine::set_cache(&mut vm, Some(cache.clone()));
+    let end = traced_in(&mut vm, source, Box::new(reasons.clone()));
+    let optimized = reasons.0.lock().unwrap().clone();
     Run { optimized, ..end }
 }
 
@@ -146,6 +176,7 @@ pub fn at_once() -> StressModes {
 }
 
 /// Runs `source` in all ways: the run without stress.
+#[allow(dead_code, reason = "not every test asks")]
 pub fn same(source: &str) -> Run {
     let expected = run(source, JitMode::Off, &StressModes::default());
     assert!(expected.optimized.is_empty());
@@ -155,6 +186,12 @@ pub fn same(source: &str) -> Run {
     // LLVM's code takes the place of Cranelift's at once.
     let soon = run_by(source, JitMode::Full, Backend::Cranelift, &at_once());
     assert_eq!(soon.end, expected.end, "by Cranelift: {source}");
+    let cache = Cache::new(Config::default()).unwrap();
+    for round in ["the cache is empty", "the cache has code"] {
+        let cached = run_cached(source, Backend::Cranelift, &at_once(), &cache);
+        assert_eq!(cached.end, expected.end, "{round}: {source}");
+    }
+    assert!(cache.stats().hits > 0, "no hits: {source}");
     for deopt in [ForcedExits::Nth(1), ForcedExits::Nth(7)] {
         let modes = StressModes {
             deopt,
@@ -163,8 +200,11 @@ pub fn same(source: &str) -> Run {
         };
         // Without LLVM both are Cranelift.
         for backend in [Backend::Llvm, Backend::Cranelift] {
-            let stressed = run_by(source, JitMode::Full, backend, &modes);
-            assert_eq!(stressed.end, expected.end, "{deopt:?}, {backend}: {source}");
+            // Made, and from the cache.
+            for _ in 0..2 {
+                let stressed = run_cached(source, backend, &modes, &cache);
+                assert_eq!(stressed.end, expected.end, "{deopt:?}, {backend}: {source}");
+            }
         }
     }
     plain

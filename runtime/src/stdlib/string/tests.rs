@@ -23,6 +23,7 @@ fn vm_with(config: VmConfig) -> Box<Vm> {
         entry: std::ptr::null(),
         epoch_changed: |_| {},
         upvalues_set: |_| {},
+        loaded: |_, _| Ok(()),
     };
     let mut vm = Vm::new(&config, exec).expect("address space for a stack");
     open_all(&mut vm).expect("memory");

@@ -164,22 +164,36 @@ fn slot_stores(f: &mut Func<'_>, cx: &mut Cx<'_>) {
         return;
     };
     let slots = last as usize + 1;
+    // Each block's own reads and writes, which are combined until nothing is new.
+    let none = Slots::none(slots);
+    let nothing = Own {
+        reads: none.clone(),
+        writes: none.clone(),
+    };
+    let mut own = vec![nothing; f.blocks.len()];
+    for &b in &cfg.order {
+        own[b.n()] = Own::of(f, b, slots);
+    }
     // Slots that may be read, where each block begins.
-    let mut live_in = vec![Slots::none(slots); f.blocks.len()];
+    let mut live_in = vec![none.clone(); f.blocks.len()];
+    let mut live = none.clone();
     let mut changed = true;
     while changed {
         changed = false;
         for &b in cfg.order.iter().rev() {
-            let mut live = live_out(f, b, &live_in, slots);
-            for &v in f.blocks[b.n()].insts.iter().rev() {
-                transfer(f, v, &mut live);
+            let own = &own[b.n()];
+            live.0.fill(0);
+            for t in f.targets(b) {
+                live.join(&live_in[t.block.n()]);
             }
-            // A guard may be put before a loop, and go on at its beginning.
-            observe(f, f.blocks[b.n()].entry, &mut live);
+            own.over(&mut live);
             changed |= live_in[b.n()].join(&live);
         }
     }
     for &b in &cfg.order {
+        if own[b.n()].writes == none {
+            continue;
+        }
         let mut live = live_out(f, b, &live_in, slots);
         let mut keep: Vec<bool> = Vec::new();
         for &v in f.blocks[b.n()].insts.iter().rev() {
@@ -193,16 +207,54 @@ fn slot_stores(f: &mut Func<'_>, cx: &mut Cx<'_>) {
     }
 }
 
-/// Slots that may be read where `b` ends.
-fn live_out(f: &Func<'_>, b: BlockId, live_in: &[Slots], slots: usize) -> Slots {
-    let mut live = Slots::none(slots);
+/// What a block does to slots.
+#[derive(Clone)]
+struct Own {
+    /// Read, and not written before.
+    reads: Slots,
+    /// Written anywhere.
+    writes: Slots,
+}
+
+impl Own {
+    fn of(f: &Func<'_>, b: BlockId, slots: usize) -> Own {
+        let (mut reads, mut writes) = (Slots::none(slots), Slots::none(slots));
+        at_end(f, b, &mut reads);
+        for &v in f.blocks[b.n()].insts.iter().rev() {
+            transfer(f, v, &mut reads);
+            if f.insts[v.n()].op == Op::SlotStore {
+                writes.add(f.insts[v.n()].imm);
+            }
+        }
+        // A guard may be put before a loop, and go on at its beginning.
+        observe(f, f.blocks[b.n()].entry, &mut reads);
+        Own { reads, writes }
+    }
+
+    /// Takes `live` from after the block to before it.
+    fn over(&self, live: &mut Slots) {
+        let own = self.reads.0.iter().zip(&self.writes.0);
+        for (live, (reads, writes)) in live.0.iter_mut().zip(own) {
+            *live = *live & !writes | reads;
+        }
+    }
+}
+
+/// Adds the slots that may be read where `b` ends, but for what comes after it.
+fn at_end(f: &Func<'_>, b: BlockId, live: &mut Slots) {
     let term = &f.blocks[b.n()].term;
     match term {
         Term::Leave { .. } => live.all(),
         // The frame is gone.
         Term::Return { .. } => {}
-        _ => observe(f, term.frame(), &mut live),
+        _ => observe(f, term.frame(), live),
     }
+}
+
+/// Slots that may be read where `b` ends.
+fn live_out(f: &Func<'_>, b: BlockId, live_in: &[Slots], slots: usize) -> Slots {
+    let mut live = Slots::none(slots);
+    at_end(f, b, &mut live);
     for t in f.targets(b) {
         live.join(&live_in[t.block.n()]);
     }
@@ -227,7 +279,7 @@ fn observe(f: &Func<'_>, mut frame: Option<FrameId>, live: &mut Slots) {
         let state = &f.frames[id.n()];
         let base = u64::from(state.base);
         for (r, held) in state.regs {
-            if *held == Held::Slot && !planted(Bug::DeadAtExits) {
+            if matches!(held, Held::Slot | Held::Cell(_)) && !planted(Bug::DeadAtExits) {
                 live.add(base + u64::from(*r));
             }
         }

@@ -6,7 +6,7 @@
 //! what can be seen from outside: registers and everything reachable, printed,
 //! with tables named in the order in which they are come across.
 
-use crate::ir::{BlockId, FrameId, Func, Held, Op, Target, Term, V};
+use crate::ir::{BlockId, FrameId, Func, Held, Op, SunkKind, Target, Term, V};
 use rustc_hash::FxHashMap;
 use std::fmt::Write;
 use strata_runtime::ops::arith;
@@ -209,16 +209,19 @@ impl Machine<'_, '_> {
         let mut sunk = FxHashMap::default();
         let named = |name: V| usize::MAX - name.n();
         for object in frame.sunk {
+            let SunkKind::Table { shape, .. } = object.kind else {
+                return Err("only tables are known".into());
+            };
             let mut fields = Vec::new();
-            for &(_, v) in object.fields {
-                fields.push(match self.of(v) {
-                    Ok(v) => v,
-                    Err(_) if frame.sunk.iter().any(|o| o.name == v) => Val::Table(named(v)),
-                    Err(e) => return Err(e),
+            for &(_, held) in object.parts {
+                fields.push(match held {
+                    Held::Sunk(name) => Val::Table(named(name)),
+                    Held::Value(v) => self.of(v)?,
+                    Held::Slot | Held::Cell(_) => return Err("slots are not known".into()),
                 });
             }
             let table = Table {
-                shape: object.shape,
+                shape,
                 fields,
                 ints: Vec::new(),
             };
@@ -228,7 +231,7 @@ impl Machine<'_, '_> {
             regs.push(match held {
                 Held::Value(v) => self.of(v)?,
                 Held::Sunk(name) => Val::Table(named(name)),
-                Held::Slot => return Err("slots are not known".into()),
+                Held::Slot | Held::Cell(_) => return Err("slots are not known".into()),
             });
         }
         Ok(format!("pc {} {}", frame.pc, self.seen(&regs, &sunk)?))

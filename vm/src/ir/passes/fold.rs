@@ -267,6 +267,13 @@ impl Simplifier<'_, '_> {
                     _ => KEEP,
                 }
             }
+            Op::ProtoOf | Op::Upval if self.f.insts[arg(0).n()].op == Op::NewClosure => {
+                let n = match inst.op {
+                    Op::Upval => inst.imm as usize + 1,
+                    _ => 0,
+                };
+                is(self.f.insts[arg(0).n()].args[n])
+            }
             Op::Same if self.same_object(arg(0), arg(1)) => bool_const(true),
             Op::Not | Op::And | Op::Or | Op::Select => self.boolean(v),
             Op::Guard => match self.bool_of(arg(0)) {

@@ -117,6 +117,11 @@ impl Memory {
                 | Op::Barrier
                 | Op::BarrierElem
                 | Op::NewTable
+                | Op::NewClosure
+                | Op::NewCell
+                | Op::OpenCell
+                | Op::KeepCell
+                | Op::CloseCells
         );
         if one {
             return self.class(i).into_iter().collect();
@@ -146,6 +151,12 @@ impl Memory {
         match x.op {
             Op::CapturedLoad | Op::CapturedStore => {
                 matches!(y.op, Op::CapturedLoad | Op::CapturedStore) && x.imm != y.imm
+            }
+            Op::UpvalGet | Op::UpvalSet => {
+                // Each of these makes one of its own.
+                let new = |v: V| f.insts[v.n()].op == Op::NewCell;
+                let both = matches!(y.op, Op::UpvalGet | Op::UpvalSet);
+                both && x.args[0] != y.args[0] && new(x.args[0]) && new(y.args[0])
             }
             // Others that write elements may write any.
             Op::LoadInt | Op::LoadFloat | Op::StoreInt | Op::StoreFloat => {

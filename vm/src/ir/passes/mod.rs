@@ -13,7 +13,8 @@
 //!
 //! - [`fold`]: constants, algebra, boxing; with [`flow`]: branches and blocks
 //! - [`gvn`]: what was computed, loaded or found out before
-//! - [`sink`]: tables that are not allocated; first those that need no copy of
+//! - [`unslot`]: frame states that need no slots
+//! - [`sink`]: tables and closures that are not allocated; first those that need no copy of
 //!   a loop, which are then shorter
 //! - [`unbox`]: loop parameters that need no tag
 //! - [`licm`]: what is the same in every iteration of a loop
@@ -42,6 +43,7 @@ mod strip;
 #[cfg(test)]
 mod tests;
 mod unbox;
+mod unslot;
 
 pub(crate) use sink::Tables;
 
@@ -90,6 +92,9 @@ counters! {
     loops_split, "loops with another version, for keys that are all inside";
     loops_peeled, "loops with a first iteration of its own";
     tables_sunk, "tables that are not allocated";
+    objects_named, "frame states that name objects instead of slots";
+    closures_sunk, "closures that are not allocated";
+    upvalues_sunk, "captured variables that are values";
     dead_removed, "instructions without a use";
     slot_stores_removed, "stores to VM slots that nobody sees";
 }
@@ -121,6 +126,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("sink_first", sink::run_first),
     ("sink", sink::run),
     ("unbox", unbox::run),
+    ("unslot", unslot::run),
     ("licm", licm::run),
     ("ranges", ranges::run),
     ("split", split::run),
@@ -128,53 +134,59 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("dce", dce::run),
 ];
 
-/// Passes with their names, in order.
+/// A pass with its name.
+struct Step {
+    name: &'static str,
+    pass: Pass,
+    /// It runs only if the last pass that isn't such a one has done something.
+    cleans_up: bool,
+}
+
+/// Passes in order.
 pub(crate) struct Pipeline<'c> {
-    passes: Vec<(&'static str, Pass)>,
+    passes: Vec<Step>,
     may_hoist: MayHoist<'c>,
     tables: Option<Tables<'c>>,
 }
 
+/// What simplifies all there is.
+const SIMPLIFY: &[&str] = &["fold", "gvn", "fold", "dce"];
+
 impl<'c> Pipeline<'c> {
     /// The passes that code is compiled with. `may_hoist`: see [`Cx`].
     pub(crate) fn standard(may_hoist: MayHoist<'c>) -> Pipeline<'c> {
-        let names = [
-            "fold",
-            "gvn",
-            "fold",
-            "dce",
-            "sink_first",
-            "fold",
-            "gvn",
-            "fold",
-            "dce",
-            "sink",
-            "fold",
-            "gvn",
-            "fold",
-            "dce",
-            "unbox",
-            "fold",
-            "licm",
-            "ranges",
-            "licm",
-            "gvn",
-            "fold",
-            "split",
-            "strip",
-            "dce",
+        let first = &["fold", "gvn", "fold", "unslot", "dce"];
+        let late = &[
+            "unbox", "fold", "licm", "ranges", "licm", "gvn", "fold", "split", "strip", "dce",
         ];
-        Pipeline::of(&names, may_hoist)
+        Pipeline::of(first, may_hoist)
+            .then(&["sink_first"], false)
+            .then(SIMPLIFY, true)
+            .then(&["sink"], false)
+            .then(SIMPLIFY, true)
+            .then(late, false)
     }
 
     /// These passes, in this order. Names that no pass has are left out.
     pub(crate) fn of(names: &[&'static str], may_hoist: MayHoist<'c>) -> Pipeline<'c> {
-        let find = |name: &&str| PASSES.iter().find(|p| p.0 == *name).copied();
-        Pipeline {
-            passes: names.iter().filter_map(find).collect(),
+        let none = Pipeline {
+            passes: Vec::new(),
             may_hoist,
             tables: None,
-        }
+        };
+        none.then(names, false)
+    }
+
+    /// The same with these passes after the others.
+    fn then(mut self, names: &[&'static str], cleans_up: bool) -> Pipeline<'c> {
+        let find = |name: &&str| PASSES.iter().find(|p| p.0 == *name).copied();
+        let found = names.iter().filter_map(find);
+        self.passes.extend(found.map(|(name, pass)| Step {
+            name,
+            pass,
+            cleans_up,
+        }));
+        self
     }
 
     /// The same, with what is known of tables.
@@ -201,8 +213,21 @@ impl<'c> Pipeline<'c> {
             may_hoist: self.may_hoist,
             tables: self.tables,
         };
-        for &(name, pass) in &self.passes {
+        let mut changed = false;
+        for &Step {
+            name,
+            pass,
+            cleans_up,
+        } in &self.passes
+        {
+            if cleans_up && !changed {
+                continue;
+            }
+            let before = cx.stats;
             pass(f, &mut cx);
+            if !cleans_up {
+                changed = cx.stats != before;
+            }
             if checked {
                 verify::verify(f).map_err(|e| format!("after {name}: {e}"))?;
             }

@@ -108,6 +108,7 @@ impl<'a> Maker<'_, 'a> {
             tail: false,
             linked: false,
             early: false,
+            extras: &[],
             regs: self.f.arena.alloc_slice_copy(&regs),
             sunk: &[],
         };

@@ -95,7 +95,17 @@ pub(super) fn form(f: &Func<'_>, cfg: &Cfg, l: &Counted) -> Option<Form> {
             }
             cost += match op {
                 Op::IDiv | Op::IMod | Op::UDiv | Op::FDiv | Op::FSqrt => 8,
-                Op::FMod | Op::FPow | Op::NewTable | Op::HashSlot | Op::SetInt => 32,
+                Op::FMod
+                | Op::FPow
+                | Op::NewTable
+                | Op::NewClosure
+                | Op::NewCell
+                | Op::OpenCell
+                | Op::CloseCells
+                | Op::HashSlot
+                | Op::SetInt
+                | Op::StrEq
+                | Op::StrOrder => 32,
                 Op::Leaf | Op::LeafArray | Op::LeafStore | Op::NextEntry => 256,
                 Op::Spread | Op::Pack | Op::Unpack => 1024,
                 _ => 1,

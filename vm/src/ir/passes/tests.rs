@@ -132,6 +132,11 @@ fn split() {
 }
 
 #[test]
+fn unslot() {
+    cases("unslot.ir");
+}
+
+#[test]
 fn sink() {
     cases("sink.ir");
 }

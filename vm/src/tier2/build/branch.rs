@@ -80,7 +80,13 @@ impl Builder<'_, '_> {
     }
 
     /// Jumps as instruction `pc` does if `cond` is `want`.
-    fn jump_want(&mut self, cond: V, want: bool, pc: u32, i: Insn) -> Result<(), Refused> {
+    pub(super) fn jump_want(
+        &mut self,
+        cond: V,
+        want: bool,
+        pc: u32,
+        i: Insn,
+    ) -> Result<(), Refused> {
         let (yes, no) = (self.edge(target(pc, i))?, self.edge(pc + 1)?);
         let (yes, no) = if want { (yes, no) } else { (no, yes) };
         self.end(Term::Branch {
@@ -92,7 +98,7 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
-    fn jump_by_step(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
+    pub(super) fn jump_by_step(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let taken = self.step_test(pc)?;
         self.jump_if(taken, pc, i)
     }
@@ -178,7 +184,7 @@ impl Builder<'_, '_> {
         let other = self.edge(if want { pc + 1 } else { target(pc, i) })?;
         self.end(Term::Jump(other));
         self.go_on(unsure);
-        self.end(Term::Jump(crate::ir::Target::to(slow)));
+        self.equal_strings(x, y, slow, want, pc, i)?;
         self.go_on(slow);
         self.jump_by_step(pc, i)
     }
@@ -293,6 +299,9 @@ impl Builder<'_, '_> {
                 Some(Some(cond)) => return self.jump_want(cond, want, pc, i),
                 Some(None) => return Ok(()),
                 None => {}
+            }
+            if !immediate && self.may_be_strings(x, y) {
+                return self.order_strings(x, y, (matches!(cmp, Cmp::Le), want), pc, i);
             }
             return self.jump_by_step(pc, i);
         }

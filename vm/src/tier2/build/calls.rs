@@ -233,6 +233,7 @@ impl Builder<'_, '_> {
             tail: false,
             linked: true,
             early: false,
+            extras: &[],
             regs: &[],
             sunk: &[],
         });
@@ -251,6 +252,11 @@ impl Builder<'_, '_> {
         {
             return Ok(v);
         }
+        self.closure_of(v, proto, pc)
+    }
+
+    /// `v` as a closure of the expected prototype: leaves at `pc` if it is not.
+    pub(super) fn closure_of(&mut self, v: V, proto: Obj, pc: u32) -> Result<V, Refused> {
         let f = self.expect(v, Ty::Closure, pc)?;
         let is = self.put(Ir::ProtoOf, &[f]);
         let expected = self.object(proto, Ty::Ptr);
@@ -337,6 +343,20 @@ impl Builder<'_, '_> {
             return Ok(());
         }
         let frame = self.frame(pc, false)?;
+        self.end(Term::Return { frame, values });
+        Ok(())
+    }
+
+    /// The same where all of the frame that somebody else knows is closed.
+    pub(super) fn give_back_closed(
+        &mut self,
+        pc: u32,
+        values: SmallVec<[V; 4]>,
+    ) -> Result<(), Refused> {
+        if self.ctx.below.is_some() {
+            return self.give_back(pc, values);
+        }
+        let frame = self.empty_frame(pc);
         self.end(Term::Return { frame, values });
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::ir::{BlockId, Op as Ir, Reason, Target, Term, Ty, V};
 use crate::jit::Assumption;
 use crate::tier2::flow::mask_allows;
 use crate::tier2::snapshot::{Cache, Const, Slot};
-use strata_runtime::feedback::{CacheState, NIL_OK};
+use strata_runtime::feedback::{CacheState, NIL_OK, NIL_TOO};
 use strata_runtime::object::tabflag;
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
@@ -242,10 +242,13 @@ impl Builder<'_, '_> {
             }
         }
         let ty = self.f.ty(v);
-        let fits = |c: &Cache| {
-            matches!(c.state, CacheState::Own | CacheState::Add)
-                && mask_allows(c.tags, ty) != Some(false)
-                && c.tags != 0
+        let fits = |c: &Cache| match c.state {
+            CacheState::Absent => matches!(ty, Ty::Any | Ty::Nil),
+            CacheState::Add if c.flags & NIL_TOO != 0 && ty == Ty::Nil => true,
+            CacheState::Own | CacheState::Add => {
+                mask_allows(c.tags, ty) != Some(false) && c.tags != 0
+            }
+            _ => false,
         };
         if caches.is_empty() || !caches.iter().all(fits) || !self.may_speculate(pc) {
             return match global {
@@ -291,6 +294,40 @@ impl Builder<'_, '_> {
     /// Stores `v` to the field that cache `c` knows of `t`, a table of its
     /// shape.
     fn set_cached(&mut self, t: V, v: V, c: Cache, pc: u32) -> Result<(), Refused> {
+        let absent = c.state == CacheState::Absent;
+        if absent || (c.state == CacheState::Add && c.flags & NIL_TOO != 0) {
+            return self.set_or_nothing(t, v, c, pc);
+        }
+        self.set_there(t, v, c, pc)
+    }
+
+    /// The same where nil was stored and the key isn't there, which does nothing.
+    fn set_or_nothing(&mut self, t: V, v: V, c: Cache, pc: u32) -> Result<(), Refused> {
+        self.assume(pc)?;
+        match self.f.ty(v) {
+            Ty::Nil => return Ok(()),
+            Ty::Any => {}
+            _ => return self.set_there(t, v, c, pc),
+        }
+        let nil = self.is(v, tag::NIL);
+        if c.state == CacheState::Absent {
+            return self.guard(nil, Reason::Absent, pc);
+        }
+        let state = self.st.clone();
+        let done = self.f.block();
+        let other = self.split(nil, None);
+        self.join(done);
+        self.go_on(other);
+        self.set_there(t, v, c, pc)?;
+        self.join(done);
+        self.go_on(done);
+        self.st = state;
+        self.frame_cache = None;
+        Ok(())
+    }
+
+    /// The same where the field is there, or is added.
+    fn set_there(&mut self, t: V, v: V, c: Cache, pc: u32) -> Result<(), Refused> {
         if mask_allows(c.tags, self.f.ty(v)).is_none() {
             let any = self.boxed(v);
             let fits = self.put_imm(Ir::TagIn, &[any], u64::from(c.tags));

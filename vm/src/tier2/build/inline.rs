@@ -9,6 +9,7 @@
 use super::state::{Reg, State};
 use super::{Builder, Context, Inlining, Refused};
 use crate::ir::{BlockId, FrameId, Reason, Target, Term, Ty, V};
+use crate::tier2::flow;
 use crate::tier2::snapshot::{Callee, EntryAt, FuncNo, Meta, Obj, Slot};
 use smallvec::{SmallVec, smallvec};
 use strata_spec::effects::Effects;
@@ -23,6 +24,11 @@ const SMALL: usize = 16;
 /// The longest function that is inlined into itself, and twice.
 const SHORT: usize = 24;
 const TINY: usize = 12;
+/// Most extra arguments of a function that is inlined, and registers with them.
+const MAX_EXTRAS: usize = 6;
+const MAX_REGS: usize = 240;
+/// Most results that an inlined function returns.
+const MAX_RETURNED: usize = 4;
 /// Most results of a call that is inlined.
 const MAX_RESULTS: u8 = 5;
 
@@ -73,10 +79,11 @@ impl Builder<'_, '_> {
         if self.f.insts.len() > self.big && len > SMALL {
             return Some("the caller is big already");
         }
-        if !self.form_fits(no) {
+        let given = usize::from(i.b()).saturating_sub(1);
+        if !self.form_fits(no, given) {
             return Some("its form");
         }
-        if !self.tails_fit(no, self.ctx.depth + 1) {
+        if !self.tails_fit(no, given, self.ctx.depth + 1) {
             return Some("its tail calls");
         }
         if !itself && self.recursion(no) > MAX_RECURSION {
@@ -175,9 +182,20 @@ impl Builder<'_, '_> {
     /// Builds a callee: where it returns, and what.
     fn callee_body(&mut self, callee: Inlined, args: &[Reg]) -> Result<Vec<Returned>, Refused> {
         let spec = self.s.funcs[callee.no as usize].spec();
-        let mut regs = vec![Reg::Undefined; usize::from(spec.regs)];
-        for (n, reg) in regs.iter_mut().take(usize::from(spec.params)).enumerate() {
+        let params = usize::from(spec.params);
+        let mut extras: SmallVec<[V; 4]> = SmallVec::new();
+        for given in args.iter().skip(params).filter(|_| spec.vararg) {
+            if let Reg::Val { v, .. } = *given {
+                extras.push(v);
+            }
+        }
+        // It lies above its extra arguments, and moves its parameters there.
+        let moved = !extras.is_empty();
+        let room = usize::from(spec.regs) + extras.len();
+        let mut regs = vec![Reg::Undefined; room];
+        for (n, reg) in regs.iter_mut().take(params).enumerate() {
             *reg = match args.get(n) {
+                Some(&Reg::Val { v, .. }) if moved => Reg::Val { v, clean: false },
                 Some(&given) => given,
                 None => {
                     let v = self.nil();
@@ -186,11 +204,13 @@ impl Builder<'_, '_> {
             };
         }
         let mut inner = Context::of(self.s, callee.no, EntryAt::Start)?;
-        inner.base = callee.base;
+        inner.original = callee.base;
+        inner.base = callee.base + if moved { args.len() as u32 + 2 } else { 0 };
+        inner.extras = spec.vararg.then_some(extras);
         inner.below = Some(callee.below);
         inner.tail = callee.tail;
         inner.depth = self.ctx.depth + 1;
-        self.slots = self.slots.max(callee.base + u32::from(spec.regs));
+        self.slots = self.slots.max(inner.base + room as u32);
         let outer = std::mem::replace(&mut self.ctx, inner);
         self.st = State {
             regs,
@@ -331,7 +351,7 @@ impl Builder<'_, '_> {
         let callee = Inlined {
             no,
             below: (frame, closure),
-            base: self.ctx.base,
+            base: self.ctx.original,
             tail: true,
         };
         let returns = self.callee_body(callee, &args)?;
@@ -341,13 +361,14 @@ impl Builder<'_, '_> {
     }
 
     /// Whether all tail calls of function `no` can be built if it is inlined
-    /// at this depth.
-    fn tails_fit(&self, no: FuncNo, depth: u32) -> bool {
+    /// at this depth with so many arguments.
+    fn tails_fit(&self, no: FuncNo, given: usize, depth: u32) -> bool {
         let f = &self.s.funcs[no as usize];
         (0..).zip(&f.code).all(|(pc, &i)| {
             if i.op() != Some(Op::TailCall) {
                 return true;
             }
+            let args = self.arguments_at(no, given, pc);
             match f.slots.get(usize::from(i.slot())) {
                 Some(Slot::Call(Callee::Unknown)) => true,
                 Some(Slot::Call(Callee::Host {
@@ -358,12 +379,12 @@ impl Builder<'_, '_> {
                     func: Some(func), ..
                 })) => {
                     depth < MAX_DEPTH
-                        && i.b() != 0
                         && *func != no
                         && *func != 0
-                        && self.form_fits(*func)
+                        && args.is_some_and(|n| {
+                            self.form_fits(*func, n) && self.tails_fit(*func, n, depth + 1)
+                        })
                         && f.speculation.allowed_at(pc)
-                        && self.tails_fit(*func, depth + 1)
                 }
                 Some(Slot::Call(callee)) => {
                     i.b() != 0 && callee.has_one_result() && f.speculation.allowed_at(pc)
@@ -373,12 +394,51 @@ impl Builder<'_, '_> {
         })
     }
 
-    /// Whether function `no` is of a form that can be inlined.
-    fn form_fits(&self, no: FuncNo) -> bool {
+    /// How many arguments the call at `pc` of function `no` has, if that was given
+    /// so many and it is known.
+    fn arguments_at(&self, no: FuncNo, given: usize, pc: u32) -> Option<usize> {
         let f = &self.s.funcs[no as usize];
-        !f.spec().vararg
-            && f.spec().captured.is_empty()
-            && f.code.len() <= super::super::snapshot::MAX_INLINED
+        let i = f.code[pc as usize];
+        match i.b().checked_sub(1) {
+            Some(n) => Some(n.into()),
+            None => Some(self.extras_at(no, given, pc, i.a().saturating_add(2))?),
+        }
+    }
+
+    /// How many values there are from register `first` on for instruction `pc`
+    /// of function `no`, which takes all of its extra arguments; `None`: it takes
+    /// others.
+    fn extras_at(&self, no: FuncNo, given: usize, pc: u32, first: u8) -> Option<usize> {
+        let f = &self.s.funcs[no as usize];
+        let before = f.code[pc.checked_sub(1)? as usize];
+        if before.op() != Some(Op::Vararg) || before.c() != 0 {
+            return None;
+        }
+        let extras = given.saturating_sub(f.spec().params.into());
+        Some(usize::from(before.a().checked_sub(first)?) + extras)
+    }
+
+    /// Whether function `no` is of a form that can be inlined where it is given
+    /// so many arguments.
+    pub(super) fn form_fits(&self, no: FuncNo, given: usize) -> bool {
+        let f = &self.s.funcs[no as usize];
+        let spec = f.spec();
+        let short = f.code.len() <= super::super::snapshot::MAX_INLINED;
+        if !short || !flow::closes(f) {
+            return false;
+        }
+        if !spec.vararg {
+            return true;
+        }
+        let extras = given.saturating_sub(spec.params.into());
+        extras <= MAX_EXTRAS
+            && usize::from(spec.regs) + extras <= MAX_REGS
+            && (0..).zip(&f.code).all(|(pc, i)| {
+                let all = matches!(i.op(), Some(Op::Return | Op::ReturnClose)) && i.b() == 0;
+                !all || self
+                    .extras_at(no, given, pc, i.a())
+                    .is_some_and(|n| n <= MAX_RETURNED)
+            })
     }
 }
 

@@ -1,6 +1,11 @@
-//! Generic `for` over tables: `pairs` and `ipairs`.
+//! Generic `for`: over tables, by `pairs` and `ipairs`, and by Lua functions.
 //!
-//! Which iterator a loop has is seen in the call before it. That it still is
+//! A Lua function that is the iterator of a loop is built in place of its call.
+//! What it remembers from one iteration to the next is in variables that it
+//! shares with nobody as a rule, which need not be in memory then
+//! (`ir::passes::sink`).
+//!
+//! Which table iterator a loop has is seen in the call before it. That it still is
 //! that one is guarded, and so is that the table is one. `tforcall` and
 //! `tforloop` are built in one piece then, so that the loop ends where there is
 //! no further entry and not where a key is nil.
@@ -8,6 +13,7 @@
 //! A traversal by `next` keeps its position in the slot of the closing value,
 //! as the interpreter does: that register is never held as a value.
 
+use super::inline::Inlined;
 use super::{Builder, Refused};
 use crate::ir::{BlockId, Op as Ir, Reason, Ty, V};
 use crate::tier2::build::state::Reg;
@@ -55,28 +61,90 @@ impl Builder<'_, '_> {
     pub(super) fn tfor_prep(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let to = target(pc, i);
         let closing = i.a().saturating_add(3);
+        if self.may_speculate(pc) && self.closure_iterated(to, i.a()) {
+            let f = self.val(i.a());
+            self.expect(f, Ty::Closure, pc)?;
+            self.no_closing(pc, closing)?;
+            return self.flow_to(to);
+        }
         if self.iterated(to).is_none() || !self.may_speculate(pc) {
             self.step(pc)?;
             return if self.open { self.flow_to(to) } else { Ok(()) };
         }
+        self.no_closing(pc, closing)?;
+        let control = self.val(closing - 1);
+        let no_key = self.is(control, tag::NIL);
+        let slot = u64::from(self.ctx.base + u32::from(closing));
+        self.put_imm(Ir::IterStart, &[no_key], slot);
+        self.slot_written(closing);
+        self.flow_to(to)
+    }
+
+    /// Nothing is to be closed after the loop whose `tforprep` is at `pc`.
+    fn no_closing(&mut self, pc: u32, closing: u8) -> Result<(), Refused> {
         let v = self.val(closing);
         if self.f.ty(v) != Ty::Nil {
             let nil = self.is(v, tag::NIL);
             self.guard(nil, Reason::Library, pc)?;
         }
-        let control = self.val(closing - 1);
-        let no_key = self.is(control, tag::NIL);
-        let slot = u64::from(self.ctx.base + u32::from(closing));
-        self.put_imm(Ir::IterStart, &[no_key], slot);
-        self.st.set(closing, Reg::Slot);
-        self.frame_cache = None;
-        self.flow_to(to)
+        self.ctx.nothing_to_close.push(pc);
+        Ok(())
+    }
+
+    /// Whether the loop with the `tforcall` at `pc`, and its registers from `a` on,
+    /// has a Lua function as its iterator, which the code may rely on.
+    fn closure_iterated(&mut self, pc: u32, a: u8) -> bool {
+        let known = self.func().iterator_at(pc).is_some() && self.may_speculate(pc);
+        let v = self.val(a);
+        known && matches!(self.f.ty(v), Ty::Any | Ty::Closure)
+    }
+
+    /// `tforcall` of a Lua function, in place of which that is built. Whether it
+    /// is.
+    fn inline_iterator(&mut self, pc: u32, i: Insn) -> Result<bool, Refused> {
+        let a = i.a();
+        let (Some((proto, no)), true) = (self.func().iterator_at(pc), self.closure_iterated(pc, a))
+        else {
+            return Ok(false);
+        };
+        let call = Insn::abc(Op::Call, a, 3, i.c().saturating_add(1));
+        if self.decide_inlining(pc, call, proto, Some(no)).is_none() {
+            return Ok(false);
+        }
+        let v = self.val(a);
+        let closure = if self.protos.get(&v) == Some(&self.s.funcs[no as usize].key()) {
+            v
+        } else {
+            self.closure_of(v, proto, pc)?
+        };
+        let args: SmallVec<[Reg; 2]> = (a + 1..a + 3)
+            .map(|r| Reg::Val {
+                v: self.val(r),
+                clean: false,
+            })
+            .collect();
+        let frame = self.frame(pc, true)?;
+        let callee = Inlined {
+            no,
+            below: (frame, closure),
+            base: self.ctx.base + u32::from(a) + 6,
+            tail: false,
+        };
+        let results = self.inlined(pc, callee, &args, i.c().into())?;
+        self.ctx.pc = pc;
+        for (r, v) in (a + 4..).zip(results.into_iter().flatten()) {
+            self.set(r, v);
+        }
+        Ok(true)
     }
 
     pub(super) fn tfor_call(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
         let a = i.a();
         let Some(which) = self.iterated(pc) else {
-            return self.step(pc);
+            return match self.inline_iterator(pc, i)? {
+                true => Ok(()),
+                false => self.step(pc),
+            };
         };
         let kept = matches!(self.st.get(a + 3), Reg::Slot | Reg::Val { clean: true, .. });
         let (f, t, control) = (self.val(a), self.val(a + 1), self.val(a + 2));

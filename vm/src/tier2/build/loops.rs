@@ -98,14 +98,15 @@ impl Builder<'_, '_> {
         });
         self.go_on(body);
         for r in a..=a.saturating_add(3) {
-            self.st.set(r, Reg::Slot);
+            self.slot_written(r);
         }
-        self.frame_cache = None;
         if let Some(ty) = kind {
             for r in a..=a.saturating_add(3) {
                 let v = self.val(r);
                 let v = self.emit(Ir::Unbox, ty, &[v], 0);
-                self.st.set(r, Reg::Val { v, clean: true });
+                if !self.in_memory(r) {
+                    self.st.set(r, Reg::Val { v, clean: true });
+                }
             }
         }
         Ok(())
@@ -243,9 +244,8 @@ impl Builder<'_, '_> {
         });
         self.go_on(again);
         for r in a..=a.saturating_add(3) {
-            self.st.set(r, Reg::Slot);
+            self.slot_written(r);
         }
-        self.frame_cache = None;
         self.flow_to(target(pc, i))
     }
 

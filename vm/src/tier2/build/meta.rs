@@ -36,6 +36,9 @@ impl Builder<'_, '_> {
         }
         let call = self.func().meta_call(pc)?;
         let func = call.func?;
+        if self.s.funcs[func as usize].spec().vararg || !self.form_fits(func, 0) {
+            return None;
+        }
         let proto = self.s.funcs[func as usize].proto;
         self.decide_inlining(pc, self.insn(pc), proto, Some(func))?;
         Some(call)

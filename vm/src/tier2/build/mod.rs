@@ -8,7 +8,7 @@
 //!
 //! Registers are values; their VM slots are stored to only before other code
 //! could look at them ([`Builder::settle`]). Captured registers live in their
-//! slots.
+//! slots from when they are captured until they are closed.
 //!
 //! What an instruction does is speculated from feedback. Where feedback knows
 //! nothing because the instruction was never reached, the code ends in an
@@ -18,6 +18,8 @@
 //! - `state`: states, merging, frame states
 //! - `values`: reading, checking and converting registers
 //! - `arith`, `branch`, `fields`, `elements`, `calls`, `loops`: instructions
+//! - `strings`: comparing strings
+//! - `closures`: closures, and the registers they capture
 //! - `open`: open results
 //! - `builtins`: calls of library functions
 //! - `leaves`: what is called without a frame
@@ -33,6 +35,7 @@ mod arith;
 mod branch;
 mod builtins;
 mod calls;
+mod closures;
 mod elements;
 mod fields;
 mod guarded;
@@ -44,6 +47,7 @@ mod meta;
 mod methods;
 mod open;
 mod state;
+mod strings;
 mod unguarded;
 mod values;
 mod varargs;
@@ -127,6 +131,13 @@ pub(crate) fn build<'a>(
     };
     let live = b.live_before(first);
     b.st = State::at_entry(usize::from(spec.regs), &live);
+    if snapshot.entry == EntryAt::Start && b.ctx.tidy {
+        // Nobody has captured them yet.
+        for r in spec.captured.intersection(&live).iter() {
+            b.st.set(r, Reg::Undefined);
+            b.slot_written(r);
+        }
+    }
     if let Some(params) = snapshot.typed() {
         b.arguments(params, &live);
     }
@@ -149,18 +160,26 @@ struct Context {
     flow: Rc<Flow>,
     /// Where its registers start, relative to the physical frame.
     base: u32,
+    /// Where they would start if it had no extra arguments.
+    original: u32,
+    /// Inlined, of a vararg function: its extra arguments.
+    extras: Option<SmallVec<[V; 4]>>,
     /// Inlined: the frame that waits, and the function.
     below: Option<(FrameId, V)>,
     /// Inlined: what it returned, from where.
     returns: Vec<inline::Returned>,
     /// Inlined: it was entered by a tail call.
     tail: bool,
+    /// It closes all it opens, so that captured registers may be values.
+    tidy: bool,
     /// Depth of inlining.
     depth: u32,
     /// The instruction that is being built.
     pc: u32,
     /// Open results that the next instruction takes, if they are values.
     open: Option<open::Open>,
+    /// Where `tforprep`s are that have found nothing to be closed.
+    nothing_to_close: Vec<u32>,
     /// The instruction that was built with the one before it.
     folded: Option<u32>,
     /// Ways to blocks that aren't begun yet.
@@ -170,12 +189,24 @@ struct Context {
     live: FxHashMap<(u32, bool), RegSet>,
 }
 
+/// What lies below the registers of an inlined frame.
+struct Link {
+    closure: V,
+    /// It was entered by a tail call.
+    tail: bool,
+    /// Parameters of its function, and the extra arguments it got.
+    params: u8,
+    extras: SmallVec<[V; 4]>,
+}
+
 /// A loop header that is begun.
 #[derive(Clone)]
 struct Header {
     block: BlockId,
     /// Registers it takes as parameters, and their types.
     params: Rc<[(u8, Ty)]>,
+    /// Captured registers that are live there, and what they hold.
+    captured: Rc<[(u8, Reg)]>,
 }
 
 impl Context {
@@ -189,12 +220,16 @@ impl Context {
             no,
             flow: Rc::new(Flow::of(f, entry, tags, s.prunes)?),
             base: 0,
+            original: 0,
+            extras: None,
             below: None,
             returns: Vec::new(),
             tail: false,
+            tidy: flow::closes(f),
             depth: 0,
             pc: 0,
             open: None,
+            nothing_to_close: Vec::new(),
             folded: None,
             edges: FxHashMap::default(),
             headers: FxHashMap::default(),
@@ -448,15 +483,7 @@ impl<'s> Builder<'s, '_> {
             Op::GetIndex | Op::GetIndexI => self.get_index(pc, i, op)?,
             Op::SetIndex | Op::SetIndexI => self.set_index(pc, i, op)?,
             Op::NewTable => self.new_table(pc, i)?,
-            Op::Closure => {
-                // Only functions that make none are inlined: the frame is the
-                // physical one.
-                let v = self.put_imm(Ir::NewClosure, &[], u64::from(i.u32()));
-                let (module, _) = self.func().key();
-                let child = self.func().spec().children[i.u32() as usize];
-                self.protos.insert(v, (module, child));
-                self.set(a, v);
-            }
+            Op::Closure => self.new_closure(i),
             Op::Not => {
                 let v = self.val(b);
                 let t = self.truthy(v);
@@ -478,7 +505,7 @@ impl<'s> Builder<'s, '_> {
             Op::Call => self.call(pc, i)?,
             Op::Return | Op::Return0 | Op::Return1 => self.ret(pc, i, op)?,
             Op::TailCall => self.tail_call(pc, i)?,
-            Op::ReturnClose => self.leave_by_step(pc)?,
+            Op::ReturnClose => self.return_close(pc, i)?,
             Op::JTrue
             | Op::JFalse
             | Op::JTrueSet
@@ -507,7 +534,8 @@ impl<'s> Builder<'s, '_> {
             Op::Vararg => self.vararg(pc, i)?,
             Op::SetList if self.ctx.folded == Some(pc) => {}
             Op::SetList => self.set_list(pc, i)?,
-            Op::Close | Op::Tbc => self.step(pc)?,
+            Op::Close => self.close(pc, a)?,
+            Op::Tbc => self.step(pc)?,
             // The prologue does it.
             Op::VarargPrep => {}
             _ => match flow::arith_operator(op) {
@@ -545,7 +573,7 @@ impl<'s> Builder<'s, '_> {
             self.st.set(r, Reg::Undefined);
         }
         for r in e.writes.iter() {
-            self.st.set(r, Reg::Slot);
+            self.slot_written(r);
         }
         self.frame_cache = None;
     }
@@ -650,23 +678,47 @@ impl<'s> Builder<'s, '_> {
         if self.st.linked {
             return;
         }
-        let mut chain: SmallVec<[(FrameId, V, bool); 4]> = SmallVec::new();
-        let mut below = self.ctx.below.map(|(f, c)| (f, c, self.ctx.tail));
-        while let Some((frame, closure, tail)) = below {
-            chain.push((frame, closure, tail));
-            let frame = &self.f.frames[frame.n()];
-            let next = frame.parent.zip(frame.closure).filter(|_| !frame.linked);
-            below = next.map(|(f, c)| (f, c, frame.tail));
+        let mut chain: SmallVec<[(FrameId, Link); 4]> = SmallVec::new();
+        let here = self.ctx.below.map(|(frame, closure)| {
+            let link = Link {
+                closure,
+                tail: self.ctx.tail,
+                params: self.func().spec().params,
+                extras: self.ctx.extras.clone().unwrap_or_default(),
+            };
+            (frame, link)
+        });
+        let mut below = here;
+        while let Some((id, link)) = below {
+            chain.push((id, link));
+            let frame = &self.f.frames[id.n()];
+            let next = frame.parent.zip(frame.closure_value());
+            below = next.filter(|_| !frame.linked).map(|(parent, closure)| {
+                let value = |held: &Held| match held {
+                    Held::Value(v) => Some(*v),
+                    _ => None,
+                };
+                let link = Link {
+                    closure,
+                    tail: frame.tail,
+                    params: self.s.funcs[frame.func as usize].spec().params,
+                    extras: frame.extras.iter().filter_map(value).collect(),
+                };
+                (parent, link)
+            });
         }
         // The outermost first: inner frames lie above.
-        for &(frame, closure, tail) in chain.iter().rev() {
+        for (frame, link) in chain.into_iter().rev() {
             let waiting = self.f.frames[frame.n()];
             for &(r, held) in waiting.regs {
                 if let Held::Value(v) = held {
                     self.put_imm(Ir::SlotStore, &[v], u64::from(waiting.base + u32::from(r)));
                 }
             }
-            self.emit_at(Ir::LinkStore, Ty::Void, &[closure], u64::from(tail), frame);
+            let mut args: SmallVec<[V; 4]> = smallvec![link.closure];
+            args.extend(link.extras);
+            let imm = u64::from(link.tail) | u64::from(link.params) << 1;
+            self.emit_at(Ir::LinkStore, Ty::Void, &args, imm, frame);
         }
         self.st.linked = true;
         self.frame_cache = None;

@@ -117,6 +117,7 @@ impl Builder<'_, '_> {
         for r in self.open_regs(pc).iter() {
             match self.st.get(r) {
                 Reg::Val { v, clean: false } => regs.push((r, Held::Value(v))),
+                Reg::Cell(c) => regs.push((r, Held::Cell(c))),
                 _ => regs.push((r, Held::Slot)),
             }
         }
@@ -158,8 +159,8 @@ impl Builder<'_, '_> {
             let n = match i.op()? {
                 Op::Return0 => 0,
                 Op::Return1 => 1,
-                Op::Return => i.b().checked_sub(1)?,
-                Op::TailCall | Op::ReturnClose => return None,
+                Op::Return | Op::ReturnClose => i.b().checked_sub(1)?,
+                Op::TailCall => return None,
                 _ => continue,
             };
             if n > MAX_OPEN || count.is_some_and(|c| c != n) {

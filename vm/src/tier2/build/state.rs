@@ -18,6 +18,8 @@ pub(super) enum Reg {
     Slot,
     /// A value; `clean`: it is in the slot as well.
     Val { v: V, clean: bool },
+    /// What this cell holds, the open upvalue of its slot.
+    Cell(V),
 }
 
 /// What all registers of a function hold.
@@ -89,11 +91,14 @@ impl Builder<'_, '_> {
                 }
                 Reg::Slot | Reg::Val { clean: true, .. } => regs.push((r, Held::Slot)),
                 Reg::Val { v, .. } => regs.push((r, Held::Value(v))),
+                Reg::Cell(c) => regs.push((r, Held::Cell(c))),
             }
         }
         if !waits {
             self.open_held(pc, &mut regs);
         }
+        let extras = self.ctx.extras.iter().flatten().map(|&v| Held::Value(v));
+        let extras: SmallVec<[Held; 4]> = extras.collect();
         let id = FrameId(self.f.frames.len() as u32);
         let frame = Frame {
             func: self.ctx.no,
@@ -101,10 +106,11 @@ impl Builder<'_, '_> {
             waits,
             base: self.ctx.base,
             parent: self.ctx.below.map(|(frame, _)| frame),
-            closure: self.ctx.below.map(|(_, closure)| closure),
+            closure: self.ctx.below.map(|(_, closure)| Held::Value(closure)),
             tail: self.ctx.tail,
             linked: self.st.linked,
             early: false,
+            extras: self.f.arena.alloc_slice_copy(&extras),
             regs: self.f.arena.alloc_slice_copy(&regs),
             sunk: &[],
         };
@@ -149,6 +155,10 @@ impl Builder<'_, '_> {
         for r in live.iter() {
             let mut ways: SmallVec<[Reg; 4]> = edges.iter().map(|(_, s)| s.get(r)).collect();
             if ways.contains(&Reg::Undefined) {
+                continue;
+            }
+            if let Some(met) = self.meet_captured(r, &edges) {
+                state.set(r, met);
                 continue;
             }
             let clean = ways
@@ -211,11 +221,20 @@ impl Builder<'_, '_> {
     fn begin_loop(&mut self, bb: BlockId, pc: u32, live: &RegSet) -> Result<(), Refused> {
         let flow = self.ctx.flow.clone();
         let info = &flow.loops[&bb];
-        let captured = self.func().spec().captured;
-        let carried = live.intersection(&info.written).minus(&captured);
         if self.ctx.below.is_none() && self.s.entry == EntryAt::Loop(pc) {
             self.enter_for(pc)?;
         }
+        self.open_before_loop(bb, live);
+        // Captured registers that are cells or memory stay that.
+        let mut captured = self.func().spec().captured;
+        if self.ctx.tidy {
+            for r in captured.iter() {
+                if matches!(self.st.get(r), Reg::Val { .. }) {
+                    captured.remove(r);
+                }
+            }
+        }
+        let carried = live.intersection(&info.written).minus(&captured);
         // What the loop only reads is read once, before it.
         let fixed = live.minus(&info.written).minus(&captured);
         for r in fixed.intersection(&info.read).iter() {
@@ -261,6 +280,7 @@ impl Builder<'_, '_> {
             params.push((r, ty));
         }
         let params: Rc<[(u8, Ty)]> = params.into();
+        let captured = self.captured_now(live).into();
         let args = self.carried(&params, pc)?;
         self.end(Term::Jump(Target {
             block: header,
@@ -279,6 +299,7 @@ impl Builder<'_, '_> {
             Header {
                 block: header,
                 params,
+                captured,
             },
         );
         Ok(())
@@ -303,6 +324,7 @@ impl Builder<'_, '_> {
     pub(super) fn back_to(&mut self, bb: BlockId) -> Result<(), Refused> {
         let header = self.ctx.headers[&bb].clone();
         let pc = self.ctx.flow.blocks[bb.n()].start;
+        self.captured_as_before(&header.captured)?;
         let args = self.carried(&header.params, pc)?;
         self.end(Term::Jump(Target {
             block: header.block,

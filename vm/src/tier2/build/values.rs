@@ -11,11 +11,12 @@ impl Builder<'_, '_> {
     /// The value of register `r`.
     pub(super) fn val(&mut self, r: u8) -> V {
         let slot = u64::from(self.ctx.base + u32::from(r));
-        if self.func().spec().captured.contains(r) {
+        if self.in_memory(r) {
             return self.put_imm(Ir::CapturedLoad, &[], slot);
         }
         match self.st.get(r) {
             Reg::Val { v, .. } => v,
+            Reg::Cell(c) => self.put(Ir::UpvalGet, &[c]),
             // Never read where nothing is defined: the verifier has seen to it.
             Reg::Slot | Reg::Undefined => {
                 let v = self.put_imm(Ir::SlotLoad, &[], slot);
@@ -28,10 +29,13 @@ impl Builder<'_, '_> {
 
     /// Writes register `r`.
     pub(super) fn set(&mut self, r: u8, v: V) {
-        if self.func().spec().captured.contains(r) {
+        if self.in_memory(r) {
             let slot = u64::from(self.ctx.base + u32::from(r));
             self.put_imm(Ir::CapturedStore, &[v], slot);
             self.st.set(r, Reg::Slot);
+        } else if let Reg::Cell(c) = self.st.get(r) {
+            // It is open: the slot is a root, which needs no barrier.
+            self.put(Ir::UpvalSet, &[c, v]);
         } else {
             self.st.set(r, Reg::Val { v, clean: false });
         }

@@ -3,6 +3,10 @@
 //! They lie below the frame, as many as its link says. Where a fixed number of
 //! them is wanted they are values like any others, and `select` of all of them
 //! looks at one. Elsewhere they become open results, by a helper.
+//!
+//! Those of an inlined function are values known one by one: `...` is these
+//! values, and `select` picks one of them. Frame states hold them, and so do
+//! the slots below the frame once somebody may look there.
 
 use super::{Builder, Refused};
 use crate::ir::{Op as Ir, Reason, Ty, V};
@@ -16,8 +20,8 @@ const MAX_BEFORE: u8 = 12;
 impl Builder<'_, '_> {
     /// `vararg`
     pub(super) fn vararg(&mut self, pc: u32, i: Insn) -> Result<(), Refused> {
-        if self.ctx.below.is_some() {
-            return self.step(pc);
+        if let Some(extras) = self.ctx.extras.clone() {
+            return self.known_extras(i, &extras);
         }
         let Some(n) = i.c().checked_sub(1) else {
             if self.select(pc, i)? || self.pack(pc, i)? {
@@ -34,7 +38,28 @@ impl Builder<'_, '_> {
         Ok(())
     }
 
+    /// `vararg` where the extra arguments are known: the function was inlined.
+    fn known_extras(&mut self, i: Insn, extras: &[V]) -> Result<(), Refused> {
+        let Some(n) = i.c().checked_sub(1) else {
+            if !self.select(self.ctx.pc, i)? {
+                self.give_open(i.a(), extras);
+            }
+            return Ok(());
+        };
+        for k in 0..n {
+            let v = match extras.get(usize::from(k)) {
+                Some(&v) => v,
+                None => self.nil(),
+            };
+            self.set(i.a() + k, v);
+        }
+        Ok(())
+    }
+
     fn vararg_count(&mut self) -> V {
+        if let Some(extras) = &self.ctx.extras {
+            return self.int(extras.len() as i64);
+        }
         let params = self.func().spec().params;
         self.put_imm(Ir::VarargCount, &[], params.into())
     }
@@ -42,6 +67,17 @@ impl Builder<'_, '_> {
     /// Extra argument `at`, from 0; nil if there are not so many. What is read
     /// then is some slot of the stack, and not looked at.
     fn vararg_at(&mut self, at: V, count: V) -> V {
+        if let Some(extras) = self.ctx.extras.clone() {
+            let nil = self.nil();
+            let mut found = self.boxed(nil);
+            for (k, v) in (0..).zip(extras) {
+                let k = self.int(k);
+                let this = self.put(Ir::IEq, &[at, k]);
+                let v = self.boxed(v);
+                found = self.emit(Ir::Select, Ty::Any, &[this, v, found], 0);
+            }
+            return found;
+        }
         let params = self.func().spec().params;
         let zero = self.int(0);
         let inside = self.put(Ir::IUlt, &[at, count]);

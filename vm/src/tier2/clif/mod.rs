@@ -43,7 +43,7 @@ pub(crate) struct Machine {
 }
 
 /// Machine code of a text, before it is placed.
-#[derive(Default)]
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Object {
     code: Vec<u8>,
     align: usize,
@@ -53,13 +53,15 @@ pub(crate) struct Object {
     entry: Option<usize>,
     typed: Option<usize>,
     /// Machine code in Cranelift's notation, if it was asked for.
+    #[serde(skip)]
     pub asm: Option<String>,
     /// Cranelift's IR, if it was asked for.
+    #[serde(skip)]
     pub clif: Option<String>,
 }
 
 /// What an address is of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 enum To {
     Constants,
     Typed,
@@ -183,6 +185,11 @@ impl Object {
     /// Where its entries are: the generic one, and the typed one.
     pub(crate) fn entries(&self) -> [Option<usize>; 2] {
         [self.entry, self.typed]
+    }
+
+    /// Bytes of its code.
+    pub(crate) fn size(&self) -> usize {
+        self.code.len()
     }
 
     /// Brings the code into code memory, with its table of constants.

@@ -9,8 +9,9 @@ use crate::tier1::layout::*;
 use crate::tier2::code::ExitTable;
 use crate::tier2::helpers::{self, Helper};
 use crate::tier2::snapshot::{Callee, EntryAt, Slot};
+use smallvec::{SmallVec, smallvec};
 use strata_runtime::feedback::FeedbackSlot;
-use strata_runtime::frame::TAIL_BIT;
+use strata_runtime::frame::{TAIL_BIT, VARARG, link_word};
 use strata_runtime::value::tag;
 use strata_spec::{Insn, Op};
 
@@ -230,22 +231,42 @@ impl Lower<'_, '_> {
     /// frame state waits for.
     pub(super) fn link_store(
         &mut self,
-        closure: V,
-        tail: bool,
+        args: &[V],
+        imm: u64,
         frame: Option<FrameId>,
     ) -> Result<(), String> {
         let frame = Self::frame_of(frame)?;
-        self.below(closure, frame, tail);
+        self.below(args, imm & 1 != 0, (imm >> 1) as u8, frame);
         Ok(())
     }
 
-    /// Stores the function and the link of an inlined frame, which the frame
-    /// state waits for.
-    pub(super) fn below(&mut self, closure: V, frame: FrameId, tail: bool) {
+    /// Stores what lies below the registers of an inlined frame, which the frame
+    /// state waits for: its function and the link, and its extra arguments, if
+    /// it has some. `args`: closure and extra arguments; `params`: of its
+    /// function.
+    pub(super) fn below(&mut self, args: &[V], tail: bool, params: u8, frame: FrameId) {
         let state = self.f.frames[frame.n()];
-        let at = i64::from(state.base + self.waiting(frame).delta - 2) * 16;
-        self.store_value(closure, "%base", at, Region::Slot);
-        self.link(frame, at + 16, tail);
+        let at = i64::from(state.base + self.waiting(frame).delta) * 16;
+        self.store_value(args[0], "%base", at - 32, Region::Slot);
+        self.link(frame, at - 16, tail);
+        let extras = &args[1..];
+        if extras.is_empty() {
+            return;
+        }
+        for n in 0..i64::from(params) {
+            let nil = tag::NIL.to_string();
+            self.store("i8", &nil, "%base", at + n * 16, Region::Slot);
+        }
+        let first = at + i64::from(params) * 16;
+        for (n, &v) in (0..).zip(extras) {
+            self.store_value(v, "%base", first + n * 16, Region::Slot);
+        }
+        let given = u32::from(params) + extras.len() as u32;
+        let moved = at + i64::from(given + 2) * 16;
+        self.store_value(args[0], "%base", moved - 32, Region::Slot);
+        let word = link_word(VARARG, 0, given + 2).to_string();
+        self.store("i64", &word, "%base", moved - 16, Region::Slot);
+        self.store("ptr", "null", "%base", moved - 8, Region::Slot);
     }
 
     /// How the frame state waits.
@@ -499,9 +520,15 @@ impl Lower<'_, '_> {
             // Of a frame that is linked already, stores to the frames below may
             // be gone again if only code like this would have looked at them.
             if let (Some(parent), Some(closure), false) =
-                (state.parent, state.closure, state.linked)
+                (state.parent, state.closure_value(), state.linked)
             {
-                self.below(closure, parent, state.tail);
+                let mut args: SmallVec<[V; 4]> = smallvec![closure];
+                args.extend(state.extras.iter().filter_map(|held| match held {
+                    Held::Value(v) => Some(*v),
+                    _ => None,
+                }));
+                let params = self.s.funcs[state.func as usize].spec().params;
+                self.below(&args, state.tail, params, parent);
             }
             at = state.parent;
         }

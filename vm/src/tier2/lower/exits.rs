@@ -16,7 +16,7 @@ use super::maps::Item;
 use super::typed::PAIR;
 use super::{ExitSite, Lower};
 use crate::ir::{FrameId, Reason, Ty};
-use crate::jit::learned::bits_of;
+use crate::jit::learned::Seen;
 use crate::stress::GuardKey;
 use crate::tier2::helpers::Helper;
 use rustc_hash::FxHashMap;
@@ -116,7 +116,7 @@ impl Lower<'_, '_> {
         {
             let map = self.frame_map(frame, &mut |item| words[&item]);
             let innermost = self.f.frames[frame.n()];
-            let code = &self.s.funcs[innermost.func as usize].code;
+            let func = &self.s.funcs[innermost.func as usize];
             let site = ExitSite {
                 map: self.maps.add(map),
                 reason,
@@ -124,7 +124,7 @@ impl Lower<'_, '_> {
                 pc: innermost.pc,
                 early: innermost.early,
                 guarded,
-                seen: bits_of(&code[innermost.pc as usize]),
+                seen: Seen::of(&func.code[innermost.pc as usize], &func.marks),
             };
             self.exits.push(site);
         }
@@ -134,36 +134,48 @@ impl Lower<'_, '_> {
     /// Words of the deopt buffer for all values: two that are needed at one
     /// exit don't share any.
     fn assign_words(&mut self, needs: &[Vec<Item>]) -> FxHashMap<Item, u16> {
-        let mut at: FxHashMap<Item, Vec<usize>> = FxHashMap::default();
-        let mut order = Vec::new();
-        for (n, values) in needs.iter().enumerate() {
-            for &v in values {
-                let exits = at.entry(v).or_default();
-                if exits.is_empty() {
-                    order.push(v);
-                }
-                exits.push(n);
-            }
+        // Items by number, in the order in which they are met; and where each is
+        // needed.
+        let mut numbers: FxHashMap<Item, u32> = FxHashMap::default();
+        let mut items: Vec<Item> = Vec::new();
+        let mut exits: Vec<Vec<u32>> = Vec::new();
+        let mut needed: Vec<Vec<u32>> = Vec::with_capacity(needs.len());
+        for (n, values) in (0..).zip(needs) {
+            let numbered = values.iter().map(|&item| {
+                let number = *numbers.entry(item).or_insert_with(|| {
+                    items.push(item);
+                    exits.push(Vec::new());
+                    items.len() as u32 - 1
+                });
+                exits[number as usize].push(n);
+                number
+            });
+            needed.push(numbered.collect());
         }
-        let mut words: FxHashMap<Item, u16> = FxHashMap::default();
-        let mut taken: Vec<usize> = Vec::new();
-        for (turn, v) in (1..).zip(order) {
-            let others = at[&v].iter().flat_map(|&n| &needs[n]);
-            for (other, &word) in others.filter_map(|v| words.get_key_value(v)) {
-                let end = usize::from(word + self.width(*other));
-                taken.resize(taken.len().max(end), 0);
-                taken[usize::from(word)..end].fill(turn);
+        let widths: Vec<usize> = items.iter().map(|&i| self.width(i).into()).collect();
+        // Word 0 is the number of the exit: who has it has none yet.
+        let mut words: Vec<usize> = vec![0; items.len()];
+        let mut taken: Vec<u32> = Vec::new();
+        for v in 0..items.len() {
+            let turn = v as u32 + 1;
+            for &other in exits[v].iter().flat_map(|&n| &needed[n as usize]) {
+                let (word, width) = (words[other as usize], widths[other as usize]);
+                if word > 0 {
+                    let end = word + width;
+                    taken.resize(taken.len().max(end), 0);
+                    taken[word..end].fill(turn);
+                }
             }
-            let width = usize::from(self.width(v));
             let free = |w: usize| taken.get(w).is_none_or(|&t| t != turn);
             let mut word = 1;
-            while !planted(Bug::WrongWord) && !(word..word + width).all(free) {
+            while !planted(Bug::WrongWord) && !(word..word + widths[v]).all(free) {
                 word += 1;
             }
-            words.insert(v, word as u16);
-            self.words = self.words.max(word + width);
+            words[v] = word;
+            self.words = self.words.max(word + widths[v]);
         }
-        words
+        let words = words.into_iter().map(|word| word as u16);
+        items.into_iter().zip(words).collect()
     }
 
     /// In how many words `item` is stored.
@@ -249,7 +261,7 @@ impl Lower<'_, '_> {
                 self.put(word, "i8", &format!("%v{n}.t"));
                 self.put(word + 1, "i64", &format!("%v{n}.p"));
             }
-            Ty::Native | Ty::Ptr => {
+            Ty::Native => {
                 self.put(word, "i64", &tag::NATIVE.to_string());
                 self.put(word + 1, "ptr", &format!("%v{n}"));
             }

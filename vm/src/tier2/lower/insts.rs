@@ -142,7 +142,7 @@ impl Lower<'_, '_> {
             Op::CapturedStore => {
                 self.store_value(args[0], "%base", i.imm as i64 * 16, Region::Upval);
             }
-            Op::LinkStore => self.link_store(args[0], i.imm != 0, i.frame)?,
+            Op::LinkStore => self.link_store(args, i.imm, i.frame)?,
             Op::Myself => {
                 let f = self.load("ptr", "%base", FUNC_PAYLOAD.into(), Region::Slot);
                 self.define(v, &format!("getelementptr i8, ptr {f}, i64 0"));
@@ -263,6 +263,15 @@ impl Lower<'_, '_> {
             Op::ProtoOf => self.load_to(v, "ptr", &r[0], CLOSURE_PROTO, Region::Shape),
             Op::HostOf => self.load_to(v, "ptr", &r[0], NATIVE_F, Region::Shape),
             Op::StrLen => self.load_to(v, "i64", &r[0], STR_LEN, Region::Shape),
+            Op::StrEq => {
+                let f = self.helper(Helper::StrEq);
+                let same = self.temp(&format!("call i64 {f}(ptr {}, ptr {}) #0", r[0], r[1]));
+                self.define(v, &format!("icmp ne i64 {same}, 0"));
+            }
+            Op::StrOrder => {
+                let f = self.helper(Helper::StrOrder);
+                self.define(v, &format!("call i64 {f}(ptr {}, ptr {}) #0", r[0], r[1]));
+            }
             Op::StrData => self.load_to(v, "ptr", &r[0], STR_DATA, Region::Heap),
             Op::LoadByte => {
                 let at = self.temp(&format!("getelementptr i8, ptr {}, i64 {}", r[0], r[1]));
@@ -285,14 +294,12 @@ impl Lower<'_, '_> {
             Op::BarrierElem => self.barrier(&r[0], Some(args[1])),
             Op::Poll => self.poll(i.imm as u32, (i.imm >> 32) as u32, i.frame)?,
             Op::NewTable => self.new_table(v, i.frame)?,
-            Op::NewClosure => {
-                let f = self.helper(Helper::NewClosure);
-                let child = i.imm;
-                self.define(
-                    v,
-                    &format!("call ptr {f}(ptr %vm, ptr %base, i64 {child}) #0"),
-                );
-            }
+            Op::NewClosure => self.new_closure(v, &r),
+            Op::NewCell => self.new_upvalue(v, Some(args[0]), i.imm),
+            Op::OpenCell => self.new_upvalue(v, None, i.imm),
+            // Passes know by it that the cell is needed.
+            Op::KeepCell => {}
+            Op::CloseCells => self.close_upvalues(i.imm as u32),
             Op::Step => {
                 self.step(i.frame)?;
             }

@@ -15,7 +15,7 @@
 //! - `calls`: steps, calls, returns, polls, exits
 //! - `exits`: guards, and the code of exits
 //! - `maps`: frame states to frame maps
-//! - `alloc`: tables
+//! - `alloc`: tables, closures, upvalues
 //! - `typed`: arguments and results in machine registers
 
 mod alloc;
@@ -31,6 +31,7 @@ use super::layouts::Layouts;
 use super::snapshot::{Obj, Snapshot};
 use crate::ir::cfg::Cfg;
 use crate::ir::{BlockId, FrameId, Func, Op, Reason, Target, Term, Ty, V};
+use crate::jit::learned::Seen;
 use crate::tier1::layout::PROTO_TYPED;
 use rustc_hash::FxHashMap;
 use std::fmt::Write as _;
@@ -52,7 +53,7 @@ pub(crate) struct ExitSite {
     pub func: u32,
     pub pc: u32,
     /// What feedback knew of that instruction.
-    pub seen: u8,
+    pub seen: Seen,
     /// The instruction begins a loop, and it is about what is done in that.
     pub early: bool,
     /// A guard leads here.

@@ -193,7 +193,7 @@ impl Lower<'_, '_> {
             return Err("a call without callee".into());
         };
         let at = i64::from(state.base + u32::from(i.a())) * 16;
-        self.below(*closure, frame, false);
+        self.below(&[*closure], false, 0, frame);
         let convention = self.whom.convention();
         let callee = *proto;
         let params = self.params_of(frame, callee);

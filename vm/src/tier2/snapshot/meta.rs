@@ -18,7 +18,7 @@ use strata_spec::Op;
 const MOST_HOLDERS: usize = 8;
 
 /// What a guard is to make sure of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Expected {
     /// A table of this shape.
     Shape(Obj),
@@ -27,7 +27,7 @@ pub(crate) enum Expected {
 }
 
 /// A metamethod that an instruction calls.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct MetaCall {
     /// What its operands have to be.
     pub operands: [Option<Expected>; 2],
@@ -39,7 +39,7 @@ pub(crate) struct MetaCall {
 }
 
 /// What `setmetatable` makes of a table.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct MetaSet {
     /// Its shape before and after.
     pub from: Obj,
@@ -49,7 +49,7 @@ pub(crate) struct MetaSet {
 }
 
 /// What an instruction does by way of metatables.
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(crate) enum Meta {
     /// It calls one of these metamethods.
     Call(Vec<MetaCall>),

@@ -9,7 +9,7 @@ use strata_spec::Op;
 use strata_spec::effects::Effects;
 
 /// A method that may be called.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Method {
     /// Its prototype.
     pub proto: Obj,

@@ -1,9 +1,9 @@
-//! Which tables can be sunk. See [the module above](super).
+//! Which objects can be sunk. See [the module above](super).
 
-use super::{Layout, Objects, Site, TABLE, Tables, base, frame_values};
+use super::{Layout, Objects, Site, Tables, base, frame_values, tag_of, upvalues};
 use crate::ir::cfg::{Cfg, Loop, LoopId};
 use crate::ir::passes::loops::passed;
-use crate::ir::{BlockId, FrameId, Func, Op, Term, Ty, V};
+use crate::ir::{BlockId, FrameId, Func, Held, Op, Term, Ty, V};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +25,7 @@ pub(super) fn find(f: &Func<'_>, cfg: &Cfg, tables: Tables<'_>) -> Option<Object
     // Each round has fewer candidates.
     loop {
         let before = e.gone.len();
+        e.captured();
         let live = e.liveness();
         e.passing(&live);
         let layouts = e.layouts(&live);
@@ -55,6 +56,7 @@ pub(super) fn but_for_the_first(f: &Func<'_>, cfg: &Cfg) -> Vec<LoopId> {
     e.uses();
     loop {
         let before = e.gone.len();
+        e.captured();
         let live = e.liveness();
         e.passing(&live);
         if e.gone.len() == before {
@@ -188,14 +190,17 @@ impl Escape<'_, '_> {
         passed
     }
 
-    /// Fills in the groups: new tables, and parameters that get nothing else.
+    /// Fills in the groups: new objects, and parameters that get tables only.
     fn candidates(&mut self) {
         let f = self.f;
         let mut params: Vec<(V, BlockId, usize)> = Vec::new();
         for &b in &self.cfg.order {
             let block = &f.blocks[b.n()];
             for &v in &block.insts {
-                if f.insts[v.n()].op == Op::NewTable {
+                if matches!(
+                    f.insts[v.n()].op,
+                    Op::NewTable | Op::NewClosure | Op::NewCell
+                ) {
                     self.group.insert(v, v);
                 }
             }
@@ -214,7 +219,11 @@ impl Escape<'_, '_> {
             changed = false;
             params.retain(|&(p, b, n)| {
                 let passed = self.passed(b, n);
-                let fine = passed.iter().all(|&v| self.group.contains_key(&base(f, v)));
+                let table = |v: V| {
+                    let op = f.insts[v.n()].op;
+                    self.group.contains_key(&v) && matches!(op, Op::NewTable | Op::Param)
+                };
+                let fine = passed.iter().all(|&v| table(base(f, v)));
                 if !fine {
                     self.group.remove(&p);
                     changed = true;
@@ -231,19 +240,35 @@ impl Escape<'_, '_> {
         for &b in &self.cfg.order {
             for &v in &f.blocks[b.n()].insts {
                 let i = &f.insts[v.n()];
-                if i.op == Op::NewTable
-                    && let Some(frame) = i.frame
-                {
-                    let func = f.frames[frame.n()].func;
-                    let pc = i.imm as u32;
-                    let group = self.group_of(v);
-                    self.sites.entry(group).or_insert(Site { func, pc });
-                }
+                let site = match (i.op, i.frame) {
+                    (Op::NewTable, Some(frame)) => Site::Table {
+                        func: f.frames[frame.n()].func,
+                        pc: i.imm as u32,
+                    },
+                    (Op::NewClosure, _) => Site::Closure {
+                        func: (i.imm >> 32) as u32,
+                        child: i.imm as u32,
+                    },
+                    (Op::NewCell, _) => Site::Cell,
+                    _ => continue,
+                };
+                let group = self.group_of(v);
+                self.sites.entry(group).or_insert(site);
             }
         }
     }
 
-    /// Rejects what is used in another way than as a table with fields.
+    /// Rejects the upvalues of closures that are not sunk.
+    fn captured(&mut self) {
+        let closures = self.group.keys().filter(|v| self.of(**v).is_none());
+        let closures: Vec<V> = closures.copied().collect();
+        for v in closures {
+            upvalues(self.f, v).iter().for_each(|&up| self.reject(up));
+        }
+    }
+
+    /// Rejects what is used in another way than as a table with fields, a closure
+    /// that is called, or an upvalue of those.
     fn uses(&mut self) {
         let f = self.f;
         for &b in &self.cfg.order {
@@ -260,10 +285,14 @@ impl Escape<'_, '_> {
                         | Op::FieldRoom
                         | Op::Flags
                         | Op::ArrLen
+                        | Op::UpvalSet
                         | Op::Barrier => n == 0 || planted(Bug::StoredEscapes),
                         Op::Box | Op::Is | Op::TagIn | Op::Truthy | Op::IsGc | Op::Same => true,
-                        Op::GuardIs => i.imm == TABLE,
-                        Op::Unbox => i.ty == Ty::Table,
+                        Op::UpvalGet | Op::UpvalFixed | Op::ProtoOf | Op::CloseCells => true,
+                        Op::NewClosure => n > 0,
+                        Op::GuardIs | Op::Unbox => {
+                            i.ty.tag() == Some(tag_of(f, self.of(a).unwrap_or(a)))
+                        }
                         _ => false,
                     };
                     if !fine {
@@ -300,8 +329,10 @@ impl Escape<'_, '_> {
     /// there, not objects.
     fn inside_sunk(&mut self, frame: Option<FrameId>) {
         let sunk = frame.map_or(&[][..], |id| self.f.frames[id.n()].sunk);
-        for (_, v) in sunk.iter().flat_map(|s| s.fields) {
-            self.reject(*v);
+        for (_, held) in sunk.iter().flat_map(|s| s.parts) {
+            if let Held::Value(v) = held {
+                self.reject(*v);
+            }
         }
     }
 
@@ -325,7 +356,12 @@ impl Escape<'_, '_> {
         let mut live: Live = FxHashMap::default();
         for &b in &self.cfg.order {
             let mut used: FxHashSet<V> = FxHashSet::default();
-            let mut note = |v: V| used.extend(self.of(v));
+            let mut note = |v: V| {
+                if let Some(o) = self.of(v) {
+                    used.insert(o);
+                    used.extend(upvalues(f, o).iter().filter_map(|&up| self.of(up)));
+                }
+            };
             let block = &f.blocks[b.n()];
             let mut frames: Vec<FrameId> = Vec::new();
             for &v in &block.insts {
@@ -452,8 +488,11 @@ impl Escape<'_, '_> {
         }
         for &v in &f.blocks[b.n()].insts {
             let i = &f.insts[v.n()];
-            if i.op == Op::NewTable && self.of(v).is_some() {
-                let fields = BTreeSet::new();
+            if self.group.contains_key(&v) && self.of(v).is_some() {
+                let mut fields = BTreeSet::new();
+                if i.op == Op::NewCell {
+                    fields.insert(0);
+                }
                 let shape = self.tables.root;
                 here.insert(v, Layout { shape, fields });
                 continue;
@@ -494,11 +533,19 @@ impl Escape<'_, '_> {
     /// Rejects objects of a frame state that frame maps can't tell.
     fn told(&mut self, frame: FrameId, here: &BTreeMap<V, Layout>) {
         let mut named: SmallVec<[V; 4]> = SmallVec::new();
-        frame_values(self.f, frame, &mut |v| named.extend(self.of(v)));
+        frame_values(self.f, frame, &mut |v| {
+            if let Some(o) = self.of(v) {
+                named.push(o);
+                named.extend(upvalues(self.f, o).iter().filter_map(|&up| self.of(up)));
+            }
+        });
         for o in named {
             let site = self.sites.get(&self.group_of(o)).copied();
             let fine = match (here.get(&o), site) {
-                (Some(l), Some(s)) => (self.tables.sinkable)(s.func, s.pc, l.shape, l.fields.len()),
+                (Some(l), Some(Site::Table { func, pc })) => {
+                    (self.tables.sinkable)(func, pc, l.shape, l.fields.len())
+                }
+                (Some(_), Some(_)) => true,
                 _ => false,
             };
             if !fine {
@@ -513,7 +560,7 @@ impl Escape<'_, '_> {
             .filter_map(|v| Some((v, *self.sites.get(&self.group_of(v))?)))
             .collect();
         let mut made: Vec<V> = site.keys().copied().collect();
-        made.retain(|v| self.f.insts[v.n()].op == Op::NewTable);
+        made.retain(|v| self.f.insts[v.n()].op != Op::Param);
         made.sort();
         (!made.is_empty()).then_some(Objects {
             made,

@@ -1,4 +1,4 @@
-//! Allocation sinking: tables that nobody can tell from their fields.
+//! Allocation sinking: objects that nobody can tell from their parts.
 //!
 //! A table that is made, filled, read and dropped need not be allocated. Its
 //! fields become values; where control flow meets, they become parameters of
@@ -12,9 +12,14 @@
 //!  b1(v3: table): …             jump b1(v8)
 //! ```
 //!
+//! So it is with closures that are only called, and inlined there, and with the
+//! variables they share with who made them: a *cell*, an upvalue whose closures
+//! are all sunk, is a table with one field. Frame states make closures of their
+//! upvalues; a cell is open if a register is it.
+//!
 //! ## Objects
-//! An **object** is a `new_table`, or a parameter of a block that gets nothing
-//! but objects: which one differs from iteration to iteration. Values that are
+//! An **object** is a `new_table`, a `new_closure`, a `new_cell`, or a parameter of a block that gets nothing
+//! but tables of this sort: which one differs from iteration to iteration. Values that are
 //! an object in another form (a box of it, what a guard made of it) are the
 //! object. Objects that meet in a parameter stand and fall together: they are a
 //! *group*.
@@ -33,8 +38,8 @@
 //! before its first iteration is [peeled](peel).
 //!
 //! ## What it doesn't do
-//! Array parts, tables in fields of sunk tables, and objects that escape on
-//! some ways only: these are allocated.
+//! Array parts, objects in fields of sunk tables and in variables, closures that
+//! meet others, and objects that escape on some ways only: these are allocated.
 
 mod escape;
 mod peel;
@@ -73,18 +78,24 @@ pub(super) fn run_first(f: &mut Func<'_>, cx: &mut Cx<'_>) {
     let Some(objects) = escape::find(f, &cfg, tables) else {
         return;
     };
-    cx.stats.tables_sunk += objects.made.len() as u32;
+    for v in &objects.made {
+        match f.insts[v.n()].op {
+            Op::NewTable => cx.stats.tables_sunk += 1,
+            Op::NewClosure => cx.stats.closures_sunk += 1,
+            _ => cx.stats.upvalues_sunk += 1,
+        }
+    }
     rewrite::rewrite(f, &cfg, &objects, tables);
 }
 
 /// The value that `v` is another form of, if it is one.
-fn base(f: &Func<'_>, mut v: V) -> V {
+pub(super) fn base(f: &Func<'_>, mut v: V) -> V {
     loop {
         let i = &f.insts[v.n()];
         let same = match i.op {
             Op::GuardShape => true,
-            Op::Box => f.ty(i.args[0]) == Ty::Table,
-            Op::GuardIs | Op::Unbox => i.ty == Ty::Table,
+            Op::Box => matches!(f.ty(i.args[0]), Ty::Table | Ty::Closure),
+            Op::GuardIs | Op::Unbox => matches!(i.ty, Ty::Table | Ty::Closure),
             _ => false,
         };
         if !same {
@@ -103,6 +114,15 @@ pub(super) fn frame_values(f: &Func<'_>, id: FrameId, g: &mut dyn FnMut(V)) {
     }
 }
 
+/// The upvalues of the closure that `v` makes, if it makes one.
+fn upvalues<'a>(f: &Func<'a>, v: V) -> &'a [V] {
+    let i = &f.insts[v.n()];
+    match i.op {
+        Op::NewClosure => &i.args[1..],
+        _ => &[],
+    }
+}
+
 /// What is known of an object at a point: its shape, and its fields by number.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Layout {
@@ -110,11 +130,15 @@ struct Layout {
     fields: BTreeSet<u64>,
 }
 
-/// Where a table was made.
+/// Where an object was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Site {
-    func: u32,
-    pc: u32,
+enum Site {
+    /// A table: by this instruction of this function.
+    Table { func: u32, pc: u32 },
+    /// A closure: from this child of this function.
+    Closure { func: u32, child: u32 },
+    /// A cell: anywhere.
+    Cell,
 }
 
 /// The objects that are sunk.
@@ -145,18 +169,31 @@ impl Objects {
                 named.push(o);
             }
         });
+        // Closures refer to their upvalues.
+        for n in 0..named.len() {
+            for &a in upvalues(f, named[n]) {
+                if self.site.contains_key(&a) && !named.contains(&a) {
+                    named.push(a);
+                }
+            }
+        }
         named.sort();
         named
     }
 
-    /// The object in a register.
-    fn held(&self, f: &Func<'_>, held: Held) -> Option<V> {
+    /// What a register or a part holds, with objects for values that are one.
+    fn held(&self, f: &Func<'_>, held: Held) -> Held {
         match held {
-            Held::Value(v) => self.of(f, v),
-            Held::Slot | Held::Sunk(_) => None,
+            Held::Value(v) | Held::Cell(v) => self.of(f, v).map_or(held, Held::Sunk),
+            Held::Slot | Held::Sunk(_) => held,
         }
     }
 }
 
-/// The tag of tables, as immediates have it.
-const TABLE: u64 = tag::TABLE as u64;
+/// The tag of an object, a table or a closure.
+fn tag_of(f: &Func<'_>, object: V) -> u8 {
+    match f.insts[object.n()].op {
+        Op::NewClosure => tag::CLOSURE,
+        _ => tag::TABLE,
+    }
+}

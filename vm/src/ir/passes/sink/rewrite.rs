@@ -1,12 +1,12 @@
 //! Takes objects apart: fields to values. See [the module above](super).
 
-use super::{Layout, Objects, Tables};
+use super::{Layout, Objects, Site, Tables, tag_of, upvalues};
 use crate::ir::cfg::Cfg;
+use crate::ir::inst::AND_OTHERS;
 use crate::ir::passes::rename::Rename;
-use crate::ir::{BlockId, Frame, FrameId, Func, Held, Op, Sunk, Ty, V};
+use crate::ir::{BlockId, Frame, FrameId, Func, Held, Op, Sunk, SunkKind, Ty, V};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
-use strata_runtime::value::tag;
 
 /// An object at a point: its shape, and its fields' values by number.
 #[derive(Clone)]
@@ -120,11 +120,20 @@ impl Rewrite<'_> {
     fn inst(&mut self, f: &mut Func<'_>, v: V, here: &mut State) -> bool {
         self.rename.args(f, v);
         let i = f.insts[v.n()];
-        if i.op == Op::NewTable && self.objects.site.contains_key(&v) {
+        if self.objects.site.contains_key(&v) {
             let shape = self.tables.root;
-            let fields = BTreeMap::new();
+            let mut fields = BTreeMap::new();
+            if i.op == Op::NewCell {
+                fields.insert(0, i.args[0]);
+            }
             here.insert(v, Parts { shape, fields });
             return false;
+        }
+        match i.op {
+            Op::CloseCells => return self.close_cells(f, v),
+            // Of a closure that is allocated, all upvalues are.
+            Op::NewClosure => return true,
+            _ => {}
         }
         if i.op == Op::Same {
             // At each point an object has one name, and nothing else is one.
@@ -148,6 +157,7 @@ impl Rewrite<'_> {
         let Some(parts) = here.get_mut(&o) else {
             return false;
         };
+        let tag = tag_of(f, o);
         let constant = |f: &mut Func<'_>, op: Op, imm: u64| {
             let inst = &mut f.insts[v.n()];
             inst.op = op;
@@ -156,15 +166,19 @@ impl Rewrite<'_> {
             true
         };
         match i.op {
-            Op::SetField => {
+            Op::SetField | Op::UpvalSet => {
                 parts.fields.insert(i.imm, i.args[1]);
+                false
+            }
+            Op::ProtoOf => {
+                self.rename.set(v, f.insts[o.n()].args[0]);
                 false
             }
             Op::SetShape => {
                 parts.shape = f.insts[i.args[1].n()].imm;
                 false
             }
-            Op::Field => match parts.fields.get(&i.imm).copied() {
+            Op::Field | Op::UpvalGet | Op::UpvalFixed => match parts.fields.get(&i.imm).copied() {
                 Some(x) if f.ty(x) == Ty::Any => {
                     self.rename.set(v, x);
                     false
@@ -186,12 +200,21 @@ impl Rewrite<'_> {
             // There is always room, and nothing is special about it.
             Op::FieldRoom => constant(f, Op::Int, i64::MAX as u64),
             Op::Flags | Op::ArrLen => constant(f, Op::Int, 0),
-            Op::Is => constant(f, Op::Bool, u64::from(i.imm == u64::from(tag::TABLE))),
-            Op::TagIn => constant(f, Op::Bool, i.imm >> tag::TABLE & 1),
+            Op::Is => constant(f, Op::Bool, u64::from(i.imm == u64::from(tag))),
+            Op::TagIn => constant(f, Op::Bool, i.imm >> tag & 1),
             Op::Truthy | Op::IsGc => constant(f, Op::Bool, 1),
             // Barriers, and other forms of the object.
             _ => false,
         }
+    }
+
+    /// Closes what is left to be closed: whether there is something.
+    fn close_cells(&self, f: &mut Func<'_>, v: V) -> bool {
+        let i = f.insts[v.n()];
+        let left = i.args.iter().filter(|a| self.objects.of(f, **a).is_none());
+        let left: SmallVec<[V; 4]> = left.copied().collect();
+        f.insts[v.n()].args = f.arena.alloc_slice_copy(&left);
+        !left.is_empty() || i.imm & AND_OTHERS != 0
     }
 
     /// The frame state with objects instead of their names' values.
@@ -205,14 +228,27 @@ impl Rewrite<'_> {
             let (Some(parts), Some(site)) = (here.get(&o), self.objects.site.get(&o)) else {
                 continue;
             };
-            let fields = parts.fields.iter().map(|(&n, &v)| (n, v));
-            let fields: SmallVec<[(u64, V); 8]> = fields.collect();
+            let values = parts.fields.iter();
+            let mut parts_of: SmallVec<[(u64, Held); 8]> =
+                values.map(|(&n, &v)| (n, Held::Value(v))).collect();
+            let kind = match *site {
+                Site::Table { func, pc } => SunkKind::Table {
+                    func,
+                    pc,
+                    shape: parts.shape,
+                },
+                Site::Closure { func, child } => {
+                    let ups = (0..).zip(upvalues(f, o));
+                    let held = |&up: &V| self.objects.held(f, Held::Value(self.rename.of(up)));
+                    parts_of = ups.map(|(n, up)| (n, held(up))).collect();
+                    SunkKind::Closure { func, child }
+                }
+                Site::Cell => SunkKind::Cell,
+            };
             list.push(Sunk {
                 name: o,
-                func: site.func,
-                pc: site.pc,
-                shape: parts.shape,
-                fields: f.arena.alloc_slice_copy(&fields),
+                kind,
+                parts: f.arena.alloc_slice_copy(&parts_of),
             });
         }
         let list = f.arena.alloc_slice_copy(&list);
@@ -231,14 +267,20 @@ impl Rewrite<'_> {
         let regs: SmallVec<[(u8, Held); 16]> = old
             .regs
             .iter()
-            .map(|&(r, held)| match self.objects.held(f, held) {
-                Some(o) => (r, Held::Sunk(o)),
-                None => (r, held),
-            })
+            .map(|&(r, held)| (r, self.objects.held(f, held)))
             .collect();
         let regs = f.arena.alloc_slice_copy(&regs);
+        let closure = old.closure.map(|c| self.objects.held(f, c));
+        let extras: SmallVec<[Held; 4]> = old
+            .extras
+            .iter()
+            .map(|&e| self.objects.held(f, e))
+            .collect();
+        let extras = f.arena.alloc_slice_copy(&extras);
         f.add_frame(Frame {
             parent,
+            closure,
+            extras,
             regs,
             ..old
         })
