@@ -5,6 +5,22 @@
 //! Two of them take long in full size: `cargo test --release -p strata-tests
 //! --features long,strata/llvm --test adversarial -- --nocapture full_size`.
 //!
+//! | what | tests |
+//! |---|---|
+//! | limits hold in hot code, and inside the library | `time_stops_compiled_loops`, `memory_runs_out_in_compiled_loops`, `nothing_catches_a_limit_in_any_tier`; the library alone: `limits.rs` |
+//! | instructions are counted alike | `instructions_are_counted_alike_in_every_tier` |
+//! | floods of hash keys | `hash_floods_stay_linear` |
+//! | deep sources and data | `deep_sources_and_data` |
+//! | deep recursion: Lua, metamethods, `pcall`, `gsub`, `sort` | `recursion_ends_in_an_error`, `recursion_through_the_library_ends_in_an_error` |
+//! | errors in error handlers at the limits | `errors_in_error_handlers_at_the_limit_of_the_stack` |
+//! | finalizers that resurrect, fail, yield, make others, never end | `finalizers_that_resurrect_fail_yield_or_go_on_for_ever`, `finalizers_that_never_end_are_stopped` |
+//! | `__index` that closes on itself | `chains_of_index_that_close_on_themselves` |
+//! | types that change all the time | `types_and_shapes_that_change_all_the_time` |
+//! | very many functions, a very long one | `memory_for_code_is_bounded`, `a_function_of_a_million_instructions` |
+//! | limits inside exits, collections, finalizers, and where code is installed | `memory_that_fails_anywhere`, `limits_in_exits_collections_and_installs` |
+//! | two VMs on two threads, one dropped while it compiles | `vms_on_two_threads_do_not_meet`, `a_vm_that_is_dropped_while_it_compiles` |
+//! | VMs without end | `many_lives_leave_nothing_behind` |
+//!
 //! What the interpreter alone has to hold is in `limits.rs` and `hostile.rs`.
 
 use std::sync::Arc;
@@ -439,6 +455,70 @@ fn memory_that_fails_anywhere() {
             );
             session.check_heap("after memory failed");
         }
+    }
+}
+
+/// Instructions run out after any number of them: where code is left, entered,
+/// installed or invalidated, and in finalizers.
+#[test]
+fn limits_in_exits_collections_and_installs() {
+    let source = "local log = setmetatable({}, {__gc = function() local n = 0 for i = 1, 50 do n = n + i end end})
+        local function point(x, y) return {x = x, y = y} end
+        local function work(n)
+          local s = 0
+          for i = 1, n do
+            local p = point(i, i * 0.5)
+            if i % 5 == 0 then p = point(i, 'y') setmetatable({}, {__gc = function() s = s + 1 end}) end
+            s = s + p.x + #tostring(p.y)
+          end
+          return s
+        end
+        for i = 1, 4 do pcall(work, 12) end collectgarbage()
+        while true do pcall(work, 3) collectgarbage('step') end";
+    for mode in MODES {
+        for (k, stress) in [
+            "deopt=every,poison,queue=sync",
+            "queue=delay:3,gc=7,poison",
+            "invalidate=safepoint,queue=reorder,stack=2",
+            "osr=every,generational,verify=9,queue=sync",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for limit in
+                (1 + k as u64..6000).step_by(if cfg!(debug_assertions) { 997 } else { 331 })
+            {
+                let way = Way::parse(&format!("jit={mode},backend=cranelift,{stress}"));
+                let way = way.expect("a way");
+                let mut session = session_with(mode, way.backend, MUCH);
+                engine::set_stress(&mut session.vm, &way.modes);
+                session.vm.set_instruction_limit(Some(limit));
+                let (end, _) = run(&mut session, source);
+                assert_eq!(end, End::Limit(Limit::Instructions), "{way}, limit {limit}");
+                assert_eq!(
+                    engine::unsound(&mut session.vm),
+                    None,
+                    "{way}, limit {limit}"
+                );
+                session.vm.set_instruction_limit(None);
+                goes_on(&mut session, source);
+            }
+        }
+    }
+}
+
+/// No handler of any kind, in no tier, goes on after a limit.
+#[test]
+fn nothing_catches_a_limit_in_any_tier() {
+    for source in [
+        "while true do pcall(function() while true do end end) end",
+        "xpcall(function() while true do end end, function(e) while true do end end)",
+        "local co = coroutine.wrap(function() while true do pcall(function() local x <close> = setmetatable({}, {__close = function() while true do end end}) error('x') end) end end) while true do pcall(co) end",
+        "while true do pcall(string.rep, 'x', -1) pcall(table.sort, {3, 2, 1}, function(a, b) return true end) end",
+        "while true do pcall(string.gsub, ('x'):rep(1000), '.', function(c) return c end) end",
+        "while true do pcall(load, function() return ' ' end) end",
+    ] {
+        exhausts_time(source);
     }
 }
 

@@ -3,6 +3,7 @@
 //! A function has all of its registers defined from its first instructions on, so
 //! that control may go from any block to any other: loops with several entries,
 //! jumps into and out of counted loops, registers of a loop written in its middle.
+//! Values are closed, generic loops run, a register is captured.
 //! Up to 255 registers are used. It ends all the same: a register that nothing
 //! else touches counts each jump backwards.
 //!
@@ -16,6 +17,8 @@
 //!
 //! A text is two parts: a Lua chunk, whose argument is the function and which
 //! calls it as small programs call theirs, and the assembly.
+
+mod scopes;
 
 use super::small::together_as;
 use crate::rng::Rng;
@@ -39,7 +42,7 @@ const PARAMS: usize = 10;
 const FUEL: usize = 40;
 
 /// Registers behind all others, for what instructions want in a row.
-const SCRATCH: usize = 8;
+const SCRATCH: usize = 9;
 
 const CONSTANTS: [&str; 14] = [
     "1",
@@ -74,6 +77,10 @@ struct Making<'r> {
     blocks: usize,
     /// Ways out of counted loops.
     ways_out: usize,
+    /// Generic loops.
+    iterations: usize,
+    /// A register that closures capture.
+    captured: Option<usize>,
     fields: usize,
     calls: usize,
     sites: usize,
@@ -111,7 +118,10 @@ impl Making<'_> {
         const ARITHMETIC: [&str; 11] = [
             "add", "sub", "mul", "add", "sub", "idiv", "mod", "div", "band", "shl", "bxor",
         ];
-        match self.rng.below(34) {
+        match self.rng.below(39) {
+            34 => self.closed(),
+            35 => self.iterate(),
+            36..=38 => self.capture(),
             0..=5 => {
                 let op = self.rng.pick(&ARITHMETIC);
                 self.line(format_args!("{op} r{a} r{b} r{c}"));
@@ -327,10 +337,15 @@ pub fn module(rng: &mut Rng) -> String {
         text: String::new(),
         blocks,
         ways_out: 0,
+        iterations: 0,
+        captured: None,
         fields: 0,
         calls: 0,
         sites: 0,
     };
+    if making.rng.one_in(2) {
+        making.captured = Some(PARAMS + making.rng.below(registers - PARAMS));
+    }
     let vararg = making.rng.one_in(3);
     if vararg {
         making.line(format_args!("varargprep {PARAMS}"));
@@ -349,13 +364,17 @@ pub fn module(rng: &mut Rng) -> String {
         making.block(at);
     }
     let _ = writeln!(making.text, "L{blocks}: defined {}", registers + 5);
+    let leave = match making.captured {
+        Some(_) => "returnclose",
+        None => "return",
+    };
     if vararg && making.rng.one_in(2) {
         let s = making.scratch;
         making.line(format_args!("vararg r{s} *"));
-        making.line(format_args!("return r{s} *"));
+        making.line(format_args!("{leave} r{s} *"));
     } else {
         let r = making.reg().min(registers - 3);
-        making.line(format_args!("return r{r} 3"));
+        making.line(format_args!("{leave} r{r} 3"));
     }
     finish(making, registers, vararg)
 }
@@ -369,6 +388,7 @@ fn finish(making: Making<'_>, registers: usize, vararg: bool) -> String {
         fields,
         calls,
         sites,
+        captured,
         ..
     } = making;
     for n in (0..calls).rev() {
@@ -397,10 +417,14 @@ fn finish(making: Making<'_>, registers: usize, vararg: bool) -> String {
     all.push_str(CODE);
     let _ = write!(
         all,
-        "strata 1\n.proto 0\n.source \"=module\"\n.params {PARAMS}\n{}.regs {}\n.upval u0 \"_ENV\"\n.child 1\n.child 2\n",
+        "strata 1\n.proto 0\n.source \"=module\"\n.params {PARAMS}\n{}.regs {}\n{}.upval u0 \"_ENV\"\n",
         if vararg { ".vararg\n" } else { "" },
         registers + 6 + SCRATCH - 1,
+        captured.map_or(String::new(), |r| format!(".captured r{r}\n")),
     );
+    for child in 1..=4 {
+        let _ = writeln!(all, ".child {child}");
+    }
     for constant in CONSTANTS {
         let _ = writeln!(all, ".const {constant}");
     }
@@ -415,6 +439,17 @@ fn finish(making: Making<'_>, registers: usize, vararg: bool) -> String {
     let _ = write!(all, ".code\n{text}.end\n");
     all.push_str(".proto 1\n.params 1\n.regs 3\n.code\n  addi r1 r0 1\n  return1 r1\n.end\n");
     all.push_str(".proto 2\n.params 2\n.regs 4\n.code\n  return r0 2\n.end\n");
+    // An iterator: to five.
+    all.push_str(".proto 3\n.params 2\n.regs 5\n.code\n  addi r2 r1 1\n  move r3 r0\n  jgti r2 5 L4\n  return r2 2\nL4: defined 4\n  return0\n.end\n");
+    match captured {
+        Some(r) => {
+            let _ = write!(
+                all,
+                ".proto 4\n.params 1\n.regs 3\n.upval r{r} \"captured\"\n.code\n  getupval r1 u0\n  setupval r0 u0\n  return1 r1\n.end\n"
+            );
+        }
+        None => all.push_str(".proto 4\n.params 1\n.regs 2\n.code\n  return1 r0\n.end\n"),
+    }
     all
 }
 

@@ -13,6 +13,8 @@ local Other = setmetatable({ name = "Other" }, { __index = Class })
 Other.__index = Other
 function Other.new(x) local o = setmetatable({ y = x }, Other) o.x = 1 return o end
 function Other:len() return Class.len(self) + self.y end
+Class.__close = function(c, e) c.closed = (c.closed or 0) + 1 end
+Other.__close = function(c, e) c.y = type(e) end
 local function one(x) return x end
 local function two(x, y) return y, x end
 local function id2(...) return ... end
