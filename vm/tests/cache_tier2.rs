@@ -7,6 +7,8 @@ mod optimized;
 
 use common::Folder;
 use optimized::{at_once, run, run_cached};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -269,6 +271,41 @@ fn altered_entries_do_no_harm() {
 #[test]
 fn altered_entries_do_no_harm_full_size() {
     altered(100_000);
+}
+
+/// Alters so many files of code, one at a time, and asks for their entries.
+fn altered_files(most: usize) {
+    let folder = Folder::new(&format!("cache-files-{most}"));
+    let cache = in_directory(&folder);
+    run_cached(PROGRAM, Backend::Cranelift, &at_once(), &cache);
+    let mut files = entries(&folder.0.join("cache"));
+    files.retain(|f| f.extension().is_some_and(|e| e == "code"));
+    let mut random = Random(1);
+    for n in 0..most {
+        let path = &files[random.below(files.len())];
+        let good = std::fs::read(path).unwrap();
+        let key = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        assert!(cache.get(&key).is_some(), "{n}");
+        alter(path, &files, &mut random);
+        let found = cache.get(&key);
+        assert!(found.is_none() && !path.exists(), "{n}: {found:?}");
+        let mut file = std::fs::OpenOptions::new();
+        let file = file.write(true).create_new(true).mode(0o600).open(path);
+        file.unwrap().write_all(&good).unwrap();
+    }
+    assert_eq!(cache.stats().refused, most as u64);
+}
+
+#[test]
+fn altered_files_are_no_entries() {
+    altered_files(3000);
+}
+
+/// The same in full, see above.
+#[cfg(feature = "long")]
+#[test]
+fn altered_files_are_no_entries_full_size() {
+    altered_files(100_000);
 }
 
 /// A run of the program by the command, with what it is told to print.
