@@ -17,6 +17,7 @@ use inkwell::targets::{
 };
 use std::cell::Cell;
 use std::ffi::{CStr, c_void};
+use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
 /// The passes that code is made with: those of LLVM's `-O3` that find
@@ -69,9 +70,18 @@ pub(crate) enum Refusal {
 
 /// What makes code for the CPU it runs on. It belongs to one thread.
 pub(crate) struct Machine {
-    target: TargetMachine,
+    target: ManuallyDrop<TargetMachine>,
     /// Modules are verified first.
     checked: bool,
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // The process must not end in the middle of it.
+        let _inside = Inside::enter("nothing");
+        // SAFETY: it is not used afterwards.
+        unsafe { ManuallyDrop::drop(&mut self.target) };
+    }
 }
 
 impl Machine {
@@ -90,6 +100,7 @@ impl Machine {
     /// As for [`new`](Machine::new).
     pub(crate) fn with_level(checked: bool, level: OptimizationLevel) -> Result<Machine, Refusal> {
         initialize()?;
+        let _inside = Inside::enter("nothing yet");
         let triple = triple();
         let target = Target::from_triple(&triple).map_err(|e| Refusal::Machine(e.to_string()))?;
         let options = TargetMachineOptions::new()
@@ -103,7 +114,10 @@ impl Machine {
         let target = target
             .create_target_machine_from_options(&triple, options)
             .ok_or_else(|| Refusal::Machine(triple.to_string()))?;
-        Ok(Machine { target, checked })
+        Ok(Machine {
+            target: ManuallyDrop::new(target),
+            checked,
+        })
     }
 
     /// The CPU that code is made for.

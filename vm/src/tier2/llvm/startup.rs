@@ -25,6 +25,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char, c_int};
 use std::io::Write;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 /// Sets LLVM up. Nothing of it may be used before.
@@ -34,6 +35,8 @@ use std::sync::mpsc::{Sender, channel};
 pub(super) fn initialize() -> Result<(), Refusal> {
     // LLVM is set up once for the process, whoever uses it.
     static DONE: OnceLock<Result<(), String>> = OnceLock::new();
+    // The process must not end in the middle of it.
+    let _inside = IN_USE.read_recursive();
     DONE.get_or_init(|| {
         run_initializers();
         // SAFETY: handlers have the types that are wanted, and don't unwind.
@@ -99,8 +102,13 @@ static IN_USE: RwLock<()> = RwLock::new(());
 /// The process ends: waits for the threads that compile, and for ever keeps
 /// others from it.
 extern "C" fn wait_for_compilers() {
-    std::mem::forget(IN_USE.write());
+    if !ENDING.load(Ordering::Acquire) {
+        std::mem::forget(IN_USE.write());
+    }
 }
+
+/// [`exit`] keeps threads from LLVM already.
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Ends the process, at once even if a thread compiles: then without what C
 /// programs do at their end.
@@ -108,7 +116,10 @@ pub(crate) fn exit(status: i32) -> ! {
     unsafe extern "C" {
         fn _exit(status: c_int) -> !;
     }
-    if IN_USE.try_write().is_some() {
+    if let Some(nobody) = IN_USE.try_write() {
+        // Nobody begins either, from now on.
+        std::mem::forget(nobody);
+        ENDING.store(true, Ordering::Release);
         std::process::exit(status);
     }
     let _ = std::io::stdout().flush();
