@@ -112,7 +112,7 @@ fn small_programs_show_the_same_in_every_tier() {
 
 #[test]
 fn quick_programs_show_the_same_in_turns() {
-    slice(Kind::Quick, if cfg!(debug_assertions) { 2 } else { 8 });
+    slice(Kind::Quick, if cfg!(debug_assertions) { 5 } else { 8 });
 }
 
 #[test]
