@@ -307,6 +307,8 @@ fn handlers_are_told_of_events() {
         "jit.mode(print)",
         "jit.backend('gcc')",
         "jit.set('heat', 1)",
+        "jit.set('code-memory', 1 << 40)",
+        "jit.set('calls', 1 << 40)",
         "jit.set('calls', -1)",
     ] {
         let source = format!("local jit = require 'jit' {wrong}");

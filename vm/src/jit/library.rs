@@ -44,6 +44,18 @@ const FUNCTIONS: &[Entry] = &[
     ("set", set),
 ];
 
+/// The thresholds that say when something is done. Those that say how much of
+/// something there may be are the host's.
+const THRESHOLDS: [&str; 7] = [
+    "calls",
+    "back-edges",
+    "start-up",
+    "exits",
+    "slow-hits",
+    "hot",
+    "best",
+];
+
 /// Events that wait for handlers; older ones are dropped for newer.
 const WAITING: usize = 1024;
 
@@ -276,10 +288,17 @@ fn set(cx: &mut Cx<'_>) -> Result<Ret> {
     let Ok(n) = u64::try_from(n) else {
         return Err(cx.arg_error(1, "not negative expected"));
     };
-    let outcome = interp::data(cx.vm).jit.options.thresholds.set(&name, n);
+    if !THRESHOLDS.contains(&name.as_str()) {
+        let why = format!("a program may set {}", THRESHOLDS.join(", "));
+        return Err(cx.arg_error(0, &why));
+    }
+    let thresholds = &mut interp::data(cx.vm).jit.options.thresholds;
+    let background = thresholds.background;
+    let outcome = thresholds.set(&name, n);
+    thresholds.background = background;
     match outcome {
         Ok(()) => cx.ret0(),
-        Err(why) => Err(cx.arg_error(0, &why)),
+        Err(why) => Err(cx.arg_error(1, &why)),
     }
 }
 
