@@ -527,7 +527,7 @@ impl Lua {
 
     /// Records from now on which tiers functions are in, what is compiled, where
     /// guards fail, where the time goes and what the collector does;
-    /// [`Recorder::page`] shows it. It takes about a percent of the time.
+    /// [`Recorder::page`] shows it.
     ///
     /// # Errors
     /// A thread can't be started.

@@ -34,13 +34,13 @@ pub(super) fn safepoint(vm: &mut Vm) -> Result<()> {
         let base = slot_index(vm, vm.base);
         finalize(vm, base, FEW)?;
     }
-    #[cfg(feature = "cranelift")]
     if bits & (poll::READY | poll::ALWAYS) != 0 {
+        // First: what is ready from here on is for the next look.
         vm.heap.lower(poll::READY);
+        #[cfg(feature = "cranelift")]
         crate::jit::ready(vm);
     }
     if data(vm).jit.recording.is_some() {
-        vm.heap.lower(poll::READY);
         crate::jit::report::look(vm);
     }
     if data(vm).jit.listeners.is_some() {

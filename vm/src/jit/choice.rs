@@ -1,7 +1,7 @@
 //! Which tiers a function may use, and who says so.
 //!
 //! ```text
-//!  the running program or its host   jit.off(f), Lua::ask
+//!  the running program or its host   jit.off(f), Function::set_jit
 //!  the host's options                JitOptions::functions
 //!  the source                        --@jit off
 //!  the VM                            JitOptions::mode, backend
