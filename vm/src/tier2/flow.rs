@@ -12,6 +12,7 @@ use crate::interp::{seen, seen_element};
 use crate::ir::cfg::{Cfg, Successors};
 use crate::ir::{BlockId, Ty};
 use rustc_hash::FxHashMap;
+use smallvec::{SmallVec, smallvec};
 use strata_runtime::ops::arith::ArithOp;
 use strata_runtime::stdlib::leaf::Known;
 use strata_runtime::value::tag;
@@ -69,6 +70,32 @@ pub(crate) fn only_way(f: &Function, pc: u32, i: Insn) -> Option<bool> {
         seen::FELL => Some(false),
         _ => None,
     }
+}
+
+/// How many instructions of `f` were reached, as far as its jumps tell: about what
+/// is left of it where ways that were never gone are left out.
+pub(crate) fn reached(f: &Function) -> usize {
+    let mut seen = vec![false; f.code.len()];
+    let mut work: SmallVec<[u32; 8]> = smallvec![0];
+    let mut count = 0;
+    while let Some(mut pc) = work.pop() {
+        while let Some(seen) = seen.get_mut(pc as usize).filter(|seen| !**seen) {
+            *seen = true;
+            count += 1;
+            let i = f.code[pc as usize];
+            let jumps = i.op().is_some_and(is_jump);
+            let falls = !i.op().is_some_and(Op::is_terminator);
+            let way = only_way(f, pc, i);
+            if jumps && way != Some(false) {
+                work.push(target(pc, i));
+            }
+            if !falls || way == Some(true) {
+                break;
+            }
+            pc += 1;
+        }
+    }
+    count
 }
 
 fn is_jump(op: Op) -> bool {

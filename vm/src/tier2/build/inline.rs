@@ -10,7 +10,7 @@ use super::state::{Reg, State};
 use super::{Builder, Context, Inlining, Refused};
 use crate::ir::{BlockId, FrameId, Reason, Target, Term, Ty, V};
 use crate::tier2::flow;
-use crate::tier2::snapshot::{Callee, EntryAt, FuncNo, Meta, Obj, Slot};
+use crate::tier2::snapshot::{Callee, EntryAt, FuncNo, Function, Meta, Obj, Slot};
 use smallvec::{SmallVec, smallvec};
 use strata_spec::effects::Effects;
 use strata_spec::{Insn, Op};
@@ -19,7 +19,9 @@ use strata_spec::{Insn, Op};
 const MAX_DEPTH: u32 = 4;
 /// How often a function may be inlined into itself.
 const MAX_RECURSION: u32 = 1;
-/// The longest function that is inlined into code that is big already.
+/// The longest functions that are inlined into code that is big already, and that
+/// is twice as big; counted are instructions that were reached.
+const MEDIUM: usize = 32;
 const SMALL: usize = 16;
 /// The longest function that is inlined into itself, and twice.
 const SHORT: usize = 24;
@@ -76,7 +78,7 @@ impl Builder<'_, '_> {
         if itself && (len > SHORT || f.calls_of(no) > 2 || self.recursion(no) >= deepest) {
             return Some("recursion");
         }
-        if self.f.insts.len() > self.big && len > SMALL {
+        if self.is_big_for(f) {
             return Some("the caller is big already");
         }
         let given = usize::from(i.b()).saturating_sub(1);
@@ -90,6 +92,16 @@ impl Builder<'_, '_> {
             return Some("recursion");
         }
         None
+    }
+
+    /// Whether there is so much code already that `f` is too long to be added.
+    fn is_big_for(&self, f: &Function) -> bool {
+        let most = match self.f.insts.len() {
+            n if n <= self.big => return false,
+            n if n <= 2 * self.big => MEDIUM,
+            _ => SMALL,
+        };
+        f.code.len() > most && flow::reached(f) > most
     }
 
     /// How often function `no` is among those that wait.
