@@ -193,6 +193,7 @@ macro_rules! for_each_inst {
             BarrierElem,"barrier_elem",[Table Each], Void, No, HEAP, HEAP;
             // ---- everything else: bytecode instructions by helpers, calls
             Poll,       "poll",        [], Void, Num, NONE, NONE;
+            PollRounds, "poll_rounds", [Int], Void, Num, NONE, NONE;
             NewTable,   "new_table",   [], Table, Num, HEAP, HEAP;
             NewClosure, "new_closure", [Ptr Cells], Closure, Num, HEAP, HEAP;
             NewCell,    "new_cell",    [Each], Ptr, Num, HEAP, HEAP;
@@ -371,6 +372,7 @@ impl Op {
             || matches!(
                 self,
                 Op::Poll
+                    | Op::PollRounds
                     | Op::Step
                     | Op::StepTest
                     | Op::Call

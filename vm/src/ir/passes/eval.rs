@@ -451,7 +451,7 @@ impl Machine<'_, '_> {
                 });
                 Val::Table(self.tables.len() - 1)
             }
-            Op::Barrier | Op::Poll => Val::Nil,
+            Op::Barrier | Op::Poll | Op::PollRounds => Val::Nil,
             _ => return Err("an instruction it does not know".into()),
         }))
     }

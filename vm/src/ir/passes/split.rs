@@ -9,11 +9,11 @@
 //!  pre ─▶ outer(i, c): as far as all keys are elements, k more iterations?
 //!           │ yes                      │ no
 //!           ▼                          ▼
-//!         header(i, c, k) ◀─ latch   header'(i, c): all that there is
+//!         header(i, c) ◀──── latch   header'(i, c): all that there is
 //!           │                 ▲        │
 //!         …without branches…  │      test': poll; c == 0? ─▶ out
 //!           │                 │        │
-//!         test: k == 0? ──────┘      again' ─▶ outer(i + step, c - 1)
+//!         test: k done? ──────┘      again' ─▶ outer(i + step, c - 1)
 //!           │
 //!         last: poll; c == 0? ─▶ out; again ─▶ outer(i + step, c - 1)
 //! ```
@@ -340,18 +340,17 @@ fn split(f: &mut Func<'_>, cfg: &Cfg, l: &Counted, plan: &Plan) -> bool {
     let Some((form, now)): Option<(Form, Counted)> = again else {
         return false;
     };
-    let outer = strip(f, &now, &form);
+    let mut outer = strip(f, &now, &form);
     for t in f.blocks[l.preheader.n()].term.targets_mut() {
         if t.block == second {
             t.block = outer.block;
         }
     }
     let (fast, few) = foresee(f, l, &copies, &outer, plan);
-    let mut args = outer.given.clone();
-    args.push(few);
+    outer.runs(f, few);
     let first = Target {
         block: l.header,
-        args,
+        args: outer.given.clone(),
     };
     let rest = Target {
         block: second,

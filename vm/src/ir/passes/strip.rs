@@ -5,21 +5,20 @@
 //! without a poll, so that LLVM can vectorise it; the outer one polls.
 //!
 //! ```text
-//!  pre ─▶ header(i, c)              pre ─▶ outer(i, c): k = min(c, N - 1)
+//!  pre ─▶ header(i, c)              pre ─▶ outer(i, c): s = c - min(c, N - 1)
 //!           │      ▲                         │
 //!           ▼      │                         ▼
-//!     test: poll   │                       header(i, c, k) ◀── latch: k - 1
-//!       c == 0? ─▶ latch                     │                   ▲
-//!        │                                   ▼                   │
-//!       out                                test: k == 0? ────────┘
+//!     test: poll   │                       header(i, c) ◀── latch
+//!       c == 0? ─▶ latch                     │                ▲
+//!        │                                   ▼                │
+//!       out                                test: c == s? ─────┘
 //!                                            │
 //!                                          last: poll; c == 0? ─▶ out
 //!                                            │
 //!                                          again ─▶ outer(i + step, c - 1)
 //! ```
 //!
-//! The inner loop is left when `k` is 0, which is when `c` is 0 or after `N`
-//! iterations, since both go down together. Frame states stay as they are: they
+//! The inner loop is left when `c` is 0 or after `N` iterations. Frame states stay as they are: they
 //! name the parameters of the header, and the state at a poll depends on nothing
 //! that is done after it.
 //!
@@ -133,6 +132,9 @@ pub(super) struct Outer {
     pub given: SmallVec<[V; 4]>,
     /// Iterations of the inner loop, but one.
     pub few: V,
+    /// The count at which the inner loop is left.
+    stop: V,
+    poll: V,
 }
 
 /// Makes the loop two.
@@ -160,12 +162,10 @@ pub(super) fn strip(f: &mut Func<'_>, l: &Counted, form: &Form) -> Outer {
     let most = put(f, outer, Op::Int, Ty::Int, &[], form.iterations - 1);
     let few = put(f, outer, Op::IUlt, Ty::Bool, &[count, most], 0);
     let first = put(f, outer, Op::Select, Ty::Int, &[few, count, most], 0);
-    let left = f.param(header, Ty::Int);
-    let mut args = given.clone();
-    args.push(first);
+    let stop = put(f, outer, Op::ISub, Ty::Int, &[count, first], 0);
     f.blocks[outer.n()].term = Term::Jump(Target {
         block: header,
-        args,
+        args: given.clone(),
     });
     for t in f.blocks[l.preheader.n()].term.targets_mut() {
         if t.block == header {
@@ -176,11 +176,12 @@ pub(super) fn strip(f: &mut Func<'_>, l: &Counted, form: &Form) -> Outer {
     // Where the inner loop ends: the poll, and the test of the count.
     let last = f.block();
     f.blocks[test.n()].insts.retain(|&v| v != form.poll);
-    f.blocks[last.n()].insts.push(form.poll);
-    f.insts[form.poll.n()].imm |= form.iterations << 32;
+    let pc = f.insts[form.poll.n()].imm;
+    let frame = f.insts[form.poll.n()].frame;
+    let poll = f.inst(Op::PollRounds, Ty::Void, &[first], pc, frame);
+    f.blocks[last.n()].insts.push(poll);
     let again = copy(f, latch, header, outer);
-    let zero = put(f, test, Op::Int, Ty::Int, &[], 0);
-    let done = put(f, test, Op::IEq, Ty::Bool, &[left, zero], 0);
+    let done = put(f, test, Op::IEq, Ty::Bool, &[l.count.param, stop], 0);
     let on = Term::Branch {
         cond: done,
         yes: Target::to(last),
@@ -193,17 +194,27 @@ pub(super) fn strip(f: &mut Func<'_>, l: &Counted, form: &Form) -> Outer {
         *likely = None;
     }
     f.blocks[last.n()].term = old;
-
-    // The inner loop's way around.
-    let one = put(f, latch, Op::Int, Ty::Int, &[], 1);
-    let next = put(f, latch, Op::ISub, Ty::Int, &[left, one], 0);
-    for t in f.blocks[latch.n()].term.targets_mut() {
-        t.args.push(next);
-    }
     Outer {
         block: outer,
         given,
         few: first,
+        stop,
+        poll,
+    }
+}
+
+impl Outer {
+    /// The inner loop runs `few` iterations and one, which is computed in the outer
+    /// one's header.
+    pub(super) fn runs(&mut self, f: &mut Func<'_>, few: V) {
+        let count = f.insts[self.stop.n()].args[0];
+        f.insts[self.stop.n()].args = f.arena.alloc_slice_copy(&[count, few]);
+        f.insts[self.poll.n()].args = f.arena.alloc_slice_copy(&[few]);
+        // Behind what it is computed from.
+        let insts = &mut f.blocks[self.block.n()].insts;
+        insts.retain(|&v| v != self.stop);
+        insts.push(self.stop);
+        self.few = few;
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn run(f: &mut Func<'_>, cx: &mut Cx<'_>) {
         for v in insts {
             let i = f.insts[v.n()];
             if let Some(frame) = i.frame
-                && (i.op.is_guard() || matches!(i.op, Op::Poll | Op::NewTable))
+                && (i.op.is_guard() || matches!(i.op, Op::Poll | Op::PollRounds | Op::NewTable))
             {
                 f.insts[v.n()].frame = Some(named(f, frame, &known, cx));
             }

@@ -96,7 +96,7 @@ impl Lower<'_, '_> {
         self.go_on(&status, &go);
         self.label(&go);
         if base == "%base" {
-            self.count(self.s.funcs[0].code.len() as u32);
+            self.count(&self.s.funcs[0].code.len().to_string());
         }
     }
 
@@ -435,17 +435,24 @@ impl Lower<'_, '_> {
     }
 
     /// Looks at the poll word: taken, the frames become canonical. It is the
-    /// poll of a loop that ends at `pc`, and taken every so many `rounds` (0: at
-    /// each).
+    /// poll of a loop that ends at `pc`, at each round or after `rounds` and one.
     pub(super) fn poll(
         &mut self,
         pc: u32,
-        rounds: u32,
+        rounds: Option<V>,
         frame: Option<FrameId>,
     ) -> Result<(), String> {
         let frame = Self::frame_of(frame)?;
         let length = self.insn_of_loop(frame, pc).jump().unsigned_abs();
-        self.count(length.saturating_mul(rounds.max(1)));
+        let instructions = match rounds {
+            Some(v) if self.counts() => {
+                let rounds = self.temp(&format!("trunc i64 {} to i32", self.r(v)));
+                let rounds = self.temp(&format!("add i32 {rounds}, 1"));
+                self.temp(&format!("mul i32 {rounds}, {length}"))
+            }
+            _ => length.to_string(),
+        };
+        self.count(&instructions);
         let word = self.offset("%vm", VM_POLL.into());
         let word = self.temp(&format!("load volatile i32, ptr {word}"));
         let asked = self.temp(&format!("icmp ne i32 {word}, 0"));
@@ -482,9 +489,14 @@ impl Lower<'_, '_> {
         self.s.funcs[func as usize].code[pc as usize]
     }
 
+    /// Whether what is executed is counted.
+    fn counts(&self) -> bool {
+        self.whom == For::Cranelift { counts: true }
+    }
+
     /// Counts instructions, where LLVM is asked for better code after so many.
-    fn count(&mut self, instructions: u32) {
-        if self.whom != (For::Cranelift { counts: true }) {
+    fn count(&mut self, instructions: &str) {
+        if !self.counts() {
             return;
         }
         let table = self.helper(Helper::Exits);

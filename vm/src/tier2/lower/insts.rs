@@ -292,7 +292,8 @@ impl Lower<'_, '_> {
             Op::Barrier | Op::BarrierElem if planted(Bug::OptimizedBarrier) => {}
             Op::Barrier => self.barrier(&r[0], None),
             Op::BarrierElem => self.barrier(&r[0], Some(args[1])),
-            Op::Poll => self.poll(i.imm as u32, (i.imm >> 32) as u32, i.frame)?,
+            Op::Poll => self.poll(i.imm as u32, None, i.frame)?,
+            Op::PollRounds => self.poll(i.imm as u32, Some(i.args[0]), i.frame)?,
             Op::NewTable => self.new_table(v, i.frame)?,
             Op::NewClosure => self.new_closure(v, &r),
             Op::NewCell => self.new_upvalue(v, Some(args[0]), i.imm),
