@@ -78,6 +78,8 @@ pub(crate) struct ExitTable {
     /// hot the code was found.
     pub left: Cell<i32>,
     pub later: Cell<Option<Box<Snapshot>>>,
+    /// LLVM was to be asked, and the code was given more time.
+    pub waited: Cell<bool>,
     pub heat: Cell<u32>,
     /// What checked code sets when it runs.
     pub ran: Arc<AtomicU64>,

@@ -70,6 +70,7 @@ pub(super) unsafe fn install(
         dead: Cell::new(false),
         left: Cell::new(i32::MAX),
         later: Cell::new(None),
+        waited: Cell::new(false),
         heat: Cell::new(0),
         ran: interp::data(vm)
             .jit

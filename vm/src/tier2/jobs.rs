@@ -352,10 +352,29 @@ pub(super) unsafe fn improve(vm: &mut Vm, p: *mut ProtoObj, snapshot: Snapshot, 
     let _ = unsafe { submit(vm, p, snapshot, next, heat, Instant::now()) };
 }
 
+/// How many times as long a loop runs until LLVM is asked for it, where its function
+/// is entered at its start from the next call on.
+const PATIENCE: u32 = 8;
+
+/// Whether code of all of `p` is there or under way: what runs a loop of it now runs
+/// that when it calls `p` again, and then LLVM's code of the loop is of no use.
+fn is_followed(vm: &mut Vm, p: *mut ProtoObj) -> bool {
+    // SAFETY: the prototype of code that runs is live.
+    let has = unsafe { jit::has_code2(&*p, EntryAt::Start) };
+    has || under_way(vm, p, EntryAt::Start, has)
+}
+
 /// Code of Cranelift's, which `table` belongs to, has run for long.
 pub(super) fn ask_llvm(vm: &mut Vm, table: &ExitTable) {
     table.left.set(i32::MAX);
     if table.dead.get() {
+        return;
+    }
+    if table.at != EntryAt::Start && !table.waited.get() && is_followed(vm, table.proto()) {
+        table.waited.set(true);
+        let best = interp::data(vm).jit.options.thresholds.best;
+        let later = best.saturating_mul(PATIENCE);
+        table.left.set(i32::try_from(later).unwrap_or(i32::MAX));
         return;
     }
     if let Some(snapshot) = table.later.take() {
