@@ -282,3 +282,27 @@ fn open_results_in_slots_of_an_inlined_frame() {
          return s",
     );
 }
+
+#[test]
+fn host_functions_called_last_by_inlined_functions() {
+    // Each call has a class of its own, so that in the end `setmetatable` is called
+    // for what it is, as the last thing of a function inlined into one inlined.
+    let source = "local function body()
+           local Vec = {}
+           Vec.__index = Vec
+           local function vec(x) return setmetatable({ x = x }, Vec) end
+           function Vec:add(b) return vec(self.x + b.x) end
+           local sum, one = vec(0.0), vec(1.0)
+           for _ = 1, 200000 do sum = one:add(sum) end
+           return sum.x
+         end
+         local s = 0
+         for i = 1, 6 do s = s + body() end
+         return s";
+    let expected = run(source, JitMode::Off, &StressModes::default());
+    for backend in [Backend::Cranelift, Backend::Auto] {
+        let compiled = run_by(source, JitMode::Full, backend, &StressModes::default());
+        assert_eq!(compiled.end, expected.end, "{backend}");
+        assert!(!compiled.optimized.is_empty(), "{backend}");
+    }
+}

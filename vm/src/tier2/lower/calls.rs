@@ -191,8 +191,10 @@ impl Lower<'_, '_> {
             _ => Helper::Return,
         };
         let base = self.base_of(frame);
-        if i.op() == Some(Op::TailCall) && self.calls_host(frame) {
-            // A short way, if it is one this time.
+        let inlined = self.f.frames[frame.n()].parent.is_some();
+        if i.op() == Some(Op::TailCall) && !inlined && self.calls_host(frame) {
+            // A short way, if it is one this time. The native caller is the one that
+            // the results are for: so it is not where the frame is an inlined one.
             let (host, other) = (self.new_label(), self.new_label());
             let t = self.load("i8", &base, i64::from(i.a()) * 16, Region::Slot);
             let is = self.temp(&format!("icmp eq i8 {t}, {}", tag::NATIVE));
