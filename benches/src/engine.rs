@@ -14,6 +14,17 @@ use crate::process::{self, Failure};
 
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
 
+/// Runs a program several times in one process.
+const WARM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/warm.lua");
+
+/// Takes apart what `warm.lua` prints: the program's output, and the time of its fastest run but the
+/// first.
+pub fn warm(stdout: &str) -> Option<(&str, Duration)> {
+    let (text, seconds) = stdout.rsplit_once('\t')?;
+    let time = Duration::try_from_secs_f64(seconds.parse().ok()?).ok()?;
+    Some((text, time))
+}
+
 /// What an engine is in the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -91,6 +102,14 @@ impl Engine {
     pub fn arguments(&self, file: &Path) -> Vec<OsString> {
         let mut args = self.args.clone();
         args.push(file.as_os_str().to_owned());
+        args
+    }
+
+    /// The arguments that make it run `file` so many times in one process, for [`warm`].
+    pub fn repeating(&self, file: &Path, times: u32) -> Vec<OsString> {
+        let mut args = self.arguments(Path::new(WARM));
+        args.push(file.as_os_str().to_owned());
+        args.push(times.to_string().into());
         args
     }
 

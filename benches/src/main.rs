@@ -61,6 +61,10 @@ struct Args {
     /// Run each program once under each engine, to see that it works
     #[arg(long)]
     check: bool,
+    /// Run each program so many times in one process, as the same function, and compare the fastest
+    /// run after the first: warm code, which meets new tables, classes and closures
+    #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    warm: Option<u32>,
     /// Write an HTML report (index.html, results.json) into this folder
     #[arg(long, value_name = "DIR")]
     html: Option<PathBuf>,
@@ -145,6 +149,7 @@ fn run(args: &Args) -> Result<bool, String> {
         limit: Duration::from_secs(args.timeout),
         clock: if args.cpu { Clock::Cpu } else { Clock::Wall },
         check: args.check,
+        warm: args.warm,
     };
     let report = measure::measure(&programs, &engines, &probe, &options);
     if !args.check {

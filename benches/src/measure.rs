@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    engine::{Engine, Role},
+    engine::{self, Engine, Role},
     process,
     program::Program,
     report::{Cell, EngineInfo, Machine, Report, Row},
@@ -35,6 +35,9 @@ pub struct Options {
     pub clock: Clock,
     /// Times are not of interest: each program runs once, to see that it works.
     pub check: bool,
+    /// Each run is a process that runs the program so many times; the fastest of them after the first
+    /// is what counts, in processor time.
+    pub warm: Option<u32>,
 }
 
 /// Runs everything and gathers the results. `start_up` is the file whose times count as start-up.
@@ -51,7 +54,7 @@ pub fn measure(
     };
     let bar = progress(programs.len() * engines.len() * rounds);
     let mut infos: Vec<_> = engines.iter().map(engine_info).collect();
-    if !options.check {
+    if !options.check && options.warm.is_none() {
         let (times, _) = run_rounds(
             start_up,
             engines,
@@ -109,6 +112,7 @@ pub fn measure(
         machine: Machine::current(),
         runs: rounds,
         clock: match options.clock {
+            _ if options.warm.is_some() => "processor time of a warm run",
             Clock::Wall => "wall time",
             Clock::Cpu => "processor time",
         },
@@ -149,22 +153,42 @@ fn run_rounds(
             if !fit[i] {
                 continue;
             }
-            match process::run(&engine.command, &engine.arguments(file), options.limit) {
-                Ok(finished) => {
-                    let time = match options.clock {
-                        Clock::Wall => finished.wall,
-                        Clock::Cpu => finished.cpu,
-                    };
+            match run_once(engine, file, options) {
+                Ok((time, stdout)) => {
                     runs.seconds.push(time.as_secs_f64());
-                    runs.stdout = finished.stdout;
+                    runs.stdout = stdout;
                 }
-                Err(failure) => results[i] = Err(failure.to_string()),
+                Err(failure) => results[i] = Err(failure),
             }
         }
     }
     let mut order: Vec<_> = (0..engines.len()).filter(|&i| fit[i]).collect();
     order.sort_by_key(|&i| engines[i].role == Role::Subject);
     (results, order)
+}
+
+/// One run: its time and output, or why it failed.
+fn run_once(
+    engine: &Engine,
+    file: &std::path::Path,
+    options: &Options,
+) -> Result<(Duration, String), String> {
+    let args = match options.warm {
+        Some(times) => engine.repeating(file, times),
+        None => engine.arguments(file),
+    };
+    let finished =
+        process::run(&engine.command, &args, options.limit).map_err(|e| e.to_string())?;
+    if options.warm.is_some() {
+        let (text, time) = engine::warm(&finished.stdout)
+            .ok_or_else(|| format!("prints '{}', no time", clip(&finished.stdout)))?;
+        return Ok((time, text.to_owned()));
+    }
+    let time = match options.clock {
+        Clock::Wall => finished.wall,
+        Clock::Cpu => finished.cpu,
+    };
+    Ok((time, finished.stdout))
 }
 
 fn engine_info(engine: &Engine) -> EngineInfo {
@@ -259,6 +283,7 @@ mod tests {
             limit: Duration::from_secs(5),
             clock: Clock::Wall,
             check: false,
+            warm: None,
         };
         measure(programs, engines, Path::new("/dev/null"), &options)
     }
