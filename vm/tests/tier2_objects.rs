@@ -399,3 +399,44 @@ fn nil_is_stored_where_no_field_is() {
     let change = "meta.__newindex = function(t, k, v) seen[#seen + 1] = k; rawset(t, k, v) end";
     same(&program(change));
 }
+
+#[test]
+fn metamethods_of_metatables_that_one_function_makes() {
+    // Each has closures of its own, with variables of their own.
+    let run = same(
+        "local function class(k)
+           local C, reads, writes = {}, 0, 0
+           local function new(x) return setmetatable({ x = x }, C) end
+           C.__add = function(a, b) return new(a.x + b.x + k) end
+           C.__unm = function(a) return new(-a.x) end
+           C.__eq = function(a, b) return a.x % k == b.x % k end
+           C.__lt = function(a, b) return a.x + k < b.x end
+           C.__le = function(a, b) return a.x <= b.x + k end
+           C.__len = function(a) return a.x * k end
+           C.__call = function(a, y) return a.x + y * k end
+           C.__index = function(t, key) reads = reads + k return reads end
+           C.__newindex = function(t, key, v) writes = writes + v * k rawset(t, 'x', writes % 9) end
+           return new
+         end
+         local news = { class(1), class(2), class(3) }
+         local s = 0
+         for i = 1, 900 do
+           local new = news[i % 3 + 1]
+           local a, b = new(i % 7), new(i % 5)
+           local c = a + b + -a
+           s = s + c.x + #a + a(i % 4) + a.missing
+           if a == b then s = s + 1 end
+           if a < b then s = s + 2 end
+           if a <= b then s = s + 4 end
+           a.other = i % 3
+           s = s + a.x
+         end
+         for i = 1, 60 do
+           -- More of them than are told apart.
+           local new = class(i)
+           for j = 1, 10 do s = s + #(new(j) + new(i)) + new(j).missing end
+         end
+         return s",
+    );
+    assert!(!run.optimized.is_empty());
+}

@@ -255,6 +255,12 @@ impl Function {
         self.slots.iter().any(is)
     }
 
+    /// Whether it has loops.
+    pub(crate) fn has_loops(&self) -> bool {
+        let mut ops = self.code.iter().filter_map(|i| i.op());
+        ops.any(Op::is_back_edge)
+    }
+
     /// The call right before the loop with the `tforcall` at `pc`, which has given
     /// the iterator.
     fn before_loop(&self, pc: u32) -> Option<Insn> {

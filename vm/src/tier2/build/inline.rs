@@ -23,7 +23,7 @@ const MAX_RECURSION: u32 = 1;
 /// is twice as big; counted are instructions that were reached.
 const MEDIUM: usize = 32;
 const SMALL: usize = 16;
-/// The longest function that is inlined into itself, and twice.
+/// The longest function that is inlined into itself, or that has a loop, and twice.
 const SHORT: usize = 24;
 const TINY: usize = 12;
 /// Most extra arguments of a function that is inlined, and registers with them.
@@ -77,6 +77,9 @@ impl Builder<'_, '_> {
         let deepest = if len <= TINY { 2 } else { 1 };
         if itself && (len > SHORT || f.calls_of(no) > 2 || self.recursion(no) >= deepest) {
             return Some("recursion");
+        }
+        if f.has_loops() && flow::reached(f) > SHORT {
+            return Some("its loops are code of their own");
         }
         if self.is_big_for(f) {
             return Some("the caller is big already");

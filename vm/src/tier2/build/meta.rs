@@ -28,20 +28,90 @@ const TABLE: Expected = Expected::Tag(tag::TABLE);
 const SPECIAL: u8 = tabflag::METATABLE | tabflag::CHAIN | tabflag::WEAK_KEYS | tabflag::WEAK_VALUES;
 
 impl Builder<'_, '_> {
-    /// The metamethod that instruction `pc` calls, if it is known and can be
-    /// inlined.
-    pub(super) fn known_metamethod(&mut self, pc: u32) -> Option<MetaCall> {
+    /// The metamethods that instruction `pc` calls, if they are known and can be
+    /// inlined: closures of one function.
+    pub(super) fn known_metamethods(&mut self, pc: u32) -> Option<SmallVec<[MetaCall; 4]>> {
         if !self.may_speculate(pc) {
             return None;
         }
-        let call = self.func().meta_call(pc)?;
-        let func = call.func?;
+        let calls: SmallVec<[MetaCall; 4]> = SmallVec::from_slice(self.func().meta_calls(pc)?);
+        let func = calls.first()?.func?;
         if self.s.funcs[func as usize].spec().vararg || !self.form_fits(func, 0) {
             return None;
         }
         let proto = self.s.funcs[func as usize].proto;
         self.decide_inlining(pc, self.insn(pc), proto, Some(func))?;
-        Some(call)
+        Some(calls)
+    }
+
+    /// Makes sure that the operands `args` of instruction `pc` are those of one of
+    /// `calls`, of which there is one at least: its closure. Values in `args` become
+    /// what they are known to be.
+    fn handler(
+        &mut self,
+        pc: u32,
+        calls: &[MetaCall],
+        args: &mut [V],
+    ) -> Result<V, Refused> {
+        let operands = args.len().min(2);
+        let mut now = |b: &mut Self, n: usize, known: Expected| {
+            let old = args[n];
+            let new = b.make_sure(old, known, pc)?;
+            for a in args.iter_mut().filter(|a| **a == old) {
+                *a = new;
+            }
+            Ok::<V, Refused>(new)
+        };
+        if let [only] = calls {
+            for n in 0..operands {
+                if let Some(known) = only.operands[n] {
+                    now(self, n, known)?;
+                }
+            }
+            return Ok(self.object(only.handler, Ty::Closure));
+        }
+        let mut shapes = [None; 2];
+        for (n, shape) in shapes.iter_mut().enumerate().take(operands) {
+            match calls[0].operands[n] {
+                Some(Expected::Shape(_)) => {
+                    let t = now(self, n, TABLE)?;
+                    *shape = Some(self.put(Ir::Shape, &[t]));
+                }
+                Some(known) => {
+                    now(self, n, known)?;
+                }
+                None => {}
+            }
+        }
+        let mut handler = self.object(calls[0].handler, Ty::Closure);
+        let mut any = self.has_shapes(shapes, &calls[0]);
+        for call in &calls[1..] {
+            let this = self.has_shapes(shapes, call);
+            if call.handler != calls[0].handler {
+                let other = self.object(call.handler, Ty::Closure);
+                handler = self.emit(Ir::Select, Ty::Closure, &[this, other, handler], 0);
+            }
+            any = self.put(Ir::Or, &[any, this]);
+        }
+        self.guard(any, Reason::Shape, pc)?;
+        Ok(handler)
+    }
+
+    /// Whether operands with these shapes are those of `call`.
+    fn has_shapes(&mut self, shapes: [Option<V>; 2], call: &MetaCall) -> V {
+        let mut all = None;
+        for (shape, known) in shapes.into_iter().zip(call.operands) {
+            let (Some(shape), Some(Expected::Shape(expected))) = (shape, known) else {
+                continue;
+            };
+            let expected = self.object(expected, Ty::Ptr);
+            let same = self.put(Ir::Same, &[shape, expected]);
+            all = Some(match all {
+                None => same,
+                Some(all) => self.put(Ir::And, &[all, same]),
+            });
+        }
+        all.unwrap_or_else(|| self.boolean(true))
     }
 
     /// Makes sure that `v` is what is known of it; registers hold what that is.
@@ -77,17 +147,17 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// Calls the metamethod `call` of instruction `pc` with `args`, the first
-    /// of which are its operands: its result. `Err(false)`: the operands are
+    /// Calls that of the metamethods `calls` of instruction `pc` that is the one of
+    /// `args`, the first of which are its operands: its result. `Err(false)`: the operands are
     /// something else, and nothing was built. `Err(true)`: it never returns.
     pub(super) fn metamethod(
         &mut self,
         pc: u32,
-        call: MetaCall,
+        calls: &[MetaCall],
         args: &[V],
         wanted: usize,
     ) -> Result<Result<Option<V>, bool>, Refused> {
-        let Some(no) = call.func else {
+        let Some((call, no)) = calls.first().and_then(|call| Some((call, call.func?))) else {
             return Ok(Err(false));
         };
         let fit = |b: &Self| {
@@ -99,18 +169,7 @@ impl Builder<'_, '_> {
         }
         self.assume(pc)?;
         let mut args: SmallVec<[V; 4]> = SmallVec::from_slice(args);
-        for n in 0..args.len().min(2) {
-            if let Some(known) = call.operands[n] {
-                let old = args[n];
-                let new = self.make_sure(old, known, pc)?;
-                for a in &mut args {
-                    if *a == old {
-                        *a = new;
-                    }
-                }
-            }
-        }
-        let closure = self.object(call.handler, Ty::Closure);
+        let closure = self.handler(pc, calls, &mut args)?;
         let frame = self.frame(pc, true)?;
         let callee = Inlined {
             no,
@@ -128,10 +187,10 @@ impl Builder<'_, '_> {
     /// The result of the metamethod that instruction `pc` calls for these
     /// operands goes to register A. Whether that is known and built.
     pub(super) fn meta_operator(&mut self, pc: u32, args: &[V]) -> Result<bool, Refused> {
-        let Some(call) = self.known_metamethod(pc) else {
+        let Some(calls) = self.known_metamethods(pc) else {
             return Ok(false);
         };
-        match self.metamethod(pc, call, args, 1)? {
+        match self.metamethod(pc, &calls, args, 1)? {
             Ok(Some(v)) => self.set(self.insn(pc).a(), v),
             Ok(None) | Err(true) => {}
             Err(false) => return Ok(false),
@@ -142,8 +201,8 @@ impl Builder<'_, '_> {
     /// The store `pc` calls a metamethod with these values, whose results
     /// nobody wants. Whether that is known and built.
     pub(super) fn meta_store(&mut self, pc: u32, args: &[V]) -> Result<bool, Refused> {
-        match self.known_metamethod(pc) {
-            Some(call) => Ok(self.metamethod(pc, call, args, 0)? != Err(false)),
+        match self.known_metamethods(pc) {
+            Some(calls) => Ok(self.metamethod(pc, &calls, args, 0)? != Err(false)),
             None => Ok(false),
         }
     }
@@ -156,10 +215,10 @@ impl Builder<'_, '_> {
         x: V,
         y: V,
     ) -> Result<Option<Option<V>>, Refused> {
-        let Some(call) = self.known_metamethod(pc) else {
+        let Some(calls) = self.known_metamethods(pc) else {
             return Ok(None);
         };
-        Ok(match self.metamethod(pc, call, &[x, y], 1)? {
+        Ok(match self.metamethod(pc, &calls, &[x, y], 1)? {
             Ok(Some(v)) => Some(Some(self.truthy(v))),
             Ok(None) | Err(true) => Some(None),
             Err(false) => None,
@@ -169,11 +228,12 @@ impl Builder<'_, '_> {
     /// Whether two tables are equal, as far as they are not the same one
     /// by the metamethod of the comparison `pc`; `None`: it is not known.
     pub(super) fn meta_equal(&mut self, pc: u32, x: V, y: V) -> Result<Option<V>, Refused> {
-        let Some(call) = self.known_metamethod(pc) else {
+        let Some(calls) = self.known_metamethods(pc) else {
             return Ok(None);
         };
         let fit = |v: V, known| self.can_be(v, known) && self.can_be(v, Some(TABLE));
-        if !fit(x, call.operands[0]) || !fit(y, call.operands[1]) {
+        let operands = calls[0].operands;
+        if !fit(x, operands[0]) || !fit(y, operands[1]) {
             return Ok(None);
         }
         let (x, y) = (
@@ -186,7 +246,7 @@ impl Builder<'_, '_> {
         let yes = self.boolean(true);
         let mut ways: Vec<(BlockId, V)> = vec![(self.at, yes)];
         self.go_on(differ);
-        match self.metamethod(pc, call, &[x, y], 1)? {
+        match self.metamethod(pc, &calls, &[x, y], 1)? {
             Ok(Some(v)) => {
                 let v = self.truthy(v);
                 ways.push((self.at, v));
@@ -234,10 +294,10 @@ impl Builder<'_, '_> {
     /// `f(...)` of a table with a known `__call`. Whether it is built.
     fn meta_called(&mut self, pc: u32, i: Insn) -> Result<bool, Refused> {
         let a = i.a();
-        let (Some(call), true) = (self.known_metamethod(pc), i.b() != 0 && i.c() != 0) else {
+        let (Some(calls), true) = (self.known_metamethods(pc), i.b() != 0 && i.c() != 0) else {
             return Ok(false);
         };
-        let (Some(no), Some(known)) = (call.func, call.operands[0]) else {
+        let (Some(no), Some(known)) = (calls[0].func, calls[0].operands[0]) else {
             return Ok(false);
         };
         let f = self.val(a);
@@ -245,7 +305,9 @@ impl Builder<'_, '_> {
             return Ok(false);
         }
         self.assume(pc)?;
-        let f = self.make_sure(f, known, pc)?;
+        let mut called = [f];
+        let closure = self.handler(pc, &calls, &mut called)?;
+        let [f] = called;
         let mut args: SmallVec<[Reg; 8]> = SmallVec::new();
         args.push(Reg::Val { v: f, clean: false });
         for n in 0..i.b() - 1 {
@@ -253,7 +315,6 @@ impl Builder<'_, '_> {
             let v = self.val(a + 2 + n);
             args.push(Reg::Val { v, clean: false });
         }
-        let closure = self.object(call.handler, Ty::Closure);
         let frame = self.frame(pc, true)?;
         let callee = Inlined {
             no,

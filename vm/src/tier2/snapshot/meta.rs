@@ -323,15 +323,23 @@ impl Function {
         Some(&self.metas[at].1)
     }
 
-    /// The metamethod that instruction `pc` calls, if it is always the same
-    /// one for operands of the same kind.
-    pub(crate) fn meta_call(&self, pc: u32) -> Option<MetaCall> {
-        match self.meta(pc) {
-            Some(Meta::Call(calls)) => match calls[..] {
-                [one] => Some(one),
-                _ => None,
-            },
-            _ => None,
-        }
+    /// The metamethods that instruction `pc` calls, if they are closures of one
+    /// function for operands of the same kinds: of one metatable, or of metatables
+    /// that the same code has made.
+    pub(crate) fn meta_calls(&self, pc: u32) -> Option<&[MetaCall]> {
+        let Some(Meta::Call(calls)) = self.meta(pc) else {
+            return None;
+        };
+        let first = calls.first()?;
+        let alike = |a: Option<Expected>, b: Option<Expected>| match (a, b) {
+            (Some(Expected::Shape(_)), Some(Expected::Shape(_))) => true,
+            (a, b) => a == b,
+        };
+        let same = |c: &MetaCall| {
+            c.proto == first.proto
+                && c.func == first.func
+                && (0..2).all(|n| alike(c.operands[n], first.operands[n]))
+        };
+        calls.iter().all(same).then_some(&calls[..])
     }
 }
