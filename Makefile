@@ -86,6 +86,7 @@ test-features:
 
 test-bench:
 	$(CARGO) run --locked --profile test -p strata-benches -- --vm $(VM) --check --without luajit
+	$(CARGO) run --locked --profile test -p strata-benches -- --vm $(VM) --check --warm 3 --without luajit --without lua5.4
 
 test-stress:
 	STRESS_SEED="$(STRESS_SEED)" .ci/stress.sh $(VM) slice
