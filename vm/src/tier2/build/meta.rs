@@ -47,12 +47,7 @@ impl Builder<'_, '_> {
     /// Makes sure that the operands `args` of instruction `pc` are those of one of
     /// `calls`, of which there is one at least: its closure. Values in `args` become
     /// what they are known to be.
-    fn handler(
-        &mut self,
-        pc: u32,
-        calls: &[MetaCall],
-        args: &mut [V],
-    ) -> Result<V, Refused> {
+    fn handler(&mut self, pc: u32, calls: &[MetaCall], args: &mut [V]) -> Result<V, Refused> {
         let operands = args.len().min(2);
         let mut now = |b: &mut Self, n: usize, known: Expected| {
             let old = args[n];

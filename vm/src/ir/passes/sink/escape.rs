@@ -301,7 +301,8 @@ impl Escape<'_, '_> {
                 }
                 // Steps and calls find registers in their slots.
                 if let Some(frame) = i.frame
-                    && !(i.op.is_guard() || matches!(i.op, Op::Poll | Op::PollRounds | Op::NewTable))
+                    && !(i.op.is_guard()
+                        || matches!(i.op, Op::Poll | Op::PollRounds | Op::NewTable))
                 {
                     frame_values(f, frame, &mut |v| self.reject(v));
                 }
