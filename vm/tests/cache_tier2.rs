@@ -455,3 +455,41 @@ fn the_command_keeps_code_between_runs() {
         "{said}"
     );
 }
+
+#[test]
+fn what_may_not_be_optimized_is_not_taken_from_the_cache() {
+    let cache = in_memory();
+    let source = "local function f(x) return x * 2 + 1 end
+        local s = 0 for i = 1, 3000 do s = s + f(i) end return s";
+    for _ in 0..3 {
+        run_cached(source, Backend::Cranelift, &at_once(), &cache);
+    }
+    let hits = cache.stats().hits;
+    assert!(hits > 0);
+    let expected = interpreted(source);
+    let vm = |change: &dyn Fn(&mut JitOptions)| {
+        let mut options = LuaOptions {
+            cache: Some(cache.clone()),
+            ..LuaOptions::default()
+        };
+        options.jit.backend = Backend::Cranelift;
+        let t = &mut options.jit.thresholds;
+        (t.calls, t.back_edges, t.start_up, t.hot, t.background) = (3, 3, 1, 60, 0);
+        change(&mut options.jit);
+        Lua::new_with(options).unwrap()
+    };
+    let result = |lua: &Lua| -> String {
+        let n: i64 = lua.load(source).set_name("=test").eval().unwrap();
+        n.to_string()
+    };
+    let baseline = vm(&|jit| jit.mode = JitMode::Baseline);
+    assert_eq!(result(&baseline), expected);
+    let asked = vm(&|jit| jit.functions = vec!["test=baseline".parse().unwrap()]);
+    assert_eq!(result(&asked), expected);
+    let counting = vm(&|jit| jit.count = true);
+    assert_eq!(result(&counting), expected);
+    let limited = vm(&|_| ());
+    limited.set_instruction_limit(Some(1_000_000));
+    assert_eq!(result(&limited), expected);
+    assert_eq!(cache.stats().hits, hits);
+}
