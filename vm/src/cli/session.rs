@@ -109,6 +109,10 @@ impl Session {
         args: &VmArgs,
         mut jit: JitOptions,
         stress: Stress,
+        #[cfg_attr(
+            not(feature = "cranelift"),
+            allow(unused_variables, reason = "there is none")
+        )]
         cache: Option<Cache>,
     ) -> Outcome<Session> {
         let config = VmConfig {
