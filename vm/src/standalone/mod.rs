@@ -7,7 +7,7 @@
 //!  └──────────────────────────┴───────────────────────────────────────────────┘
 //! ```
 //!
-//! - The *runtime* is a copy of a `vm`. It has a [`Mark`] in its constant data, by
+//! - The *runtime* is a copy of a `vm`. It has a `Mark` in its constant data, by
 //!   which it knows what it is: where the payload lies, or that there is none. So the
 //!   ordinary `vm` looks at nothing, and one that has lost its payload says so instead
 //!   of being a `vm`.
