@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# .ci/examples.sh VM: runs each example program twice, from its source and from
-# the bytecode compiled from it, and compares both outputs with the saved one
+# .ci/examples.sh VM: runs each example program three times, from its source, from
+# the bytecode compiled from it, and as a standalone program, and compares all
+# outputs with the saved one
 # (tests/conformance/examples/NAME.out). An example that reads standard input
 # finds NAME.txt there.
 set -uo pipefail
@@ -41,5 +42,11 @@ for source in *.lua; do
   "$vm" compile -o "$work/$name.bc" "$source" 2>"$work/err" &&
     "$vm" run "$work/$name.bc" <"$input" >"$work/out" 2>"$work/err"
   compare "$name" bytecode $?
+  : >"$work/out"
+  # In another folder, with nothing around it.
+  "$vm" build -o "$work/$name" "$source" >"$work/err" 2>&1 &&
+    (cd / && env -i "$work/$name" >"$work/out" 2>"$work/err") <"$input"
+  compare "$name" standalone $?
+  rm -f "$work/$name"
 done
 exit $failed

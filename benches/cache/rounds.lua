@@ -77,7 +77,7 @@ function Heap:push(key, item)
   local at = self.n + 1
   self.n = at
   while at > 1 do
-    local up = at // 2
+    local up = floor(at / 2)
     if keys[up] <= key then break end
     keys[at], items[at] = keys[up], items[up]
     at = up
@@ -114,7 +114,7 @@ local function grid(width, height)
   local cells, seed = {}, 12345
   for i = 1, width * height do
     seed = (seed * 1103515245 + 12345) % 2147483648
-    cells[i] = 1 + seed // 65536 % 9
+    cells[i] = 1 + floor(seed / 65536) % 9
   end
   return { width = width, height = height, cells = cells }
 end
@@ -134,7 +134,7 @@ local function shortest(g)
     if not at then break end
     if cost == best[at] then
       seen = seen + 1
-      local x, y = (at - 1) % width, (at - 1) // width
+      local x, y = (at - 1) % width, floor((at - 1) / width)
       for way = 1, 4 do
         local nx, ny = x, y
         if way == 1 then nx = x + 1

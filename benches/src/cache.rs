@@ -15,7 +15,7 @@ use std::{
 };
 
 /// Rounds of the program, and those whose median is compared.
-const ROUNDS: usize = 800;
+pub(crate) const ROUNDS: usize = 800;
 const WINDOW: usize = 9;
 
 /// How much longer than the last rounds they may take at top speed.
@@ -27,13 +27,16 @@ const MOST_HIT: f64 = 1.0;
 
 /// Figures of a run, in milliseconds.
 #[derive(Debug, Default)]
-struct Run {
-    top_speed: f64,
-    round: f64,
-    total: f64,
+pub(crate) struct Run {
+    /// When the first round was over, and when top speed was reached.
+    pub(crate) first: f64,
+    pub(crate) top_speed: f64,
+    /// A round at top speed.
+    pub(crate) round: f64,
+    pub(crate) total: f64,
     /// Compiles of tier 2, and what took their place.
-    compiles: Vec<f64>,
-    hits: Vec<f64>,
+    pub(crate) compiles: Vec<f64>,
+    pub(crate) hits: Vec<f64>,
 }
 
 /// The part of a trace's line that is looked at.
@@ -106,17 +109,31 @@ fn compare_in(vm: &Path, pairs: usize, folder: &Path) -> Result<(String, bool), 
     Ok((text, ratio <= MOST && hit <= MOST_HIT))
 }
 
-fn run(vm: &Path, cache: &Path, trace: &Path) -> Result<Run, String> {
-    let failed = |e: std::io::Error| format!("{}: {e}", vm.display());
-    let program: PathBuf = [env!("CARGO_MANIFEST_DIR"), "cache", "rounds.lua"]
+/// Where the program is.
+pub(crate) fn program() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "cache", "rounds.lua"]
         .iter()
-        .collect();
-    let begun = Instant::now();
-    let mut child = Command::new(vm)
+        .collect()
+}
+
+fn run(vm: &Path, cache: &Path, trace: &Path) -> Result<Run, String> {
+    let mut command = Command::new(vm);
+    command
         .arg("run")
         .arg(format!("--cache={}", cache.display()))
         .arg(format!("--trace-jit=json:{}", trace.display()))
-        .arg(program)
+        .arg(program());
+    let mut run = rounds(command)?;
+    read_trace(&mut run, trace)?;
+    Ok(run)
+}
+
+/// Runs the program by a command that lacks the number of rounds only.
+pub(crate) fn rounds(mut command: Command) -> Result<Run, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let failed = |e: std::io::Error| format!("{name}: {e}");
+    let begun = Instant::now();
+    let mut child = command
         .arg(ROUNDS.to_string())
         .stdout(Stdio::piped())
         .spawn()
@@ -130,10 +147,14 @@ fn run(vm: &Path, cache: &Path, trace: &Path) -> Result<Run, String> {
         }
     }
     if !child.wait().map_err(failed)?.success() || ends.len() != ROUNDS + 1 {
-        return Err("the program failed".into());
+        return Err(format!("{name}: the program failed"));
     }
-    let mut run = reached(&ends);
-    let text = fs::read_to_string(trace).map_err(failed)?;
+    Ok(reached(&ends))
+}
+
+/// Adds what a trace tells of compiles.
+pub(crate) fn read_trace(run: &mut Run, trace: &Path) -> Result<(), String> {
+    let text = fs::read_to_string(trace).map_err(|e| format!("{}: {e}", trace.display()))?;
     for line in text.lines() {
         let line: Line = serde_json::from_str(line).map_err(|e| format!("the trace: {e}"))?;
         if line.event == "compiled" && line.tier == 2 {
@@ -144,7 +165,7 @@ fn run(vm: &Path, cache: &Path, trace: &Path) -> Result<Run, String> {
             which.push(line.micros / 1e3);
         }
     }
-    Ok(run)
+    Ok(())
 }
 
 /// When a run whose rounds ended at these times reached top speed.
@@ -154,6 +175,7 @@ fn reached(ends: &[f64]) -> Run {
     let mut windows = times.windows(WINDOW.min(times.len()));
     let fast = windows.position(|w| median(w.to_vec()) <= last * NEARLY);
     Run {
+        first: ends.get(1).copied().unwrap_or(0.0),
         top_speed: ends[fast.unwrap_or(times.len())],
         round: last,
         total: ends.last().copied().unwrap_or(0.0),
@@ -161,7 +183,7 @@ fn reached(ends: &[f64]) -> Run {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }

@@ -23,5 +23,6 @@ pub mod measure;
 pub mod process;
 pub mod program;
 pub mod report;
+pub mod standalone;
 pub mod stats;
 pub mod tiers;

@@ -18,7 +18,7 @@ use strata_benches::{
     measure::{self, Clock, Options},
     program,
     report::{Report, html, table},
-    tiers,
+    standalone, tiers,
 };
 
 /// Compares Strata with the Lua engines of this machine.
@@ -93,6 +93,12 @@ struct Args {
     /// unless the second time is at most 20 % of the first, and a hit takes at most 1 ms
     #[arg(long, conflicts_with_all = ["tiers", "phases", "ir"])]
     cache: bool,
+    /// Instead, run that program by `vm run`, a second time with a compile cache, and as a
+    /// standalone program, trained and not: building, start, rounds. Fail if an empty standalone
+    /// program takes 2 ms longer than an empty process, or the trained one compiles again or is
+    /// slower than `vm run` in the end
+    #[arg(long, conflicts_with_all = ["tiers", "phases", "ir", "cache"])]
+    standalone: bool,
     /// Where the programs are
     #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/programs"))]
     programs: PathBuf,
@@ -120,6 +126,12 @@ fn run(args: &Args) -> Result<bool, String> {
     if args.cache {
         let vm = vm_path(args.vm.as_deref())?;
         let (text, good) = cache::compare(&vm, args.runs as usize)?;
+        print!("{text}");
+        return Ok(good);
+    }
+    if args.standalone {
+        let vm = vm_path(args.vm.as_deref())?;
+        let (text, good) = standalone::compare(&vm, args.runs as usize)?;
         print!("{text}");
         return Ok(good);
     }

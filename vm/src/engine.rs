@@ -3,7 +3,9 @@
 
 pub use crate::jit::listing::Listing;
 pub use crate::jit::status::FunctionStatus;
-pub use crate::jit::{Backend, Choice, ChosenBy, FunctionRule, JitMode, JitOptions, Wish};
+pub use crate::jit::{
+    Backend, Choice, ChosenBy, FunctionRule, JitMode, JitOptions, Level, TargetCpu, Wish,
+};
 use crate::stress::Coverage;
 use crate::stress::states::{self, Place, States};
 use crate::stress::{self, StressModes};
@@ -179,6 +181,13 @@ pub fn exit(status: i32) -> ! {
     crate::tier2::llvm::startup::exit(status);
     #[cfg(not(feature = "llvm"))]
     std::process::exit(status)
+}
+
+/// Has all code that waits for it made as good as it gets, as far as that takes no
+/// longer than `patience`: for training, when the program is over.
+#[cfg(feature = "cranelift")]
+pub fn finish_compiles(vm: &mut Vm, patience: std::time::Duration) {
+    crate::tier2::finish(vm, patience);
 }
 
 /// Sends what happens to compiled code to `sink`, from now on.

@@ -17,6 +17,8 @@ mod ir;
     allow(dead_code, reason = "what compiled code calls")
 )]
 mod jit;
+#[cfg(feature = "cranelift")]
+pub mod standalone;
 #[cfg_attr(
     not(feature = "cranelift"),
     allow(dead_code, reason = "what compiled code asks")

@@ -6,7 +6,7 @@ mod common;
 mod optimized;
 
 use common::Folder;
-use optimized::{at_once, run, run_cached};
+use optimized::{at_once, run, run_cached, run_made};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use strata::cache::{Backend as Maker, Cache, Config, Tier};
-use strata::engine::{Backend, JitMode};
-use strata::stress::StressModes;
+use strata::engine::{Backend, JitMode, Level, TargetCpu};
+use strata::stress::{ForcedExits, StressModes};
 use strata::{JitOptions, Lua, LuaOptions};
 
 /// Tables, methods, strings, floats, calls, closures, errors.
@@ -75,6 +75,60 @@ fn a_second_run_compiles_nothing() {
         assert_eq!((stats.misses, stats.stored), (before.misses, before.stored));
         assert!(stats.hits > before.hits && stats.saved_us > before.saved_us);
     }
+}
+
+#[test]
+fn levels_and_processors_do_the_same_and_have_entries_of_their_own() {
+    let expected = interpreted(PROGRAM);
+    let cache = in_memory();
+    let forced = StressModes {
+        deopt: ForcedExits::Nth(3),
+        ..at_once()
+    };
+    for backend in [Backend::Cranelift, Backend::Llvm] {
+        for (level, cpu) in [
+            (Level::O0, TargetCpu::Native),
+            (Level::O1, TargetCpu::Native),
+            (Level::O2, TargetCpu::Native),
+            (Level::O3, TargetCpu::Native),
+            (Level::O0, TargetCpu::Baseline),
+            (Level::O3, TargetCpu::Baseline),
+        ] {
+            let how = (backend, level, cpu);
+            let stored = cache.stats().stored;
+            let made = run_made(PROGRAM, how, &at_once(), &cache);
+            assert_eq!(made.end, expected, "{how:?}");
+            assert!(!made.optimized.is_empty(), "{how:?}");
+            assert!(
+                cache.stats().stored > stored,
+                "{how:?}: code of another way"
+            );
+            let hits = cache.stats().hits;
+            let again = run_made(PROGRAM, how, &at_once(), &cache);
+            assert_eq!(again.end, expected, "{how:?}");
+            assert!(cache.stats().hits > hits, "{how:?}: no hits");
+            let forced = run_made(PROGRAM, how, &forced, &cache);
+            assert_eq!(forced.end, expected, "{how:?}, forced exits");
+        }
+    }
+}
+
+#[test]
+fn a_cache_says_how_much_work_code_is_worth() {
+    let keys = |level: Option<Level>, of_vm: Level| {
+        let cache = Cache::new(Config {
+            level,
+            ..Config::default()
+        })
+        .unwrap();
+        let how = (Backend::Cranelift, of_vm, TargetCpu::Native);
+        run_made(PROGRAM, how, &at_once(), &cache);
+        let mut keys: Vec<_> = cache.list().unwrap().iter().map(|e| e.key).collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(keys(Some(Level::O1), Level::O3), keys(None, Level::O1));
+    assert_ne!(keys(None, Level::O3), keys(None, Level::O1));
 }
 
 #[test]
@@ -400,4 +454,42 @@ fn the_command_keeps_code_between_runs() {
         said.lines().count() == 1 && said.contains("it is damaged"),
         "{said}"
     );
+}
+
+#[test]
+fn what_may_not_be_optimized_is_not_taken_from_the_cache() {
+    let cache = in_memory();
+    let source = "local function f(x) return x * 2 + 1 end
+        local s = 0 for i = 1, 3000 do s = s + f(i) end return s";
+    for _ in 0..3 {
+        run_cached(source, Backend::Cranelift, &at_once(), &cache);
+    }
+    let hits = cache.stats().hits;
+    assert!(hits > 0);
+    let expected = interpreted(source);
+    let vm = |change: &dyn Fn(&mut JitOptions)| {
+        let mut options = LuaOptions {
+            cache: Some(cache.clone()),
+            ..LuaOptions::default()
+        };
+        options.jit.backend = Backend::Cranelift;
+        let t = &mut options.jit.thresholds;
+        (t.calls, t.back_edges, t.start_up, t.hot, t.background) = (3, 3, 1, 60, 0);
+        change(&mut options.jit);
+        Lua::new_with(options).unwrap()
+    };
+    let result = |lua: &Lua| -> String {
+        let n: i64 = lua.load(source).set_name("=test").eval().unwrap();
+        n.to_string()
+    };
+    let baseline = vm(&|jit| jit.mode = JitMode::Baseline);
+    assert_eq!(result(&baseline), expected);
+    let asked = vm(&|jit| jit.functions = vec!["test=baseline".parse().unwrap()]);
+    assert_eq!(result(&asked), expected);
+    let counting = vm(&|jit| jit.count = true);
+    assert_eq!(result(&counting), expected);
+    let limited = vm(&|_| ());
+    limited.set_instruction_limit(Some(1_000_000));
+    assert_eq!(result(&limited), expected);
+    assert_eq!(cache.stats().hits, hits);
 }

@@ -72,8 +72,18 @@ pub fn open(vm: &mut Vm) -> Result<()> {
 /// # Errors
 /// Out of memory.
 pub fn preload(vm: &mut Vm, name: &'static str, open: NativeFn) -> Result<()> {
+    preload_as(vm, name.as_bytes(), name, open)
+}
+
+/// The same for a name that isn't known before, of modules that share an opener.
+/// Messages call the function `function`.
+///
+/// # Errors
+/// Out of memory.
+pub fn preload_as(vm: &mut Vm, name: &[u8], function: &'static str, open: NativeFn) -> Result<()> {
     let preload = registry_table(vm, Registry::PRELOAD)?;
-    add_functions(vm, preload, &[(name, open)], &[])
+    let open = vm.heap.new_native(open, function, NativeKind::Plain, &[]);
+    set_field(vm, preload, name, Value::native(open))
 }
 
 /// A path from the environment, in which `;;` stands for the default.

@@ -42,7 +42,9 @@ mod userdata;
 mod value;
 
 pub use crate::jit::status::FunctionStatus;
-pub use crate::jit::{Backend, Choice, ChosenBy, FunctionRule, JitMode, JitOptions, Wish};
+pub use crate::jit::{
+    Backend, Choice, ChosenBy, FunctionRule, JitMode, JitOptions, Level, TargetCpu, Wish,
+};
 pub use chunk::{Chunk, ChunkMode};
 pub use convert::{Bytes, FromLua, IntoLua};
 pub use error::{Error, ExternalResult, Result};

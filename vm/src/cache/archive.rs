@@ -1,7 +1,7 @@
 //! Entries of a cache as one file, for another machine.
 
 use super::entry::{self, Entry, Refused};
-use super::{Cache, Key, Kind};
+use super::{Cache, Key, Kind, Metadata};
 use std::io::{self, Read, Write};
 
 /// What such a file begins with.
@@ -59,6 +59,29 @@ impl Cache {
         }
         to.flush()?;
         Ok(written)
+    }
+
+    /// The files of entries, of whichever environment, that are `wanted`.
+    ///
+    /// # Errors
+    /// The directory can't be read.
+    pub(crate) fn files(
+        &self,
+        wanted: &dyn Fn(&Metadata) -> bool,
+    ) -> io::Result<Vec<(Kind, Key, Vec<u8>)>> {
+        let mut files = Vec::new();
+        for kind in Kind::ALL {
+            for key in self.0.store.keys(kind)? {
+                // Damaged ones are no loss.
+                let Some(bytes) = self.0.store.file(kind, &key).ok().flatten() else {
+                    continue;
+                };
+                if entry::parse(&bytes).is_ok_and(|(m, _, _)| m.key == key && wanted(&m)) {
+                    files.push((kind, key, bytes));
+                }
+            }
+        }
+        Ok(files)
     }
 
     /// Takes entries from what [`export`](Cache::export) wrote. They are going to be

@@ -1,16 +1,17 @@
 //! Entries, and their form as bytes.
 
-use super::key::{Key, environment};
+use super::key::{Key, environment, is_ours};
+use crate::jit::TargetCpu;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The version of this form.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 
 /// What a file begins with.
-const MAGIC: [u8; 8] = *b"STRATAC\x01";
+const MAGIC: [u8; 8] = *b"STRATAC\x02";
 
 /// Bytes before what the hash is of.
 const FRONT: usize = MAGIC.len() + 32;
@@ -65,6 +66,8 @@ pub struct Metadata {
     pub tier: Tier,
     /// Who made it.
     pub backend: Backend,
+    /// Which module of Lua it is about: the hash of its bytecode.
+    pub module: Option<Key>,
     /// When it was made.
     pub made: SystemTime,
     /// What making it took.
@@ -85,6 +88,10 @@ pub(crate) struct Made {
     pub backend: Backend,
     pub took: Duration,
     pub size: usize,
+    /// The processor that code is for.
+    pub cpu: TargetCpu,
+    /// Which module of Lua it is about.
+    pub module: Option<Key>,
 }
 
 /// The part of an entry that is the cache's.
@@ -95,6 +102,7 @@ struct Header {
     name: String,
     tier: Tier,
     backend: Backend,
+    module: Option<Key>,
     /// Nanoseconds since 1970.
     made: u64,
     /// Nanoseconds.
@@ -138,11 +146,12 @@ impl Entry {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let end = made.name.floor_char_boundary(MAX_NAME);
         let header = Header {
-            environment: *environment(),
+            environment: *environment(made.cpu),
             key,
             name: made.name[..end].into(),
             tier: made.tier,
             backend: made.backend,
+            module: made.module,
             made: nanos(now.unwrap_or_default()),
             took: nanos(made.took),
             size: made.size as u64,
@@ -212,7 +221,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Metadata, usize, bool), Refused> {
     if header.rest != rest.len() as u64 {
         return Err(Refused::Damaged);
     }
-    let here = header.environment == *environment();
+    let here = is_ours(&header.environment);
     Ok((header.metadata(bytes.len()), bytes.len() - rest.len(), here))
 }
 
@@ -224,6 +233,7 @@ impl Header {
             name: self.name.clone(),
             tier: self.tier,
             backend: self.backend,
+            module: self.module,
             made: UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH),
             took: Duration::from_nanos(self.took),
             size: usize::try_from(self.size).unwrap_or(usize::MAX),
@@ -244,6 +254,8 @@ mod tests {
             backend: Backend::Llvm,
             took: Duration::from_micros(7),
             size: 3,
+            cpu: TargetCpu::Native,
+            module: Some(Key::of(b"m")),
         };
         Entry::new(Key::of(b"a"), &made, b"what it is")
     }

@@ -1,5 +1,6 @@
 //! Keys: hashes of everything that decides what an entry is.
 
+use crate::jit::TargetCpu;
 use std::fmt;
 use std::hash::Hasher;
 use std::str::FromStr;
@@ -22,7 +23,7 @@ impl Key {
         &self.0
     }
 
-    pub(super) fn from_bytes(bytes: [u8; 32]) -> Key {
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Key {
         Key(bytes)
     }
 }
@@ -73,10 +74,11 @@ impl FromStr for Key {
 pub(crate) struct KeyMaker(blake3::Hasher);
 
 impl KeyMaker {
-    /// For a kind of entries: those of different kinds are never the same.
-    pub(crate) fn new(kind: &str) -> KeyMaker {
+    /// For a kind of entries, and code for this processor: those of different kinds
+    /// are never the same.
+    pub(crate) fn new(kind: &str, cpu: TargetCpu) -> KeyMaker {
         let mut maker = KeyMaker(blake3::Hasher::new_derive_key("strata compile cache 1"));
-        maker.0.update(environment().as_bytes());
+        maker.0.update(environment(cpu).as_bytes());
         maker.bytes(kind.as_bytes());
         maker
     }
@@ -105,15 +107,26 @@ impl Hasher for KeyMaker {
     }
 }
 
-/// What is the same for all entries of this process: what made the program, and
-/// the processor that code is made for.
-pub(crate) fn environment() -> &'static Key {
-    static ENVIRONMENT: OnceLock<Key> = OnceLock::new();
-    ENVIRONMENT.get_or_init(|| Key::of(describe().as_bytes()))
+/// What is the same for all entries that this process makes for a processor: what
+/// made the program, and what is known of the processor.
+pub(crate) fn environment(cpu: TargetCpu) -> &'static Key {
+    static NATIVE: OnceLock<Key> = OnceLock::new();
+    static BASELINE: OnceLock<Key> = OnceLock::new();
+    let place = match cpu {
+        TargetCpu::Native => &NATIVE,
+        TargetCpu::Baseline => &BASELINE,
+    };
+    place.get_or_init(|| Key::of(describe(cpu).as_bytes()))
+}
+
+/// Whether code of this environment runs here.
+pub(crate) fn is_ours(of: &Key) -> bool {
+    let mut all = TargetCpu::ALL.into_iter();
+    all.any(|cpu| *of == *environment(cpu) && cpu.runs_here())
 }
 
 /// The environment in words.
-fn describe() -> String {
+fn describe(cpu: TargetCpu) -> String {
     let text = format!(
         "format {}\nstrata {}\nruntime {}\nspec {}\nbuild {}\n",
         super::entry::VERSION,
@@ -122,7 +135,11 @@ fn describe() -> String {
         strata_spec::VERSION,
         env!("STRATA_BUILD"),
     );
-    text + &llvm() + &processor()
+    let processor = match cpu {
+        TargetCpu::Native => processor(),
+        TargetCpu::Baseline => format!("{} baseline\n", std::env::consts::ARCH),
+    };
+    text + &llvm() + &processor
 }
 
 /// LLVM's version.
@@ -210,7 +227,7 @@ mod tests {
     #[test]
     fn keys_tell_parts_apart() {
         let key = |kind: &str, parts: &[&[u8]]| {
-            let mut maker = KeyMaker::new(kind);
+            let mut maker = KeyMaker::new(kind, TargetCpu::Native);
             parts.iter().for_each(|part| maker.bytes(part));
             maker.key()
         };
@@ -218,11 +235,13 @@ mod tests {
         assert_ne!(key("a", &[b"bc"]), key("ab", &[b"c"]));
         assert_ne!(key("a", &[b"b", b"c"]), key("a", &[b"bc"]));
         assert_ne!(key("a", &[b"bc", b""]), key("a", &[b"bc"]));
-        let mut maker = KeyMaker::new("a");
+        let mut maker = KeyMaker::new("a", TargetCpu::Native);
         Some(1u8).hash(&mut maker);
         let some = maker.key();
-        let mut maker = KeyMaker::new("a");
+        let mut maker = KeyMaker::new("a", TargetCpu::Native);
         None::<u8>.hash(&mut maker);
         assert_ne!(some, maker.key());
+        let baseline = KeyMaker::new("a", TargetCpu::Baseline);
+        assert_ne!(KeyMaker::new("a", TargetCpu::Native).key(), baseline.key());
     }
 }

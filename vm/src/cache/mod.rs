@@ -44,6 +44,7 @@
 //! - `store`: where they are, and which have to go
 //! - `dir`: a private directory
 //! - `archive`: entries for another machine
+//! - `source`: entries that somebody else keeps
 //! - `stats`: figures
 
 mod archive;
@@ -54,6 +55,7 @@ mod dir;
 mod dir;
 mod entry;
 mod key;
+mod source;
 mod stats;
 mod store;
 
@@ -62,9 +64,11 @@ pub(crate) use entry::Made;
 pub use entry::{Backend, Entry, Metadata, Refused, Tier};
 pub(crate) use key::KeyMaker;
 pub use key::{Key, NoKey};
+pub(crate) use source::Source;
 pub use stats::Stats;
 pub(crate) use store::Kind;
 
+use crate::jit::Level;
 use dir::Directory;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -95,6 +99,9 @@ pub struct Config {
     pub max_functions: usize,
     /// Most bytes that are kept.
     pub max_bytes: u64,
+    /// How much work goes into code of tier 2 that VMs with this cache make; `None`:
+    /// as much as their options say.
+    pub level: Option<Level>,
     /// Is told, once, of a file that is no entry.
     pub on_warning: Option<OnWarning>,
 }
@@ -106,6 +113,7 @@ impl Default for Config {
             enabled: true,
             max_functions: 10_000,
             max_bytes: 256 << 20,
+            level: None,
             on_warning: None,
         }
     }
@@ -118,6 +126,7 @@ impl fmt::Debug for Config {
             .field("enabled", &self.enabled)
             .field("max_functions", &self.max_functions)
             .field("max_bytes", &self.max_bytes)
+            .field("level", &self.level)
             .finish_non_exhaustive()
     }
 }
@@ -178,6 +187,19 @@ impl Cache {
     /// # Errors
     /// Its directory can't be used: it can't be made or read, or it isn't private.
     pub fn new(config: Config) -> Result<Cache, OpenError> {
+        Cache::over(config, None)
+    }
+
+    /// A cache that looks at `source` first, and keeps something only if it has a
+    /// directory.
+    ///
+    /// # Errors
+    /// As for [`new`](Cache::new).
+    pub(crate) fn with_source(config: Config, source: Arc<dyn Source>) -> Result<Cache, OpenError> {
+        Cache::over(config, Some(source))
+    }
+
+    fn over(config: Config, source: Option<Arc<dyn Source>>) -> Result<Cache, OpenError> {
         let open = |path: &PathBuf| {
             Directory::open(path).map_err(|source| OpenError {
                 path: path.clone(),
@@ -191,7 +213,7 @@ impl Cache {
         };
         Ok(Cache(Arc::new(Inner {
             on: config.enabled.into(),
-            store: Store::new(directory, limits),
+            store: Store::new(directory, source, limits),
             warned: AtomicBool::new(false),
             stats: Mutex::default(),
             placed: Mutex::default(),
@@ -283,9 +305,20 @@ impl Cache {
         }
     }
 
+    /// Whether what is made is kept.
+    pub(crate) fn keeps(&self) -> bool {
+        self.0.store.keeps()
+    }
+
+    /// Whether it was made for the program that runs: nearly all that is asked for is
+    /// there.
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.0.store.source.is_some()
+    }
+
     /// Keeps what was made.
     pub(crate) fn keep(&self, kind: Kind, key: Key, made: &Made, rest: &[u8]) {
-        if !self.is_enabled() {
+        if !self.is_enabled() || !self.keeps() {
             return;
         }
         let kept = self.0.store.keep(kind, Entry::new(key, made, rest));

@@ -6,10 +6,12 @@
 use super::dir::{Directory, Listed};
 use super::entry::{Entry, Refused};
 use super::key::Key;
+use super::source::Source;
 use parking_lot::Mutex;
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What an entry is.
@@ -67,6 +69,8 @@ impl Limits {
 #[derive(Debug)]
 pub(super) struct Store {
     pub directory: Option<Directory>,
+    /// What is looked at before the directory.
+    pub source: Option<Arc<dyn Source>>,
     limits: Limits,
     memory: Mutex<Memory>,
     /// Files of each kind, about; `UNKNOWN` before they were counted.
@@ -80,6 +84,8 @@ struct Memory {
     entries: HashMap<(Kind, Key), InMemory>,
     /// Counts uses.
     clock: u64,
+    /// Entries of the source that are of no use.
+    refused: HashSet<(Kind, Key)>,
 }
 
 #[derive(Debug)]
@@ -131,19 +137,40 @@ fn beyond(sizes: impl Iterator<Item = u64>, limits: Limits) -> usize {
 }
 
 impl Store {
-    pub(super) fn new(directory: Option<Directory>, limits: Limits) -> Store {
+    pub(super) fn new(
+        directory: Option<Directory>,
+        source: Option<Arc<dyn Source>>,
+        limits: Limits,
+    ) -> Store {
         Store {
             directory,
+            source,
             limits,
             memory: Mutex::default(),
             files: [const { AtomicUsize::new(UNKNOWN) }; 2],
         }
     }
 
+    /// Whether entries are kept.
+    pub(super) fn keeps(&self) -> bool {
+        self.directory.is_some() || self.source.is_none()
+    }
+
     /// An entry, if there is one; `used`: it is for use.
     pub(super) fn find(&self, kind: Kind, key: &Key, used: bool) -> Result<Option<Entry>, Refused> {
-        if let Some(entry) = self.memory.lock().find(kind, key) {
+        let mut memory = self.memory.lock();
+        if let Some(entry) = memory.find(kind, key) {
             return Ok(Some(entry));
+        }
+        let refused = memory.refused.contains(&(kind, *key));
+        drop(memory);
+        if let Some(source) = self.source.as_ref().filter(|_| !refused)
+            && let Some(bytes) = source.read(kind, key).map_err(|_| Refused::Damaged)?
+        {
+            match Entry::read(key, bytes) {
+                Err(Refused::Foreign) => {}
+                entry => return entry.map(Some),
+            }
         }
         let Some(directory) = &self.directory else {
             return Ok(None);
@@ -152,6 +179,14 @@ impl Store {
             return Ok(None);
         };
         Entry::read(key, bytes).map(Some)
+    }
+
+    /// An entry's file as it is, of the directory or in memory.
+    pub(super) fn file(&self, kind: Kind, key: &Key) -> Result<Option<Vec<u8>>, Refused> {
+        match &self.directory {
+            Some(directory) => directory.read(&kind.file(key), false),
+            None => Ok(self.find(kind, key, false)?.map(|e| e.bytes().to_vec())),
+        }
     }
 
     /// Keeps an entry: how many of its kind had to go for it.
@@ -264,7 +299,12 @@ impl Store {
 
     /// Forgets an entry: whether there was one.
     pub(super) fn remove(&self, kind: Kind, key: &Key) -> bool {
-        let here = self.memory.lock().entries.remove(&(kind, *key)).is_some();
+        let mut memory = self.memory.lock();
+        let here = memory.entries.remove(&(kind, *key)).is_some();
+        if self.source.is_some() {
+            memory.refused.insert((kind, *key));
+        }
+        drop(memory);
         let file = kind.file(key);
         let there = self.directory.as_ref().is_some_and(|d| d.remove(&file));
         here || there

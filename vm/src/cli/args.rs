@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
-use strata::{Backend, FunctionRule, JitMode};
+use strata::{Backend, FunctionRule, JitMode, Level, TargetCpu};
 
 /// Strata: a tiered virtual machine for Lua 5.4.
 #[derive(Parser, Debug)]
@@ -27,6 +27,9 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Compile Lua source to a bytecode file
     Compile(CompileArgs),
+    /// Make an executable file of a program, with its modules and its compiled code
+    #[cfg(feature = "cranelift")]
+    Build(BuildArgs),
     /// Assemble text to a bytecode file
     Asm(AsmArgs),
     /// Print bytecode as text that `vm asm` reads, or compiled code
@@ -155,6 +158,26 @@ pub(crate) struct VmArgs {
     )]
     pub(crate) jit_backend: JitBackend,
 
+    /// How much work goes into code of very hot functions: 0 to 3 [default: 3]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        env = "STRATA_JIT_LEVEL",
+        value_parser = jit::level
+    )]
+    pub(crate) jit_level: Option<Level>,
+
+    /// The processor that code of very hot functions is for: the one that it is made
+    /// on, or any of the last fifteen years
+    #[arg(
+        long,
+        value_name = "CPU",
+        env = "STRATA_TARGET_CPU",
+        value_parser = jit::target_cpu,
+        default_value = "native"
+    )]
+    pub(crate) target_cpu: TargetCpu,
+
     /// What holds for single functions, by name, file, or file:line: auto, off,
     /// baseline, always, cranelift, llvm. In source: `--@jit off` before a function
     #[arg(
@@ -205,8 +228,54 @@ pub(crate) struct VmArgs {
     pub(crate) warnings: bool,
 }
 
+impl VmArgs {
+    /// What `other` says, which comes from the environment; what that leaves open stays
+    /// as it is.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn follow(&mut self, other: VmArgs) {
+        let VmArgs {
+            instruction_limit,
+            time_limit,
+            memory_limit,
+            allow_bytecode,
+            jit,
+            jit_backend,
+            jit_level,
+            target_cpu,
+            jit_function,
+            jit_opt,
+            trace_jit,
+            cache,
+            perf,
+            warnings,
+        } = other;
+        let set = |name: &str| std::env::var_os(name).is_some();
+        self.instruction_limit = instruction_limit.or(self.instruction_limit);
+        self.time_limit = time_limit.or(self.time_limit);
+        self.memory_limit = memory_limit.or(self.memory_limit);
+        self.allow_bytecode |= allow_bytecode;
+        if set("STRATA_JIT") {
+            self.jit = jit;
+        }
+        if set("STRATA_JIT_BACKEND") {
+            self.jit_backend = jit_backend;
+        }
+        self.jit_level = jit_level.or(self.jit_level);
+        if set("STRATA_TARGET_CPU") {
+            self.target_cpu = target_cpu;
+        }
+        self.jit_function.splice(0..0, jit_function);
+        self.jit_opt.extend(jit_opt);
+        self.trace_jit = trace_jit;
+        self.cache = cache;
+        self.perf = perf;
+        self.warnings |= warnings;
+    }
+}
+
 /// How far compilation may go.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "cranelift", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Jit {
     /// Interpret only
     #[value(alias = "interpret")]
@@ -246,6 +315,7 @@ impl From<Jit> for JitMode {
 
 /// What makes code of very hot functions.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "cranelift", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum JitBackend {
     /// Cranelift soon, LLVM's better code when it is there
     #[default]
@@ -344,6 +414,55 @@ pub(crate) struct IrArgs {
     /// How much work goes into code: 0 to 3 [default: 2]
     #[arg(short = 'O', long = "opt-level", value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=3))]
     pub(crate) level: Option<u8>,
+}
+
+/// `vm build`.
+#[cfg(feature = "cranelift")]
+#[derive(Args, Debug)]
+pub(crate) struct BuildArgs {
+    /// The program: Lua source, or bytecode
+    pub(crate) file: PathBuf,
+
+    /// Modules that it requires: FILE, NAME=FILE, or a folder with all in it. Those that
+    /// `require "NAME"` names in the source are found without
+    #[arg(value_name = "MODULE")]
+    pub(crate) modules: Vec<OsString>,
+
+    /// Where to write [default: FILE without extension]
+    #[arg(short, long, value_name = "PROGRAM")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Don't look for what is required
+    #[arg(long)]
+    pub(crate) no_follow: bool,
+
+    /// Where what is required is looked for, as in package.path [default: package.path]
+    #[arg(long, value_name = "TEMPLATES")]
+    pub(crate) path: Option<OsString>,
+
+    /// Run the program with these arguments, as often as code comes of it, and add that
+    /// code (may be repeated)
+    #[arg(long, value_name = "ARGS", num_args = 0..=1, default_missing_value = "", require_equals = true)]
+    pub(crate) train: Vec<String>,
+
+    /// The same with this file as standard input (may be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) train_with: Vec<PathBuf>,
+
+    /// The vm that runs the program [default: this one]
+    #[arg(long, value_name = "VM")]
+    pub(crate) runtime: Option<PathBuf>,
+
+    /// Leave the vm's symbols and debug data in it
+    #[arg(long)]
+    pub(crate) debug: bool,
+
+    /// Let the program be told by the STRATA_ variables what `vm run` is
+    #[arg(long)]
+    pub(crate) allow_options: bool,
+
+    #[command(flatten)]
+    pub(crate) vm: VmArgs,
 }
 
 #[derive(Args, Debug)]

@@ -23,7 +23,7 @@ pub(crate) fn of_run(args: &CacheArgs) -> Option<Cache> {
 }
 
 /// Where the cache is to be, if it is on.
-fn directory(args: &CacheArgs) -> Option<PathBuf> {
+pub(crate) fn directory(args: &CacheArgs) -> Option<PathBuf> {
     let named = args.directory.as_deref()?;
     if named == Path::new("off") {
         return None;

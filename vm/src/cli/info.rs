@@ -20,6 +20,8 @@ const VARIABLES: &[(&str, &str)] = &[
     ("STRATA_ALLOW_BYTECODE", "--allow-bytecode"),
     ("STRATA_JIT", "--jit"),
     ("STRATA_JIT_BACKEND", "--jit-backend"),
+    ("STRATA_JIT_LEVEL", "--jit-level"),
+    ("STRATA_TARGET_CPU", "--target-cpu"),
     ("STRATA_JIT_FUNCTION", "--jit-function"),
     ("STRATA_JIT_OPT", "--jit-opt"),
     ("STRATA_TRACE_JIT", "--trace-jit"),

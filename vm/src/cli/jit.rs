@@ -5,6 +5,7 @@ use super::{Outcome, Problem, input, report};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
+use strata::engine::{Level, TargetCpu};
 use strata::profiler::{JsonSink, Sink, Stats, TextSink, Thresholds};
 
 /// A threshold and its value.
@@ -25,6 +26,19 @@ pub(crate) fn threshold(text: &str) -> Result<Threshold, String> {
     };
     Thresholds::default().set(name, value)?;
     Ok((name.to_string(), value))
+}
+
+/// Reads a level.
+pub(crate) fn level(text: &str) -> Result<Level, String> {
+    let number = text.parse().ok();
+    number
+        .and_then(Level::from_number)
+        .ok_or_else(|| "it is one of 0, 1, 2, 3".into())
+}
+
+/// Reads the name of a processor.
+pub(crate) fn target_cpu(text: &str) -> Result<TargetCpu, String> {
+    TargetCpu::from_name(text).ok_or_else(|| "it is one of native, baseline".into())
 }
 
 /// How something is written.

@@ -7,7 +7,9 @@
 //!     ├──▶ compile, asm, ────┴── input (files to verified modules)
 //!     │    disasm, info
 //!     ├──▶ ir (LLVM IR, by the executor)
+//!     ├──▶ build (collect, training) ──▶ a standalone program
 //!     └──▶ cache (compiled code that is kept)
+//!  standalone program ──▶ program ──▶ session
 //! ```
 //!
 //! Each command returns a [`Status`]. What went wrong travels up as a
@@ -23,13 +25,19 @@
 
 mod args;
 #[cfg(feature = "cranelift")]
+mod build;
+#[cfg(feature = "cranelift")]
 mod cache;
+#[cfg(feature = "cranelift")]
+mod collect;
 mod explain;
 mod info;
 mod input;
 mod ir;
 mod jit;
 mod modules;
+#[cfg(feature = "cranelift")]
+mod program;
 mod repl;
 mod report;
 mod run;
@@ -84,10 +92,16 @@ pub(crate) type Outcome<T = Status> = Result<T, Problem>;
 /// Runs the command that the arguments name and ends the process.
 pub(crate) fn main() -> ! {
     signals::end_quietly_on_closed_output();
+    #[cfg(feature = "cranelift")]
+    if let Some(program) = program::of_this_process().transpose() {
+        strata::engine::exit(program::main(program));
+    }
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Compile(args) => modules::compile(&args),
+        #[cfg(feature = "cranelift")]
+        Command::Build(args) => build::build(&args),
         Command::Asm(args) => modules::asm(&args),
         Command::Disasm(args) => modules::disasm(&args),
         Command::Repl(args) => repl::repl(&args),

@@ -35,6 +35,12 @@ pub(crate) fn problem(message: &[u8]) {
     print(b"vm: ", message);
 }
 
+/// Prints `name: message`, of a program that isn't `vm`.
+#[cfg(feature = "cranelift")]
+pub(crate) fn problem_of(name: &[u8], message: &[u8]) {
+    print(&[name, b": "].concat(), message);
+}
+
 /// Prints a message of the interactive prompt, which is all in colour.
 pub(crate) fn prompt_error(message: &[u8]) {
     print(b"", message);

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::Path;
 use strata::engine;
+use strata::spec::Module;
 
 /// Runs a program from beginning to end.
 pub(crate) fn run(args: &RunArgs) -> Outcome<Status> {
@@ -65,13 +66,22 @@ pub(crate) fn execute(
 }
 
 fn execute_input(
-    mut session: Session,
+    session: Session,
     input: &Input,
     words: &[OsString],
     report: impl FnOnce(&mut Session) -> Outcome<()>,
 ) -> Outcome<Status> {
+    execute_module(session, input.module()?, words, report)
+}
+
+/// The same, of a program that is compiled.
+pub(crate) fn execute_module(
+    mut session: Session,
+    module: Module,
+    words: &[OsString],
+    report: impl FnOnce(&mut Session) -> Outcome<()>,
+) -> Outcome<Status> {
     let rest = words.get(1..).unwrap_or_default();
-    let module = input.module()?;
     let all: Vec<_> = std::env::args_os().collect();
     let program = all.len() - words.len();
     session.set_arg(&all, program)?;

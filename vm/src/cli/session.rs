@@ -11,7 +11,9 @@ use super::{Outcome, Problem, Status, input, report};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
-use strata::engine::{self, Backend, JitMode, JitOptions};
+#[cfg(feature = "cranelift")]
+use strata::cache::Cache;
+use strata::engine::{self, Backend, JitMode, JitOptions, Level};
 use strata::runtime::error::{Cause, Error, Limit};
 use strata::runtime::state::VmConfig;
 use strata::runtime::table::{self, SetError};
@@ -54,13 +56,27 @@ pub(crate) struct Session {
     time: Option<std::time::Duration>,
     stress: Stress,
     #[cfg(feature = "cranelift")]
-    cache: Option<strata::cache::Cache>,
+    cache: Option<Cache>,
 }
+
+/// There is none without compilers.
+#[cfg(not(feature = "cranelift"))]
+type Cache = std::convert::Infallible;
 
 impl Session {
     /// A VM with the whole library.
     pub(crate) fn new(args: &VmArgs) -> Outcome<Session> {
         Session::with(args, jit_options(args)?)
+    }
+
+    /// A VM for a standalone program, which finds its code in `cache`.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn of_program(
+        args: &VmArgs,
+        stress: Stress,
+        cache: Option<Cache>,
+    ) -> Outcome<Session> {
+        Session::set_up(args, jit_options(args)?, stress, cache)
     }
 
     /// As [`new`](Session::new), and executed instructions are counted.
@@ -81,8 +97,24 @@ impl Session {
         Session::with(args, options)
     }
 
-    fn with(args: &VmArgs, mut jit: JitOptions) -> Outcome<Session> {
-        let stress = stress::from_env()?;
+    fn with(args: &VmArgs, jit: JitOptions) -> Outcome<Session> {
+        #[cfg(feature = "cranelift")]
+        let cache = super::cache::of_run(&args.cache);
+        #[cfg(not(feature = "cranelift"))]
+        let cache = None;
+        Session::set_up(args, jit, stress::from_env()?, cache)
+    }
+
+    fn set_up(
+        args: &VmArgs,
+        mut jit: JitOptions,
+        stress: Stress,
+        #[cfg_attr(
+            not(feature = "cranelift"),
+            allow(unused_variables, reason = "there is none")
+        )]
+        cache: Option<Cache>,
+    ) -> Outcome<Session> {
         let config = VmConfig {
             seed: stress.seed,
             memory_limit: args.memory_limit.unwrap_or(usize::MAX),
@@ -103,8 +135,6 @@ impl Session {
             jit.thresholds.background = 0;
         }
         engine::set_jit(&mut vm, &jit);
-        #[cfg(feature = "cranelift")]
-        let cache = super::cache::of_run(&args.cache);
         #[cfg(feature = "cranelift")]
         engine::set_cache(&mut vm, cache.clone());
         if args.perf {
@@ -272,6 +302,8 @@ fn jit_options(args: &VmArgs) -> Outcome<JitOptions> {
     let mut options = JitOptions {
         mode: args.jit.into(),
         backend: args.jit_backend.into(),
+        level: args.jit_level.unwrap_or(Level::O3),
+        cpu: args.target_cpu,
         functions: args.jit_function.clone(),
         ..JitOptions::default()
     };

@@ -5,11 +5,12 @@ use super::compile::{Compiled, Times};
 use super::signature::Declared;
 use super::{Level, Source};
 use crate::cache::{Backend, Cache, Key, KeyMaker, Kind, Made, Refused, Tier};
+use crate::jit::TargetCpu;
 use std::hash::Hash;
 
 /// The key of a module's code.
 pub(super) fn key(source: &Source, level: Level) -> Key {
-    let mut maker = KeyMaker::new("module");
+    let mut maker = KeyMaker::new("module", TargetCpu::Native);
     level.hash(&mut maker);
     // It may be in the object, as that of the source file.
     maker.bytes(source.name.as_bytes());
@@ -59,6 +60,8 @@ pub(super) fn keep(cache: &Cache, key: Key, compiled: &Compiled) {
         backend: Backend::Llvm,
         took: times.total(),
         size: object.len(),
+        cpu: TargetCpu::Native,
+        module: None,
     };
     cache.keep(Kind::Code, key, &made, &rest);
 }

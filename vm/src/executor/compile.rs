@@ -4,9 +4,9 @@ use super::error::{Error, Result};
 use super::signature::{self, Declared};
 use super::{Level, Source, cached};
 use crate::cache::{Cache, Key};
+use crate::jit::TargetCpu;
 use crate::tier2::llvm::startup::contained;
 use crate::tier2::llvm::{Machine, Refusal};
-use inkwell::OptimizationLevel;
 use inkwell::module::Module;
 use inkwell::targets::{ByteOrdering, TargetData};
 use parking_lot::Mutex;
@@ -68,16 +68,6 @@ impl Level {
             Level::O1 => "default<O1>",
             Level::O2 => "default<O2>",
             Level::O3 => "default<O3>",
-        }
-    }
-
-    /// How hard the code generator works.
-    fn codegen(self) -> OptimizationLevel {
-        match self {
-            Level::O0 => OptimizationLevel::None,
-            Level::O1 => OptimizationLevel::Less,
-            Level::O2 => OptimizationLevel::Default,
-            Level::O3 => OptimizationLevel::Aggressive,
         }
     }
 }
@@ -143,7 +133,7 @@ fn compile_here(
     enter: impl Fn(&Source),
 ) -> Result<Vec<Compiled>> {
     let machine =
-        Machine::with_level(false, level.codegen()).map_err(|e| Error::Machine(e.to_string()))?;
+        Machine::new(false, level, TargetCpu::Native).map_err(|e| Error::Machine(e.to_string()))?;
     let context = machine.context();
     let mut modules = Vec::new();
     for source in sources {

@@ -67,6 +67,8 @@ pub use library::Library;
 pub use program::{CodeInfo, ModuleInfo, Program};
 pub use value::{Extension, I1, I8, I16, I32, I64, Int, Parameter, Signature, Type, Value};
 
+pub use crate::jit::Level;
+
 use crate::cache::Cache;
 use crate::jit::CodeSpace;
 use crate::jit::perf::Perf;
@@ -75,20 +77,6 @@ use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::Arc;
 use strata_profiler::{Profiler, Sink};
-
-/// How much work goes into code: LLVM's `-O0` to `-O3`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub enum Level {
-    /// None.
-    O0,
-    /// Little.
-    O1,
-    /// What pays in general.
-    #[default]
-    O2,
-    /// All.
-    O3,
-}
 
 /// How an executor compiles and links.
 #[derive(Clone, Debug)]

@@ -112,6 +112,9 @@ pub(crate) struct ExecData {
     pub last_hooked: (usize, u32),
     /// Compiled code.
     pub jit: crate::jit::Jit,
+    /// The standalone program that this VM runs.
+    #[cfg(feature = "cranelift")]
+    pub program: Option<std::sync::Arc<crate::standalone::Program>>,
     /// What is made frequent on purpose.
     pub stress: crate::stress::Stress,
     /// States that are noted on the way.

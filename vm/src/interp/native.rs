@@ -229,7 +229,9 @@ pub(super) unsafe fn enter_loop(
             return CONTINUE;
         }
         let at = pc.offset_from((*p).code) as u32;
-        if !compiled(p) && !jit::hot(&mut *vm, p, Some(at)) {
+        // Optimized code alone has no way in here.
+        let closed = (*p).points.is_null() || !compiled(p);
+        if closed && !jit::hot(&mut *vm, p, Some(at)) {
             return CONTINUE;
         }
         match jit::entry_point(&*p, at) {

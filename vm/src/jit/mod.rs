@@ -13,6 +13,7 @@
 //! belongs to the VM ([`Jit`]) with the executor's data.
 //!
 //! - [`choice`]: which tiers a function may use
+//! - `code_options`: how code is made
 //! - [`policy`]: what happens to a function, and when
 //! - `background`: functions that another thread compiles
 //! - `assumptions`: what code relies on without looking
@@ -34,6 +35,7 @@ mod background;
 pub(crate) mod choice;
 #[cfg(feature = "cranelift")]
 mod code_memory;
+mod code_options;
 #[cfg(feature = "cranelift")]
 pub(crate) mod debugger;
 pub(crate) mod events;
@@ -63,6 +65,7 @@ pub use choice::{Choice, ChosenBy};
 pub(crate) use code_memory::data_after;
 #[cfg(feature = "cranelift")]
 pub(crate) use code_memory::{CodeRange, CodeSpace};
+pub use code_options::{Level, TargetCpu};
 pub(crate) use events::{Counts, entered_loop, unwound};
 #[cfg(feature = "cranelift")]
 pub(crate) use guard::{EntryCheck, EntryTag, Exit, Guard};
@@ -298,6 +301,7 @@ impl Default for FuncState {
 pub(crate) fn install(vm: &mut Vm, options: &JitOptions) {
     let jit = &mut interp::data(vm).jit;
     jit.options = options.clone();
+    jit.options.cpu = options.cpu.or_native();
     jit.most = options.mode;
     if options.count {
         jit.counts.get_or_insert_default();
@@ -323,16 +327,29 @@ fn set_budgets(vm: &mut Vm) {
 #[cfg(feature = "cranelift")]
 const ASK: (i32, i32) = (100, 200);
 
+/// The same of a cache that was made for the program.
+#[cfg(feature = "cranelift")]
+const ASK_PREPARED: (i32, i32) = (30, 60);
+
 /// Gives a new VM a compile cache. Functions are looked at sooner then: it may know
 /// them.
 #[cfg(feature = "cranelift")]
 pub(crate) fn set_cache(vm: &mut Vm, cache: Option<crate::cache::Cache>) {
     let jit = &mut interp::data(vm).jit;
-    if cache.is_some() && jit.options.mode.optimizes() {
+    if let Some(cache) = cache.as_ref().filter(|_| jit.options.mode.optimizes()) {
+        let ask = if cache.is_prepared() {
+            ASK_PREPARED
+        } else {
+            ASK
+        };
         let (calls, loops) = vm.budgets;
-        vm.budgets = (calls.min(ASK.0), loops.min(ASK.1));
+        vm.budgets = (calls.min(ask.0), loops.min(ask.1));
     }
-    interp::data(vm).jit.cache = cache;
+    let jit = &mut interp::data(vm).jit;
+    if let Some(level) = cache.as_ref().and_then(|cache| cache.config().level) {
+        jit.options.level = level;
+    }
+    jit.cache = cache;
 }
 
 /// Compiles `p` and the functions inside it, hot or not: for listings.

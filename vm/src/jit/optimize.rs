@@ -227,6 +227,30 @@ unsafe fn is_expected(
     }
 }
 
+/// Whether code of `p`, which has none of tier 1, is in the compile cache now: it is
+/// called then. What it is left to is interpreted, until tier 1 has code for that.
+///
+/// # Safety
+/// `p` is live.
+pub(crate) unsafe fn is_cached(vm: &mut Vm, p: *mut ProtoObj) -> bool {
+    // SAFETY: as the caller says.
+    unsafe {
+        let expected = cached::expected(&mut *p).contains(&EntryAt::Start);
+        // Where nobody asks for optimized code there is to be none.
+        let asks = expected && heat_budget(vm, &*p).is_some();
+        asks && cached::look(vm, p, EntryAt::Start, None) == Found::Code
+    }
+}
+
+/// Has calls of `p` enter the best code there is.
+pub(crate) fn enter_best(p: &mut ProtoObj) {
+    let best = code2(p).iter().find(|c| c.at == EntryAt::Start);
+    if let Some((entry, typed)) = best.map(|c| (c.entry, c.typed)) {
+        p.entry = entry;
+        p.typed_entries = typed;
+    }
+}
+
 /// Another thread has finished compiles, perhaps.
 pub(crate) fn ready(vm: &mut Vm) {
     super::background::look(vm);
@@ -371,7 +395,7 @@ pub(crate) unsafe fn compiled2(
         Ok(installed) => {
             let code = events::optimized(vm, proto, at, installed);
             let s = state_mut(proto);
-            if s.code.is_none() {
+            if s.code.is_none() && at != EntryAt::Start {
                 // Without tier 1's code there is nothing to come from.
                 return;
             }
@@ -381,13 +405,9 @@ pub(crate) unsafe fn compiled2(
                 unsafe { (*old.exits).dead.set(true) };
                 vm.heap.changes += 1;
             }
-            let (entry, typed) = (code.entry, code.typed);
             s.tier2.code.push(code);
             match at {
-                EntryAt::Start => {
-                    proto.entry = entry;
-                    proto.typed_entries = typed;
-                }
+                EntryAt::Start => enter_best(proto),
                 EntryAt::Loop(header) => {
                     let heat = &state_mut(proto)
                         .code

@@ -1,5 +1,6 @@
 //! What a host chooses about compilation.
 
+use super::{Level, TargetCpu};
 use std::fmt;
 use std::str::FromStr;
 use strata_profiler::{FuncName, Thresholds};
@@ -8,6 +9,7 @@ use strata_spec::module::Annotation;
 /// How far compilation may go, of a VM or of one of its functions. Tiers that the
 /// build lacks are left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "cranelift", derive(serde::Serialize, serde::Deserialize))]
 pub enum JitMode {
     /// Interpret only; no executable memory is mapped.
     Off,
@@ -78,6 +80,7 @@ impl fmt::Display for JitMode {
 
 /// What makes code of very hot functions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "cranelift", derive(serde::Serialize, serde::Deserialize))]
 pub enum Backend {
     /// Cranelift, soon, and LLVM, whose code takes the place of Cranelift's
     /// when it is there.
@@ -132,6 +135,7 @@ impl fmt::Display for Backend {
 
 /// What is asked for one function. Where it says nothing, its VM's options hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "cranelift", derive(serde::Serialize, serde::Deserialize))]
 pub struct Wish {
     /// How far it may go; not farther than its VM allows.
     pub mode: Option<JitMode>,
@@ -168,6 +172,7 @@ impl From<Annotation> for Wish {
 /// Functions of which something is asked: those with this name, of this chunk, or
 /// that begin there (`chunk:line`), as traces name them.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "cranelift", derive(serde::Serialize, serde::Deserialize))]
 pub struct FunctionRule {
     /// Which functions.
     pub which: String,
@@ -209,6 +214,11 @@ pub struct JitOptions {
     pub mode: JitMode,
     /// With what very hot functions are.
     pub backend: Backend,
+    /// How much work goes into code of very hot functions.
+    pub level: Level,
+    /// The processor that it is made for; [`TargetCpu::Native`] is meant where it
+    /// would not run here.
+    pub cpu: TargetCpu,
     /// What is asked for single functions; the first rule that is about one counts,
     /// before what its source says.
     pub functions: Vec<FunctionRule>,
@@ -227,6 +237,8 @@ impl Default for JitOptions {
         JitOptions {
             mode: JitMode::default(),
             backend: Backend::default(),
+            level: Level::O3,
+            cpu: TargetCpu::default(),
             functions: Vec::new(),
             thresholds: Thresholds::default(),
             count: false,

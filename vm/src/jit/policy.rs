@@ -136,7 +136,12 @@ pub(crate) unsafe fn hot(vm: &mut Vm, p: *mut ProtoObj, header: Option<u32>) -> 
         && crate::tier2::cached::is_known(vm, proto)
     {
         // SAFETY: `p` is live.
-        return unsafe { compile(vm, p, "cache") };
+        unsafe {
+            if super::optimize::is_cached(vm, p) && header.is_none() {
+                return true;
+            }
+            return compile(vm, p, "cache");
+        }
     }
     let jit = &interp::data(vm).jit;
     let thresholds = &jit.options.thresholds;
@@ -264,6 +269,7 @@ pub(super) unsafe fn finish(
     s.slow_hits = 0;
     s.learned = pending.learned;
     proto.slow_hits = 0;
+    super::optimize::enter_best(proto);
     proto.grant_calls(0);
     proto.grant_loops(0);
     let installing = interp::data(vm)
@@ -359,7 +365,7 @@ pub(super) unsafe fn count_anew(vm: &mut Vm, p: *mut ProtoObj) {
 /// it are dropped when they can be.
 fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
     #[cfg(feature = "cranelift")]
-    if state_mut(p).code.take().is_some() {
+    if state_mut(p).code.take().is_some() || !super::code2(p).is_empty() {
         p.entry = vm.exec.entry;
         p.points_entry = vm.exec.entry;
         p.typed_entries = [std::ptr::null(); 2];

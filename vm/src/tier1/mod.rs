@@ -109,7 +109,8 @@ impl Compiler {
         flags.set("unwind_info", "false").ok()?;
         flags.set("preserve_frame_pointers", "false").ok()?;
         flags.set("enable_probestack", "false").ok()?;
-        let isa = cranelift_native::builder()
+        let isa = jit::TargetCpu::Native
+            .isa()
             .ok()?
             .finish(settings::Flags::new(flags))
             .ok()?;

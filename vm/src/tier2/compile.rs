@@ -13,6 +13,9 @@ use crate::cache::{Cache, Key};
 use crate::ir::passes::{PassStats, Pipeline, Tables};
 use crate::ir::verify;
 use crate::jit::Assumption;
+#[cfg(feature = "llvm")]
+use crate::jit::Level;
+use crate::jit::TargetCpu;
 use crate::jit::queue::Job;
 use bumpalo::Bump;
 use std::time::Instant;
@@ -22,17 +25,11 @@ use strata_runtime::object::ProtoObj;
 
 /// A compile.
 pub(super) struct Compile {
-    pub stage: Stage,
+    pub manner: Manner,
     pub snapshot: Snapshot,
     pub name: String,
-    /// Its code asks for better code.
-    pub counts: bool,
     /// Verifiers run.
     pub checked: bool,
-    /// Code tells that it runs.
-    pub tells: bool,
-    /// Guards ask whether they are to fail.
-    pub stress: bool,
     /// Text is wanted.
     pub listing: bool,
     /// Where what is made is kept.
@@ -78,9 +75,9 @@ pub(crate) struct Report {
 /// What the compile thread keeps.
 #[derive(Default)]
 pub(super) struct Tools {
-    clif: Option<clif::Machine>,
+    clif: Option<(TargetCpu, clif::Machine)>,
     #[cfg(feature = "llvm")]
-    llvm: Option<llvm::Machine>,
+    llvm: Option<((Level, TargetCpu), llvm::Machine)>,
 }
 
 /// Why there is no code.
@@ -108,36 +105,23 @@ impl Job for Compile {
         let Some(cache) = self.cache.take() else {
             return compile(self, tools);
         };
-        let (name, manner) = (self.name.clone(), self.manner());
+        let (name, manner) = (self.name.clone(), self.manner);
         let mut product = compile(self, tools)?;
         cached::keep(&cache, &name, manner, &mut product);
         Ok(product)
     }
 }
 
-impl Compile {
-    fn manner(&self) -> Manner {
-        Manner {
-            stage: self.stage,
-            counts: self.counts,
-            tells: self.tells,
-            stress: self.stress,
-        }
-    }
-}
-
 fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
     let Compile {
-        stage,
+        manner,
         snapshot,
         name,
-        counts,
         checked,
-        tells,
-        stress,
         listing,
         cache: _,
     } = job;
+    let stage = manner.stage;
     let start = Instant::now();
     let mut report = Report::default();
     let arena = Bump::new();
@@ -167,11 +151,9 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
         root: u64::from(snapshot.root.0),
         sinkable: &sinkable,
     };
-    report.passes = Pipeline::standard(&may_hoist).with_tables(tables).run(
-        &mut func,
-        checked,
-        Some(&mut watch),
-    )?;
+    report.passes = Pipeline::of_level(manner.level, &may_hoist)
+        .with_tables(tables)
+        .run(&mut func, checked, Some(&mut watch))?;
     if let Some((_, last)) = texts.last_mut() {
         report.passes.each(&mut |_, what, n| {
             if n > 0 {
@@ -181,10 +163,12 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
     }
     report.texts.append(&mut texts);
     let whom = match stage {
-        Stage::Soon => lower::For::Cranelift { counts },
+        Stage::Soon => lower::For::Cranelift {
+            counts: manner.counts,
+        },
         Stage::Best => lower::For::Llvm,
     };
-    let extras = (stress, tells);
+    let extras = (manner.stress, manner.tells);
     let lowered = lower::lower(&snapshot, &layouts, &func, built.slots, extras, whom)?;
     report.insts = func.insts.len() as u32;
     report.inlining = built.inlining;
@@ -199,9 +183,12 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
         Stage::Soon => {
             let trampoline = snapshot.objects.len() + Helper::Aside as usize;
             let text = (&*lowered.text, trampoline);
-            by_cranelift(tools, checked, listing, text, &mut report)
+            by_cranelift((tools, manner), checked, listing, text, &mut report)
         }
-        Stage::Best => by_llvm(tools, checked, listing, (&name, &lowered.text), &mut report),
+        Stage::Best => {
+            let text = (&*name, &*lowered.text);
+            by_llvm((tools, manner), checked, listing, text, &mut report)
+        }
     };
     let object = object.map_err(Refused::ByBackend)?;
     Ok(Product {
@@ -219,16 +206,16 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
 /// Makes machine code of a text with Cranelift: with the place of the trampoline
 /// in its table of constants.
 fn by_cranelift(
-    tools: &mut Tools,
+    (tools, manner): (&mut Tools, Manner),
     checked: bool,
     listing: bool,
     (text, trampoline): (&str, usize),
     report: &mut Report,
 ) -> Result<Object, String> {
     let start = Instant::now();
-    let machine = match &mut tools.clif {
-        Some(m) => m,
-        none => none.insert(clif::Machine::new(checked)?),
+    let (_, machine) = match &mut tools.clif {
+        Some(m) if m.0 == manner.cpu => m,
+        none => none.insert((manner.cpu, clif::Machine::new(checked, manner.cpu)?)),
     };
     let mut object = machine
         .compile(text, trampoline, listing)
@@ -244,15 +231,19 @@ fn by_cranelift(
 /// Makes machine code of the named text with LLVM.
 #[cfg(feature = "llvm")]
 fn by_llvm(
-    tools: &mut Tools,
+    (tools, manner): (&mut Tools, Manner),
     checked: bool,
     listing: bool,
     (name, text): (&str, &str),
     report: &mut Report,
 ) -> Result<Object, String> {
-    let machine = match &mut tools.llvm {
-        Some(m) => m,
-        none => none.insert(llvm::Machine::new(checked).map_err(|e| e.to_string())?),
+    let how = (manner.level, manner.cpu);
+    let (_, machine) = match &mut tools.llvm {
+        Some(m) if m.0 == how => m,
+        none => {
+            let machine = llvm::Machine::new(checked, how.0, how.1).map_err(|e| e.to_string())?;
+            none.insert((how, machine))
+        }
     };
     let start = Instant::now();
     let context = machine.context();
@@ -260,7 +251,7 @@ fn by_llvm(
         .parse(&context, name, text)
         .map_err(|e| format!("{e}\n{text}"))?;
     machine
-        .optimize(&module, llvm::PASSES)
+        .optimize(&module, manner.level.tier2_passes())
         .map_err(|e| e.to_string())?;
     report.stages.llvm = micros(start);
     if listing {
@@ -278,7 +269,7 @@ fn by_llvm(
 /// The same, where LLVM isn't built in.
 #[cfg(not(feature = "llvm"))]
 fn by_llvm(
-    _: &mut Tools,
+    _: (&mut Tools, Manner),
     _checked: bool,
     _listing: bool,
     _: (&str, &str),
@@ -311,14 +302,17 @@ pub(crate) unsafe fn compile_now(
     } else {
         first
     };
-    let job = Compile {
-        stage,
-        snapshot,
-        name: "listing".into(),
+    let manner = Manner {
         counts: false,
-        checked: true,
         tells: true,
         stress: false,
+        ..Manner::of(vm, stage, backend)
+    };
+    let job = Compile {
+        manner,
+        snapshot,
+        name: "listing".into(),
+        checked: true,
         listing: true,
         cache: None,
     };

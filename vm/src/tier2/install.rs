@@ -7,7 +7,7 @@ use super::{clif, helpers};
 #[cfg(feature = "llvm")]
 use super::{llvm, lower};
 use crate::interp;
-use crate::jit::{self, Assumption, CodeRange, CodeSpace};
+use crate::jit::{self, Assumption, CodeRange, CodeSpace, TargetCpu};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
@@ -167,7 +167,7 @@ fn aside(vm: &mut Vm, space: &CodeSpace) -> Result<usize, String> {
         return Err("nothing was compiled".into());
     };
     if tier2.aside.is_none() {
-        let object = clif::Machine::new(false)?.trampoline()?;
+        let object = clif::Machine::new(false, TargetCpu::Native)?.trampoline()?;
         tier2.aside = Some(object.link(space, &[]).map_err(|e| e.to_string())?);
     }
     Ok(tier2.aside.as_ref().map_or(0, CodeRange::start))

@@ -13,7 +13,7 @@ use crate::jit::{self, CodeRange};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
 use strata_runtime::value::Value;
@@ -215,22 +215,14 @@ unsafe fn submit(
     let name = unsafe { jit::events::name(&mut *p).to_string() };
     // SAFETY: as above.
     let backend = choice(vm, unsafe { &*p }).backend;
-    let Manner {
-        stage,
-        counts,
-        tells,
-        stress,
-    } = Manner::of(vm, stage, backend);
-    let checked = cfg!(debug_assertions) || tells && interp::data(vm).jit.options.verify;
+    let manner = Manner::of(vm, stage, backend);
+    let checked = cfg!(debug_assertions) || manner.tells && interp::data(vm).jit.options.verify;
     let job = Compile {
-        stage,
-        cache: cached::cache(vm).filter(|_| !snapshot.contents.is_empty()),
+        manner,
+        cache: cached::cache(vm).filter(|c| c.keeps() && !snapshot.contents.is_empty()),
         snapshot,
         name,
-        counts,
         checked,
-        tells,
-        stress,
         listing: interp::data(vm).jit.listings.is_some(),
     };
     let tier2 = workers(vm);
@@ -362,6 +354,32 @@ fn is_followed(vm: &mut Vm, p: *mut ProtoObj) -> bool {
     // SAFETY: the prototype of code that runs is live.
     let has = unsafe { jit::has_code2(&*p, EntryAt::Start) };
     has || under_way(vm, p, EntryAt::Start, has)
+}
+
+/// Asks LLVM for all that is to be had from it and waits until nothing is under way,
+/// or this much time has passed.
+pub(crate) fn finish(vm: &mut Vm, patience: Duration) {
+    let end = Instant::now() + patience;
+    loop {
+        ready(vm);
+        for p in vm.heap.protos() {
+            // SAFETY: the heap's list names prototypes that are not freed yet; nothing
+            // is collected here. The ranges keep the tables.
+            unsafe {
+                let tables: Vec<_> = jit::code2(&*p).iter().map(|c| c.exits).collect();
+                for &table in &tables {
+                    (*table).waited.set(true);
+                    ask_llvm(vm, &*table);
+                }
+            }
+        }
+        let tier2 = &interp::data(vm).jit.tier2;
+        let busy = tier2.as_ref().is_some_and(|t| !t.under_way.is_empty());
+        if !busy || Instant::now() >= end {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Code of Cranelift's, which `table` belongs to, has run for long.

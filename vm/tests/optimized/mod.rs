@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use strata::cache::{Cache, Config};
-use strata::engine::{self, Backend, JitMode, JitOptions};
+use strata::engine::{self, Backend, JitMode, JitOptions, Level, TargetCpu};
 use strata::runtime::error::Cause;
 use strata::runtime::state::VmConfig;
 use strata::runtime::{Vm, stdlib};
@@ -77,6 +77,28 @@ pub fn run_cached(source: &str, backend: Backend, modes: &StressModes, cache: &C
     Run { optimized, ..end }
 }
 
+/// The same, with this much work, for this processor.
+#[allow(dead_code, reason = "not every test asks")]
+pub fn run_made(
+    source: &str,
+    (backend, level, cpu): (Backend, Level, TargetCpu),
+    modes: &StressModes,
+    cache: &Cache,
+) -> Run {
+    let reasons = Reasons::default();
+    let options = JitOptions {
+        backend,
+        level,
+        cpu,
+        ..JitOptions::default()
+    };
+    let mut vm = fresh_with(options, modes, (HOT, 1));
+    engine::set_cache(&mut vm, Some(cache.clone()));
+    let end = traced_in(&mut vm, source, Box::new(reasons.clone()));
+    let optimized = reasons.0.lock().unwrap().clone();
+    Run { optimized, ..end }
+}
+
 /// The same; who is told of the events is given.
 #[allow(dead_code, reason = "not every test asks")]
 pub fn traced(source: &str, mode: JitMode, modes: &StressModes, sink: Box<dyn Sink>) -> Run {
@@ -128,12 +150,16 @@ const HOT: u32 = 60;
 /// A VM that compiles soon: after so many instructions, and by LLVM after so
 /// many more.
 fn fresh(mode: JitMode, backend: Backend, modes: &StressModes, (hot, best): (u32, u32)) -> Box<Vm> {
-    let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
-    let mut options = JitOptions {
+    let options = JitOptions {
         mode,
         backend,
         ..JitOptions::default()
     };
+    fresh_with(options, modes, (hot, best))
+}
+
+fn fresh_with(mut options: JitOptions, modes: &StressModes, (hot, best): (u32, u32)) -> Box<Vm> {
+    let mut vm = engine::new_vm(&VmConfig::default()).unwrap();
     options.thresholds.calls = 3;
     options.thresholds.back_edges = 3;
     options.thresholds.start_up = 1;

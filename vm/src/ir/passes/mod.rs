@@ -48,6 +48,7 @@ mod unslot;
 pub(crate) use sink::Tables;
 
 use super::{Func, Reason, verify};
+use crate::jit::Level;
 use std::collections::BTreeMap;
 
 /// Defines [`PassStats`] from the names of its counters.
@@ -165,6 +166,18 @@ impl<'c> Pipeline<'c> {
             .then(&["sink"], false)
             .then(SIMPLIFY, true)
             .then(late, false)
+    }
+
+    /// The passes of a level. `may_hoist`: see [`Cx`].
+    pub(crate) fn of_level(level: Level, may_hoist: MayHoist<'c>) -> Pipeline<'c> {
+        match level {
+            Level::O0 => Pipeline::of(&[], may_hoist),
+            Level::O1 => Pipeline::of(
+                &["fold", "gvn", "fold", "unslot", "unbox", "dce"],
+                may_hoist,
+            ),
+            Level::O2 | Level::O3 => Pipeline::standard(may_hoist),
+        }
     }
 
     /// These passes, in this order. Names that no pass has are left out.

@@ -27,7 +27,7 @@ use super::{Stage, State};
 use crate::cache::{Cache, Key, KeyMaker, Kind, Made, Refused, Tier};
 use crate::interp;
 use crate::jit::choice::choice;
-use crate::jit::{self, Backend};
+use crate::jit::{self, Backend, Level, TargetCpu};
 use profile::{Matches, Profile, Profiles};
 use std::hash::Hash;
 use std::sync::Arc;
@@ -47,6 +47,10 @@ pub(super) struct Manner {
     pub tells: bool,
     /// Guards ask whether they are to fail.
     pub stress: bool,
+    /// How much work goes into it.
+    pub level: Level,
+    /// The processor that it is for.
+    pub cpu: TargetCpu,
 }
 
 impl Manner {
@@ -61,6 +65,8 @@ impl Manner {
             counts: improved && options.thresholds.best > 1,
             tells: *modes != crate::stress::StressModes::default() || options.thresholds.hot <= 1,
             stress: modes.deopt != crate::stress::ForcedExits::None,
+            level: options.level,
+            cpu: options.cpu,
         }
     }
 }
@@ -126,8 +132,8 @@ pub(super) unsafe fn prepare(vm: &mut Vm, snapshot: &mut Snapshot) -> Option<Cac
 struct Hashed(KeyMaker);
 
 impl Hashed {
-    fn of(snapshot: &Snapshot) -> Hashed {
-        let mut maker = KeyMaker::new("tier 2");
+    fn of(snapshot: &Snapshot, cpu: TargetCpu) -> Hashed {
+        let mut maker = KeyMaker::new("tier 2", cpu);
         snapshot.hash(&mut maker);
         Hashed(maker)
     }
@@ -146,11 +152,12 @@ pub(crate) fn is_known(vm: &mut Vm, p: &mut ProtoObj) -> bool {
     let Some(cache) = cache(vm) else {
         return false;
     };
+    let cpu = interp::data(vm).jit.options.cpu;
     let expected = &mut jit::state_mut(p).tier2.expected;
     if !std::mem::replace(&mut expected.asked, true) {
         let content = content(p);
         let profiles = places(p).into_iter().filter_map(|at| {
-            let key = profile::key(&content, p.id, at);
+            let key = profile::key(&content, (p.id, at), cpu);
             let entry = cache.find(Kind::Profile, &key)?;
             let Some(profiles) = Profiles::read(entry.rest()) else {
                 cache.refuse(Kind::Profile, &key, &Refused::Damaged);
@@ -310,7 +317,7 @@ fn find_as_is(
     let first = Stage::first(backend);
     // Better code first.
     let better = first.is_improved(backend).then_some(Stage::Best);
-    let hash = Hashed::of(&snapshot);
+    let hash = Hashed::of(&snapshot, interp::data(vm).jit.options.cpu);
     for stage in better.into_iter().chain([first]) {
         let key = hash.key(Manner::of(vm, stage, backend));
         let Some(entry) = cache.find(Kind::Code, &key) else {
@@ -372,7 +379,7 @@ pub(super) unsafe fn enter(
 /// Keeps what a compile has made, and how: on its thread.
 pub(super) fn keep(cache: &Cache, name: &str, manner: Manner, product: &mut Product) {
     let snapshot = &product.snapshot;
-    let key = Hashed::of(snapshot).key(manner);
+    let key = Hashed::of(snapshot, manner.cpu).key(manner);
     let Some(rest) = form::write(product) else {
         return;
     };
@@ -395,10 +402,13 @@ pub(super) fn keep(cache: &Cache, name: &str, manner: Manner, product: &mut Prod
         backend,
         took: Duration::try_from_secs_f64(micros / 1e6).unwrap_or_default(),
         size,
+        cpu: manner.cpu,
+        module: Some(Key::from_bytes(snapshot.contents[0])),
     };
     cache.keep(Kind::Code, key, &made, &rest);
     let f = &snapshot.funcs[0];
-    let at = profile::key(&snapshot.contents[0], f.key().1, snapshot.entry);
+    let which = (f.key().1, snapshot.entry);
+    let at = profile::key(&snapshot.contents[0], which, manner.cpu);
     let profiles = cache.find(Kind::Profile, &at);
     let profiles = profiles.and_then(|entry| Profiles::read(entry.rest()));
     let mut profiles = profiles.unwrap_or_default();

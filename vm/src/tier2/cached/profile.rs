@@ -7,7 +7,7 @@
 use super::State;
 use crate::cache::{Key, KeyMaker};
 use crate::jit::learned::bits_of;
-use crate::jit::{self, Speculation};
+use crate::jit::{self, Speculation, TargetCpu};
 use crate::tier2::snapshot::{EntryAt, Function, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::hash::Hash;
@@ -86,10 +86,10 @@ impl Profiles {
 }
 
 /// The key of the profiles of a function, or of a loop of it.
-pub(super) fn key(content: &[u8; 32], id: ProtoId, at: EntryAt) -> Key {
-    let mut maker = KeyMaker::new("profile");
+pub(super) fn key(content: &[u8; 32], which: (ProtoId, EntryAt), cpu: TargetCpu) -> Key {
+    let mut maker = KeyMaker::new("profile", cpu);
     maker.bytes(content);
-    (id, at).hash(&mut maker);
+    which.hash(&mut maker);
     maker.key()
 }
 

@@ -25,7 +25,7 @@ mod translate;
 
 use super::lower::TYPED;
 use crate::jit::perf::Perf;
-use crate::jit::{CodeRange, CodeSpace};
+use crate::jit::{CodeRange, CodeSpace, TargetCpu};
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::ExternalName;
@@ -35,7 +35,7 @@ use cranelift_codegen::{Context, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
 use std::io;
 
-/// A compiler for the CPU it runs on. It belongs to one thread.
+/// A compiler for one kind of processor. It belongs to one thread.
 pub(crate) struct Machine {
     isa: OwnedTargetIsa,
     builder: FunctionBuilderContext,
@@ -68,11 +68,11 @@ enum To {
 }
 
 impl Machine {
-    /// A machine; `checked`: Cranelift verifies what it gets.
+    /// A machine for this processor; `checked`: Cranelift verifies what it gets.
     ///
     /// # Errors
     /// Cranelift doesn't know this machine.
-    pub(crate) fn new(checked: bool) -> Result<Machine, String> {
+    pub(crate) fn new(checked: bool, cpu: TargetCpu) -> Result<Machine, String> {
         let mut flags = settings::builder();
         let set = [
             ("opt_level", "none"),
@@ -85,7 +85,8 @@ impl Machine {
         for (name, value) in set {
             flags.set(name, value).map_err(|e| e.to_string())?;
         }
-        let isa = cranelift_native::builder()?
+        let isa = cpu
+            .isa()?
             .finish(settings::Flags::new(flags))
             .map_err(|e| e.to_string())?;
         Ok(Machine {

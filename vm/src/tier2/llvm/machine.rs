@@ -1,6 +1,7 @@
 //! Modules to objects: the part that runs on a compile thread.
 
 use super::startup::{Inside, initialize};
+use crate::jit::{Level, TargetCpu};
 use inkwell::OptimizationLevel;
 use inkwell::context::Context;
 use inkwell::llvm_sys::LLVMDiagnosticSeverity;
@@ -28,7 +29,7 @@ use std::time::{Duration, Instant};
 ///
 /// Stores of different exits are never merged into one with a choice of values
 /// (`sink-common-insts` stays off): those choices would be made in hot code.
-pub(crate) const PASSES: &str = concat!(
+const PASSES: &str = concat!(
     "function<eager-inv>(",
     "simplifycfg<switch-range-to-icmp>,early-cse<memssa>,instcombine<no-verify-fixpoint>,",
     // Loops: invariant code, induction variables, short trip counts.
@@ -42,6 +43,45 @@ pub(crate) const PASSES: &str = concat!(
     "loop-vectorize<no-interleave-forced-only;no-vectorize-forced-only>,loop-load-elim,",
     "instcombine<no-verify-fixpoint>,loop-unroll<O3>,simplifycfg<switch-range-to-icmp>)",
 );
+
+/// Less of them: no more than one version of a loop.
+const USUAL: &str = concat!(
+    "function<eager-inv>(",
+    "simplifycfg<switch-range-to-icmp>,early-cse<memssa>,instcombine<no-verify-fixpoint>,",
+    "loop-mssa(loop-rotate<header-duplication>,licm<allowspeculation>),",
+    "simplifycfg<switch-range-to-icmp>,loop(indvars,loop-deletion),",
+    "jump-threading,gvn,dse,instcombine<no-verify-fixpoint>,",
+    "simplifycfg<switch-range-to-icmp>)",
+);
+
+/// What is worth it in any case.
+const FEW: &str = concat!(
+    "function<eager-inv>(",
+    "simplifycfg<switch-range-to-icmp>,early-cse<memssa>,instcombine<no-verify-fixpoint>,",
+    "simplifycfg<switch-range-to-icmp>)",
+);
+
+impl Level {
+    /// The passes that code of tier 2 is made with.
+    pub(crate) fn tier2_passes(self) -> &'static str {
+        match self {
+            Level::O0 => "default<O0>",
+            Level::O1 => FEW,
+            Level::O2 => USUAL,
+            Level::O3 => PASSES,
+        }
+    }
+
+    /// How hard the code generator works.
+    fn codegen(self) -> OptimizationLevel {
+        match self {
+            Level::O0 => OptimizationLevel::None,
+            Level::O1 => OptimizationLevel::Less,
+            Level::O2 => OptimizationLevel::Default,
+            Level::O3 => OptimizationLevel::Aggressive,
+        }
+    }
+}
 
 /// Machine code of a module, before it is linked: an ELF file in memory.
 pub(crate) struct Object {
@@ -68,7 +108,7 @@ pub(crate) enum Refusal {
     Codegen(String),
 }
 
-/// What makes code for the CPU it runs on. It belongs to one thread.
+/// What makes code for one kind of processor. It belongs to one thread.
 pub(crate) struct Machine {
     target: ManuallyDrop<TargetMachine>,
     /// Modules are verified first.
@@ -85,28 +125,30 @@ impl Drop for Machine {
 }
 
 impl Machine {
-    /// A machine that optimizes as much as it can; `checked`: it verifies the
-    /// modules it gets.
+    /// A machine for this processor, whose code generator works as hard as `level`
+    /// says; `checked`: it verifies the modules it gets.
     ///
     /// # Errors
     /// LLVM doesn't know this machine.
-    pub(crate) fn new(checked: bool) -> Result<Machine, Refusal> {
-        Machine::with_level(checked, OptimizationLevel::Aggressive)
-    }
-
-    /// A machine whose code generator works this hard.
-    ///
-    /// # Errors
-    /// As for [`new`](Machine::new).
-    pub(crate) fn with_level(checked: bool, level: OptimizationLevel) -> Result<Machine, Refusal> {
+    pub(crate) fn new(checked: bool, level: Level, cpu: TargetCpu) -> Result<Machine, Refusal> {
         initialize()?;
         let _inside = Inside::enter("nothing yet");
         let triple = triple();
         let target = Target::from_triple(&triple).map_err(|e| Refusal::Machine(e.to_string()))?;
+        let (cpu, features) = match cpu {
+            TargetCpu::Native => (
+                TargetMachine::get_host_cpu_name().to_string(),
+                TargetMachine::get_host_cpu_features().to_string(),
+            ),
+            TargetCpu::Baseline if cfg!(target_arch = "x86_64") => {
+                ("x86-64-v2".into(), String::new())
+            }
+            TargetCpu::Baseline => ("generic".into(), String::new()),
+        };
         let options = TargetMachineOptions::new()
-            .set_cpu(&TargetMachine::get_host_cpu_name().to_string())
-            .set_features(&TargetMachine::get_host_cpu_features().to_string())
-            .set_level(level)
+            .set_cpu(&cpu)
+            .set_features(&features)
+            .set_level(level.codegen())
             // Everything relative to the instruction, within 2 GiB: an object
             // is one small range.
             .set_reloc_mode(RelocMode::PIC)

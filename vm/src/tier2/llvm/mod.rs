@@ -8,7 +8,7 @@
 //! ```
 //!
 //! - `machine`: the first half. A [`Machine`] belongs to one compile thread.
-//!   It makes code for the CPU it runs on.
+//!   It makes code for the CPU it runs on, or for all of the last years.
 //! - `link`: the second half. It knows ELF files and nothing of LLVM, so that
 //!   objects may come from elsewhere, and it is the only one that touches code
 //!   memory. The executor's programs are linked by it too.
@@ -41,7 +41,9 @@ pub(crate) mod startup;
 mod tests;
 
 pub(crate) use link::{LinkError, LinkedProgram, Surroundings, link, link_program};
-pub(crate) use machine::{Machine, PASSES, Refusal};
+pub(crate) use machine::{Machine, Refusal};
+
+use crate::jit::{Level, TargetCpu};
 
 /// LLVM's version and the CPU that it makes code for.
 ///
@@ -49,6 +51,6 @@ pub(crate) use machine::{Machine, PASSES, Refusal};
 /// It has no code generator for this machine.
 pub(crate) fn describe() -> Result<String, Refusal> {
     let (major, minor, patch) = inkwell::support::get_llvm_version();
-    let cpu = Machine::new(false)?.cpu();
+    let cpu = Machine::new(false, Level::O3, TargetCpu::Native)?.cpu();
     Ok(format!("present: LLVM {major}.{minor}.{patch}, for {cpu}"))
 }

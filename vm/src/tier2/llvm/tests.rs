@@ -2,13 +2,14 @@
 
 use super::link::{LinkError, Linked};
 use super::machine::Object;
-use super::{Machine, PASSES, Refusal, link};
+use super::{Machine, Refusal, link};
 use crate::jit::CodeSpace;
+use crate::jit::{Level, TargetCpu};
 use inkwell::module::Module;
 
 /// Parses `text` and gives the module to `f`.
 fn with_module<R>(text: &str, f: impl FnOnce(&Machine, &Module<'_>) -> R) -> R {
-    let machine = Machine::new(true).unwrap();
+    let machine = Machine::new(true, Level::O3, TargetCpu::Native).unwrap();
     let context = machine.context();
     let module = machine.parse(&context, "test", text).unwrap();
     f(&machine, &module)
@@ -16,7 +17,7 @@ fn with_module<R>(text: &str, f: impl FnOnce(&Machine, &Module<'_>) -> R) -> R {
 
 /// Optimizes a module and makes an object of it.
 fn make(machine: &Machine, module: &Module<'_>) -> Result<Object, Refusal> {
-    machine.optimize(module, PASSES)?;
+    machine.optimize(module, Level::O3.tier2_passes())?;
     machine.emit(module)
 }
 
@@ -136,7 +137,7 @@ fn constants_work(code: &Linked) {
 fn constants_and_jump_tables() {
     let space = space();
     with_module(CONSTANTS, |machine, module| {
-        machine.optimize(module, PASSES).unwrap();
+        machine.optimize(module, Level::O3.tier2_passes()).unwrap();
         let text = machine.assembly(module).unwrap();
         assert!(text.contains(".LJTI"), "no jump table in:\n{text}");
         assert!(text.contains(".LCPI"), "no constant in:\n{text}");
@@ -332,7 +333,7 @@ fn damaged_objects_are_errors() {
 
 #[test]
 fn bad_modules_and_passes_are_refused() {
-    let machine = Machine::new(true).unwrap();
+    let machine = Machine::new(true, Level::O3, TargetCpu::Native).unwrap();
     let context = machine.context();
     let e = machine
         .parse(&context, "test", "define i64 @f( {")
@@ -385,7 +386,7 @@ const SUM: &str = "
 fn code_is_made_for_this_cpu() {
     with_module(SUM, |machine, module| {
         assert!(!machine.cpu().is_empty());
-        machine.optimize(module, PASSES).unwrap();
+        machine.optimize(module, Level::O3.tier2_passes()).unwrap();
         let text = machine.assembly(module).unwrap();
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
