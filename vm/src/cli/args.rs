@@ -128,6 +128,11 @@ pub(crate) struct VmArgs {
     #[arg(long, value_name = "SIZE", env = "STRATA_MEMORY_LIMIT", value_parser = units::size)]
     pub(crate) memory_limit: Option<usize>,
 
+    /// Threads that run the program's actors (`require "actors"`) [default: as many as
+    /// there are processors]
+    #[arg(long, value_name = "N", env = "STRATA_ACTOR_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) actor_threads: Option<u16>,
+
     /// Let `load` and its relatives accept bytecode, after verification
     #[arg(long, env = "STRATA_ALLOW_BYTECODE", value_parser = FalseyValueParser::new())]
     pub(crate) allow_bytecode: bool,
