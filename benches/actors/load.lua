@@ -56,7 +56,7 @@ say("start")
 local before = status("VmRSS")
 local keepers = {}
 for n = 1, ACTORS do keepers[n] = actors.spawn(keeper) end
-for n = 1, ACTORS do keepers[n]:ask("get") end
+for n = 1, ACTORS do keepers[n]:ask_within(600, "get") end
 say("spawned", ACTORS, (status("VmRSS") - before) / ACTORS)
 
 local victim = actors.spawn(greedy, { memory = 4 << 20 })

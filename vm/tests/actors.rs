@@ -536,6 +536,49 @@ fn a_host_function_that_panics_ends_one_actor() {
 }
 
 #[test]
+fn a_reply_that_cannot_be_sent_is_an_error_of_who_replies() {
+    let system = system();
+    let actor = spawn(
+        &system,
+        "return function() return 1, coroutine.create(print) end",
+    );
+    let asked = actor.ask(Message::new(), LONG);
+    let text = asked.unwrap_err().to_string();
+    assert!(
+        text.contains("message value 2: a coroutine cannot be sent"),
+        "{text}"
+    );
+    assert_eq!(actor.join(LONG).unwrap().name(), "error");
+}
+
+#[test]
+fn a_function_of_the_host_may_shut_its_own_system_down() {
+    let slot: Arc<parking_lot::Mutex<Option<System>>> = Arc::default();
+    let inside = Arc::clone(&slot);
+    let system = System::new(Config {
+        threads: 2,
+        setup: Some(Arc::new(move |lua: &Lua| {
+            let inside = Arc::clone(&inside);
+            let f = lua.create_function(move |_, ()| {
+                drop(inside.lock().take());
+                Ok(())
+            })?;
+            lua.globals().set("shut_down", f)
+        })),
+        ..Config::default()
+    })
+    .unwrap();
+    let (one, other) = (
+        spawn(&system, "return function() shut_down() end"),
+        spawn(&system, COUNTER),
+    );
+    *slot.lock() = Some(system);
+    one.send(Message::new()).unwrap();
+    assert_eq!(one.join(LONG).unwrap().name(), "shutdown");
+    assert_eq!(other.join(LONG).unwrap().name(), "shutdown");
+}
+
+#[test]
 fn a_system_shuts_down_while_everything_is_busy() {
     let system = system();
     let spinning: Vec<ActorRef> = (0..6).map(|_| spawn(&system, COUNTER)).collect();

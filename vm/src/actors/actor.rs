@@ -582,7 +582,7 @@ impl ActorRef {
                 restarted: false,
             };
             drop(mailbox);
-            event.tell(std::slice::from_ref(watcher));
+            event.send(std::slice::from_ref(watcher));
         } else if !mailbox.watchers.contains(watcher) {
             mailbox.watchers.push(watcher.clone());
         }

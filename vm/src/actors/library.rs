@@ -351,25 +351,50 @@ fn next(cx: &mut Cx<'_>) -> Result<Ret> {
     next_message(cx, &context)
 }
 
-fn next_message(cx: &mut Cx<'_>, context: &Context) -> Result<Ret> {
-    let may = {
+/// The next message, if there is one and its turn is not over.
+fn take_in_turn(context: &Context) -> Option<Envelope> {
+    {
         let mut state = context.state.lock();
         state.batch = state.batch.saturating_sub(1);
-        state.batch > 0
-    };
-    if may && let Some(envelope) = context.actor.take() {
-        if !envelope.stop {
-            let message = context.accept(cx.vm, envelope, true);
-            let n = message.len();
-            context.copy_in(cx.vm, message)?;
-            return cx.ret_pushed(n);
+        if state.batch == 0 {
+            return None;
         }
-        context.state.lock().pause = Pause::Stop;
-    } else {
-        context.actor.mailbox.lock().begin(What::Message, None);
-        context.state.lock().pause = Pause::Next;
     }
+    context.actor.take()
+}
+
+/// Yields until there is a message, or because this one asks it to stop.
+fn wait_for_message(
+    cx: &mut Cx<'_>,
+    context: &Context,
+    stop: bool,
+    (pause, until): (Pause, Option<Instant>),
+) -> Result<Ret> {
+    if !stop {
+        context.actor.mailbox.lock().begin(What::Message, until);
+    }
+    context.state.lock().pause = if stop { Pause::Stop } else { pause };
     suspend(cx)
+}
+
+fn next_message(cx: &mut Cx<'_>, context: &Context) -> Result<Ret> {
+    match take_in_turn(context) {
+        Some(envelope) if !envelope.stop => hand_over(cx, context, envelope, true),
+        stop => wait_for_message(cx, context, stop.is_some(), (Pause::Next, None)),
+    }
+}
+
+/// The values of a message as results.
+fn hand_over(
+    cx: &mut Cx<'_>,
+    context: &Context,
+    envelope: Envelope,
+    for_handler: bool,
+) -> Result<Ret> {
+    let message = context.accept(cx.vm, envelope, for_handler);
+    let n = message.len();
+    context.copy_in(cx.vm, message)?;
+    cx.ret_pushed(n)
 }
 
 /// There is no handler for a message.
@@ -571,6 +596,11 @@ fn send_within(cx: &mut Cx<'_>) -> Result<Ret> {
     check_can_wait(cx, &context)?;
     let message = message_of(cx, &context, 2, to.0.limits.mailbox_bytes)?;
     let envelope = Envelope::new(message, sender_of(&context), None);
+    // Most often there is room.
+    let envelope = match to.0.post(envelope) {
+        Ok(()) => return cx.ret_bool(true),
+        Err(refused) => refused.1,
+    };
     context.actor.mailbox.lock().begin(What::Answer, until);
     match post_within(cx, &context, to, envelope, until)? {
         Posted::Later(pause) => wait_for(cx, &context, pause),
@@ -703,31 +733,14 @@ fn receive(cx: &mut Cx<'_>) -> Result<Ret> {
         block(cx, &context, until, full, me)?;
         context.end_wait();
         return match me.take() {
-            Some(envelope) => received(cx, &context, envelope),
+            Some(envelope) => hand_over(cx, &context, envelope, false),
             None => cx.ret0(),
         };
     }
-    let may = {
-        let mut state = context.state.lock();
-        state.batch = state.batch.saturating_sub(1);
-        state.batch > 0
-    };
-    match may.then(|| me.take()).flatten() {
-        Some(envelope) if !envelope.stop => return received(cx, &context, envelope),
-        Some(_) => context.state.lock().pause = Pause::Stop,
-        None => {
-            me.mailbox.lock().begin(What::Message, until);
-            context.state.lock().pause = Pause::Receive;
-        }
+    match take_in_turn(&context) {
+        Some(envelope) if !envelope.stop => hand_over(cx, &context, envelope, false),
+        stop => wait_for_message(cx, &context, stop.is_some(), (Pause::Receive, until)),
     }
-    suspend(cx)
-}
-
-fn received(cx: &mut Cx<'_>, context: &Context, envelope: Envelope) -> Result<Ret> {
-    let message = context.accept(cx.vm, envelope, false);
-    let n = message.len();
-    context.copy_in(cx.vm, message)?;
-    cx.ret_pushed(n)
 }
 
 fn sleep(cx: &mut Cx<'_>) -> Result<Ret> {

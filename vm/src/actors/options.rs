@@ -31,8 +31,8 @@ pub struct Config {
     /// How functions of actors are compiled that run often. All of them share the
     /// threads that compile.
     pub jit: JitOptions,
-    /// Where compiled code is kept: what one actor has compiled others find
-    /// there.
+    /// Where optimized code is kept: what one actor has compiled others find
+    /// there. `None`: in memory, as long as the system is there.
     #[cfg(feature = "cranelift")]
     pub cache: Option<crate::cache::Cache>,
     /// Called with the VM of each actor before its program is loaded, to give it

@@ -11,6 +11,7 @@ use super::options::Reason;
 use super::{Data, Message};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -55,7 +56,7 @@ pub struct Supervision {
     /// restart that counts, up to 30 s.
     pub backoff: Duration,
     /// Is told of each actor that ends, on the thread that ran it. It should be
-    /// quick, and not panic.
+    /// quick; a panic in it is lost.
     pub observer: Option<Observer>,
 }
 
@@ -95,8 +96,19 @@ pub struct Event {
 }
 
 impl Event {
-    /// Sends it to these actors.
+    /// Sends it to these actors, and tells the supervisor's observer.
     pub(super) fn tell(&self, watchers: &[ActorRef]) {
+        self.send(watchers);
+        if let Some(supervisor) = &self.actor.0.supervisor
+            && let Some(observer) = &supervisor.0.rule.observer
+        {
+            // What runs actors goes on, whatever an observer does.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer(self)));
+        }
+    }
+
+    /// Sends it to these actors.
+    pub(super) fn send(&self, watchers: &[ActorRef]) {
         for watcher in watchers {
             let message = Message::new()
                 .with("down")
@@ -106,11 +118,6 @@ impl Event {
                 .with(self.restarted);
             // A full mailbox misses it, as it misses others.
             let _ = watcher.0.post(Envelope::new(message, None, None));
-        }
-        if let Some(supervisor) = &self.actor.0.supervisor
-            && let Some(observer) = &supervisor.0.rule.observer
-        {
-            observer(self);
         }
     }
 }

@@ -210,9 +210,18 @@ impl Inner {
     }
 
     fn work(&self, worker: usize, tasks: &Receiver<Task>) {
-        while let Ok(Task::Turn(actor)) = tasks.recv() {
-            actor.turn(worker);
+        while let Ok(task) = tasks.recv() {
+            match task {
+                Task::Turn(actor) => actor.turn(worker),
+                Task::Quit if self.directory.lock().actors.is_empty() => break,
+                Task::Quit => {
+                    // Some have yet to take their last turn.
+                    std::thread::sleep(Duration::from_millis(1));
+                    let _ = self.tasks.send(Task::Quit);
+                }
+            }
         }
+        self.timer.quit();
     }
 
     fn all(&self) -> Vec<Arc<Actor>> {
@@ -237,6 +246,11 @@ impl System {
             config.threads = std::thread::available_parallelism().map_or(1, usize::from);
         }
         config.batch = config.batch.max(1);
+        #[cfg(feature = "cranelift")]
+        if config.cache.is_none() && config.jit.mode.optimizes() {
+            // In memory: it can't fail to open.
+            config.cache = crate::cache::Cache::new(Default::default()).ok();
+        }
         let workers = config.threads;
         let (tasks, receiver) = crossbeam_channel::unbounded();
         let inner = Arc::new(Inner {
@@ -341,7 +355,8 @@ impl System {
     }
 
     /// Ends all actors, in the middle of what they do, and then the threads.
-    /// Functions of the host that actors call are waited for.
+    /// Functions of the host that actors call are waited for, unless this is called
+    /// by one: then the system ends soon.
     pub fn shutdown(&self) {
         let mut threads = self.threads.lock();
         if threads.is_empty() {
@@ -355,8 +370,11 @@ impl System {
         for actor in self.inner.all() {
             actor.order(Order::End(Reason::Shutdown));
         }
+        // A function of the host that an actor calls can't wait for its own end.
+        let here = std::thread::current().id();
+        let inside = threads.iter().any(|thread| thread.thread().id() == here);
         // Workers do what is in the queue before: the last turn of each actor.
-        while !self.inner.directory.lock().actors.is_empty() {
+        while !inside && !self.inner.directory.lock().actors.is_empty() {
             for actor in self.inner.all() {
                 ActorRef(actor).join(Duration::from_millis(100));
             }
@@ -364,8 +382,7 @@ impl System {
         for _ in 0..self.inner.config.threads {
             let _ = self.inner.tasks.send(Task::Quit);
         }
-        self.inner.timer.quit();
-        for thread in threads.drain(..) {
+        for thread in threads.drain(..).filter(|_| !inside) {
             // Panics of host functions end their actors only.
             let _ = thread.join();
         }
