@@ -716,3 +716,48 @@ fn many_actors_share_few_threads() {
     // Other tests of this process have their own, a dozen each at most.
     assert!(during < 200, "{during} threads");
 }
+
+#[test]
+fn a_thousand_actors_lose_nothing_while_one_of_them_is_ended() {
+    const ACTORS: i64 = 1000;
+    const MESSAGES: i64 = 100_000;
+    let system = system();
+    let program = system.program(COUNTER, "test").unwrap();
+    let limits = Limits {
+        memory: Some(4 << 20),
+        ..Limits::default()
+    };
+    let start = |_| {
+        let options = Options {
+            limits: Some(limits),
+            ..Options::default()
+        };
+        system.spawn(&program, options).unwrap()
+    };
+    let actors: Vec<ActorRef> = (0..ACTORS).map(start).collect();
+    let victim = start(0);
+    std::thread::scope(|scope| {
+        for part in 0..2 {
+            let (actors, victim) = (&actors, &victim);
+            scope.spawn(move || {
+                for n in 0..MESSAGES / 2 {
+                    let to = &actors[((n * 7 + part) % ACTORS) as usize];
+                    to.send_within(message("add").with(n), LONG).unwrap();
+                    if n == MESSAGES / 4 && part == 0 {
+                        victim.send(message("eat")).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    let sum: i64 = actors
+        .iter()
+        .map(|actor| actor.ask(message("get"), LONG).unwrap().integer(0).unwrap())
+        .sum();
+    let half = MESSAGES / 2;
+    assert_eq!(sum, half * (half - 1));
+    assert_eq!(victim.join(LONG).unwrap().name(), "memory limit");
+    assert_eq!(system.len(), ACTORS as usize);
+    system.shutdown();
+    assert!(system.is_empty());
+}
