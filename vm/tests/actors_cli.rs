@@ -152,3 +152,23 @@ fn warnings_tell_of_messages_that_nobody_wants() {
     let (good, text) = run("quiet", &[], program);
     assert!(good && text == "stopped\n", "{text}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_program_does_not_wait_for_what_its_actors_wait_for() {
+    let begun = std::time::Instant::now();
+    let program = r#"
+        local actors = require "actors"
+        local main = actors.self()
+        actors.spawn(function(main) main:send("go") os.execute("exec sleep 100") end, { args = { main } })
+        print(actors.receive(60))
+    "#;
+    let folder = Folder::new("waits");
+    folder.file("main.lua", program);
+    // What it started goes on, and must not keep the test's pipes.
+    let mut command = folder.command(&["run", "main.lua"]);
+    let null = std::process::Stdio::null;
+    let status = command.stdout(null()).stderr(null()).status().unwrap();
+    assert!(status.success(), "{status}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60));
+}

@@ -7,11 +7,15 @@ use super::library;
 use super::{Config, System};
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use strata_runtime::Vm;
 use strata_runtime::error::Result;
 use strata_runtime::native::{Cx, Ret};
 use strata_runtime::stdlib::package;
 use strata_runtime::value::Value;
+
+/// How long functions of the host are waited for.
+const LAST: Duration = Duration::from_secs(2);
 
 /// A system that is made when the VM it was offered to asks for it.
 #[derive(Clone)]
@@ -43,10 +47,16 @@ impl Offer {
         Ok(offer)
     }
 
-    /// Shuts the system down, if there is one.
+    /// Shuts the system down, if there is one, as the process is about to end: a
+    /// function of the host that does not return is not waited for long.
     pub fn withdraw(&self) {
         let system = self.0.system.lock().take();
-        drop(system);
+        if let Some(system) = system
+            && !system.end(Instant::now().checked_add(LAST))
+        {
+            // Dropping it would wait.
+            std::mem::forget(system);
+        }
     }
 }
 

@@ -358,9 +358,14 @@ impl System {
     /// Functions of the host that actors call are waited for, unless this is called
     /// by one: then the system ends soon.
     pub fn shutdown(&self) {
+        self.end(None);
+    }
+
+    /// Likewise; waits no longer than until then: whether all has ended.
+    pub(super) fn end(&self, until: Option<Instant>) -> bool {
         let mut threads = self.threads.lock();
         if threads.is_empty() {
-            return;
+            return true;
         }
         {
             // Nobody is spawned from here on.
@@ -377,6 +382,9 @@ impl System {
         while !inside && !self.inner.directory.lock().actors.is_empty() {
             for actor in self.inner.all() {
                 ActorRef(actor).join(Duration::from_millis(100));
+                if until.is_some_and(|until| until <= Instant::now()) {
+                    return false;
+                }
             }
         }
         for _ in 0..self.inner.config.threads {
@@ -386,6 +394,7 @@ impl System {
             // Panics of host functions end their actors only.
             let _ = thread.join();
         }
+        true
     }
 
     /// Waits until all actors have ended: whether they have, within this time.
