@@ -6,7 +6,7 @@
 //! metatables are set last, when they are complete. The bytecode of a function
 //! is loaded once in each VM ([`Loaded`]); it was verified when it was sent.
 
-use super::library;
+use super::context;
 use super::message::{Bulk, Message, Part};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -201,7 +201,7 @@ impl Unpacker {
             Part::Integer(i) => Value::int(i),
             Part::Number(n) => Value::float(n),
             Part::String(s) => vm.str_value(&s)?,
-            Part::Actor(actor) => library::reference(vm, actor)?,
+            Part::Actor(actor) => context::reference(vm, actor)?,
             Part::Table(n) => self
                 .tables
                 .get(n as usize)

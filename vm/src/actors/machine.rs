@@ -8,8 +8,9 @@
 
 use super::Message;
 use super::actor::{Actor, ActorRef, Envelope, Order};
+use super::context::{Context, Host};
 use super::copy_in::copy_in;
-use super::library::{self, Context, Host};
+use super::library;
 use super::options::Reason;
 use super::reply::{AskError, SendError};
 use crate::api::{Access, Function, Lua, LuaOptions, Thread, ThreadStatus};

@@ -15,6 +15,7 @@
 //! - `actor`: addresses, mailboxes and what an actor waits for
 //! - `reply`: who waits for a reply
 //! - `machine`: the VM of an actor, and one turn of it
+//! - `context`: what a VM keeps for it, and references in VMs
 //! - `library`: what programs call, `spawning`: and how they start actors; `driver.lua`: what calls their handlers
 //! - `supervise`: what becomes of actors that fail
 //! - `offer`: a system for programs that want one
@@ -39,6 +40,7 @@
 //! ```
 
 mod actor;
+mod context;
 mod copy_in;
 mod copy_out;
 mod library;

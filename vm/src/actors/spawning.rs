@@ -1,9 +1,9 @@
 //! `actors.spawn` and `actors.supervisor`.
 
 use super::Message;
+use super::context::{context, reference};
 use super::copy_in::{Loaded, copy_in};
 use super::copy_out::{Refusal, copy_out};
-use super::library::{context, reference};
 use super::options::{Limits, Options};
 use super::supervise::{Restart, Strategy, Supervision, Supervisor};
 use std::time::Duration;

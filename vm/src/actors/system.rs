@@ -1,6 +1,7 @@
 //! [`System`]: the threads, and all actors that they run.
 
 use super::actor::{Actor, ActorRef, Identity, Order, Stage};
+use super::context::Host;
 use super::copy_out::Modules;
 use super::library;
 use super::machine::Driver;
@@ -350,7 +351,7 @@ impl System {
     #[doc(hidden)]
     pub fn attach_raw(&self, vm: &mut Vm) -> strata_runtime::error::Result<ActorRef> {
         let guest = self.inner.guest(self.inner.config.limits);
-        library::install(vm, &guest, library::Host::Thread)?;
+        library::install(vm, &guest, Host::Thread)?;
         Ok(ActorRef(guest))
     }
 
