@@ -15,6 +15,7 @@
 //!
 //! Not handled here: time inside one process (that is what the criterion benches are for) and memory.
 
+pub mod actors;
 pub mod cache;
 pub mod cpu;
 pub mod engine;

@@ -12,7 +12,7 @@ use std::{
 
 use clap::Parser;
 use strata_benches::{
-    cache,
+    actors, cache,
     engine::{self, Engine},
     ir,
     measure::{self, Clock, Options},
@@ -99,6 +99,10 @@ struct Args {
     /// slower than `vm run` in the end
     #[arg(long, conflicts_with_all = ["tiers", "phases", "ir", "cache"])]
     standalone: bool,
+    /// Instead, measure actors: a thousand of them, a million messages, and one that is ended by
+    /// its memory limit meanwhile; `--jit` names the modes
+    #[arg(long, conflicts_with_all = ["tiers", "phases", "ir", "cache", "standalone"])]
+    actors: bool,
     /// Where the programs are
     #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/programs"))]
     programs: PathBuf,
@@ -134,6 +138,17 @@ fn run(args: &Args) -> Result<bool, String> {
         let (text, good) = standalone::compare(&vm, args.runs as usize)?;
         print!("{text}");
         return Ok(good);
+    }
+    if args.actors {
+        let vm = vm_path(args.vm.as_deref())?;
+        let modes = match &args.jit[..] {
+            [] => vec![None],
+            modes => modes.iter().map(|mode| Some(mode.as_str())).collect(),
+        };
+        for mode in modes {
+            print!("{}", actors::measure(&vm, mode, args.runs as usize)?);
+        }
+        return Ok(true);
     }
     let programs = program::discover(&args.programs, &args.filter)
         .map_err(|e| format!("can't read {}: {e}", args.programs.display()))?;

@@ -59,6 +59,12 @@ impl Interrupter {
         self.0.asked.store(1, Ordering::Relaxed);
         self.0.raise(poll::INTERRUPT);
     }
+
+    /// Has the VM look, at its next poll, whether its deadline has passed: for
+    /// who watches deadlines of [`Vm::set_watched_deadline`].
+    pub fn check_deadline(&self) {
+        self.0.raise(poll::INTERRUPT);
+    }
 }
 
 /// Has a running VM look at what another thread has for it.
@@ -227,6 +233,13 @@ impl Vm {
             w.update(|watch| watch.deadline = deadline);
         }
         Ok(())
+    }
+
+    /// The same for a host that watches the time itself, for many VMs with one
+    /// thread: when the deadline has come it calls
+    /// [`Interrupter::check_deadline`].
+    pub fn set_watched_deadline(&mut self, deadline: Option<Instant>) {
+        self.limits.deadline = deadline;
     }
 
     /// A handle by which another thread can stop this VM.

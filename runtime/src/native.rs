@@ -84,6 +84,9 @@ pub mod cont {
     pub const TOSTRING: u16 = 35;
     /// Returns the first three results (`pairs` through `__pairs`).
     pub const PAIRS: u16 = 36;
+    /// The first result says whether the others are results, or the second is
+    /// a message to raise: what `pcall` catches, thrown again.
+    pub const RAISE: u16 = 37;
 }
 
 /// The metamethod a continuation of a Lua frame stands for, where the
@@ -97,7 +100,14 @@ pub fn cont_metamethod(id: u16) -> Option<&'static str> {
 }
 
 /// Continuations of host functions, by id - [`cont::NATIVE`].
-pub const CONTS: &[ContFn] = &[cont_pcall, cont_pcall, cont_pass, cont_tostring, cont_pairs];
+pub const CONTS: &[ContFn] = &[
+    cont_pcall,
+    cont_pcall,
+    cont_pass,
+    cont_tostring,
+    cont_pairs,
+    cont_raise,
+];
 
 fn cont_pcall(cx: &mut Cx<'_>, first: usize, n: usize) -> Result<Ret> {
     cx.ret_true_and(first, n)
@@ -119,6 +129,19 @@ fn cont_pairs(cx: &mut Cx<'_>, first: usize, n: usize) -> Result<Ret> {
     let v = |cx: &Cx<'_>, i| if i < n { cx.slot(first + i) } else { NIL };
     let three = [v(cx, 0), v(cx, 1), v(cx, 2)];
     cx.ret_all(&three)
+}
+
+fn cont_raise(cx: &mut Cx<'_>, first: usize, n: usize) -> Result<Ret> {
+    let v = |cx: &Cx<'_>, i| if i < n { cx.slot(first + i) } else { NIL };
+    if v(cx, 0).is_truthy() {
+        return cx.ret_slots(first + 1, n - 1);
+    }
+    let why = v(cx, 1);
+    if !why.is_str() {
+        return Err(Error::lua(why));
+    }
+    let text = cx.vm.bytes(why.as_str()).to_vec();
+    Err(cx.error_bytes(&text))
 }
 
 /// What a control request refers to.

@@ -102,6 +102,13 @@ pub fn set_cache(vm: &mut Vm, cache: Option<crate::cache::Cache>) {
     jit::set_cache(vm, cache);
 }
 
+/// Has a VM compile on threads that it shares with others. It has compiled nothing
+/// yet.
+#[cfg(feature = "cranelift")]
+pub fn set_compile_threads(vm: &mut Vm, threads: Option<jit::CompileThreads>) {
+    interp::data(vm).jit.threads = threads;
+}
+
 /// How far a VM's functions may go now, and what makes code of very hot ones.
 pub fn jit_mode(vm: &mut Vm) -> (JitMode, Backend) {
     let options = &interp::data(vm).jit.options;

@@ -1,5 +1,7 @@
 //! Strata: a tiered adaptive virtual machine for Lua 5.4.
 
+#[cfg(feature = "actors")]
+pub mod actors;
 pub mod api;
 #[cfg(feature = "cranelift")]
 pub mod cache;
@@ -36,3 +38,11 @@ pub use strata_lua as lua;
 pub use strata_profiler as profiler;
 pub use strata_runtime as runtime;
 pub use strata_spec as spec;
+
+/// What a panic said.
+#[cfg(any(feature = "actors", feature = "cranelift"))]
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("unknown").to_string()
+}

@@ -15,8 +15,8 @@
 //!
 //! A free cell has kind [`FREE`](crate::object::kind::FREE) and a link to the
 //! next one. Cells above `bump` have never been written to: lists of free
-//! cells are *carved* a few kilobytes at a time, so that a class that is
-//! hardly used costs a few pages and no more.
+//! cells are *carved* a few kilobytes at a time, at first no more than a page, so
+//! that a class that is hardly used costs a page and no more.
 //!
 //! Objects above [`MAX_SMALL`] bytes live apart, each an allocation of its
 //! own behind a [`LargeHeader`].
@@ -42,8 +42,10 @@ pub const SHAPE_CLASS: usize = FINE + COARSE.len();
 pub const THREAD_CLASS: usize = SHAPE_CLASS + 1;
 /// Number of size classes.
 pub const N_CLASSES: usize = THREAD_CLASS + 1;
-/// Bytes carved at a time.
+/// Most bytes carved at a time.
 const CARVE: usize = 8 << 10;
+/// Bytes carved first, with the header.
+const PAGE: usize = 4 << 10;
 
 /// Cell size by class.
 pub const CLASS_SIZE: [u16; N_CLASSES] = {
@@ -203,7 +205,14 @@ impl Block {
             let cell = (*b).cell as usize;
             let first = (*b).bump;
             let room = Block::end(b) as usize - first as usize;
-            let n = (room / cell).min((CARVE / cell).max(1));
+            // The first page, as much again, and so on: many small heaps have few
+            // cells of each class.
+            let used = first as usize - b as usize;
+            let bytes = match used {
+                0..PAGE => PAGE - used,
+                _ => used.min(CARVE),
+            };
+            let n = (room / cell).min((bytes / cell).max(1));
             let last = first.add((n - 1) * cell);
             let mut at = first;
             while at < last {

@@ -9,8 +9,8 @@ use super::Entry;
 use super::io::c_part;
 use super::loading::load_file;
 use super::shared::{
-    Registry, add_functions, append, field, field_of, geti, new_table, register, registry_table,
-    set_field, seti,
+    Registry, add_functions, append, field, field_of, geti, new_table, publish, register,
+    registry_table, set_field, seti,
 };
 use crate::error::Result;
 use crate::native::{Cx, NativeFn, Ret};
@@ -66,24 +66,45 @@ pub fn open(vm: &mut Vm) -> Result<()> {
     add_functions(vm, globals, &[("require", require)], &[package])
 }
 
-/// Has `require` of `name` call `open`, whose result is the module. Nothing without
-/// the package library.
+/// Has `require` of `name` call `open`, a function with these upvalues, whose result
+/// is the module. Nothing without the package library.
 ///
 /// # Errors
 /// Out of memory.
-pub fn preload(vm: &mut Vm, name: &'static str, open: NativeFn) -> Result<()> {
-    preload_as(vm, name.as_bytes(), name, open)
+pub fn preload(vm: &mut Vm, name: &'static str, open: NativeFn, upvalues: &[Value]) -> Result<()> {
+    preload_as(vm, name.as_bytes(), (name, open), upvalues)
 }
 
 /// The same for a name that isn't known before, of modules that share an opener.
-/// Messages call the function `function`.
+/// Messages call the function as `open` says.
 ///
 /// # Errors
 /// Out of memory.
-pub fn preload_as(vm: &mut Vm, name: &[u8], function: &'static str, open: NativeFn) -> Result<()> {
+pub fn preload_as(
+    vm: &mut Vm,
+    name: &[u8],
+    open: (&'static str, NativeFn),
+    upvalues: &[Value],
+) -> Result<()> {
     let preload = registry_table(vm, Registry::PRELOAD)?;
-    let open = vm.heap.new_native(open, function, NativeKind::Plain, &[]);
+    let open = vm
+        .heap
+        .new_native(open.1, open.0, NativeKind::Plain, upvalues);
     set_field(vm, preload, name, Value::native(open))
+}
+
+/// The module that `require` of `name` would find loaded.
+pub fn loaded(vm: &mut Vm, name: &[u8]) -> Option<Value> {
+    let loaded = registry_table(vm, Registry::LOADED).ok()?;
+    field(vm, loaded, name).ok().filter(|v| !v.is_nil())
+}
+
+/// Makes `module` what `require` of `name` finds loaded.
+///
+/// # Errors
+/// Out of memory.
+pub fn set_loaded(vm: &mut Vm, name: &'static str, module: Value) -> Result<()> {
+    publish(vm, name, module)
 }
 
 /// A path from the environment, in which `;;` stands for the default.

@@ -57,6 +57,10 @@ pub struct LuaOptions {
     /// Where compiled code is kept, and found.
     #[cfg(feature = "cranelift")]
     pub cache: Option<crate::cache::Cache>,
+    /// Threads that compile in the background, shared with other VMs; `None`: its
+    /// own.
+    #[cfg(feature = "cranelift")]
+    pub compile_threads: Option<crate::jit::CompileThreads>,
 }
 
 /// One VM. Clones are handles to the same one.
@@ -181,6 +185,8 @@ impl Lua {
         engine::set_jit(&mut vm, &options.jit);
         #[cfg(feature = "cranelift")]
         engine::set_cache(&mut vm, options.cache);
+        #[cfg(feature = "cranelift")]
+        engine::set_compile_threads(&mut vm, options.compile_threads);
         let opened = match options.stdlib {
             StdLib::All => strata_runtime::stdlib::open_all(&mut vm),
             StdLib::Safe => strata_runtime::stdlib::open_selected(&mut vm),

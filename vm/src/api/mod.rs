@@ -41,6 +41,8 @@ mod thread;
 mod userdata;
 mod value;
 
+#[cfg(feature = "cranelift")]
+pub use crate::jit::CompileThreads;
 pub use crate::jit::status::FunctionStatus;
 pub use crate::jit::{
     Backend, Choice, ChosenBy, FunctionRule, JitMode, JitOptions, Level, TargetCpu, Wish,

@@ -77,6 +77,14 @@ impl Thread {
     /// What it raises; it can't be resumed; as for
     /// [`Function::call`](super::Function::call).
     pub fn resume<R: FromLuaMulti>(&self, args: impl IntoLuaMulti) -> Result<R> {
+        self.resume_with(|cx| args.push_all(cx))
+    }
+
+    /// The same with the arguments that `push` pushes.
+    pub(crate) fn resume_with<R: FromLuaMulti>(
+        &self,
+        push: impl FnOnce(&mut Access<'_>) -> Result<()>,
+    ) -> Result<R> {
         self.0.enter(|cx| {
             let v = self.0.raw(cx.vm());
             match status_of(cx, v.as_thread()) {
@@ -91,7 +99,7 @@ impl Thread {
             let f = resumer(cx);
             let at = cx.push_callee(f)?;
             cx.push(v)?;
-            args.push_all(cx)?;
+            push(cx)?;
             let results = cx.call(at)?;
             if results.get(0, cx).is_truthy() {
                 return R::from_slots(results.skip(1), 0, cx);

@@ -131,6 +131,11 @@ pub(crate) struct VmArgs {
     #[arg(long, value_name = "SIZE", env = "STRATA_MEMORY_LIMIT", value_parser = units::size)]
     pub(crate) memory_limit: Option<usize>,
 
+    /// Threads that run the program's actors (`require "actors"`) [default: as many as
+    /// there are processors]
+    #[arg(long, value_name = "N", env = "STRATA_ACTOR_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) actor_threads: Option<u16>,
+
     /// Let `load` and its relatives accept bytecode, after verification
     #[arg(long, env = "STRATA_ALLOW_BYTECODE", value_parser = FalseyValueParser::new())]
     pub(crate) allow_bytecode: bool,
@@ -237,6 +242,7 @@ impl VmArgs {
             instruction_limit,
             time_limit,
             memory_limit,
+            actor_threads,
             allow_bytecode,
             jit,
             jit_backend,
@@ -253,6 +259,7 @@ impl VmArgs {
         self.instruction_limit = instruction_limit.or(self.instruction_limit);
         self.time_limit = time_limit.or(self.time_limit);
         self.memory_limit = memory_limit.or(self.memory_limit);
+        self.actor_threads = actor_threads.or(self.actor_threads);
         self.allow_bytecode |= allow_bytecode;
         if set("STRATA_JIT") {
             self.jit = jit;

@@ -17,6 +17,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("STRATA_INSTRUCTION_LIMIT", "--instruction-limit"),
     ("STRATA_TIME_LIMIT", "--time-limit"),
     ("STRATA_MEMORY_LIMIT", "--memory-limit"),
+    ("STRATA_ACTOR_THREADS", "--actor-threads"),
     ("STRATA_ALLOW_BYTECODE", "--allow-bytecode"),
     ("STRATA_JIT", "--jit"),
     ("STRATA_JIT_BACKEND", "--jit-backend"),

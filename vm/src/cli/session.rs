@@ -11,6 +11,8 @@ use super::{Outcome, Problem, Status, input, report};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
+use strata::StdLib;
+use strata::actors::{Config, Limits, Offer};
 #[cfg(feature = "cranelift")]
 use strata::cache::Cache;
 use strata::engine::{self, Backend, JitMode, JitOptions, Level};
@@ -55,6 +57,7 @@ pub(crate) struct Session {
     instructions: Option<u64>,
     time: Option<std::time::Duration>,
     stress: Stress,
+    actors: Offer,
     #[cfg(feature = "cranelift")]
     cache: Option<Cache>,
 }
@@ -154,12 +157,20 @@ impl Session {
             ));
         }
         vm.lib.set_warnings(args.warnings);
+        let config = actors_config(args, &jit, &stress);
+        #[cfg(feature = "cranelift")]
+        let config = Config {
+            cache: cache.clone(),
+            ..config
+        };
+        let actors = Offer::new(&mut vm, config).map_err(|_| no_memory())?;
         engine::set_stress(&mut vm, &stress.modes);
         Ok(Session {
             vm,
             instructions: args.instruction_limit,
             time: args.time_limit,
             stress,
+            actors,
             #[cfg(feature = "cranelift")]
             cache,
         })
@@ -283,6 +294,7 @@ impl Session {
     /// Ends the trace of compiled code, if there is one: what [`close`](Session::close)
     /// does, without the rest.
     pub(crate) fn finish_trace(&mut self) {
+        self.actors.withdraw();
         engine::finish_trace(&mut self.vm);
         #[cfg(feature = "cranelift")]
         if let Some(cache) = &self.cache {
@@ -319,6 +331,32 @@ fn jit_options(args: &VmArgs) -> Outcome<JitOptions> {
     }
     Ok(options)
 }
+
+/// How actors of a program run: within the limits that it has itself, each message
+/// anew; their memory counts apart from the program's, all of them together.
+fn actors_config(args: &VmArgs, jit: &JitOptions, stress: &Stress) -> Config {
+    let config = Config::default();
+    Config {
+        threads: args.actor_threads.map_or(0, usize::from),
+        limits: Limits {
+            memory: args.memory_limit.map(|all| all.min(ACTOR_MEMORY)),
+            instructions: args.instruction_limit,
+            time: args.time_limit,
+            ..config.limits
+        },
+        memory: args.memory_limit,
+        stdlib: StdLib::All,
+        allow_bytecode: args.allow_bytecode,
+        jit: jit.clone(),
+        stress: stress.modes.clone(),
+        warnings: args.warnings,
+        ..config
+    }
+}
+
+/// Memory that an actor may use where the program's is limited, if it asks for no
+/// more.
+const ACTOR_MEMORY: usize = 16 << 20;
 
 fn no_memory() -> Problem {
     Problem::script(Limit::Memory.to_string())

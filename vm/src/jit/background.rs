@@ -95,6 +95,7 @@ impl Background {
         let waker = vm.waker();
         let seed = vm.heap.seed();
         let data = interp::data(vm);
+        let crew = data.jit.threads.as_ref().map(|t| t.baseline().clone());
         let delivery = data.stress.modes.queue;
         let share = data.jit.options.thresholds.background;
         let now = delivery == Delivery::Ready
@@ -107,7 +108,7 @@ impl Background {
             ..Options::default()
         };
         Background {
-            queue: (!now).then(|| Queue::new(options, move || waker.wake())),
+            queue: (!now).then(|| Queue::new(options, crew, move || waker.wake())),
             tickets: HashMap::new(),
             submitted: 0,
         }

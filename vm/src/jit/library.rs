@@ -106,7 +106,7 @@ impl Sink for Ear {
 /// # Errors
 /// Out of memory.
 pub(crate) fn install(vm: &mut Vm) -> Result<()> {
-    package::preload(vm, "jit", open)
+    package::preload(vm, "jit", open, &[])
 }
 
 /// The table of the library.

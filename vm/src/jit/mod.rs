@@ -25,6 +25,7 @@
 //! - [`queue`]: compiles in the background
 //! - [`listing`]: code as text, `perf`, `debugger`: names for profilers and
 //!   debuggers
+//! - `threads`: threads that VMs share for it
 //! - [`options`]: what the host chooses
 //! - [`report`]: recording a run; [`status`]: where functions stand; [`library`]: what programs may ask
 
@@ -59,6 +60,8 @@ pub(crate) mod report;
 pub(crate) mod status;
 
 #[cfg(feature = "cranelift")]
+mod threads;
+#[cfg(feature = "cranelift")]
 pub(crate) use assumptions::{Assumption, Dependant};
 pub use choice::{Choice, ChosenBy};
 #[cfg(feature = "llvm")]
@@ -78,6 +81,8 @@ pub use options::{Backend, FunctionRule, JitMode, JitOptions, Wish};
 pub(crate) use policy::exited;
 pub(crate) use policy::{SAMPLE, hot, invalidate_for_nothing, slow_step};
 use strata_runtime::audit::{Bug, planted};
+#[cfg(feature = "cranelift")]
+pub use threads::CompileThreads;
 
 #[cfg(feature = "cranelift")]
 use crate::deopt::Site;
@@ -107,6 +112,9 @@ pub(crate) struct Jit {
     /// Where code of tier 2 is kept, and found.
     #[cfg(feature = "cranelift")]
     pub cache: Option<crate::cache::Cache>,
+    /// The threads that compile, if it shares them with other VMs.
+    #[cfg(feature = "cranelift")]
+    pub threads: Option<CompileThreads>,
     /// Code as text, where it is asked for.
     pub listings: Option<Vec<listing::Listing>>,
     /// Tells profilers and debuggers about code.

@@ -10,12 +10,13 @@
 //! A *job* ([`Job`]) owns all it needs, a snapshot of what it compiles, and
 //! makes an output. It has a *key*, the function it is for, and a *priority*:
 //! of the jobs that wait the hottest is next. The worker is one thread per
-//! queue, started by the first job, and ended when the queue is closed. It
+//! queue, started by the first job, and ended when the queue is closed; or the
+//! queue belongs to a [`Crew`], which several share. It
 //! never touches the VM, except that it makes a running program look at its
 //! results ([`Waker`](strata_runtime::limits::Waker)).
 //!
 //! - The program never waits for the worker, except in [`close`](Queue::close):
-//!   a job that runs can't be interrupted.
+//!   a job that runs can't be interrupted. For a crew it does not wait.
 //! - The number of jobs that wait is bounded; the coldest makes room.
 //! - The worker's time is bounded by a share of the time that has passed.
 //! - [`cancel`](Queue::cancel) forgets a job: if it runs already, its result is
@@ -30,9 +31,12 @@
 //! calls (of safepoints) after which a result is handed over is known when the
 //! job is submitted, and whoever takes it then waits for it.
 
+mod crew;
 #[cfg(test)]
 mod tests;
 mod worker;
+
+pub(crate) use crew::Crew;
 
 use crate::stress::Delivery;
 use parking_lot::{Condvar, Mutex};
@@ -178,6 +182,8 @@ struct Pending {
 pub(crate) struct Queue<J: Job> {
     shared: Arc<Shared<J>>,
     worker: Option<JoinHandle<()>>,
+    /// Does the jobs instead of a worker of its own.
+    crew: Option<Crew<J>>,
     pending: HashMap<u64, Pending>,
     /// Jobs so far.
     submitted: u64,
@@ -195,12 +201,18 @@ impl<J: Job> std::fmt::Debug for Queue<J> {
 }
 
 impl<J: Job> Queue<J> {
-    /// A queue without a thread yet. `wake` is called, on another thread, when
+    /// A queue without a thread yet, or whose jobs a crew does where results are
+    /// handed over when they are ready. `wake` is called, on another thread, when
     /// there is something to take.
-    pub(crate) fn new(options: Options, wake: impl Fn() + Send + Sync + 'static) -> Queue<J> {
+    pub(crate) fn new(
+        options: Options,
+        crew: Option<Crew<J>>,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Queue<J> {
         Queue {
             pending: HashMap::new(),
             worker: None,
+            crew: crew.filter(|_| options.delivery == Delivery::Ready),
             submitted: 0,
             looks: 0,
             random: options.seed | 1,
@@ -274,6 +286,9 @@ impl<J: Job> Queue<J> {
 
     /// Starts the worker, if there is none.
     fn start(&mut self) -> io::Result<()> {
+        if let Some(crew) = &self.crew {
+            return crew.submitted(&self.shared);
+        }
         if std::mem::take(&mut self.shared.state.lock().idle)
             && let Some(ended) = self.worker.take()
         {
@@ -411,7 +426,7 @@ impl<J: Job> Queue<J> {
     }
 
     /// Drops the jobs that wait and ends the worker, which finishes the job it
-    /// is at.
+    /// is at. A crew is not waited for.
     pub(crate) fn close(&mut self) {
         self.closed = true;
         self.pending.clear();

@@ -121,7 +121,7 @@ impl Program {
     /// Out of memory.
     pub fn install(self: &Arc<Program>, vm: &mut Vm) -> VmResult<()> {
         for (name, _) in self.index.modules.iter().skip(1) {
-            package::preload_as(vm, name, "loader", open)?;
+            package::preload_as(vm, name, ("loader", open), &[])?;
         }
         interp::data(vm).program = Some(self.clone());
         Ok(())

@@ -8,7 +8,7 @@ use super::install::install;
 use super::snapshot::{EntryAt, Snapshot};
 use crate::interp;
 use crate::jit::choice::choice;
-use crate::jit::queue::Queue;
+use crate::jit::queue::{Crew, Queue};
 use crate::jit::{self, CodeRange};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,6 +60,38 @@ impl Tier2 {
             Stage::Soon => &mut self.soon,
             Stage::Best => &mut self.best,
         }
+    }
+}
+
+/// The threads of several VMs.
+pub(crate) struct Crews {
+    soon: Crew<Compile>,
+    best: Crew<Compile>,
+}
+
+impl Crews {
+    /// Threads that are not started yet.
+    pub(crate) fn new() -> Crews {
+        Crews {
+            soon: Crew::new(soon(jit::queue::Options::default())),
+            best: Crew::new(best(jit::queue::Options::default())),
+        }
+    }
+}
+
+/// The options of the worker that runs Cranelift.
+fn soon(options: jit::queue::Options) -> jit::queue::Options {
+    jit::queue::Options {
+        share: 100,
+        ..options
+    }
+}
+
+/// Those of the one that runs LLVM.
+fn best(options: jit::queue::Options) -> jit::queue::Options {
+    jit::queue::Options {
+        patient: true,
+        ..options
     }
 }
 
@@ -173,23 +205,14 @@ pub(super) fn workers(vm: &mut Vm) -> &mut Tier2 {
         seed,
         ..jit::queue::Options::default()
     };
+    let threads = data.jit.threads.as_ref().map(|t| t.optimizing());
+    let soon_crew = threads.map(|crews| crews.soon.clone());
+    let best_crew = threads.map(|crews| crews.best.clone());
     data.jit.tier2.get_or_insert_with(|| {
         let [a, b] = wakers;
         Tier2 {
-            soon: Queue::new(
-                jit::queue::Options {
-                    share: 100,
-                    ..options.clone()
-                },
-                move || a.wake(),
-            ),
-            best: Queue::new(
-                jit::queue::Options {
-                    patient: true,
-                    ..options
-                },
-                move || b.wake(),
-            ),
+            soon: Queue::new(soon(options.clone()), soon_crew, move || a.wake()),
+            best: Queue::new(best(options), best_crew, move || b.wake()),
             aside: None,
             under_way: FxHashMap::default(),
             ran: Arc::default(),

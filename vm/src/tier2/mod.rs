@@ -54,7 +54,7 @@ pub(crate) mod snapshot;
 pub(crate) use build::Inlining;
 pub(crate) use compile::{Report, compile_now};
 pub(crate) use install::Installed;
-pub(crate) use jobs::{Tier2, finish, ready, request, under_way};
+pub(crate) use jobs::{Crews, Tier2, finish, ready, request, under_way};
 pub(crate) use lower::ExitSite;
 
 use crate::jit::{self, Backend, Speculation};

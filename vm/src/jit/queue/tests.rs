@@ -20,7 +20,7 @@ fn job(f: impl FnOnce() -> u32 + Send + 'static) -> Do {
 }
 
 fn queue(options: Options) -> Queue<Do> {
-    Queue::new(options, || ())
+    Queue::new(options, None, || ())
 }
 
 fn delivering(delivery: Delivery, seed: u64) -> Queue<Do> {
@@ -75,7 +75,7 @@ fn a_worker_without_work_ends_and_starts_again() {
         idle: Duration::from_millis(20),
         ..Options::default()
     };
-    let mut q: Queue<Hold> = Queue::new(options, || ());
+    let mut q: Queue<Hold> = Queue::new(options, None, || ());
     let ask = |q: &mut Queue<Hold>, key| {
         q.submit(key, 1, Hold(Arc::clone(&token))).unwrap();
         drain(q).pop().unwrap().1.unwrap()
@@ -234,7 +234,7 @@ impl Job for Count {
 #[test]
 fn a_panic_is_a_failure_and_tools_are_made_anew() {
     fn is_send<T: Send>(_: &T) {}
-    let mut q = Queue::<Count>::new(Options::default(), || ());
+    let mut q = Queue::<Count>::new(Options::default(), None, || ());
     is_send(&q);
     let mut results = Vec::new();
     for (key, panics) in [(0, false), (1, false), (2, true), (3, false)] {
@@ -386,7 +386,7 @@ impl Job for Nothing {
 #[test]
 fn a_thousand_queues_leave_no_threads() {
     for n in 0..1000 {
-        let mut q = Queue::<Nothing>::new(Options::default(), || ());
+        let mut q = Queue::<Nothing>::new(Options::default(), None, || ());
         for key in 0..n % 3 {
             q.submit(key, 0, Nothing).unwrap();
         }
@@ -403,7 +403,7 @@ fn a_result_sets_the_poll_word() {
     let mut vm = crate::engine::new_vm(&Default::default()).unwrap();
     let waker = vm.waker();
     let wakes = waker.clone();
-    let mut q = Queue::new(Options::default(), move || wakes.wake());
+    let mut q = Queue::new(Options::default(), None, move || wakes.wake());
     q.submit(0, 0, job(|| 0)).unwrap();
     while vm.heap.poll.load(Ordering::Relaxed) & poll::READY == 0 {
         std::thread::yield_now();
@@ -414,4 +414,55 @@ fn a_result_sets_the_poll_word() {
     waker.wake();
     q.submit(1, 0, job(|| 0)).unwrap();
     drain(&mut q);
+}
+
+#[test]
+fn queues_share_the_thread_of_a_crew() {
+    let crew: Crew<Do> = Crew::new(Options::default());
+    let member = || Queue::new(Options::default(), Some(crew.clone()), || ());
+    let (mut a, mut b) = (member(), member());
+    let (names, told) = channel();
+    for n in 0..4 {
+        let q = if n % 2 == 0 { &mut a } else { &mut b };
+        let names = names.clone();
+        let name = job(move || {
+            names.send(std::thread::current().id()).unwrap();
+            n
+        });
+        q.submit(u64::from(n), 0, name).unwrap();
+    }
+    let of = |q: &mut Queue<Do>| {
+        let mut all = drain(q);
+        all.sort_by_key(|(key, _)| *key);
+        all
+    };
+    assert_eq!(of(&mut a), [(0, Ok(0)), (2, Ok(2))]);
+    assert_eq!(of(&mut b), [(1, Ok(1)), (3, Ok(3))]);
+    let threads: Vec<_> = told.try_iter().collect();
+    assert!(threads.len() == 4 && threads.iter().all(|t| *t == threads[0]));
+}
+
+#[test]
+fn a_queue_of_a_crew_closes_while_its_job_runs() {
+    let crew: Crew<Do> = Crew::new(Options::default());
+    let member = || Queue::new(Options::default(), Some(crew.clone()), || ());
+    let (mut a, mut b) = (member(), member());
+    let release = busy(&mut a, 1);
+    // It waits behind the other's, and may be taken back meanwhile.
+    b.submit(7, 0, job(|| 7)).unwrap();
+    b.submit(8, 0, job(|| 8)).unwrap();
+    assert!(b.take_back(7).is_some() && b.len() == 1);
+    a.close();
+    drop(a);
+    drop(release);
+    assert_eq!(drain(&mut b), [(8, Ok(8))]);
+    // What panics is a failure, and the crew goes on.
+    b.submit(9, 0, job(|| panic!("on purpose"))).unwrap();
+    let failed = drain(&mut b);
+    assert!(matches!(&failed[0].1, Err(Failure::Panicked(why)) if why == "on purpose"));
+    b.submit(10, 0, job(|| 10)).unwrap();
+    assert_eq!(drain(&mut b), [(10, Ok(10))]);
+    drop(crew);
+    b.submit(11, 0, job(|| 11)).unwrap();
+    assert_eq!(drain(&mut b), [(11, Ok(11))]);
 }

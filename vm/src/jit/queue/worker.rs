@@ -1,9 +1,7 @@
 //! The queue's thread.
 
-use super::{Failure, Job, Shared, State, Waiting};
+use super::{Failure, Job, Options, Shared, State, Waiting};
 use crate::stress::Delivery;
-use parking_lot::MutexGuard;
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -17,29 +15,35 @@ pub(super) fn run<J: Job>(shared: &Shared<J>) {
         strata_runtime::os::make_way();
     }
     let mut tools = J::Tools::default();
-    while let Some(Waiting { serial, job, .. }) = next(shared) {
-        let start = Instant::now();
-        let result = catch_unwind(AssertUnwindSafe(|| job.run(&mut tools)));
-        let result = result.map_err(|panic| {
-            // Whatever state they are in, they are not used again.
-            let broken = std::mem::take(&mut tools);
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
-            Failure::Panicked(message(&*panic))
-        });
-        let mut state = shared.state.lock();
-        state.worked += start.elapsed();
-        if state.quit {
-            return;
-        }
-        if state.cancelled == Some(serial) {
-            drop(state);
-            continue;
-        }
+    while let Some(job) = next(shared) {
+        perform(shared, &mut tools, job);
+    }
+}
+
+/// Does one job: how long it took.
+pub(super) fn perform<J: Job>(
+    shared: &Shared<J>,
+    tools: &mut J::Tools,
+    Waiting { serial, job, .. }: Waiting<J>,
+) -> Duration {
+    let start = Instant::now();
+    let result = catch_unwind(AssertUnwindSafe(|| job.run(tools)));
+    let result = result.map_err(|panic| {
+        // Whatever state they are in, they are not used again.
+        let broken = std::mem::take(tools);
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
+        Failure::Panicked(crate::panic_text(&*panic))
+    });
+    let took = start.elapsed();
+    let mut state = shared.state.lock();
+    state.worked += took;
+    if !state.quit && state.cancelled != Some(serial) {
         state.done.push((serial, result));
         drop(state);
         shared.finished.notify_all();
         (shared.wake)();
     }
+    took
 }
 
 /// The hottest job, when there is one and time for it; `None` when the queue
@@ -50,17 +54,20 @@ fn next<J: Job>(shared: &Shared<J>) -> Option<Waiting<J>> {
         if state.quit {
             return None;
         }
-        let all = state.waiting.iter().enumerate();
-        let Some((n, _)) = all.min_by_key(|(_, w)| w.rank(shared.options.patient)) else {
+        if state.waiting.is_empty() {
             let waited = shared.work.wait_for(&mut state, shared.options.idle);
             if waited.timed_out() && state.waiting.is_empty() && !state.quit {
                 state.idle = true;
                 return None;
             }
             continue;
+        }
+        let over = match shared.options.delivery {
+            Delivery::Ready => overtime(&shared.options, state.worked, shared.started),
+            _ => None,
         };
-        match overtime(shared, &state) {
-            None => return Some(state.waiting.swap_remove(n)),
+        match over {
+            None => return take_hottest(shared, &mut state),
             Some(rest) => {
                 shared.work.wait_for(&mut state, rest);
             }
@@ -68,23 +75,20 @@ fn next<J: Job>(shared: &Shared<J>) -> Option<Waiting<J>> {
     }
 }
 
-/// How long the worker has to rest, if it has worked too much.
-fn overtime<J: Job>(shared: &Shared<J>, state: &MutexGuard<'_, State<J>>) -> Option<Duration> {
-    let options = &shared.options;
-    if options.delivery != Delivery::Ready {
-        return None;
-    }
-    let over = state.worked.checked_sub(options.advance)?;
+/// The hottest job that waits.
+pub(super) fn take_hottest<J: Job>(shared: &Shared<J>, state: &mut State<J>) -> Option<Waiting<J>> {
+    let all = state.waiting.iter().enumerate();
+    let (n, _) = all.min_by_key(|(_, w)| w.rank(shared.options.patient))?;
+    Some(state.waiting.swap_remove(n))
+}
+
+/// How long a thread has to rest that has worked so long since it was started, if
+/// that is too much.
+pub(super) fn overtime(options: &Options, worked: Duration, started: Instant) -> Option<Duration> {
+    let over = worked.checked_sub(options.advance)?;
     // So much time has to pass until that is the worker's share of it.
     let needed = over * 100 / options.share.max(1);
     needed
-        .checked_sub(shared.started.elapsed())
+        .checked_sub(started.elapsed())
         .filter(|rest| !rest.is_zero())
-}
-
-/// What a panic said.
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("unknown").to_string()
 }
