@@ -17,6 +17,7 @@ mod ir;
     allow(dead_code, reason = "what compiled code calls")
 )]
 mod jit;
+pub mod rules;
 #[cfg_attr(
     not(feature = "cranelift"),
     allow(dead_code, reason = "what compiled code asks")

@@ -7,6 +7,7 @@
 //!     ├──▶ compile, asm, ────┴── input (files to verified modules)
 //!     │    disasm, info
 //!     ├──▶ ir (LLVM IR, by the executor)
+//!     ├──▶ rewrite (terms, by rules)
 //!     └──▶ cache (compiled code that is kept)
 //! ```
 //!
@@ -32,6 +33,7 @@ mod jit;
 mod modules;
 mod repl;
 mod report;
+mod rewrite;
 mod run;
 mod session;
 mod signals;
@@ -93,6 +95,7 @@ pub(crate) fn main() -> ! {
         Command::Repl(args) => repl::repl(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Info(args) => info::info(&args),
+        Command::Rewrite(args) => rewrite::rewrite(&args),
         #[cfg(feature = "cranelift")]
         Command::Cache(args) => cache::command(&args),
     };
