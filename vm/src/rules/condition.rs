@@ -6,6 +6,7 @@ use super::expr::{Cmp, Cond, Expr, Op, Sort};
 use super::lexer::{Lexer, Result, Span, Token};
 use super::parse::Reading;
 use super::read::{float_word, signed};
+use super::terms::{Head, MAX_ARITY};
 
 /// What was read.
 enum Item {
@@ -226,6 +227,26 @@ impl Parser<'_, '_, '_> {
         }
     }
 
+    /// A name and how many arguments it takes, as in `add/2`.
+    fn head(&mut self) -> Result<Head> {
+        let span = self.lexer.span;
+        let (Token::Name(name) | Token::Quoted(name), _) = self.lexer.take()? else {
+            let message = "a name and how many arguments it takes expected, as in add/2";
+            return Err(self.lexer.error(span, message));
+        };
+        self.lexer.expect("/")?;
+        let count_span = self.lexer.span;
+        let arity = match self.lexer.take()? {
+            (Token::Int(arity), _) if arity <= MAX_ARITY as u64 => arity as usize,
+            _ => {
+                let message = format!("a number of arguments expected, at most {MAX_ARITY}");
+                return Err(self.lexer.error(count_span, message));
+            }
+        };
+        let made = self.rule.base.head(&name, arity);
+        made.map_err(|e| self.lexer.error(span, e.to_string()))
+    }
+
     /// A function, whose name was read.
     fn call(&mut self, name: &str, span: Span) -> Result<Item> {
         self.lexer.expect("(")?;
@@ -236,6 +257,13 @@ impl Parser<'_, '_, '_> {
             let b = self.rule.known(self.lexer)?;
             self.lexer.expect(")")?;
             return Ok(Item::Truth(Cond::Before(a, b)));
+        }
+        if name == "is" {
+            let n = self.rule.known(self.lexer)?;
+            self.lexer.expect(",")?;
+            let head = self.head()?;
+            self.lexer.expect(")")?;
+            return Ok(Item::Truth(Cond::Has(n, head)));
         }
         let mut operands = Vec::new();
         loop {
@@ -275,7 +303,10 @@ impl Parser<'_, '_, '_> {
 fn unknown(name: &str) -> String {
     let functions = Op::FUNCTIONS.iter().map(|(name, ..)| (*name).to_string());
     let sorts = Sort::ALL.iter().map(|(name, _)| format!("is_{name}"));
-    let all: Vec<String> = functions.chain(sorts).chain(["before".into()]).collect();
+    let all: Vec<String> = functions
+        .chain(sorts)
+        .chain(["is".into(), "before".into()])
+        .collect();
     format!(
         "there is no function '{name}'; there are {}",
         all.join(", ")

@@ -146,6 +146,8 @@ pub(super) enum Cond {
     Not(Box<Cond>),
     Compare(Cmp, Box<[Expr; 2]>),
     Is(Sort, Expr),
+    /// Whether a variable's term has this head.
+    Has(usize, Head),
     /// Whether a variable's term stands before another's.
     Before(usize, usize),
 }
@@ -163,8 +165,8 @@ impl Value {
     pub(super) fn of(terms: &Terms, term: Term) -> Value {
         let node = terms.node(term);
         match node.head {
-            Head::INT => Value::Int(node.payload as i64),
-            Head::FLOAT => Value::Float(f64::from_bits(node.payload)),
+            Head::INT => Value::Int(node.payload() as i64),
+            Head::FLOAT => Value::Float(f64::from_bits(node.payload())),
             _ => Value::Term(term),
         }
     }
@@ -291,6 +293,7 @@ impl Cond {
                 Value::Float(_) => sort.has(Head::FLOAT, 0),
                 Value::Term(term) => sort.holds(terms, term),
             }),
+            Cond::Has(n, head) => Some(terms.node(bound[*n]).head == *head),
             Cond::Before(a, b) => Some(order::before(terms, bound[*a], bound[*b])),
         }
     }

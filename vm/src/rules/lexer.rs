@@ -64,6 +64,15 @@ pub(super) struct Lexer<'t> {
     pub span: Span,
 }
 
+/// The punctuation that a text begins with.
+fn mark(text: &str) -> Option<&'static str> {
+    let first = text.as_bytes().first()?;
+    let mut begin = MARKS
+        .into_iter()
+        .filter(|mark| mark.as_bytes().first() == Some(first));
+    begin.find(|mark| text.starts_with(mark))
+}
+
 pub(super) type Result<T> = std::result::Result<T, SyntaxError>;
 
 /// Whether a text is a name as it stands.
@@ -191,7 +200,7 @@ impl<'t> Lexer<'t> {
                 self.at += name.len();
                 Token::Name(name.into())
             }
-            Some(c) => match MARKS.into_iter().find(|mark| rest.starts_with(mark)) {
+            Some(c) => match mark(rest) {
                 Some(mark) => {
                     self.at += mark.len();
                     Token::Mark(mark)

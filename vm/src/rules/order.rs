@@ -29,7 +29,11 @@ pub(super) fn before(terms: &Terms, a: Term, b: Term) -> bool {
             (View::Float(x), View::Float(y)) => x.total_cmp(y),
             (View::Str(x), View::Str(y)) => x.cmp(y),
             (View::Apply(x, xs), View::Apply(y, ys)) => {
-                let order = xs.len().cmp(&ys.len()).then_with(|| x.cmp(y));
+                let order = if terms.node(a).head == terms.node(b).head {
+                    Ordering::Equal
+                } else {
+                    xs.len().cmp(&ys.len()).then_with(|| x.cmp(y))
+                };
                 if order == Ordering::Equal
                     && let Some((&x, &y)) = xs.iter().zip(*ys).find(|(x, y)| x != y)
                 {

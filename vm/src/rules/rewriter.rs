@@ -91,6 +91,8 @@ struct Frame {
     term: Term,
     /// How many of its arguments are done.
     next: u32,
+    /// Whether one of them became something else.
+    changed: bool,
     /// How many values were there before those of its arguments.
     values: u32,
     /// Where the terms begin whose normal form it will have.
@@ -269,10 +271,20 @@ impl Rewriter {
         self.frames.push(Frame {
             term,
             next: 0,
+            changed: false,
             values: self.values.len() as u32,
             pending: self.pending.len() as u32,
         });
         self.await_form(term);
+    }
+
+    /// Goes on in the uppermost frame with what a rule made.
+    fn become_term(&mut self, made: Term) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.term = made;
+            frame.next = 0;
+            frame.changed = false;
+        }
     }
 
     fn await_form(&mut self, term: Term) {
@@ -295,41 +307,37 @@ impl Rewriter {
             UNKNOWN => self.enter(root),
             form => return Ok(Term(form)),
         }
-        'next: while let Some(&Frame {
-            term,
-            mut next,
-            values,
-            pending,
-        }) = self.frames.last()
-        {
-            let at = self.frames.len() - 1;
-            let node = self.terms.node(term);
-            for &arg in &self.terms.args(term)[next as usize..] {
+        'next: while let Some(frame) = self.frames.last_mut() {
+            let Frame {
+                term,
+                values,
+                pending,
+                ..
+            } = *frame;
+            let args = self.terms.args(term);
+            while let Some(&arg) = args.get(frame.next as usize) {
                 match self.memo[arg.0 as usize] {
                     UNKNOWN => {
-                        self.frames[at].next = next;
                         self.enter(arg);
                         continue 'next;
                     }
-                    PENDING => {
-                        self.frames[at].next = next;
-                        return Err(Reason::Loop(arg));
+                    PENDING => return Err(Reason::Loop(arg)),
+                    form => {
+                        frame.changed |= form != arg.0;
+                        self.values.push(Term(form));
                     }
-                    form => self.values.push(Term(form)),
                 }
-                next += 1;
+                frame.next += 1;
             }
-            let args = &self.values[values as usize..];
-            let changed = args != self.terms.args(term);
+            let changed = frame.changed;
             let mut now = term;
             if changed {
-                let made = self.terms.cons(node.head, args);
-                self.frames[at].next = node.arity;
-                now = made.map_err(|Full| Reason::Memory)?;
+                let head = self.terms.node(term).head;
+                let args = &self.values[values as usize..];
+                now = self.terms.cons(head, args).map_err(|Full| Reason::Memory)?;
+                frame.term = now;
             }
             self.values.truncate(values as usize);
-            self.frames[at].term = now;
-            self.frames[at].next = node.arity;
             if changed {
                 match self.remembered(now) {
                     UNKNOWN => self.await_form(now),
@@ -351,12 +359,11 @@ impl Rewriter {
             }
             match self.remembered(made) {
                 UNKNOWN => {
-                    self.frames[at].term = made;
-                    self.frames[at].next = 0;
+                    self.become_term(made);
                     self.await_form(made);
                 }
                 PENDING => {
-                    self.frames[at].term = made;
+                    self.become_term(made);
                     return Err(Reason::Loop(made));
                 }
                 form => self.finish(pending, Term(form)),

@@ -7,18 +7,19 @@
 //! graph without cycles, whose size as a tree may be far beyond memory.
 //!
 //! ```text
-//!  nodes   head  arity  payload                      kids
-//!   [n]    Int     0    the integer                  [k]    Term
-//!          Float   0    its bits                     [k+1]  Term
-//!          Str     0    the number of the string      ...
-//!          3...    m    k: where its arguments are
+//!  nodes   head  arity  data                          kids
+//!   [n]    Int     0    the integer                   [k]    Term
+//!          Float   0    its bits                      [k+1]  Term
+//!          Str     0    the number of the string      [k+2]  Term
+//!          3...  0, 1, 2  its arguments                ...
+//!          3...  3...   k: where its arguments are
 //! ```
 //!
 //! Arguments have smaller numbers than what they are arguments of. Nothing is
 //! freed before the store is. Floats are the same term if their bits are: `0.0` and
 //! `-0.0` are two, and there is one NaN.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -52,12 +53,32 @@ impl Head {
 }
 
 /// What a term is. Compiled code knows its layout.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C, align(8))]
 pub(super) struct Node {
     pub head: Head,
     pub arity: u32,
-    pub payload: u64,
+    /// The arguments, if they are [`INLINE`] at most; otherwise 64 bits.
+    data: [Term; INLINE],
+}
+
+/// Most arguments that are in the node itself.
+pub(super) const INLINE: usize = 2;
+
+impl Node {
+    fn new(head: Head, arity: u32, payload: u64) -> Node {
+        Node {
+            head,
+            arity,
+            data: [Term(payload as u32), Term((payload >> 32) as u32)],
+        }
+    }
+
+    /// What a literal is, or where arguments are.
+    #[inline]
+    pub(super) fn payload(&self) -> u64 {
+        u64::from(self.data[0].0) | u64::from(self.data[1].0) << 32
+    }
 }
 
 /// What a term is made of.
@@ -90,7 +111,8 @@ pub struct Terms {
     /// The first is none.
     nodes: Vec<Node>,
     kids: Vec<Term>,
-    /// Open addressing: the upper half of the hash, and the term. 0: free.
+    /// Open addressing: half of the hash, which says where it would be best, and the
+    /// term. 0: free.
     table: Vec<u64>,
     heads: Vec<Named>,
     head_index: HashMap<(Arc<str>, u32), Head>,
@@ -121,11 +143,7 @@ impl Terms {
     /// An empty store, without limit.
     pub fn new() -> Terms {
         Terms {
-            nodes: vec![Node {
-                head: Head::INT,
-                arity: 0,
-                payload: 0,
-            }],
+            nodes: vec![Node::new(Head::INT, 0, 0)],
             kids: Vec::new(),
             table: vec![0; 64],
             heads: Vec::new(),
@@ -251,72 +269,75 @@ impl Terms {
     }
 
     fn literal(&mut self, head: Head, payload: u64) -> Result<Term, Full> {
-        let hash = self.finish(mix(mix(self.seed, head.0.into()), payload));
-        let found = self.find(hash, |node| node.head == head && node.payload == payload);
-        let slot = match found {
-            Ok(term) => return Ok(term),
-            Err(slot) => slot,
-        };
-        let node = Node {
-            head,
-            arity: 0,
-            payload,
-        };
-        self.insert(slot, hash, node)
+        self.small(Node::new(head, 0, payload))
+    }
+
+    /// The term that is all in its node.
+    #[inline]
+    fn small(&mut self, node: Node) -> Result<Term, Full> {
+        let hash = mix(
+            self.seed,
+            u64::from(node.head.0) | u64::from(node.arity) << 32,
+        );
+        let hash = mix(hash, node.payload());
+        match self.find(hash, |found| *found == node) {
+            Ok(term) => Ok(term),
+            Err(slot) => self.insert(slot, hash, node),
+        }
     }
 
     /// The head applied to arguments, which are as many as it takes.
     #[inline]
     pub(super) fn cons(&mut self, head: Head, args: &[Term]) -> Result<Term, Full> {
-        let mut hash = mix(self.seed, head.0.into());
-        for arg in args {
-            hash = mix(hash, arg.0.into());
-        }
-        let hash = self.finish(hash);
+        let data = match *args {
+            [] => [Term(0); INLINE],
+            [a] => [a, Term(0)],
+            [a, b] => [a, b],
+            _ => return self.large(head, args),
+        };
+        let arity = args.len() as u32;
+        self.small(Node { head, arity, data })
+    }
+
+    /// The term whose arguments are elsewhere.
+    fn large(&mut self, head: Head, args: &[Term]) -> Result<Term, Full> {
+        let start = mix(self.seed, head.0.into());
+        let hash = args.iter().fold(start, |hash, arg| mix(hash, arg.0.into()));
         let kids = &self.kids;
         let found = self.find(hash, |node| {
-            let start = node.payload as usize;
-            // Literals have other heads.
+            let start = node.payload() as usize;
+            // A head has one number of arguments.
             node.head == head && kids[start..start + args.len()] == *args
         });
         let slot = match found {
             Ok(term) => return Ok(term),
             Err(slot) => slot,
         };
-        let node = Node {
-            head,
-            arity: args.len() as u32,
-            payload: self.kids.len() as u64,
-        };
+        let node = Node::new(head, args.len() as u32, self.kids.len() as u64);
         let term = self.insert(slot, hash, node)?;
         self.kids.extend_from_slice(args);
         Ok(term)
-    }
-
-    /// Never 0 in the upper half.
-    #[inline]
-    fn finish(&self, hash: u64) -> u64 {
-        hash | 1 << 32
     }
 
     /// The term with this hash of which `is` holds, or where it would be.
     #[inline]
     fn find(&self, hash: u64, is: impl Fn(&Node) -> bool) -> Result<Term, usize> {
         let mask = self.table.len() - 1;
-        let tag = hash & !u64::from(u32::MAX);
-        let mut slot = hash as usize & mask;
+        let tag = hash >> 32;
+        let mut slot = tag as usize & mask;
         loop {
             let entry = self.table[slot];
             if entry == 0 {
                 return Err(slot);
             }
-            if entry & !u64::from(u32::MAX) == tag && is(&self.nodes[entry as u32 as usize]) {
+            if entry >> 32 == tag && is(&self.nodes[entry as u32 as usize]) {
                 return Ok(Term(entry as u32));
             }
             slot = (slot + 1) & mask;
         }
     }
 
+    #[inline]
     fn insert(&mut self, slot: usize, hash: u64, node: Node) -> Result<Term, Full> {
         // The highest numbers mean something else to rewriters, which count
         // arguments in as many bits.
@@ -326,67 +347,48 @@ impl Terms {
         }
         let number = self.nodes.len() as u32;
         self.nodes.push(node);
-        self.table[slot] = hash & !u64::from(u32::MAX) | u64::from(number);
+        self.table[slot] = hash >> 32 << 32 | u64::from(number);
         // At most half of the table is taken: probes stay short.
         if self.nodes.len() * 2 > self.table.len() {
-            self.grow(node, hash);
+            self.grow();
         }
         Ok(Term(number))
     }
 
-    /// Doubles the table. The last node's arguments are not there yet: its hash is
-    /// given.
+    /// Doubles the table.
     #[cold]
-    fn grow(&mut self, last: Node, last_hash: u64) {
+    fn grow(&mut self) {
         let size = self.table.len() * 2;
         let mut table = vec![0u64; size];
-        let count = self.nodes.len();
-        for number in 1..count {
-            let node = if number + 1 == count {
-                last
-            } else {
-                self.nodes[number]
-            };
-            let hash = if number + 1 == count {
-                last_hash
-            } else {
-                self.hash_of(node)
-            };
-            let mut slot = hash as usize & (size - 1);
+        for &entry in self.table.iter().filter(|&&entry| entry != 0) {
+            let mut slot = (entry >> 32) as usize & (size - 1);
             while table[slot] != 0 {
                 slot = (slot + 1) & (size - 1);
             }
-            table[slot] = hash & !u64::from(u32::MAX) | number as u64;
+            table[slot] = entry;
         }
         self.table = table;
     }
 
-    fn hash_of(&self, node: Node) -> u64 {
-        let hash = mix(self.seed, node.head.0.into());
-        self.finish(if node.head.is_literal() {
-            mix(hash, node.payload)
-        } else {
-            let start = node.payload as usize;
-            let kids = &self.kids[start..start + node.arity as usize];
-            kids.iter().fold(hash, |hash, kid| mix(hash, kid.0.into()))
-        })
-    }
-
     #[inline]
-    pub(super) fn node(&self, term: Term) -> Node {
-        self.nodes[term.0 as usize]
+    pub(super) fn node(&self, term: Term) -> &Node {
+        &self.nodes[term.0 as usize]
     }
 
     /// Its arguments.
+    ///
+    /// # Panics
+    /// It is of another store, which has more terms.
     #[inline]
     pub fn args(&self, term: Term) -> &[Term] {
         let node = self.node(term);
-        let start = if node.arity == 0 {
-            0
+        let arity = node.arity as usize;
+        if arity <= INLINE {
+            &node.data[..arity]
         } else {
-            node.payload as usize
-        };
-        &self.kids[start..start + node.arity as usize]
+            let start = node.payload() as usize;
+            &self.kids[start..start + arity]
+        }
     }
 
     /// What it is.
@@ -396,9 +398,9 @@ impl Terms {
     pub fn view(&self, term: Term) -> View<'_> {
         let node = self.node(term);
         match node.head {
-            Head::INT => View::Int(node.payload as i64),
-            Head::FLOAT => View::Float(f64::from_bits(node.payload)),
-            Head::STR => View::Str(&self.strings[node.payload as usize]),
+            Head::INT => View::Int(node.payload() as i64),
+            Head::FLOAT => View::Float(f64::from_bits(node.payload())),
+            Head::STR => View::Str(&self.strings[node.payload() as usize]),
             head => {
                 let (name, _) = self.named(head).unwrap_or_default();
                 View::Apply(name, self.args(term))
@@ -407,42 +409,38 @@ impl Terms {
     }
 
     /// How many nodes it has as a tree, at most `u64::MAX`.
+    ///
+    /// # Panics
+    /// It is of another store, which has more terms.
     pub fn tree_size(&self, term: Term) -> u64 {
-        // Arguments come first: one pass over what is there, without recursion.
-        let mut sizes = vec![0u64; term.0 as usize + 1];
-        let mut wanted = vec![false; sizes.len()];
-        wanted[term.0 as usize] = true;
-        for n in (1..sizes.len()).rev() {
-            if wanted[n] {
-                for kid in self.args(Term(n as u32)) {
-                    wanted[kid.0 as usize] = true;
-                }
+        let mut sizes: HashMap<Term, u64> = HashMap::new();
+        let mut left = vec![term];
+        while let Some(&term) = left.last() {
+            let args = self.args(term);
+            let before = left.len();
+            left.extend(args.iter().filter(|arg| !sizes.contains_key(arg)));
+            if left.len() == before {
+                let size = args
+                    .iter()
+                    .fold(1u64, |sum, arg| sum.saturating_add(sizes[arg]));
+                sizes.insert(term, size);
+                left.pop();
             }
         }
-        for n in 1..sizes.len() {
-            if wanted[n] {
-                let kids = self.args(Term(n as u32)).iter();
-                sizes[n] = kids.fold(1, |sum, kid| sum.saturating_add(sizes[kid.0 as usize]));
-            }
-        }
-        sizes[term.0 as usize]
+        sizes[&term]
     }
 
     /// How many different terms it is made of.
+    ///
+    /// # Panics
+    /// As for [`tree_size`](Terms::tree_size).
     pub fn dag_size(&self, term: Term) -> usize {
-        let mut seen = vec![false; term.0 as usize + 1];
+        let mut seen = HashSet::from([term]);
         let mut left = vec![term];
-        seen[term.0 as usize] = true;
-        let mut count = 0;
         while let Some(term) = left.pop() {
-            count += 1;
-            for &kid in self.args(term) {
-                if !std::mem::replace(&mut seen[kid.0 as usize], true) {
-                    left.push(kid);
-                }
-            }
+            left.extend(self.args(term).iter().filter(|arg| seen.insert(**arg)));
         }
-        count
+        seen.len()
     }
 
     /// Where nodes and arguments are, for compiled code. They move when terms are

@@ -13,8 +13,10 @@
 //!   and for each outcome a node is made of the rules that still fit.
 //!
 //! What remains of rules determines a node, so that equal ones are made once. Trees
-//! can be exponentially larger than patterns all the same: beyond a limit, rules are
-//! tested one after the other.
+//! can be exponentially larger than patterns all the same. Beyond a limit that grows
+//! with the patterns, what follows is a **chain**: the rules for a head, one after
+//! the other, from the first that may still fit on. It is made once, whatever is known
+//! where it is entered, so that all of it stays as large as patterns are.
 
 use super::expr::Sort;
 use super::rule::{Pat, Rule, RuleSet};
@@ -96,25 +98,39 @@ struct Row {
 pub(super) struct Tree {
     pub nodes: Vec<Node>,
     pub root: NodeId,
-    /// By place: what it is an argument of, and which.
-    pub places: Vec<(Place, u32)>,
+    /// By place: what it is an argument of, which, and of how many.
+    pub places: Vec<(Place, u32, u32)>,
     /// By rule.
     pub rests: Vec<Rest>,
 }
 
-/// Nodes of a tree before rules are tested one after the other.
-const NODES: usize = 20_000;
+/// Nodes of a tree, for each test of a pattern, before chains begin.
+const NODES_PER_TEST: usize = 3;
+/// And as many more.
+const NODES: usize = 500;
 /// How deep decisions may be before that.
 const DEPTH: usize = 300;
 /// How many tests may be looked at before that.
 const WORK: usize = 20_000_000;
 
+/// The rules of a chain.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Chain {
+    /// All.
+    All,
+    /// Those that may fit a term with this head, or any but those for some head.
+    Root(Option<Head>),
+}
+
 struct Maker<'r> {
     rules: &'r RuleSet,
     tests: Vec<Vec<(Place, Test)>>,
-    index: HashMap<(Place, u32), Place>,
+    index: HashMap<(Place, u32, u32), Place>,
     made: HashMap<Vec<Row>, NodeId>,
+    /// Where chains begin with which rule.
+    chains: HashMap<Chain, HashMap<usize, NodeId>>,
     work: usize,
+    most_nodes: usize,
     tree: Tree,
 }
 
@@ -131,17 +147,21 @@ impl Tree {
             tests: Vec::new(),
             index: HashMap::new(),
             made: HashMap::new(),
+            chains: HashMap::new(),
             work: 0,
+            most_nodes: NODES,
             tree: Tree {
                 nodes: vec![Node::None],
                 root: NodeId::NONE,
-                places: vec![(Place::ROOT, 0)],
+                places: vec![(Place::ROOT, 0, 0)],
                 rests: Vec::new(),
             },
         };
         for rule in &rules.rules {
             maker.read(rule);
         }
+        let tests: usize = maker.tests.iter().map(Vec::len).sum();
+        maker.most_nodes += tests * NODES_PER_TEST;
         let rows = maker.tests.iter().enumerate().map(|(rule, tests)| Row {
             rule,
             left: (0..tests.len() as u32).collect(),
@@ -153,10 +173,11 @@ impl Tree {
 }
 
 impl Maker<'_> {
-    fn place(&mut self, parent: Place, arg: u32) -> Place {
+    fn place(&mut self, parent: Place, arg: u32, arity: u32) -> Place {
         let places = &mut self.tree.places;
-        *self.index.entry((parent, arg)).or_insert_with(|| {
-            places.push((parent, arg));
+        let key = (parent, arg, arity);
+        *self.index.entry(key).or_insert_with(|| {
+            places.push(key);
             Place(places.len() as u32 - 1)
         })
     }
@@ -179,9 +200,9 @@ impl Maker<'_> {
                 Pat::Is(term) => tests.push((place, Test::Is(term))),
                 Pat::Apply(head) => {
                     tests.push((place, Test::Head(head)));
-                    let arity = self.rules.base.named(head).map_or(0, |(_, n)| n);
-                    for arg in (0..arity as u32).rev() {
-                        let arg = self.place(place, arg);
+                    let arity = self.rules.base.named(head).map_or(0, |(_, n)| n) as u32;
+                    for arg in (0..arity).rev() {
+                        let arg = self.place(place, arg, arity);
                         left.push(arg);
                     }
                 }
@@ -209,7 +230,7 @@ impl Maker<'_> {
             return made;
         }
         self.work += rows.iter().map(|row| row.left.len() + 1).sum::<usize>();
-        if depth > DEPTH || self.tree.nodes.len() > NODES || self.work > WORK {
+        if depth > DEPTH || self.tree.nodes.len() > self.most_nodes || self.work > WORK {
             return self.in_turn(&rows);
         }
         let made = if first.left.is_empty() {
@@ -372,56 +393,87 @@ impl Maker<'_> {
         let mut way = Vec::new();
         let mut at = place;
         while at != above {
-            let (parent, arg) = self.tree.places[at.0 as usize];
-            way.push(arg);
+            let (parent, arg, arity) = self.tree.places[at.0 as usize];
+            way.push((arg, arity));
             at = parent;
         }
         let mut term = term;
-        for arg in way.into_iter().rev() {
-            term = *self.rules.base.args(term).get(arg as usize)?;
+        for (arg, arity) in way.into_iter().rev() {
+            let args = self.rules.base.args(term);
+            if args.len() != arity as usize {
+                return None;
+            }
+            term = args[arg as usize];
         }
         Some(term)
     }
 
-    /// Rules that are tested one after the other.
-    fn in_turn(&mut self, rows: &[Row]) -> NodeId {
-        let mut next = NodeId::NONE;
-        for row in rows.iter().rev() {
-            let otherwise = next;
-            let mut node = self.add(Node::Rule {
-                rule: row.rule,
-                otherwise,
-            });
-            for &n in row.left.iter().rev() {
-                let (place, test) = self.tests[row.rule][n as usize];
-                let heads = |heads: &[Head]| Node::Heads {
-                    place,
-                    cases: heads.iter().map(|&head| (head, node)).collect(),
-                    default: otherwise,
-                };
-                let test = match test {
-                    Test::Is(term) => Node::Terms {
-                        place,
-                        cases: vec![(term, node)],
-                        default: otherwise,
-                    },
-                    Test::Head(head) => heads(&[head]),
-                    Test::Sort(Sort::Int) => heads(&[Head::INT]),
-                    Test::Sort(Sort::Float) => heads(&[Head::FLOAT]),
-                    Test::Sort(Sort::Number) => heads(&[Head::INT, Head::FLOAT]),
-                    Test::Sort(Sort::String) => heads(&[Head::STR]),
-                    Test::Sort(sort) => Node::Sort {
-                        place,
-                        sort,
-                        yes: node,
-                        no: otherwise,
-                    },
-                };
-                node = self.add(test);
-            }
-            next = node;
+    /// The head that a rule's pattern has at its root, unless that is open.
+    fn root_head(&self, rule: usize) -> Option<Head> {
+        match self.tests[rule].first() {
+            Some(&(Place::ROOT, Test::Head(head))) => Some(head),
+            Some(&(Place::ROOT, Test::Is(term))) => Some(self.rules.base.node(term).head),
+            _ => None,
         }
-        next
+    }
+
+    /// The chain that goes on with the first of these rows. What is known is tested
+    /// again, and rules in between that can't fit any more fail again.
+    fn in_turn(&mut self, rows: &[Row]) -> NodeId {
+        // Until the root is known all rules are in question; then those of its head,
+        // and those that don't ask about it.
+        let all = rows.iter().any(|row| {
+            let asks = self.left(row).any(|(place, _)| place == Place::ROOT);
+            asks && self.root_head(row.rule).is_some()
+        });
+        let head = rows.iter().find_map(|row| self.root_head(row.rule));
+        let key = if all { Chain::All } else { Chain::Root(head) };
+        if !self.chains.contains_key(&key) {
+            let mut chain = HashMap::new();
+            let mut next = NodeId::NONE;
+            for rule in (0..self.tests.len()).rev() {
+                let own = self.root_head(rule);
+                if all || own.is_none() || own == head {
+                    next = self.link(rule, next);
+                    chain.insert(rule, next);
+                }
+            }
+            self.chains.insert(key, chain);
+        }
+        self.chains[&key][&rows[0].rule]
+    }
+
+    /// All tests of a rule, and what follows if one fails.
+    fn link(&mut self, rule: usize, otherwise: NodeId) -> NodeId {
+        let mut node = self.add(Node::Rule { rule, otherwise });
+        for n in (0..self.tests[rule].len()).rev() {
+            let (place, test) = self.tests[rule][n];
+            let heads = |heads: &[Head]| Node::Heads {
+                place,
+                cases: heads.iter().map(|&head| (head, node)).collect(),
+                default: otherwise,
+            };
+            let test = match test {
+                Test::Is(term) => Node::Terms {
+                    place,
+                    cases: vec![(term, node)],
+                    default: otherwise,
+                },
+                Test::Head(head) => heads(&[head]),
+                Test::Sort(Sort::Int) => heads(&[Head::INT]),
+                Test::Sort(Sort::Float) => heads(&[Head::FLOAT]),
+                Test::Sort(Sort::Number) => heads(&[Head::INT, Head::FLOAT]),
+                Test::Sort(Sort::String) => heads(&[Head::STR]),
+                Test::Sort(sort) => Node::Sort {
+                    place,
+                    sort,
+                    yes: node,
+                    no: otherwise,
+                },
+            };
+            node = self.add(test);
+        }
+        node
     }
 }
 

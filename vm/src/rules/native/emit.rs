@@ -1,11 +1,13 @@
 //! Decisions and replacements as LLVM IR.
 //!
 //! A function for each head that a rule's pattern may have at its root, one for each
-//! rule, and `step`, which finds the head's. Each block of decisions reads the places
-//! that it is about from the root on; LLVM leaves out what was read before.
+//! rule, and `step`, which finds the head's. A block of decisions to which one other
+//! leads knows the places that were read there; one to which several lead reads its
+//! place from the root on.
 
 use super::super::expr::Sort;
 use super::super::rule::{Build, RuleSet};
+use super::super::terms::INLINE;
 use super::super::tree::{Node, NodeId, Place, Tree, may_fail};
 use super::expr::Values;
 use super::{FULL, NONE, STEP};
@@ -13,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 /// Most blocks of decisions.
-const BLOCKS: usize = 200_000;
+const BLOCKS: usize = 20_000;
 
 /// What all functions but `step` take.
 const PARAMS: &str = "ptr %v, ptr %nodes, ptr %kids, i32 %t";
@@ -23,8 +25,9 @@ const PARAMS: &str = "ptr %v, ptr %nodes, ptr %kids, i32 %t";
 pub(super) struct Code {
     pub text: String,
     next: usize,
-    /// Places that were read in this block.
+    /// Places that were read on the way to this block, and which of them when.
     places: HashMap<Place, String>,
+    read: Vec<Place>,
 }
 
 impl Code {
@@ -72,13 +75,23 @@ impl Code {
             None => "%t".to_string(),
         };
         for place in way.into_iter().rev() {
-            let arg = tree.places[place.0 as usize].1;
-            found = self.set(format_args!(
-                "call i32 @argument(ptr %nodes, ptr %kids, i32 {found}, i64 {arg})"
-            ));
+            let (_, arg, arity) = tree.places[place.0 as usize];
+            found = self.set(if arity as usize <= INLINE {
+                format!("call i32 @argument(ptr %nodes, i32 {found}, i64 {arg})")
+            } else {
+                format!("call i32 @far_argument(ptr %nodes, ptr %kids, i32 {found}, i64 {arg})")
+            });
             self.places.insert(place, found.clone());
+            self.read.push(place);
         }
         found
+    }
+
+    /// Forgets what was read since this many places were read.
+    fn forget(&mut self, since: usize) {
+        for place in self.read.drain(since..) {
+            self.places.remove(&place);
+        }
     }
 
     /// Ends a block: goes on at one of these labels.
@@ -134,6 +147,14 @@ pub(super) fn module(rules: &RuleSet) -> Result<String, String> {
     Ok(text)
 }
 
+/// What is done with a block.
+enum Step {
+    /// It is written.
+    Enter(NodeId),
+    /// All that only it leads to was written: what was read since is forgotten.
+    Leave(usize),
+}
+
 struct Module<'m> {
     rules: &'m RuleSet,
     tree: &'m Tree,
@@ -152,93 +173,156 @@ impl Module<'_> {
     fn decisions(&mut self, root: NodeId, split: bool) -> Result<String, String> {
         let mut code = Code::default();
         code.line(format_args!("br label %n{}", root.0));
-        let mut left = vec![root];
+        let leads = self.leads(root, split);
+        // Blocks that know nothing of others, and below each those that know it.
+        let mut apart = vec![root];
         let mut seen = HashSet::from([root]);
-        while let Some(id) = left.pop() {
-            self.blocks += 1;
-            if self.blocks > BLOCKS {
-                return Err(format!(
-                    "the rules make more than {BLOCKS} decisions, too many to compile"
-                ));
-            }
-            let mut follow = |to: NodeId| {
-                if seen.insert(to) {
-                    left.push(to);
-                }
-                format!("n{}", to.0)
-            };
-            code.places.clear();
-            code.block(&format!("n{}", id.0));
-            match &self.tree.nodes[id.0 as usize] {
-                Node::None => code.line(format_args!("ret i32 {NONE}")),
-                Node::Rule { rule, otherwise } => {
-                    self.used.insert(*rule);
-                    let made = code.set(format_args!(
-                        "call i32 @rule_{rule}(ptr %v, ptr %nodes, ptr %kids, i32 %t)"
+        while let Some(first) = apart.pop() {
+            let mut left = vec![Step::Enter(first)];
+            while let Some(step) = left.pop() {
+                let id = match step {
+                    Step::Leave(since) => {
+                        code.forget(since);
+                        continue;
+                    }
+                    Step::Enter(id) => id,
+                };
+                self.blocks += 1;
+                if self.blocks > BLOCKS {
+                    return Err(format!(
+                        "the rules make more than {BLOCKS} decisions, too many to compile"
                     ));
-                    if may_fail(&self.rules.rules[*rule], &self.tree.rests[*rule]) {
-                        let fails = code.set(format_args!("icmp eq i32 {made}, {NONE}"));
-                        let done = code.label();
-                        let no = follow(*otherwise);
-                        code.branch(&fails, &no, &done);
-                        code.block(&done);
+                }
+                left.push(Step::Leave(code.read.len()));
+                self.block(&mut code, id, split);
+                for to in self.successors(id, split) {
+                    if leads[&to] == 1 {
+                        left.push(Step::Enter(to));
+                    } else if seen.insert(to) {
+                        apart.push(to);
                     }
-                    code.line(format_args!("ret i32 {made}"));
-                }
-                Node::Terms {
-                    place,
-                    cases,
-                    default,
-                } => {
-                    let cases: Vec<_> = cases.iter().map(|(t, to)| (t.0, follow(*to))).collect();
-                    let default = follow(*default);
-                    let at = code.place(self.tree, *place);
-                    code.switch(&at, &cases, &default);
-                }
-                Node::Heads {
-                    place,
-                    cases,
-                    default,
-                } => {
-                    let apart = split && *place == Place::ROOT;
-                    let default = follow(*default);
-                    let labels: Vec<_> = cases
-                        .iter()
-                        .map(|(head, to)| {
-                            let label = if apart { code.label() } else { follow(*to) };
-                            (head.0, label)
-                        })
-                        .collect();
-                    let at = code.place(self.tree, *place);
-                    let head = code.set(format_args!("call i32 @head(ptr %nodes, i32 {at})"));
-                    code.switch(&head, &labels, &default);
-                    for ((_, label), (_, to)) in labels.iter().zip(cases).filter(|_| apart) {
-                        code.block(label);
-                        let made = code.set(format_args!(
-                            "call i32 @tree_{}(ptr %v, ptr %nodes, ptr %kids, i32 %t)",
-                            to.0
-                        ));
-                        code.line(format_args!("ret i32 {made}"));
-                        if self.known.insert(*to) {
-                            self.split.push(*to);
-                        }
-                    }
-                }
-                Node::Sort {
-                    place,
-                    sort,
-                    yes,
-                    no,
-                } => {
-                    let (yes, no) = (follow(*yes), follow(*no));
-                    let at = code.place(self.tree, *place);
-                    let is = has_sort(&mut code, *sort, &at);
-                    code.branch(&is, &yes, &no);
                 }
             }
         }
         code.text += "}\n";
         Ok(code.text)
+    }
+
+    /// What follows a node in the same function.
+    fn successors(&self, id: NodeId, split: bool) -> Vec<NodeId> {
+        match &self.tree.nodes[id.0 as usize] {
+            Node::None => Vec::new(),
+            Node::Rule { rule, otherwise } => {
+                if may_fail(&self.rules.rules[*rule], &self.tree.rests[*rule]) {
+                    vec![*otherwise]
+                } else {
+                    Vec::new()
+                }
+            }
+            Node::Terms { cases, default, .. } => {
+                let cases = cases.iter().map(|(_, to)| *to);
+                cases.chain([*default]).collect()
+            }
+            Node::Heads {
+                place,
+                cases,
+                default,
+            } => {
+                let apart = split && *place == Place::ROOT;
+                let cases = cases.iter().map(|(_, to)| *to).filter(|_| !apart);
+                cases.chain([*default]).collect()
+            }
+            Node::Sort { yes, no, .. } => vec![*yes, *no],
+        }
+    }
+
+    /// How many ways lead to each node of a function.
+    fn leads(&self, root: NodeId, split: bool) -> HashMap<NodeId, usize> {
+        let mut leads = HashMap::new();
+        let mut left = vec![root];
+        while let Some(id) = left.pop() {
+            for to in self.successors(id, split) {
+                let count: &mut usize = leads.entry(to).or_default();
+                *count += 1;
+                if *count == 1 {
+                    left.push(to);
+                }
+            }
+        }
+        leads
+    }
+
+    /// A node's block.
+    fn block(&mut self, code: &mut Code, id: NodeId, split: bool) {
+        let follow = |to: NodeId| format!("n{}", to.0);
+        code.block(&format!("n{}", id.0));
+        match &self.tree.nodes[id.0 as usize] {
+            Node::None => code.line(format_args!("ret i32 {NONE}")),
+            Node::Rule { rule, otherwise } => {
+                self.used.insert(*rule);
+                let made = code.set(format_args!(
+                    "call i32 @rule_{rule}(ptr %v, ptr %nodes, ptr %kids, i32 %t)"
+                ));
+                if may_fail(&self.rules.rules[*rule], &self.tree.rests[*rule]) {
+                    let fails = code.set(format_args!("icmp eq i32 {made}, {NONE}"));
+                    let done = code.label();
+                    let no = follow(*otherwise);
+                    code.branch(&fails, &no, &done);
+                    code.block(&done);
+                }
+                code.line(format_args!("ret i32 {made}"));
+            }
+            Node::Terms {
+                place,
+                cases,
+                default,
+            } => {
+                let cases: Vec<_> = cases.iter().map(|(t, to)| (t.0, follow(*to))).collect();
+                let default = follow(*default);
+                let at = code.place(self.tree, *place);
+                code.switch(&at, &cases, &default);
+            }
+            Node::Heads {
+                place,
+                cases,
+                default,
+            } => {
+                let apart = split && *place == Place::ROOT;
+                let default = follow(*default);
+                let labels: Vec<_> = cases
+                    .iter()
+                    .map(|(head, to)| {
+                        let label = if apart { code.label() } else { follow(*to) };
+                        (head.0, label)
+                    })
+                    .collect();
+                let at = code.place(self.tree, *place);
+                let head = code.set(format_args!("call i32 @head(ptr %nodes, i32 {at})"));
+                code.switch(&head, &labels, &default);
+                for ((_, label), (_, to)) in labels.iter().zip(cases).filter(|_| apart) {
+                    code.block(label);
+                    let made = code.set(format_args!(
+                        "call i32 @tree_{}(ptr %v, ptr %nodes, ptr %kids, i32 %t)",
+                        to.0
+                    ));
+                    code.line(format_args!("ret i32 {made}"));
+                    if self.known.insert(*to) {
+                        self.split.push(*to);
+                    }
+                }
+            }
+            Node::Sort {
+                place,
+                sort,
+                yes,
+                no,
+            } => {
+                let (yes, no) = (follow(*yes), follow(*no));
+                let at = code.place(self.tree, *place);
+                let is = has_sort(code, *sort, &at);
+                code.branch(&is, &yes, &no);
+            }
+        }
     }
 }
 

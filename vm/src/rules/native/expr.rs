@@ -161,6 +161,16 @@ impl<'v> Values<'v> {
                 };
                 self.code.branch(&is, yes, no);
             }
+            Cond::Has(n, head) => {
+                let term = &self.vars[*n];
+                let found = self
+                    .code
+                    .set(format_args!("call i32 @head(ptr %nodes, i32 {term})"));
+                let is = self
+                    .code
+                    .set(format_args!("icmp eq i32 {found}, {}", head.0));
+                self.code.branch(&is, yes, no);
+            }
             Cond::Before(a, b) => {
                 let (a, b) = (&self.vars[*a], &self.vars[*b]);
                 let at = self

@@ -20,7 +20,7 @@ mod host;
 use super::rule::RuleSet;
 use super::terms::{Full, Node, Term, Terms};
 use crate::cache::Cache;
-use crate::executor::{Executor, Options, Program, Source};
+use crate::executor::{Executor, Level, Options, Program, Source};
 
 /// What compiled code is given.
 #[repr(C)]
@@ -53,6 +53,8 @@ impl Native {
     pub(super) fn new(rules: &RuleSet, cache: Option<Cache>) -> Result<Native, String> {
         let text = emit::module(rules)?;
         let mut executor = Executor::new(Options {
+            // What matching takes is nearly nothing beside making terms.
+            level: Level::O1,
             process: false,
             debuggers: false,
             cache,

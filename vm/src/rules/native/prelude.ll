@@ -15,7 +15,15 @@ declare i64 @strata_rules_operate(ptr, i64, i64, i64, i64, i64)
 declare i64 @strata_rules_compare(i64, i64, i64, i64, i64)
 declare i64 @strata_rules_before(ptr, i32, i32)
 
-define internal i32 @argument(ptr %nodes, ptr %kids, i32 %term, i64 %n) alwaysinline {
+define internal i32 @argument(ptr %nodes, i32 %term, i64 %n) alwaysinline {
+  %i = zext i32 %term to i64
+  %a = getelementptr inbounds %node, ptr %nodes, i64 %i, i32 2
+  %b = getelementptr inbounds i32, ptr %a, i64 %n
+  %r = load i32, ptr %b
+  ret i32 %r
+}
+
+define internal i32 @far_argument(ptr %nodes, ptr %kids, i32 %term, i64 %n) alwaysinline {
   %i = zext i32 %term to i64
   %a = getelementptr inbounds %node, ptr %nodes, i64 %i, i32 2
   %start = load i64, ptr %a
