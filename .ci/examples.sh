@@ -2,7 +2,7 @@
 # .ci/examples.sh VM: runs each example program twice, from its source and from
 # the bytecode compiled from it, and compares both outputs with the saved one
 # (tests/conformance/examples/NAME.out). An example that reads standard input
-# finds NAME.txt there.
+# finds NAME.txt there. Then it rewrites the terms of the example of rules.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 vm="${1:-${CARGO_TARGET_DIR:-target}/release/vm}"
@@ -41,5 +41,13 @@ for source in *.lua; do
   "$vm" compile -o "$work/$name.bc" "$source" 2>"$work/err" &&
     "$vm" run "$work/$name.bc" <"$input" >"$work/out" 2>"$work/err"
   compare "$name" bytecode $?
+done
+# Rules, by all that looks for the one that fits.
+for backend in interpret native auto; do
+  if [ "$backend" = native ] && ! "$vm" rewrite --llvm algebra.rules >/dev/null 2>&1; then
+    continue                       # a build without LLVM
+  fi
+  "$vm" rewrite --backend "$backend" algebra.rules algebra.terms >"$work/out" 2>"$work/err"
+  compare algebra "$backend" $?
 done
 exit $failed

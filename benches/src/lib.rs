@@ -23,5 +23,6 @@ pub mod measure;
 pub mod process;
 pub mod program;
 pub mod report;
+pub mod rules;
 pub mod stats;
 pub mod tiers;

@@ -241,7 +241,7 @@ fn cases(quick: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(60))]
+    #![proptest_config(cases(150))]
 
     #[test]
     fn compiled_rules_do_what_interpreted_ones_do(

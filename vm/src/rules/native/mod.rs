@@ -53,8 +53,9 @@ impl Native {
     pub(super) fn new(rules: &RuleSet, cache: Option<Cache>) -> Result<Native, String> {
         let text = emit::module(rules)?;
         let mut executor = Executor::new(Options {
-            // What matching takes is nearly nothing beside making terms.
-            level: Level::O1,
+            // Better code takes several times as long to compile, and gains nothing
+            // that can be measured: most time goes into making terms.
+            level: Level::O0,
             process: false,
             debuggers: false,
             cache,
