@@ -26,11 +26,7 @@ struct Parser<'p, 't, 'r> {
 /// Reads an expression.
 pub(super) fn expression(lexer: &mut Lexer<'_>, rule: &mut Reading<'_>) -> Result<Expr> {
     let span = lexer.span;
-    let mut parser = Parser {
-        lexer,
-        rule,
-        depth: 0,
-    };
+    let mut parser = Parser::new(lexer, rule);
     let item = parser.any()?;
     parser.value(item, span)
 }
@@ -38,11 +34,7 @@ pub(super) fn expression(lexer: &mut Lexer<'_>, rule: &mut Reading<'_>) -> Resul
 /// Reads a condition.
 pub(super) fn condition(lexer: &mut Lexer<'_>, rule: &mut Reading<'_>) -> Result<Cond> {
     let span = lexer.span;
-    let mut parser = Parser {
-        lexer,
-        rule,
-        depth: 0,
-    };
+    let mut parser = Parser::new(lexer, rule);
     let item = parser.any()?;
     parser.truth(item, span)
 }
@@ -77,7 +69,15 @@ fn binary(token: &Token) -> Option<(&'static str, u8, u8)> {
 /// How strongly `not` and `-` bind.
 const UNARY: u8 = 11;
 
-impl Parser<'_, '_, '_> {
+impl<'p, 't, 'r> Parser<'p, 't, 'r> {
+    fn new(lexer: &'p mut Lexer<'t>, rule: &'p mut Reading<'r>) -> Self {
+        Parser {
+            lexer,
+            rule,
+            depth: 0,
+        }
+    }
+
     fn any(&mut self) -> Result<Item> {
         self.binding(0)
     }

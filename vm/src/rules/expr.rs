@@ -86,6 +86,7 @@ pub(super) enum Op {
 
 impl Op {
     /// All, by number.
+    #[cfg(feature = "llvm")]
     pub(super) const ALL: [Op; 15] = [
         Op::Add,
         Op::Sub,

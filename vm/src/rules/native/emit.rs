@@ -112,11 +112,15 @@ impl Code {
 pub(super) fn module(rules: &RuleSet) -> Result<String, String> {
     let tree = Tree::new(rules);
     let mut text = include_str!("prelude.ll").to_string();
-    for (number, name) in ["add", "sub", "mul"].into_iter().enumerate() {
-        let binary = include_str!("binary.ll");
-        text += &binary
-            .replace("NUMBER", &number.to_string())
-            .replace("NAME", name);
+    let alike = [
+        (include_str!("binary.ll"), &["add", "sub", "mul"][..]),
+        (include_str!("compare.ll"), &["lt", "le"]),
+    ];
+    for (template, names) in alike {
+        for (number, name) in names.iter().enumerate() {
+            let number = number.to_string();
+            text += &template.replace("NUMBER", &number).replace("NAME", name);
+        }
     }
     let mut module = Module {
         rules,
