@@ -470,7 +470,7 @@ pub(crate) struct RewriteArgs {
     #[arg(long, value_name = "N", value_parser = units::count)]
     pub(crate) fuel: Option<u64>,
 
-    /// Most memory that terms may take (64k, 200M) [default: 4G]
+    /// Most memory that terms may take (64k, 200M) [default: 2G]
     #[arg(long, value_name = "SIZE", value_parser = units::size)]
     pub(crate) memory_limit: Option<usize>,
 

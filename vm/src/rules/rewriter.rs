@@ -56,7 +56,7 @@ impl Default for Options {
         Options {
             backend: Backend::Auto,
             fuel: 1_000_000_000,
-            memory: 4 << 30,
+            memory: 2 << 30,
             warm: 100_000,
             #[cfg(feature = "llvm")]
             cache: None,
