@@ -384,10 +384,13 @@ fn formats(bytes: &[u8]) -> bool {
     };
     checked(&format!(
         "local f = '{format}'
-         local good, text = pcall(string.format, f, {values})
+         local values = table.pack({values})
+         local good, text = pcall(string.format, f, table.unpack(values, 1, values.n))
          assert(type(text) == 'string')
-         if good and not f:find('%%%-?[0-9.]*p') then assert(text == string.format(f, {values})) end
-         for _, v in ipairs({{{values}}}) do
+         if good then
+           assert(text == string.format(f, table.unpack(values, 1, values.n)), 'twice')
+         end
+         for _, v in ipairs(values) do
            if type(v) ~= 'table' then
              local back = load('return ' .. string.format('%q', v))()
              assert(back == v or v ~= v and back ~= back, 'q')
