@@ -57,7 +57,7 @@ impl Default for Options {
             backend: Backend::Auto,
             fuel: 1_000_000_000,
             memory: 2 << 30,
-            warm: 100_000,
+            warm: 200_000,
             #[cfg(feature = "llvm")]
             cache: None,
         }
