@@ -15,6 +15,9 @@ ARGS      ?=
 FUZZ_SECONDS ?= 60
 FUZZ_SEED    ?=
 FUZZ_LOG     ?=
+# `make fuzz-coverage`: one target (empty: all), and a file to replay with it.
+FUZZ_TARGET  ?=
+INPUT        ?=
 # `make audit`: how long to look for each planted bug, and for which (empty: all).
 AUDIT_SECONDS ?= 60
 AUDIT_BUGS    ?=
@@ -33,7 +36,7 @@ export PATH := $(abspath $(TARGET)/tools):$(PATH):$(HOME)/.cargo/bin
 export STRATA_VM := $(abspath $(VM))
 
 .PHONY: help setup build run test test-workspace test-conformance test-examples \
-        test-bc test-bench test-features test-stress check bench fuzz audit guards stress official install clean
+        test-bc test-bench test-features test-stress check bench fuzz fuzz-coverage audit guards stress official install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -107,6 +110,10 @@ fuzz: ## random programs and damaged modules (FUZZ_SECONDS=60 FUZZ_SEED= FUZZ_LO
 	@.ci/setup.sh test
 	FUZZ_SECONDS="$(FUZZ_SECONDS)" FUZZ_SEED="$(FUZZ_SEED)" FUZZ_LOG="$(abspath $(FUZZ_LOG))" \
 	  $(CARGO) test --release --locked -p strata-tests --features long $(FEATURES) -- --nocapture fuzz
+
+fuzz-coverage: ## libFuzzer looks for inputs that reach what none did (FUZZ_SECONDS=60 FUZZ_TARGET= INPUT=)
+	@.ci/setup.sh test
+	INPUT="$(INPUT)" .ci/fuzz-coverage.sh $(FUZZ_SECONDS) $(FUZZ_TARGET)
 
 audit: ## how many bugs planted on purpose the fuzzer finds (AUDIT_SECONDS=60 AUDIT_BUGS= FUZZ_SEED=)
 	@.ci/setup.sh test

@@ -3,7 +3,7 @@
 # the bytecode compiled from it, and as a standalone program, and compares all
 # outputs with the saved one
 # (tests/conformance/examples/NAME.out). An example that reads standard input
-# finds NAME.txt there.
+# finds NAME.txt there. Then it rewrites the terms of the example of rules.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 vm="${1:-${CARGO_TARGET_DIR:-target}/release/vm}"
@@ -48,5 +48,13 @@ for source in *.lua; do
     (cd / && env -i "$work/$name" >"$work/out" 2>"$work/err") <"$input"
   compare "$name" standalone $?
   rm -f "$work/$name"
+done
+# Rules, by all that looks for the one that fits.
+for backend in interpret native auto; do
+  if [ "$backend" = native ] && ! "$vm" rewrite --llvm algebra.rules >/dev/null 2>&1; then
+    continue                       # a build without LLVM
+  fi
+  "$vm" rewrite --backend "$backend" algebra.rules algebra.terms >"$work/out" 2>"$work/err"
+  compare algebra "$backend" $?
 done
 exit $failed

@@ -24,6 +24,7 @@ pub mod measure;
 pub mod process;
 pub mod program;
 pub mod report;
+pub mod rules;
 pub mod standalone;
 pub mod stats;
 pub mod tiers;

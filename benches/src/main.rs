@@ -18,7 +18,7 @@ use strata_benches::{
     measure::{self, Clock, Options},
     program,
     report::{Report, html, table},
-    standalone, tiers,
+    rules, standalone, tiers,
 };
 
 /// Compares Strata with the Lua engines of this machine.
@@ -103,6 +103,10 @@ struct Args {
     /// its memory limit meanwhile; `--jit` names the modes
     #[arg(long, conflicts_with_all = ["tiers", "phases", "ir", "cache", "standalone"])]
     actors: bool,
+    /// Instead, rewrite terms of N nodes by rules, compiled and interpreted; `--require-min` is
+    /// about the case that gains most
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1000000", conflicts_with_all = ["tiers", "phases", "ir", "cache", "standalone", "actors"])]
+    rules: Option<usize>,
     /// Where the programs are
     #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/programs"))]
     programs: PathBuf,
@@ -126,6 +130,17 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<bool, String> {
     if args.ir {
         return compare_ir(args);
+    }
+    if let Some(nodes) = args.rules {
+        let vm = vm_path(args.vm.as_deref())?;
+        let (text, best) = rules::compare(&rules::Options {
+            vm: &vm,
+            nodes,
+            runs: args.runs as usize,
+            limit: Duration::from_secs(args.timeout),
+        })?;
+        print!("{text}");
+        return Ok(args.require_min.is_none_or(|min| best >= min));
     }
     if args.cache {
         let vm = vm_path(args.vm.as_deref())?;

@@ -1,5 +1,6 @@
 //! What the tests of the whole system share.
 //!
+//! - [`contained`]: modules that nobody trusts, run for a moment.
 //! - [`session`]: a VM with captured output and limits, and what a run gave.
 //! - [`rng`]: a small generator of reproducible numbers.
 //! - [`mutate`]: damages modules, as bytes and as structures.
@@ -12,6 +13,7 @@
 //! The tests themselves are in `tests/`; those of feature `long` measure or
 //! run long, and say in their first line how they are started.
 
+pub mod contained;
 pub mod corpus;
 pub mod differential;
 pub mod fuzz;

@@ -18,22 +18,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use strata::engine::{self, Backend};
-use strata::profiler::Thresholds;
-use strata::stress::{Delivery, StressModes};
-use strata::{JitMode, JitOptions};
-use strata_runtime::state::VmConfig;
-use strata_spec::Module;
+use strata::JitMode;
 use strata_spec::container::{HEADER_LEN, SECTION_HEADER_LEN, repair_checksum};
+use strata_tests::contained;
 use strata_tests::corpus;
 use strata_tests::mutate::{Original, mutant};
-use strata_tests::session::{End, Library, Outcome, Session, lossy};
 
-/// What a mutant may use.
-const INSTRUCTIONS: u64 = 20_000;
-const MEMORY: usize = 64 << 20;
-/// The same for mutants that run compiled.
-const TIME: Duration = Duration::from_millis(100);
 /// One mutant of so many runs compiled, which takes longer, and one of so many
 /// by the optimizing compiler as well.
 const COMPILED: u64 = 8;
@@ -111,81 +101,17 @@ fn try_bytes(bytes: &[u8], index: u64, counts: &mut Counts) {
     counts.run += 1;
     let module = Arc::new(module);
     if index % COMPILED != 1 {
-        run(&module, index, None);
+        contained::run(&module, index, None);
         return;
     }
-    // Where the interpreter comes to an end, compiled code comes to the same.
-    let right = run(&module, index, None);
     let mode = if index % OPTIMIZED == 1 {
         JitMode::Full
     } else {
         JitMode::Baseline
     };
-    let seen = run(&module, index, Some(mode));
     counts.compiled += 1;
     counts.optimized += u64::from(mode == JitMode::Full);
-    let ended = |outcome: &Outcome| !matches!(outcome.end, End::Limit(_));
-    if ended(&right) && ended(&seen) {
-        counts.compared += 1;
-        assert_eq!(
-            (right.end.to_string(), plain(&right.output)),
-            (seen.end.to_string(), plain(&seen.output)),
-            "interpreted, and {mode}"
-        );
-    }
-}
-
-/// Output without what differs from run to run: addresses, and the figures of
-/// memory and time.
-fn plain(output: &[u8]) -> String {
-    let text = lossy(output);
-    let mut words: Vec<&str> = text.split_whitespace().collect();
-    words.retain(|w| !w.contains("0x"));
-    words.join(" ")
-}
-
-/// Runs a module: interpreted, with few instructions, or compiled as far as this,
-/// for a moment.
-fn run(module: &Arc<Module>, index: u64, mode: Option<JitMode>) -> Outcome {
-    let config = VmConfig {
-        seed: Some(1),
-        memory_limit: MEMORY,
-        allow_bytecode: false,
-    };
-    let mut session = Session::new(&config, Library::Sealed);
-    session.vm.heap.set_stress(index.is_multiple_of(16));
-    if let Some(mode) = mode {
-        // No instruction limit: code that does not charge instructions.
-        let mut options = JitOptions {
-            mode,
-            backend: Backend::Cranelift,
-            thresholds: Thresholds::stress(),
-            ..JitOptions::default()
-        };
-        options.thresholds.hot = 1;
-        engine::set_jit(&mut session.vm, &options);
-        if mode == JitMode::Full {
-            let modes = StressModes {
-                queue: Delivery::Sync,
-                poison: true,
-                ..StressModes::default()
-            };
-            engine::set_stress(&mut session.vm, &modes);
-        }
-        let deadline = Some(Instant::now() + TIME);
-        session.vm.set_deadline(deadline).expect("a watchdog");
-    } else {
-        session.vm.set_instruction_limit(Some(INSTRUCTIONS));
-    }
-    let outcome = session.run_verified(Arc::clone(module));
-    if index.is_multiple_of(32) {
-        session.check_heap("after a mutant");
-        session.vm.set_instruction_limit(Some(INSTRUCTIONS));
-        session.vm.heap.set_stress(false);
-        let _ = engine::collect(&mut session.vm);
-        session.check_heap("after a mutant and a collection");
-    }
-    outcome
+    counts.compared += u64::from(contained::compare(&module, index, mode));
 }
 
 fn range(seed: u64, from: u64, to: u64) -> Counts {

@@ -19,6 +19,7 @@ mod ir;
     allow(dead_code, reason = "what compiled code calls")
 )]
 mod jit;
+pub mod rules;
 #[cfg(feature = "cranelift")]
 pub mod standalone;
 #[cfg_attr(

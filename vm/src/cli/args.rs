@@ -42,6 +42,8 @@ pub(crate) enum Command {
     /// Show version, tiers, limits and formats of this build, or the figures
     /// of a program's compilation
     Info(InfoArgs),
+    /// Rewrite terms by rules until none fits
+    Rewrite(RewriteArgs),
     /// Look after the cache of compiled code
     #[cfg(feature = "cranelift")]
     Cache(CacheCommandArgs),
@@ -558,6 +560,98 @@ impl DisasmArgs {
     /// Whether it is the optimizing compiler's code that is asked for.
     pub(crate) fn optimized(&self) -> bool {
         self.ir.is_some() || self.llvm
+    }
+}
+
+#[derive(Args, Debug)]
+#[command(override_usage = "vm rewrite [OPTIONS] RULES [FILE|-]...")]
+pub(crate) struct RewriteArgs {
+    /// The rules
+    pub(crate) rules: PathBuf,
+
+    /// Files of terms (`-`: standard input, the default without --term)
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// A term to rewrite, before those in files (may be repeated)
+    #[arg(
+        short = 'e',
+        long = "term",
+        value_name = "TERM",
+        allow_hyphen_values = true
+    )]
+    pub(crate) terms: Vec<String>,
+
+    /// What looks for the rule that fits
+    #[arg(
+        long,
+        value_name = "BACKEND",
+        env = "STRATA_REWRITE_BACKEND",
+        value_enum,
+        default_value_t
+    )]
+    pub(crate) backend: RewriteBackend,
+
+    /// How often rules may be applied to each term (500k, 20M) [default: 1G]
+    #[arg(long, value_name = "N", value_parser = units::count)]
+    pub(crate) fuel: Option<u64>,
+
+    /// Most memory that terms may take (64k, 200M) [default: 2G]
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    pub(crate) memory_limit: Option<usize>,
+
+    /// Print what a term has become where there is no normal form, too
+    #[arg(long)]
+    pub(crate) partial: bool,
+
+    /// Most names, numbers and strings that one result may have as text [default: 100M]
+    #[arg(long, value_name = "N", value_parser = units::count)]
+    pub(crate) print_limit: Option<u64>,
+
+    /// Show each application of a rule, on standard error or in a file
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub(crate) trace: Option<Option<PathBuf>>,
+
+    /// Show how often rules were applied, and what took how long, on standard error
+    /// or in a file: text, text:FILE, json, json:FILE
+    #[arg(
+        long,
+        value_name = "FORMAT[:FILE]",
+        num_args = 0..=1,
+        default_missing_value = "text",
+        require_equals = true,
+        value_parser = jit::trace
+    )]
+    pub(crate) stats: Option<jit::Trace>,
+
+    /// Instead of rewriting, show the LLVM IR that the rules are compiled from
+    #[arg(long, conflicts_with_all = ["files", "terms"])]
+    pub(crate) llvm: bool,
+
+    #[cfg(feature = "cranelift")]
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+}
+
+/// What looks for the rule that fits.
+#[derive(ValueEnum, Clone, Copy, Debug, Default)]
+pub(crate) enum RewriteBackend {
+    /// An interpreter, then compiled code if it goes on for long
+    #[default]
+    Auto,
+    /// Compiled code
+    Native,
+    /// An interpreter
+    Interpret,
+}
+
+impl From<RewriteBackend> for strata::rules::Backend {
+    fn from(backend: RewriteBackend) -> strata::rules::Backend {
+        match backend {
+            RewriteBackend::Auto => strata::rules::Backend::Auto,
+            RewriteBackend::Native => strata::rules::Backend::Native,
+            RewriteBackend::Interpret => strata::rules::Backend::Interpret,
+        }
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn trace(text: &str) -> Result<Trace, String> {
 }
 
 /// Where lines go: a file, or standard error, which is not held back.
-fn open(file: Option<&PathBuf>) -> Outcome<Box<dyn Write + Send>> {
+pub(crate) fn open(file: Option<&PathBuf>) -> Outcome<Box<dyn Write + Send>> {
     let Some(path) = file else {
         return Ok(Box::new(io::stderr()));
     };
@@ -101,12 +101,21 @@ impl Trace {
 
     /// Writes figures.
     pub(crate) fn write(&self, stats: &Stats) -> Outcome<()> {
+        self.write_either(|| stats.table(), || stats.to_json() + "\n")
+    }
+
+    /// Writes figures that are text or JSON.
+    pub(crate) fn write_either(
+        &self,
+        text: impl FnOnce() -> String,
+        json: impl FnOnce() -> String,
+    ) -> Outcome<()> {
         let Trace::On(format, file) = self else {
             return Ok(());
         };
         let text = match format {
-            Format::Text => stats.table(),
-            Format::Json => stats.to_json() + "\n",
+            Format::Text => text(),
+            Format::Json => json(),
         };
         let mut out = open(file.as_ref())?;
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());

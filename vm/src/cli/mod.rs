@@ -8,6 +8,7 @@
 //!     │    disasm, info
 //!     ├──▶ ir (LLVM IR, by the executor)
 //!     ├──▶ build (collect, training) ──▶ a standalone program
+//!     ├──▶ rewrite (terms, by rules)
 //!     └──▶ cache (compiled code that is kept)
 //!  standalone program ──▶ program ──▶ session
 //! ```
@@ -40,6 +41,7 @@ mod modules;
 mod program;
 mod repl;
 mod report;
+mod rewrite;
 mod run;
 mod session;
 mod signals;
@@ -107,6 +109,7 @@ pub(crate) fn main() -> ! {
         Command::Repl(args) => repl::repl(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Info(args) => info::info(&args),
+        Command::Rewrite(args) => rewrite::rewrite(&args),
         #[cfg(feature = "cranelift")]
         Command::Cache(args) => cache::command(&args),
     };

@@ -17,11 +17,15 @@ use bumpalo::Bump;
 use smallvec::SmallVec;
 use strata_runtime::value::tag;
 
-/// SplitMix64.
-struct Rng(u64);
+/// Numbers that are given, a byte for each; then those of SplitMix64.
+struct Rng<'g>(u64, &'g [u8]);
 
-impl Rng {
+impl Rng<'_> {
     fn next(&mut self) -> u64 {
+        if let Some((&given, rest)) = self.1.split_first() {
+            self.1 = rest;
+            return given.into();
+        }
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut x = self.0;
         x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -69,9 +73,9 @@ const REGS: usize = 6;
 /// fields.
 const SHAPES: usize = 3;
 
-struct Maker<'r, 'a> {
+struct Maker<'r, 'g, 'a> {
     f: Func<'a>,
-    rng: &'r mut Rng,
+    rng: &'r mut Rng<'g>,
     at: BlockId,
     regs: [V; REGS],
     /// Tables, values of type `Table`.
@@ -82,7 +86,7 @@ struct Maker<'r, 'a> {
     left: usize,
 }
 
-impl<'a> Maker<'_, 'a> {
+impl<'a> Maker<'_, '_, 'a> {
     fn put(&mut self, op: Op, ty: Ty, args: &[V], imm: u64) -> V {
         let frame = op.has_frame().then(|| self.frame());
         let v = self.f.inst(op, ty, args, imm, frame);
@@ -556,7 +560,7 @@ impl<'a> Maker<'_, 'a> {
 }
 
 /// A random function: two tables, an integer, a float, two values of any kind.
-fn function<'a>(arena: &'a Bump, rng: &mut Rng) -> Func<'a> {
+fn function<'a>(arena: &'a Bump, rng: &mut Rng<'_>) -> Func<'a> {
     let mut f = Func::new(arena);
     let types = [Ty::Int, Ty::Int, Ty::Float, Ty::Any, Ty::Any, Ty::Any];
     let regs = types.map(|ty| f.param(BlockId::ENTRY, ty));
@@ -582,7 +586,7 @@ fn function<'a>(arena: &'a Bump, rng: &mut Rng) -> Func<'a> {
     m.f
 }
 
-fn input(rng: &mut Rng) -> Input {
+fn input(rng: &mut Rng<'_>) -> Input {
     let tables: Vec<Table> = (0..2)
         .map(|_| {
             let n = 1 + rng.below(SHAPES - 1);
@@ -620,8 +624,15 @@ fn input(rng: &mut Rng) -> Input {
 
 /// What the passes make of function `seed`, against what it was.
 fn check(seed: u64, passes: Option<&[&'static str]>) -> Result<(), String> {
+    check_made(numbers(seed), passes)
+}
+
+fn numbers(seed: u64) -> Rng<'static> {
+    Rng(seed.wrapping_mul(0x2545_f491_4f6c_dd1d), &[])
+}
+
+fn check_made(mut rng: Rng<'_>, passes: Option<&[&'static str]>) -> Result<(), String> {
     let arena = Bump::new();
-    let mut rng = Rng(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
     let mut f = function(&arena, &mut rng);
     let before = f.to_string();
     verify(&f).map_err(|e| format!("as made: {e}\n{before}"))?;
@@ -685,13 +696,83 @@ fn each_pass_alone_keeps_what_random_functions_do() {
     }
 }
 
+/// Functions by what their bytes cover (`make fuzz-coverage`).
+#[cfg(fuzzing)]
+#[test]
+fn covered_passes() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        check_made(Rng(1, bytes), None).unwrap_or_else(|e| panic!("{e}"));
+    });
+}
+
+/// The text of a function, by what it covers: as it was printed, then damaged. What
+/// the parser and the verifier accept goes through all passes, which leave it valid.
+fn damaged_text(bytes: &[u8]) -> bool {
+    let [seed, edits @ ..] = bytes else {
+        return false;
+    };
+    let arena = Bump::new();
+    let mut text = function(&arena, &mut numbers(u64::from(*seed) % 16))
+        .to_string()
+        .into_bytes();
+    for edit in edits.chunks_exact(4) {
+        let at = usize::from(u16::from_le_bytes([edit[0], edit[1]])) % text.len();
+        match edit[2] % 4 {
+            0 => text[at] = edit[3] & 0x7f,
+            1 => text.insert(at, edit[3] & 0x7f),
+            2 => {
+                // A line again, or a line less.
+                let end = at + text[at..].iter().position(|&b| b == b'\n').unwrap_or(0);
+                let line = text[at..end].to_vec();
+                text.splice(at..end, line.repeat(usize::from(edit[3] % 3)));
+            }
+            _ => text[at] = b'0' + edit[3] % 10,
+        }
+        if text.is_empty() {
+            return false;
+        }
+    }
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let arena = Bump::new();
+    let Ok(mut f) = crate::ir::parse::parse(&arena, &text) else {
+        return false;
+    };
+    if verify(&f).is_err() {
+        return false;
+    }
+    let may_hoist = |_, _, _| true;
+    let result = Pipeline::standard(&may_hoist).run(&mut f, true, None);
+    result.unwrap_or_else(|e| panic!("{e}\n{text}"));
+    true
+}
+
+#[cfg(fuzzing)]
+#[test]
+fn covered_texts() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        damaged_text(bytes);
+    });
+}
+
+#[test]
+fn damaged_texts_are_refused_or_valid() {
+    let valid = (0..functions()).filter(|&seed| {
+        let mut rng = numbers(seed ^ 0xda_4a6e);
+        let count = 1 + 4 * rng.below(5);
+        let bytes: Vec<u8> = (0..count).map(|_| rng.next() as u8).collect();
+        damaged_text(&bytes)
+    });
+    let valid = valid.count();
+    assert!(valid > 20, "{valid} were valid");
+}
+
 /// The functions end in all ways, else the tests above say little.
 #[test]
 fn random_functions_return_and_leave() {
     let (mut returned, mut left) = (0, 0);
     for seed in 0..200u64 {
         let arena = Bump::new();
-        let mut rng = Rng(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
+        let mut rng = numbers(seed);
         let f = function(&arena, &mut rng);
         for _ in 0..6 {
             match evaluate(&f, &f.blocks[0].params, &input(&mut rng)).0 {
