@@ -95,6 +95,24 @@ fn a_program_of_several_modules_needs_nothing_else() {
 }
 
 #[test]
+fn actors_of_a_program_find_its_modules() {
+    let folder = Folder::new("build-actors");
+    folder.file("twice.lua", "return function(x) return 2 * x end");
+    folder.file(
+        "app.lua",
+        "local actors, twice = require 'actors', require 'twice'
+         local a = actors.spawn(function()
+           local twice = require 'twice'
+           return function(x) return twice(x) end
+         end)
+         print(twice(3), a:ask(4))",
+    );
+    build(&folder, &["app.lua"]);
+    std::fs::remove_file(folder.0.join("twice.lua")).unwrap();
+    check(&start(&folder.0.join("app"), &[]), 0, "6\t8\n", "");
+}
+
+#[test]
 fn the_words_of_a_program_are_its_own() {
     let folder = Folder::new("build-words");
     folder.file("say.lua", "print(#arg, ...)");

@@ -58,7 +58,7 @@ pub use actor::{ActorRef, Figures};
 pub use message::{Data, Item, Message, TableItem};
 #[doc(hidden)]
 pub use offer::Offer;
-pub use options::{Config, Limits, Options, Reason};
+pub use options::{Config, Limits, Options, Reason, Setup};
 pub use reply::{AskError, SendError};
 pub use supervise::{Event, Restart, Strategy, Supervision, Supervisor};
 pub use system::{Program, SpawnError, System};

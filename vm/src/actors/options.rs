@@ -8,7 +8,7 @@ use std::time::Duration;
 use strata_runtime::error::Limit;
 
 /// Prepares the VM of an actor before its program is loaded.
-pub(super) type Setup = Arc<dyn Fn(&Lua) -> crate::api::Result<()> + Send + Sync>;
+pub type Setup = Arc<dyn Fn(&Lua) -> crate::api::Result<()> + Send + Sync>;
 
 /// How to build a [`System`](super::System).
 #[derive(Clone)]

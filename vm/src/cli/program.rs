@@ -145,9 +145,7 @@ fn execute(program: Arc<Program>) -> Outcome<Status> {
     let module = program.main().map_err(|e| Problem::input(e.to_string()))?;
     let module = strata::spec::load(&module).map_err(|e| damaged(e.to_string()))?;
     let cache = cache(&program, &args, settings.training.as_deref())?;
-    let mut session = Session::of_program(&args, stress, Some(cache))?;
-    let installed = program.install(&mut session.vm);
-    installed.map_err(|_| Problem::script("not enough memory"))?;
+    let session = Session::of_program(&args, stress, (&program, cache))?;
     let words: Vec<_> = std::env::args_os().collect();
     let training = settings.training.is_some();
     run::execute_module(session, module, &words, |session| {

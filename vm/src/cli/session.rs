@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
 use strata::StdLib;
-use strata::actors::{Config, Limits, Offer};
+use strata::actors::{Config, Limits, Offer, Setup};
 #[cfg(feature = "cranelift")]
 use strata::cache::Cache;
 use strata::engine::{self, Backend, JitMode, JitOptions, Level};
@@ -21,6 +21,8 @@ use strata::runtime::state::VmConfig;
 use strata::runtime::table::{self, SetError};
 use strata::runtime::{Value, Vm, os, stdlib};
 use strata::spec::Module;
+#[cfg(feature = "cranelift")]
+use strata::standalone::Program;
 
 /// How a call ended, if not with an error of the script.
 #[derive(Debug)]
@@ -72,14 +74,21 @@ impl Session {
         Session::with(args, jit_options(args)?)
     }
 
-    /// A VM for a standalone program, which finds its code in `cache`.
+    /// A VM for a standalone program, which finds its modules, as its actors do, and
+    /// its code in `cache`.
     #[cfg(feature = "cranelift")]
     pub(crate) fn of_program(
         args: &VmArgs,
         stress: Stress,
-        cache: Option<Cache>,
+        (program, cache): (&Arc<Program>, Cache),
     ) -> Outcome<Session> {
-        Session::set_up(args, jit_options(args)?, stress, cache)
+        let of_actors = program.clone();
+        let setup: Setup = Arc::new(move |lua| of_actors.give(lua));
+        let options = jit_options(args)?;
+        let mut session = Session::set_up(args, options, stress, Some(cache), Some(setup))?;
+        let given = program.install(&mut session.vm);
+        given.map_err(|_| no_memory())?;
+        Ok(session)
     }
 
     /// As [`new`](Session::new), and executed instructions are counted.
@@ -105,7 +114,7 @@ impl Session {
         let cache = super::cache::of_run(&args.cache);
         #[cfg(not(feature = "cranelift"))]
         let cache = None;
-        Session::set_up(args, jit, stress::from_env()?, cache)
+        Session::set_up(args, jit, stress::from_env()?, cache, None)
     }
 
     fn set_up(
@@ -117,6 +126,7 @@ impl Session {
             allow(unused_variables, reason = "there is none")
         )]
         cache: Option<Cache>,
+        setup: Option<Setup>,
     ) -> Outcome<Session> {
         let config = VmConfig {
             seed: stress.seed,
@@ -157,7 +167,10 @@ impl Session {
             ));
         }
         vm.lib.set_warnings(args.warnings);
-        let config = actors_config(args, &jit, &stress);
+        let config = Config {
+            setup,
+            ..actors_config(args, &jit, &stress)
+        };
         #[cfg(feature = "cranelift")]
         let config = Config {
             cache: cache.clone(),

@@ -123,7 +123,8 @@ mod tests {
             "'_'",
             "'two words'(1, 2)",
             r#""a\"b\\\n\u{1}é'""#,
-            r"'it\'s'",
+            "it's",
+            r"'no \'name\''",
             "f(g(x, y'), \"\", h(1), '')",
         ] {
             let term = terms.read_one(text).unwrap();

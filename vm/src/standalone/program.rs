@@ -1,6 +1,7 @@
 //! A standalone program as it runs: its modules, and its code.
 
 use super::{Head, Index, Span, mark};
+use crate::api::Lua;
 use crate::cache::{Cache, Config, Key, Kind, Source};
 use crate::interp;
 use parking_lot::Mutex;
@@ -125,6 +126,14 @@ impl Program {
         }
         interp::data(vm).program = Some(self.clone());
         Ok(())
+    }
+
+    /// The same for a VM of a host, or of an actor of the program.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn give(self: &Arc<Program>, lua: &Lua) -> crate::Result<()> {
+        lua.enter(|cx| self.install(cx.vm()).map_err(|e| cx.fail(e)))
     }
 
     fn read(&self, span: Span) -> io::Result<Vec<u8>> {
