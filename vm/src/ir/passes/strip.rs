@@ -18,9 +18,9 @@
 //!                                          again ─▶ outer(i + step, c - 1)
 //! ```
 //!
-//! The inner loop is left when `c` is 0 or after `N` iterations. Frame states stay as they are: they
-//! name the parameters of the header, and the state at a poll depends on nothing
-//! that is done after it.
+//! The inner loop is left when `c` is 0 or after `N` iterations. Frame states stay
+//! as they are: they name the parameters of the header, and the state at a poll
+//! depends on nothing that is done after it.
 //!
 //! ## Conditions
 //! The poll is in the block that tests the count, and nothing after it in that

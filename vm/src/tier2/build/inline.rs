@@ -23,7 +23,8 @@ const MAX_RECURSION: u32 = 1;
 /// is twice as big; counted are instructions that were reached.
 const MEDIUM: usize = 32;
 const SMALL: usize = 16;
-/// The longest function that is inlined into itself, or that has a loop, and twice.
+/// The longest function that is inlined into itself, or has a loop and is inlined;
+/// and the longest that is inlined into itself twice.
 const SHORT: usize = 24;
 const TINY: usize = 12;
 /// Most extra arguments of a function that is inlined, and registers with them.
