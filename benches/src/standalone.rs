@@ -1,4 +1,4 @@
-//! What a standalone program is worth: the program of [`cache`](crate::cache), by `vm run`, by its
+//! What a standalone program is worth: the program of [`crate::cache`], by `vm run`, by its
 //! second run with a compile cache, and built into an executable file, with and without training.
 //!
 //! *Start* is the time of a process that does nothing, less than that of a program in C which does
