@@ -343,6 +343,12 @@ fn patterns(bytes: &[u8]) -> bool {
     ))
 }
 
+/// One of the words for each byte.
+fn picked(bytes: &[u8], words: &[&'static str]) -> Vec<&'static str> {
+    let word = |&b: &u8| words[usize::from(b) % words.len()];
+    bytes.iter().map(word).collect()
+}
+
 /// A format: what it makes of values is the same twice, and `%q` and `%a` are read back.
 fn formats(bytes: &[u8]) -> bool {
     const PIECES: [&str; 32] = [
@@ -369,14 +375,8 @@ fn formats(bytes: &[u8]) -> bool {
         "65",
     ];
     let half = bytes.len() / 2;
-    let format: String = bytes[..half]
-        .iter()
-        .map(|&b| PIECES[usize::from(b) % PIECES.len()])
-        .collect();
-    let values: Vec<&str> = bytes[half..]
-        .iter()
-        .map(|&b| VALUES[usize::from(b) % VALUES.len()])
-        .collect();
+    let format = picked(&bytes[..half], &PIECES).concat();
+    let values = picked(&bytes[half..], &VALUES);
     let values = if values.is_empty() {
         "nil".to_string()
     } else {
@@ -414,16 +414,10 @@ fn packs(bytes: &[u8]) -> bool {
         "0", "1", "-1", "127", "255", "-128", "65536", "0.5", "'abc'", "''",
     ];
     let half = bytes.len() / 2;
-    let format: String = bytes[..half]
-        .iter()
-        .map(|&b| PIECES[usize::from(b) % PIECES.len()])
-        .collect();
+    let format = picked(&bytes[..half], &PIECES).concat();
     let wants = |text: &str| text.chars().filter(|c| "szc".contains(*c)).count();
     let strings = wants(&format) > 0;
-    let values: Vec<&str> = bytes[half..]
-        .iter()
-        .map(|&b| VALUES[usize::from(b) % if strings { 10 } else { 8 }])
-        .collect();
+    let values = picked(&bytes[half..], &VALUES[..if strings { 10 } else { 8 }]);
     let values = if values.is_empty() {
         "1".to_string()
     } else {

@@ -391,8 +391,7 @@ pub(crate) fn finish(vm: &mut Vm, patience: Duration) {
             unsafe {
                 let tables: Vec<_> = jit::code2(&*p).iter().map(|c| c.exits).collect();
                 for &table in &tables {
-                    (*table).waited.set(true);
-                    ask_llvm(vm, &*table);
+                    ask_now(vm, &*table);
                 }
             }
         }
@@ -407,15 +406,22 @@ pub(crate) fn finish(vm: &mut Vm, patience: Duration) {
 
 /// Code of Cranelift's, which `table` belongs to, has run for long.
 pub(super) fn ask_llvm(vm: &mut Vm, table: &ExitTable) {
-    table.left.set(i32::MAX);
-    if table.dead.get() {
-        return;
-    }
-    if table.at != EntryAt::Start && !table.waited.get() && is_followed(vm, table.proto()) {
+    let is_loop = table.at != EntryAt::Start;
+    if is_loop && !table.waited.get() && !table.dead.get() && is_followed(vm, table.proto()) {
         table.waited.set(true);
         let best = interp::data(vm).jit.options.thresholds.best;
         let later = best.saturating_mul(PATIENCE);
         table.left.set(i32::try_from(later).unwrap_or(i32::MAX));
+        return;
+    }
+    ask_now(vm, table);
+}
+
+/// Has LLVM make better code than that which `table` belongs to, unless that is out
+/// of use or LLVM was asked before.
+fn ask_now(vm: &mut Vm, table: &ExitTable) {
+    table.left.set(i32::MAX);
+    if table.dead.get() {
         return;
     }
     if let Some(snapshot) = table.later.take() {

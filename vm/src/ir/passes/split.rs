@@ -340,7 +340,7 @@ fn split(f: &mut Func<'_>, cfg: &Cfg, l: &Counted, plan: &Plan) -> bool {
     let Some((form, now)): Option<(Form, Counted)> = again else {
         return false;
     };
-    let mut outer = strip(f, &now, &form);
+    let outer = strip(f, &now, &form);
     for t in f.blocks[l.preheader.n()].term.targets_mut() {
         if t.block == second {
             t.block = outer.block;

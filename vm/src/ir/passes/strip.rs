@@ -206,7 +206,7 @@ pub(super) fn strip(f: &mut Func<'_>, l: &Counted, form: &Form) -> Outer {
 impl Outer {
     /// The inner loop runs `few` iterations and one, which is computed in the outer
     /// one's header.
-    pub(super) fn runs(&mut self, f: &mut Func<'_>, few: V) {
+    pub(super) fn runs(&self, f: &mut Func<'_>, few: V) {
         let count = f.insts[self.stop.n()].args[0];
         f.insts[self.stop.n()].args = f.arena.alloc_slice_copy(&[count, few]);
         f.insts[self.poll.n()].args = f.arena.alloc_slice_copy(&[few]);
@@ -214,7 +214,6 @@ impl Outer {
         let insts = &mut f.blocks[self.block.n()].insts;
         insts.retain(|&v| v != self.stop);
         insts.push(self.stop);
-        self.few = few;
     }
 }
 
