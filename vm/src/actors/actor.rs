@@ -26,6 +26,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+use strata_runtime::Vm;
 use strata_runtime::limits::Interrupter;
 
 /// A message in a mailbox.
@@ -162,7 +163,7 @@ pub(super) struct Actor {
     pub sleepers: AtomicUsize,
     pub handled: AtomicU64,
     pub restarts: AtomicU32,
-    /// Bytes of its heap after its last turn.
+    /// Bytes of its heap when it last replied, or after its last turn.
     pub memory: AtomicUsize,
 }
 
@@ -185,6 +186,11 @@ pub(super) struct Identity {
 }
 
 impl Actor {
+    /// Notes how large the heap of its VM is now, for its figures.
+    pub fn note_memory(&self, vm: &Vm) {
+        self.memory.store(vm.heap.bytes, Ordering::Relaxed);
+    }
+
     pub(super) fn new(system: Arc<Inner>, who: Identity, stage: Stage) -> Arc<Actor> {
         Arc::new(Actor {
             id: who.id,
@@ -457,7 +463,7 @@ pub struct Figures {
     pub waiting: usize,
     /// How often it has begun anew.
     pub restarts: u32,
-    /// Bytes of its heap, after its last turn.
+    /// Bytes of its heap, when it last replied or after its last turn.
     pub memory: usize,
 }
 

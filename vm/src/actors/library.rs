@@ -368,6 +368,8 @@ fn answer(cx: &mut Cx<'_>, context: &Context, reply: ReplyTo, first: usize) -> R
     let most = context.actor.limits.mailbox_bytes;
     match message_of(cx, context, first, most) {
         Ok(message) => {
+            // Who asks may look at its figures next.
+            context.actor.note_memory(cx.vm);
             reply.answer(Ok(message));
             Ok(())
         }

@@ -250,7 +250,7 @@ impl Machine {
                 context.state.lock().left = Some(left);
                 vm.set_watched_deadline(None);
             }
-            actor.memory.store(vm.heap.bytes, Ordering::Relaxed);
+            actor.note_memory(vm);
         });
         if actor.limits.time.is_some() {
             actor.system.timer.watch(worker, None);
