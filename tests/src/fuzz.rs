@@ -108,6 +108,8 @@ pub enum Kind {
     Modules,
     /// Very many small ones, in turns.
     Quick,
+    /// Likewise, and LLVM compiles them all.
+    Llvm,
     /// All of them: most are quick ones.
     Mixed,
 }
@@ -120,6 +122,7 @@ impl Kind {
             "small" => Some(Kind::Small),
             "modules" => Some(Kind::Modules),
             "quick" => Some(Kind::Quick),
+            "llvm" => Some(Kind::Llvm),
             "mixed" | "" => Some(Kind::Mixed),
             _ => None,
         }
@@ -251,7 +254,7 @@ impl Generator {
             Kind::Deep => Shape::Deep,
             Kind::Small => Shape::Small,
             Kind::Modules => Shape::Modules,
-            Kind::Quick => Shape::Quick,
+            Kind::Quick | Kind::Llvm => Shape::Quick,
             Kind::Mixed => match index % 40 {
                 5 => Shape::Deep,
                 15 => Shape::Modules,
@@ -271,6 +274,7 @@ impl Generator {
         };
         let ways = match shape {
             Shape::Deep => deep_ways(&mut rng),
+            Shape::Quick if self.kind == Kind::Llvm => llvm_ways(&mut rng),
             Shape::Quick => quick_ways(&mut rng),
             _ => small_ways(&mut rng),
         };
@@ -548,6 +552,14 @@ fn quick_ways(rng: &mut Rng) -> Vec<Way> {
         });
     }
     ways
+}
+
+/// The ways in which quick programs are run that LLVM compiles.
+fn llvm_ways(rng: &mut Rng) -> Vec<Way> {
+    vec![Way {
+        backend: Backend::Llvm,
+        ..Way::in_turns(rng, JitMode::Full)
+    }]
 }
 
 /// The ways in which small programs are run: most of them cheap ones, since to

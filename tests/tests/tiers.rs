@@ -11,7 +11,7 @@
 //! | `FUZZ_SEED` | the first seed; else a fresh one |
 //! | `FUZZ_INDEX` | of that seed, only this group |
 //! | `FUZZ_BATCH` | groups of a seed, before the next seed's turn (100) |
-//! | `FUZZ_KIND` | `quick`, `deep`, `small`, `modules` or `mixed` (`mixed`) |
+//! | `FUZZ_KIND` | `quick`, `llvm`, `deep`, `small`, `modules` or `mixed` (`mixed`) |
 //! | `FUZZ_LOG` | a file to which each seed's figures are appended |
 //! | `FUZZ_REPLAY` | a case to replay, instead |
 //!
