@@ -7,7 +7,7 @@ mod optimized;
 use optimized::{at_once, run, same, traced_when};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use strata::engine::JitMode;
+use strata::engine::{self, Backend, JitMode};
 use strata::stress::StressModes;
 use strata_profiler::{Event, Sink, Stats};
 
@@ -308,6 +308,56 @@ fn what_arrays_were_at_first_is_forgotten() {
     // What was forgotten and comes back is learned again, once.
     let compiles = run.stats.tiers.get(&2).map_or(0, |t| t.compiles);
     assert!((2..=24).contains(&compiles), "{:?}", run.stats);
+}
+
+#[test]
+fn crowded_loops_need_not_store_at_exits_what_they_do_not_use() {
+    // The inner loop needs twelve pointers for its arrays; the other locals wait for
+    // its exits, which come at every place: other kinds, absent elements, strings.
+    let source = "
+        local function row(n, x) local t = {} for i = 1, n do t[i] = i % 5 == 0 and i or i * x end return t end
+        local function mix(a, b, c, d, out, from, tag, step)
+          local n, s, last, odd = #a, 0, tag, 0.5
+          for round = 1, 6 do
+            local here, scale = round * step, odd * round
+            for i = from, n do
+              out[i] = a[i] + b[i] * c[i] - d[i]
+              s = s + out[i]
+            end
+            last, odd = last .. here, odd + scale
+          end
+          return s, last, odd, n, from
+        end
+        local result = {}
+        for round = 1, 40 do
+          local a, b, c, d, out = row(20, 0.5), row(20, 1.5), row(20, 2.5), row(20, 0.25), row(20, 1.0)
+          if round % 9 == 0 then c[13] = '7' end
+          if round % 11 == 0 then a = setmetatable(row(10, 0.5), { __len = function() return 20 end, __index = function(_, k) return k / 2 end }) end
+          if round % 13 == 0 then for i = 1, 20 do b[i] = i end end
+          local s, last, odd, n, from = mix(a, b, c, d, out, 1 + round % 2, 't' .. round, round)
+          result[#result + 1] = ('%.6f %s %.6f %d %d'):format(s, last, odd, n, from)
+        end
+        return table.concat(result, ' ')";
+    same(source);
+    let listings = optimized::code_by(source, Backend::Cranelift);
+    // The buffer of exits is written to before the code of exits begins.
+    let early = |l: &engine::Listing| {
+        let text = l.ir(Some("lowered"));
+        let code = text.split_once("\nexit0:").map_or("", |(code, _)| code);
+        l.tier == 2 && code.contains("getelementptr i64, ptr %words")
+    };
+    let (yes, no): (Vec<_>, Vec<_>) = listings.iter().partition(|l| early(l));
+    let names = |of: &[&engine::Listing]| -> Vec<String> {
+        of.iter().map(|l| l.func.to_string()).collect()
+    };
+    assert!(
+        names(&yes).iter().any(|n| n.starts_with("mix")),
+        "{:?}",
+        names(&yes)
+    );
+    // A loop with registers to spare stores nothing in vain.
+    let sums = names(&no).iter().any(|n| n.starts_with("row"));
+    assert!(sums, "{:?}", names(&no));
 }
 
 /// What sums and maps arrays is compiled to vector instructions.

@@ -517,7 +517,8 @@ pub(crate) struct DisasmArgs {
     pub(crate) clif: bool,
 
     /// Instead of bytecode, show the optimizing compiler's intermediate code:
-    /// after one pass, after each (`all`), or what LLVM gets [default: last]
+    /// after one pass, after each (`all`), or what the backend gets (`lowered`)
+    /// [default: last]
     #[arg(
         long,
         value_name = "PASS",

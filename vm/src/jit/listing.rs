@@ -20,7 +20,8 @@ pub struct Listing {
     pub bytecode: String,
     /// Cranelift's IR, with the pcs it comes from.
     pub clif: String,
-    /// Intermediate code of the optimizing compiler, by the pass that made it.
+    /// Intermediate code of the optimizing compiler, by the pass that made it; at
+    /// last `lowered`: as LLVM IR, which the backend gets.
     pub passes: Vec<(String, String)>,
     /// What LLVM made of it.
     pub llvm: String,
@@ -30,6 +31,9 @@ pub struct Listing {
     /// of their frame maps, and the maps.
     pub frame_maps: String,
 }
+
+/// The text that the backend gets, among those of passes.
+pub(crate) const LOWERED: &str = "lowered";
 
 impl Listing {
     /// Of a function without code.
@@ -56,11 +60,15 @@ impl Listing {
     }
 
     /// Intermediate code after the pass of this name: `last` is the last one,
-    /// `all` are all.
+    /// `lowered` what the backend gets, `all` are all.
     pub fn ir(&self, pass: Option<&str>) -> String {
         let titled = |(name, text): &(String, String)| format!("; after {name}\n{text}");
         match pass {
-            None | Some("last") => self.passes.last().map(titled).unwrap_or_default(),
+            None | Some("last") => {
+                let mut passes = self.passes.iter();
+                let last = passes.rfind(|(name, _)| name != LOWERED);
+                last.map(titled).unwrap_or_default()
+            }
             Some("all") => self
                 .passes
                 .iter()
@@ -92,7 +100,7 @@ impl Listing {
             let found = report.texts.iter().find(|(n, _)| n == name);
             found.map(|(_, text)| text.clone()).unwrap_or_default()
         };
-        let others = ["llvm", "optimized", "asm", "frame maps"];
+        let others = ["optimized", "asm", "frame maps"];
         let passes = report.texts.iter();
         Listing {
             part: match at {

@@ -174,7 +174,8 @@ fn compile(job: Compile, tools: &mut Tools) -> Result<Product, Refused> {
     report.inlining = built.inlining;
     report.stages.ir = micros(start);
     if listing {
-        report.texts.push(("llvm".into(), lowered.text.clone()));
+        let name = crate::jit::listing::LOWERED;
+        report.texts.push((name.into(), lowered.text.clone()));
         report
             .texts
             .push(("frame maps".into(), lowered.maps_text()));

@@ -138,7 +138,13 @@ fn traced_in(vm: &mut Vm, source: &str, sink: Box<dyn Sink>) -> Run {
 /// The code that is made while `source` runs.
 #[allow(dead_code, reason = "not every test asks")]
 pub fn code_of(source: &str) -> Vec<engine::Listing> {
-    let mut vm = fresh(JitMode::Full, Backend::Auto, &at_once(), (HOT, 1));
+    code_by(source, Backend::Auto)
+}
+
+/// The code that this backend makes while `source` runs.
+#[allow(dead_code, reason = "not every test asks")]
+pub fn code_by(source: &str, backend: Backend) -> Vec<engine::Listing> {
+    let mut vm = fresh(JitMode::Full, backend, &at_once(), (HOT, 1));
     engine::list_code(&mut vm);
     text_of(&mut vm, source);
     engine::listings(&mut vm)

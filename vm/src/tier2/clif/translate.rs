@@ -22,12 +22,13 @@ use crate::tier2::lower::Memory;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{
     self, AbiParam, AliasRegion, AliasRegionData, BlockArg, ExternalName, GlobalValue,
-    GlobalValueData, InstBuilder, MemFlagsData, SigRef, Signature, StackSlotData, StackSlotKind,
-    UserExternalName, UserFuncName, Value, types,
+    GlobalValueData, InstBuilder, InstructionData, MemFlagsData, Opcode, SigRef, Signature,
+    StackSlotData, StackSlotKind, UserExternalName, UserFuncName, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetIsa};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 /// What a name stands for.
 #[derive(Clone, Copy)]
@@ -62,6 +63,8 @@ struct Translate<'b, 't> {
     at: usize,
     /// Blocks that something leads to. A block comes behind one that does.
     reached: Vec<bool>,
+    /// Where each block often goes.
+    often: Vec<SmallVec<[usize; 2]>>,
 }
 
 /// What code refers to, by its number as an external name.
@@ -130,18 +133,13 @@ pub(super) fn translate(
         signatures: FxHashMap::default(),
         at: 0,
         reached: (0..text.blocks.len()).map(|n| n == 0).collect(),
+        often: vec![SmallVec::new(); text.blocks.len()],
         b,
     };
     for (block, &clif) in t.text.blocks.iter().zip(&t.blocks) {
         for phi in &block.phis {
             let v = t.b.append_block_param(clif, clif_type(phi.ty));
             t.names.insert(phi.name, Known::Value(v));
-        }
-        if ["exit", "stores", "leave"]
-            .iter()
-            .any(|p| block.label.starts_with(p))
-        {
-            t.b.set_cold_block(clif);
         }
     }
     for (n, block) in t.text.blocks.iter().enumerate() {
@@ -159,6 +157,7 @@ pub(super) fn translate(
             }
         }
     }
+    t.mark_cold();
     t.b.seal_all_blocks();
     t.b.finalize(isa.frontend_config());
     Ok(())
@@ -240,7 +239,9 @@ impl<'t> Translate<'_, 't> {
     /// `label %l`, or `i1 c, label %yes, label %no`.
     fn branch(&mut self, mut rest: Rest<'t>) -> Result<(), String> {
         if rest.accept("label ") {
-            let (to, args) = self.way(rest.name()?)?;
+            let to = rest.name()?;
+            self.goes_often(to);
+            let (to, args) = self.way(to)?;
             self.b.ins().jump(to, &args);
             return Ok(());
         }
@@ -266,14 +267,39 @@ impl<'t> Translate<'_, 't> {
             Some(&Known::Not(v)) => (v, no, yes),
             _ => (self.value(ty, cond)?, yes, no),
         };
+        for way in [yes, no] {
+            if cold != Some(way) {
+                self.goes_often(way);
+            }
+        }
         let (yes, yes_args) = self.way(yes)?;
         let (no, no_args) = self.way(no)?;
-        if let Some(cold) = cold {
-            let cold = self.blocks[self.text.labels[cold]];
-            self.b.set_cold_block(cold);
-        }
         self.b.ins().brif(cond, yes, &yes_args, no, &no_args);
         Ok(())
+    }
+
+    /// Notes that control often goes from here to `label`. One that isn't there is
+    /// told of by [`Translate::way`].
+    fn goes_often(&mut self, label: &str) {
+        let leaves = ["exit", "stores", "leave"];
+        let leaves = leaves.iter().any(|p| label.starts_with(p));
+        if let Some(&n) = self.text.labels.get(label).filter(|_| !leaves) {
+            self.often[self.at].push(n);
+        }
+    }
+
+    /// Puts what isn't often reached behind all else.
+    fn mark_cold(&mut self) {
+        let mut warm = vec![false; self.blocks.len()];
+        let mut work = vec![0];
+        while let Some(n) = work.pop() {
+            if !std::mem::replace(&mut warm[n], true) {
+                work.extend(&self.often[n]);
+            }
+        }
+        for (block, _) in self.blocks.iter().zip(warm).filter(|(_, warm)| !warm) {
+            self.b.set_cold_block(*block);
+        }
     }
 
     /// The block at `label`, and what it gets from here.
@@ -544,6 +570,31 @@ impl<'t> Translate<'_, 't> {
         })
     }
 
+    /// A value as another and a constant, so that neighbours in an array are at the same
+    /// address but for an offset that the instruction has.
+    fn sum(&self, v: Value) -> (Value, i64) {
+        let dfg = &self.b.func.dfg;
+        let by = |v: Value| dfg.value_def(v).inst().map(|i| dfg.insts[i]);
+        let constant = |v: Value| match by(v) {
+            Some(InstructionData::UnaryImm {
+                opcode: Opcode::Iconst,
+                imm,
+            }) => i32::try_from(imm.bits()).ok(),
+            _ => None,
+        };
+        match by(v) {
+            Some(InstructionData::Binary {
+                opcode: Opcode::Iadd,
+                args: [a, b],
+            }) if dfg.value_type(v) == types::I64 => match (constant(a), constant(b)) {
+                (_, Some(n)) => (a, n.into()),
+                (Some(n), _) => (b, n.into()),
+                _ => (v, 0),
+            },
+            _ => (v, 0),
+        }
+    }
+
     /// `ty, ptr p, i64 n`
     fn element(&mut self, mut rest: Rest<'t>) -> Result<Known, String> {
         let size = rest.ty()?.size();
@@ -572,7 +623,9 @@ impl<'t> Translate<'_, 't> {
                 Known::Behind(v, behind)
             });
         }
-        let mut n = self.value(ty, n)?;
+        let n = self.value(ty, n)?;
+        let (mut n, plus) = self.sum(n);
+        let behind = plus.wrapping_mul(size).wrapping_add(behind);
         if size > 1 {
             let by = self.int(i64::from(size.trailing_zeros()));
             n = self.b.ins().ishl(n, by);

@@ -11,15 +11,20 @@
 //! share stores. An exit that needs all that another one needs stores the rest
 //! and goes on there. What is left for LLVM to look at is a third of what it
 //! would be otherwise.
+//!
+//! Some values are stored [early](super::early), and not at exits.
 
+use super::early::Early;
 use super::maps::Item;
 use super::typed::PAIR;
 use super::{ExitSite, Lower};
-use crate::ir::{FrameId, Reason, Ty};
+use crate::ir::cfg::Cfg;
+use crate::ir::{BlockId, FrameId, Reason, Ty};
 use crate::jit::learned::Seen;
 use crate::stress::GuardKey;
 use crate::tier2::helpers::Helper;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::fmt::Write as _;
 use strata_runtime::audit::{Bug, planted};
 use strata_runtime::value::tag;
@@ -37,6 +42,8 @@ pub(super) struct Exit {
     reason: Reason,
     /// A guard leads to it, and not only what always leaves.
     guarded: bool,
+    /// From where.
+    pub(super) from: SmallVec<[BlockId; 2]>,
 }
 
 /// Names the guards that leave at `pc` of a prototype.
@@ -87,16 +94,22 @@ impl Lower<'_, '_> {
                 frame,
                 reason,
                 guarded: false,
+                from: SmallVec::new(),
             });
             wanted.len() - 1
         });
+        let from = &mut wanted[number].from;
+        let here = BlockId(self.at as u32);
+        if from.last() != Some(&here) {
+            from.push(here);
+        }
         format!("exit{number}")
     }
 
     /// Writes all exits that were asked for, and their frame maps.
-    pub(super) fn write_exits(&mut self) {
+    pub(super) fn write_exits(&mut self, cfg: &Cfg) {
         let wanted = std::mem::take(&mut self.wanted);
-        let mut needs = Vec::with_capacity(wanted.len());
+        let mut needs: Vec<Vec<Item>> = Vec::with_capacity(wanted.len());
         for exit in &wanted {
             let mut values = Vec::new();
             self.frame_map(exit.frame, &mut |item| {
@@ -107,11 +120,13 @@ impl Lower<'_, '_> {
             values.dedup();
             needs.push(values);
         }
-        let words = self.assign_words(&needs);
+        let early = Early::of(self, cfg, &wanted, &needs);
+        let words = self.assign_words(&needs, &early);
         for &Exit {
             frame,
             reason,
             guarded,
+            from: _,
         } in &wanted
         {
             let map = self.frame_map(frame, &mut |item| words[&item]);
@@ -128,12 +143,16 @@ impl Lower<'_, '_> {
             };
             self.exits.push(site);
         }
+        for (needed, early) in needs.iter_mut().zip(&early.of_exit) {
+            needed.retain(|item| early.binary_search(item).is_err());
+        }
         self.write_stores(&needs, &words);
+        self.write_early(&early, &words);
     }
 
     /// Words of the deopt buffer for all values: two that are needed at one
-    /// exit don't share any.
-    fn assign_words(&mut self, needs: &[Vec<Item>]) -> FxHashMap<Item, u16> {
+    /// exit don't share any, and what is stored early shares none at all.
+    fn assign_words(&mut self, needs: &[Vec<Item>], early: &Early) -> FxHashMap<Item, u16> {
         // Items by number, in the order in which they are met; and where each is
         // needed.
         let mut numbers: FxHashMap<Item, u32> = FxHashMap::default();
@@ -155,8 +174,18 @@ impl Lower<'_, '_> {
         let widths: Vec<usize> = items.iter().map(|&i| self.width(i).into()).collect();
         // Word 0 is the number of the exit: who has it has none yet.
         let mut words: Vec<usize> = vec![0; items.len()];
+        let mut first = 1;
+        for &(v, _) in &early.values {
+            let n = numbers[&Item::Value(v)] as usize;
+            words[n] = first;
+            first += widths[n];
+        }
+        self.words = self.words.max(first);
         let mut taken: Vec<u32> = Vec::new();
         for v in 0..items.len() {
+            if words[v] > 0 {
+                continue;
+            }
             let turn = v as u32 + 1;
             for &other in exits[v].iter().flat_map(|&n| &needed[n as usize]) {
                 let (word, width) = (words[other as usize], widths[other as usize]);
@@ -167,7 +196,7 @@ impl Lower<'_, '_> {
                 }
             }
             let free = |w: usize| taken.get(w).is_none_or(|&t| t != turn);
-            let mut word = 1;
+            let mut word = first;
             while !planted(Bug::WrongWord) && !(word..word + widths[v]).all(free) {
                 word += 1;
             }
@@ -179,7 +208,7 @@ impl Lower<'_, '_> {
     }
 
     /// In how many words `item` is stored.
-    fn width(&self, item: Item) -> u16 {
+    pub(super) fn width(&self, item: Item) -> u16 {
         match item {
             Item::Value(v) => Self::stored(self.f.ty(v)).map_or(0, |(_, words)| words),
             Item::Meta(_) => 1,
@@ -238,6 +267,17 @@ impl Lower<'_, '_> {
                 "  %{LEAVE}.r = insertvalue {PAIR} poison, i64 %{LEAVE}.s, 0\n  ret {PAIR} %{LEAVE}.r"
             ),
         };
+    }
+
+    /// Has the blocks that compute them store what is stored early.
+    fn write_early(&mut self, early: &Early, words: &FxHashMap<Item, u16>) {
+        for &(v, at) in &early.values {
+            let exits = std::mem::take(&mut self.cold);
+            self.store_word(Item::Value(v), words[&Item::Value(v)]);
+            let stores = std::mem::replace(&mut self.cold, exits);
+            let block = &mut self.blocks[at.n()];
+            block.body.insert_str(block.end, &stores);
+        }
     }
 
     /// Stores `item` at a word of the deopt buffer.

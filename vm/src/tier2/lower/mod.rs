@@ -20,6 +20,7 @@
 
 mod alloc;
 mod calls;
+mod early;
 mod exits;
 mod insts;
 mod leaves;
@@ -191,6 +192,8 @@ impl For {
 struct Text {
     phis: String,
     body: String,
+    /// In the body, where all values of the block are known.
+    end: usize,
 }
 
 struct Lower<'l, 'a> {
@@ -264,7 +267,7 @@ pub(crate) fn lower(
     for &b in &cfg.order {
         l.phis(b);
     }
-    l.write_exits();
+    l.write_exits(&cfg);
     let text = l.assemble(&cfg)?;
     Ok(Lowered {
         text,
@@ -464,6 +467,7 @@ impl Lower<'_, '_> {
             self.inst(v)
                 .map_err(|e| format!("{}: {e}", self.f.inst_text(v)))?;
         }
+        self.blocks[self.at].end = self.blocks[self.at].body.len();
         // What phis of other blocks name as where control comes from.
         self.line(&format!("br label %b{}.end", b.0));
         self.label(&format!("b{}.end", b.0));
