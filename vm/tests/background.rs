@@ -6,6 +6,7 @@ mod common;
 
 use common::*;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use strata::profiler::sink::Recording;
 use strata::profiler::{Event, RecordingSink};
@@ -110,12 +111,15 @@ fn a_thousand_vms_leave_no_threads() {
 /// Runs a program with results handed over as `delivery` says: what it prints,
 /// and its trace.
 fn delivered(delivery: &str, source: &str) -> (String, Vec<serde_json::Value>) {
-    let folder = Folder::new(&delivery.replace(':', "-"));
+    // Tests run side by side.
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    let folder = Folder::new(&format!("delivered-{run}"));
     folder.file("p.lua", source);
     let mut command = folder.command(&[
         "run",
         "--jit=baseline",
-        "--jit-opt=calls=5,back-edges=5,background=100",
+        "--jit-opt=calls=5,back-edges=5,background=100,slow-hits=100",
         "--trace-jit=json:t",
         "p.lua",
     ]);
@@ -185,6 +189,115 @@ fn assumptions_broken_meanwhile_are_not_relied_on() {
     assert_eq!(first["reason"], "assumption", "{first}");
     for delivery in ["sync", "reorder", "drop", "delay:3"] {
         assert_eq!(delivered(delivery, source).0, "18020\n", "{delivery}");
+    }
+}
+
+/// `get` meets another kind of table once it is compiled; `tiers` counts how often it
+/// had code, and how often none after it had some.
+const RENEWED: &str = "\
+    local jit = require 'jit'
+    local function get(o) return o.x end
+    local a, b = {x = 1}, {y = 0, x = 2}
+    local s, with, without = 0, 0, 0
+    for i = 1, 3000 do
+      s = s + get(i <= 1000 and a or b)
+      if i == AT then DO end
+      if jit.status(get).tier > 0 then with = with + 1
+      elseif with > 0 then without = without + 1 end
+    end
+    print(s, without)";
+
+/// What events there are of `get`, in order: for `queued` and `compiled` with the
+/// number of the event in the trace.
+fn of_get(events: &[serde_json::Value]) -> Vec<(usize, &str, &str)> {
+    let all = events.iter().enumerate();
+    all.filter(|(_, e)| e["func"]["line"] == 2)
+        .map(|(n, e)| {
+            let reason = e["reason"].as_str().unwrap_or("");
+            (n, e["event"].as_str().unwrap(), reason)
+        })
+        .filter(|(_, event, _)| matches!(*event, "queued" | "compiled" | "invalidated"))
+        .collect()
+}
+
+#[test]
+fn code_is_in_use_until_newer_code_is_there() {
+    let source = RENEWED.replace("AT", "0").replace("DO", "");
+    let (out, events) = delivered("delay:200", &source);
+    assert_eq!(out, "5000\t0\n");
+    let of_get = of_get(&events);
+    let names: Vec<_> = of_get
+        .iter()
+        .map(|(_, event, why)| (*event, *why))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("queued", ""),
+            ("compiled", "calls"),
+            ("queued", ""),
+            ("compiled", "feedback")
+        ]
+    );
+    // Nobody has found it interpreted in the meantime, and left code for that.
+    let meantime = &events[of_get[2].0..of_get[3].0];
+    let interpreted = |e: &&serde_json::Value| e["why"] == "interpreted callee";
+    assert_eq!(meantime.iter().filter(interpreted).count(), 0);
+    for delivery in ["sync", "reorder", "drop", "delay:3"] {
+        assert_eq!(delivered(delivery, &source).0, "5000\t0\n", "{delivery}");
+    }
+}
+
+#[test]
+fn code_whose_assumptions_break_goes_although_newer_code_is_to_come() {
+    // What is asked of the function takes its code away at once.
+    let source = RENEWED.replace("AT", "1150");
+    let source = source.replace("DO", "jit.flush(get)");
+    let (out, events) = delivered("delay:200", &source);
+    let without = out.trim().strip_prefix("5000\t").unwrap();
+    assert!(without.parse::<u32>().unwrap() > 0, "{out}");
+    let of_get = of_get(&events);
+    let compiled = of_get.iter().filter(|(_, event, _)| *event == "compiled");
+    assert_eq!(compiled.count(), 2, "{of_get:?}");
+
+    // The same of code that relies on a metatable.
+    let source = "\
+        local jit = require 'jit'
+        local Base = {get = function() return 1 end}
+        Base.__index = Base
+        local Derived = setmetatable({}, Base)
+        Derived.__index = Derived
+        local o = setmetatable({}, Derived)
+        local function f(o, t) return o:get() + t.x end
+        local a, b = {x = 1}, {y = 0, x = 2}
+        local s, with, without = 0, 0, 0
+        for i = 1, 3000 do
+          s = s + f(o, i <= 1000 and a or b)
+          if i == 1150 then rawset(Derived, 'get', function() return 100 end) end
+          if jit.status(f).tier > 0 then with = with + 1
+          elseif with > 0 then without = without + 1 end
+        end
+        print(s, without > 0)";
+    let (out, events) = delivered("delay:200", source);
+    assert_eq!(out, format!("{}\ttrue\n", 5000 + 1150 + 1850 * 100));
+    let of_f: Vec<_> = events.iter().filter(|e| e["func"]["line"] == 7).collect();
+    let names = of_f.iter().filter_map(|e| e["event"].as_str());
+    let names: Vec<_> = names.filter(|n| *n != "warm" && *n != "unwound").collect();
+    let begin = [
+        "queued",
+        "compiled",
+        "queued",
+        "invalidated",
+        "queued",
+        "compiled",
+    ];
+    assert_eq!(names[..6], begin, "{of_f:?}");
+    let compiled = of_f.iter().filter(|e| e["event"] == "compiled");
+    let reasons: Vec<_> = compiled.map(|e| e["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons[..2], ["calls", "assumption"], "{of_f:?}");
+    for delivery in ["sync", "reorder", "drop", "delay:3"] {
+        let (out, _) = delivered(delivery, source);
+        assert!(out.starts_with("191150\t"), "{delivery}: {out}");
     }
 }
 

@@ -10,7 +10,7 @@
 //!
 //! Dependants are held weakly: they go with their code.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use strata_runtime::object::ProtoObj;
 
@@ -65,11 +65,14 @@ impl Assumptions {
         dependant
     }
 
-    /// The prototypes whose code makes `assumption`, which makes it no longer.
+    /// The prototypes whose code, or code to come, makes `assumption`, which makes it
+    /// no longer: each once.
     pub(super) fn take(&mut self, assumption: Assumption) -> Vec<*mut ProtoObj> {
         let list = self.dependants.remove(&assumption).unwrap_or_default();
-        let alive = list.iter().filter_map(Weak::upgrade);
-        alive.map(|d| d.proto as *mut ProtoObj).collect()
+        let mut seen = HashSet::new();
+        let alive = list.iter().filter_map(Weak::upgrade).map(|d| d.proto);
+        let each = alive.filter(|p| seen.insert(*p));
+        each.map(|p| p as *mut ProtoObj).collect()
     }
 }
 
@@ -86,12 +89,13 @@ mod tests {
             drop(all.make(Assumption::Metatables, address(16 * n)));
         }
         let last = all.make(Assumption::Metatables, address(3200));
+        let twice = all.make(Assumption::Metatables, address(16));
         assert!(all.dependants[&Assumption::Metatables].len() < 10);
         assert_eq!(
             all.take(Assumption::Metatables),
             [address(16), address(3200)]
         );
         assert!(all.take(Assumption::Metatables).is_empty());
-        drop((first, last));
+        drop((first, last, twice));
     }
 }

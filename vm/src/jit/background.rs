@@ -3,13 +3,14 @@
 //! The baseline compiler's first part, lowering, reads bytecode, feedback and
 //! inline caches, so the VM's thread does it. The second, most of the work, is
 //! a job of the [`queue`](super::queue). Until its result is taken at a
-//! safepoint the function is interpreted, and *pending*: what its code needs
+//! safepoint the function is *pending*: interpreted, or in the code that it has
+//! already, if it is compiled again. What its code needs
 //! besides machine code lies in its state, so that it goes with the function if
 //! that is collected. Assumptions are listed from the first part on: if one
 //! breaks the function isn't pending any more.
 //!
-//! A function that is still waiting after some time is taken back: where other
-//! programs keep the processors busy, the other thread would be late.
+//! A function without code that is still waiting after some time is taken back: where
+//! other programs keep the processors busy, the other thread would be late.
 //!
 //! The VM's thread does everything itself if the threshold `background` is 0
 //! (as under stress, unless that has a say in when results are handed over),
@@ -129,7 +130,7 @@ pub(super) fn is_on(vm: &mut Vm) -> bool {
     background.as_ref().is_some_and(|b| b.queue.is_some())
 }
 
-/// Has another thread go on with `p`. That it has code now is never true.
+/// Has another thread go on with `p`. That it has new code now is never true.
 ///
 /// # Safety
 /// `p` is live.
@@ -156,7 +157,9 @@ pub(super) unsafe fn submit(vm: &mut Vm, p: *mut ProtoObj, job: Job, mut pending
     pending.since = interp::data(vm).jit.profiler.elapsed();
     state_mut(proto).pending = Some(Box::new(pending));
     super::events::queued(vm, proto, 1, "cranelift");
-    wait(vm, proto);
+    if !state_mut(proto).has_code() {
+        wait(vm, proto);
+    }
     false
 }
 

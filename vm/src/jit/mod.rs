@@ -255,7 +255,8 @@ pub(crate) struct FuncState {
     /// Its code, if it may be entered.
     #[cfg(feature = "cranelift")]
     pub code: Option<Code>,
-    /// Its code to come, while another thread is at it.
+    /// Its code to come, while another thread is at it. Until then it has the code
+    /// it has.
     #[cfg(feature = "cranelift")]
     pending: Option<Box<background::Pending>>,
     /// What options and source ask of it, and the program while it runs.
@@ -280,6 +281,16 @@ pub(crate) struct FuncState {
     /// Its way to and in tier 2.
     #[cfg(feature = "cranelift")]
     pub tier2: crate::tier2::State,
+}
+
+impl FuncState {
+    /// Whether it has code of tier 1.
+    fn has_code(&self) -> bool {
+        #[cfg(feature = "cranelift")]
+        return self.code.is_some();
+        #[cfg(not(feature = "cranelift"))]
+        false
+    }
 }
 
 impl Default for FuncState {

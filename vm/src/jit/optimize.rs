@@ -251,6 +251,19 @@ pub(crate) fn enter_best(p: &mut ProtoObj) {
     }
 }
 
+/// `p` has code of tier 1 in the place of `old`. Optimized code was made from the same
+/// feedback, which has changed, and goes, too; if there is none, counters go on.
+pub(crate) fn replaced(p: &mut ProtoObj, old: &super::Code) {
+    if !code2(p).is_empty() {
+        p.typed_entries = [std::ptr::null(); 2];
+        tier2::withdraw(p);
+        return;
+    }
+    for (number, cell) in old.heat.cells.iter().enumerate() {
+        grant(p, number, cell.left.load(Ordering::Relaxed));
+    }
+}
+
 /// Another thread has finished compiles, perhaps.
 pub(crate) fn ready(vm: &mut Vm) {
     super::background::look(vm);

@@ -9,8 +9,11 @@
 //! | a guard failed | compiled code, [`exited`] | failures of that guard |
 //! | a slow step, one of [`SAMPLE`] | compiled code, [`slow_step`] | slow steps that could be fast |
 //!
-//! Compiling again is put off until the function is next called or loops:
-//! until then it is *queued*, without code, and interpreted.
+//! A function that is compiled again for what its code does (guards that fail,
+//! slow steps) keeps that code until the new code is there: it is *queued*, and has
+//! code. One whose code was taken out of use, since something it relied on does not
+//! hold any more, is queued without code: interpreted, and compiled when it is next
+//! called or loops.
 //!
 //! Slow steps are sampled: what feedback knows of *that* instruction is
 //! compared with what the code was made from ([`super::learned`]). Only steps
@@ -23,7 +26,7 @@ use super::background::{self, Pending};
 use super::learned::Change;
 #[cfg(feature = "cranelift")]
 use super::learned::Learned;
-use super::{Jit, events, state, state_mut};
+use super::{FuncState, Jit, events, state, state_mut};
 use crate::interp;
 #[cfg(feature = "cranelift")]
 use crate::tier1::{self, Failure};
@@ -215,13 +218,12 @@ pub(super) unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, reason: &'static str
     let again = s.again.take();
     s.speculation.off |= !speculate;
     let speculation = s.speculation.clone();
-    // SAFETY: `p` is live, and has no code: else it isn't compiled.
+    // SAFETY: `p` is live.
     let (job, lowered) = match unsafe { tier1::lower(vm, p, &speculation) } {
         Ok(lowered) => lowered,
         Err(failure) => {
             // SAFETY: `p` is live.
-            unsafe { fail(vm, p, failure) };
-            return false;
+            return unsafe { fail(vm, p, failure, again) };
         }
     };
     let took = interp::data(vm)
@@ -239,7 +241,8 @@ pub(super) unsafe fn compile(vm: &mut Vm, p: *mut ProtoObj, reason: &'static str
     unsafe { finish(vm, p, pending, emitted) }
 }
 
-/// `p` gets the code that was made of it: whether it has some now.
+/// `p` gets the code that was made of it: whether it has some now. If it has older
+/// code, native frames that run that are dropped when they can be.
 ///
 /// # Safety
 /// `p` is live; what was lowered and what was made of it are of `p`.
@@ -253,12 +256,11 @@ pub(super) unsafe fn finish(
     let begun = interp::data(vm).jit.profiler.elapsed();
     let took = pending.took + emitted.as_ref().map_or(Duration::ZERO, |e| e.took);
     // SAFETY: as the caller says.
-    let made = match unsafe { tier1::install(vm, p, pending.lowered, emitted) } {
+    let (made, old) = match unsafe { tier1::install(vm, p, pending.lowered, emitted) } {
         Ok(made) => made,
         Err(failure) => {
             // SAFETY: `p` is live.
-            unsafe { fail(vm, p, failure) };
-            return false;
+            return unsafe { fail(vm, p, failure, pending.again) };
         }
     };
     // SAFETY: `p` is live.
@@ -269,9 +271,18 @@ pub(super) unsafe fn finish(
     s.slow_hits = 0;
     s.learned = pending.learned;
     proto.slow_hits = 0;
-    super::optimize::enter_best(proto);
-    proto.grant_calls(0);
-    proto.grant_loops(0);
+    if let Some(old) = old {
+        super::optimize::replaced(proto, &old);
+        leave_native(vm);
+    }
+    if super::look::is_on(proto) {
+        // It is interpreted for a while, and goes on so.
+        proto.entry = vm.exec.entry;
+    } else {
+        super::optimize::enter_best(proto);
+        proto.grant_calls(0);
+        proto.grant_loops(0);
+    }
     let installing = interp::data(vm)
         .jit
         .profiler
@@ -282,22 +293,46 @@ pub(super) unsafe fn finish(
     true
 }
 
-/// `p` can't be compiled.
+/// `p` can't be compiled: whether it has code all the same. What was to be better
+/// code only goes on with what it has.
+///
+/// # Safety
+/// `p` is live.
 #[cfg(feature = "cranelift")]
-unsafe fn fail(vm: &mut Vm, p: *mut ProtoObj, failure: Failure) {
+unsafe fn fail(vm: &mut Vm, p: *mut ProtoObj, failure: Failure, again: Option<Why>) -> bool {
+    // SAFETY: the caller says that `p` is live.
+    let s = state_mut(unsafe { &mut *p });
+    if again == Some(Why::Feedback) && s.code.is_some() {
+        // One of those allowed, so that it isn't tried for ever.
+        s.compiles = s.compiles.saturating_add(1);
+        keep(s);
+        return true;
+    }
     let (reason, detail) = match failure {
         Failure::CodeMemory => (Reason::CodeMemory, String::new()),
         Failure::Unsupported(why) => (Reason::Unsupported, why),
         Failure::Bailout => (Reason::Bailout, String::new()),
     };
-    // SAFETY: the caller says that `p` is live.
+    // SAFETY: as above.
     unsafe { disable(vm, p, reason, detail) };
+    false
+}
+
+/// A function goes on with the code it has, which was to be replaced.
+#[cfg(feature = "cranelift")]
+fn keep(s: &mut FuncState) {
+    s.state = TierState::Compiled;
+    s.slow_hits = 0;
 }
 
 /// `p` was to be compiled, and isn't for now: it is considered again later.
 #[cfg(feature = "cranelift")]
 pub(super) fn put_off(p: &mut ProtoObj, again: Option<Why>) {
     let s = state_mut(p);
+    if s.code.is_some() {
+        // It says so itself, as before.
+        return keep(s);
+    }
     s.state = TierState::Warm;
     s.again = again;
     p.grant_calls(WAIT);
@@ -374,11 +409,18 @@ fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
         crate::tier2::withdraw(p);
         p.grant_calls(0);
         p.grant_loops(0);
-        if !planted(Bug::CodeLives) {
-            vm.native_epoch = vm.native_epoch.wrapping_add(1);
-        }
+        leave_native(vm);
     }
     let _ = (vm, p);
+}
+
+/// Has native frames dropped when they can be: some of them run code that is out of
+/// use.
+#[cfg(feature = "cranelift")]
+fn leave_native(vm: &mut Vm) {
+    if !planted(Bug::CodeLives) {
+        vm.native_epoch = vm.native_epoch.wrapping_add(1);
+    }
 }
 
 /// Stress: takes the code of `p` out of use although nothing is wrong with
@@ -389,8 +431,10 @@ fn withdraw(vm: &mut Vm, p: &mut ProtoObj) {
 pub(crate) unsafe fn invalidate_for_nothing(vm: &mut Vm, p: *mut ProtoObj) {
     // SAFETY: the caller says that `p` is live.
     let proto = unsafe { &mut *p };
-    if state(proto).is_some_and(|s| s.state == TierState::Compiled) {
+    if state(proto).is_some_and(FuncState::has_code) {
         let s = state_mut(proto);
+        #[cfg(feature = "cranelift")]
+        background::cancel(vm, s);
         s.state = TierState::Queued;
         s.again = Some(Why::Feedback);
         s.compiles = s.compiles.saturating_sub(1);
@@ -414,15 +458,17 @@ pub(super) unsafe fn broken(vm: &mut Vm, p: *mut ProtoObj, what: super::Assumpti
         s.tier2.speculation.no_assumptions |= what == super::Assumption::Metatables;
         s.tier2.again = Some("assumption");
     }
-    if let Some(pending) = background::cancel(vm, s) {
+    let pending = background::cancel(vm, s);
+    if let Some(pending) = pending.filter(|_| !s.has_code()) {
         // It never had code that makes it.
         put_off(proto, pending.again.or(Some(Why::Assumption)));
         proto.grant_calls(0);
         proto.grant_loops(0);
         return;
     }
-    let s = state_mut(proto);
-    if s.state == TierState::Compiled {
+    if s.has_code() {
+        // Perhaps it is the code to come that made it: what becomes of the older one
+        // is not worth to be told apart.
         s.state = TierState::Queued;
         s.again = Some(Why::Assumption);
     }
@@ -442,11 +488,10 @@ unsafe fn reconsider(vm: &mut Vm, p: *mut ProtoObj, facts: &Facts) {
         }
         Decision::Recompile(why) => {
             // SAFETY: as above.
-            let proto = unsafe { &mut *p };
-            let s = state_mut(proto);
-            s.state = TierState::Queued;
-            s.again = Some(why);
-            withdraw(vm, proto);
+            unsafe {
+                state_mut(&mut *p).again = Some(why);
+                compile(vm, p, why.name());
+            }
         }
     }
 }
@@ -496,7 +541,9 @@ pub(crate) unsafe fn exited(
         events::exited(vm, &mut *p, base, &*exit);
         interp::note_exit(vm, base);
         let jit = &interp::data(vm).jit;
-        if (*exit).hits < jit.options.thresholds.exits {
+        // Again and again, if it was put off.
+        let threshold = jit.options.thresholds.exits.max(1);
+        if !(*exit).hits.is_multiple_of(threshold) {
             return;
         }
         let mut facts = facts(jit, &*p, 0);

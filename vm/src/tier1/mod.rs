@@ -201,6 +201,8 @@ pub(crate) struct Lowered {
     checks: Vec<jit::EntryCheck>,
     sites: Vec<Site>,
     assumes: Vec<Arc<Dependant>>,
+    /// How many objects the prototype kept for older code.
+    older_refs: usize,
     heat: heat::Heat,
     /// Cranelift's IR, if code is listed.
     clif: Option<String>,
@@ -260,7 +262,7 @@ fn complain<R>(checked: bool, p: *mut ProtoObj, result: &Result<R, Failure>) {
 /// It isn't possible.
 ///
 /// # Safety
-/// `p` is live, and no code of it may be entered.
+/// `p` is live.
 pub(crate) unsafe fn lower(
     vm: &mut Vm,
     p: *mut ProtoObj,
@@ -307,11 +309,12 @@ unsafe fn lower_with(
             },
             &interp::data(vm).stress,
         )?;
-        // What the code names stays alive with the prototype; older code may
-        // still have native frames.
-        if vm.native_depth == 0 {
+        // What the code names stays alive with the prototype; older code may be in
+        // use, or still have native frames.
+        if vm.native_depth == 0 && jit::state_mut(&mut *p).code.is_none() {
             (*p).refs.clear();
         }
+        let older_refs = (*p).refs.len();
         (*p).refs.extend(made.refs);
         vm.heap.barrier(p.cast());
         let charges = vm.charges;
@@ -337,6 +340,7 @@ unsafe fn lower_with(
             checks: made.checks,
             sites: made.sites,
             assumes,
+            older_refs,
             heat: made.heat,
             clif,
         };
@@ -356,7 +360,8 @@ pub(crate) fn generate(
     guarded(vm, p, |_, c| c.run(job))
 }
 
-/// The last part: `p` has code afterwards.
+/// The last part: `p` has code afterwards. With it comes the code that it had until
+/// now, which is out of use.
 ///
 /// # Errors
 /// It isn't possible: `p` is as before.
@@ -368,7 +373,7 @@ pub(crate) unsafe fn install(
     p: *mut ProtoObj,
     lowered: Lowered,
     emitted: Result<codegen::Emitted, Failure>,
-) -> Result<Compiled, Failure> {
+) -> Result<(Compiled, Option<Code>), Failure> {
     let space = interp::data(vm).jit.code_space();
     let placed = emitted.and_then(|emitted| Ok((emitted.place(space)?, emitted)));
     complain(checked(vm), p, &placed);
@@ -379,6 +384,7 @@ pub(crate) unsafe fn install(
         checks,
         sites,
         assumes,
+        older_refs,
         heat,
         clif,
     } = lowered;
@@ -402,13 +408,16 @@ pub(crate) unsafe fn install(
     let place = place.start as usize..place.end as usize;
     range.keep(Box::new((exits, checks, heat.clone())));
     // SAFETY: `p` is live; the range and the points stay as long as they can
-    // be entered.
-    unsafe {
+    // be entered. Without native frames nothing runs older code any more.
+    let old = unsafe {
+        if vm.native_depth == 0 {
+            (*p).refs.drain(..older_refs);
+        }
         (*p).entry = range.start() as *const ();
         (*p).points_entry = (*p).entry;
         (*p).typed_entries = [std::ptr::null(); 2];
         (*p).points = points.as_ptr();
-        jit::state_mut(&mut *p).code = Some(Code {
+        jit::state_mut(&mut *p).code.replace(Code {
             _range: range,
             _assumes: assumes,
             _points: points,
@@ -416,9 +425,9 @@ pub(crate) unsafe fn install(
             #[cfg(feature = "cranelift")]
             heat,
             sites: sites.into_boxed_slice(),
-        });
-    }
-    Ok(compiled)
+        })
+    };
+    Ok((compiled, old))
 }
 
 /// Whether there is code for this machine.
