@@ -17,7 +17,7 @@ use super::typed::PAIR;
 use super::{ExitSite, Lower};
 use crate::ir::{FrameId, Reason, Ty};
 use crate::jit::learned::Seen;
-use crate::stress::GuardKey;
+use crate::stress::{self, GuardKey};
 use crate::tier2::helpers::Helper;
 use rustc_hash::FxHashMap;
 use std::fmt::Write as _;
@@ -48,6 +48,11 @@ impl ExitSite {
     /// The name of its guards; `proto` is its function.
     pub(crate) fn key(&self, proto: &Proto) -> GuardKey {
         exit_key(proto, self.pc, self.reason, self.early)
+    }
+
+    /// What its guards are about.
+    pub(crate) fn listed(&self, proto: &Proto) -> stress::Guard {
+        stress::Guard::new(2, self.reason.name(), proto, (self.pc, self.early))
     }
 }
 
