@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use strata::stress::{Coverage, ForcedExits, Guard};
 use strata::{JitMode, engine};
+use strata_runtime::Value;
 use strata_tests::corpus;
 use strata_tests::differential::Way;
 use strata_tests::session::{End, Session, lossy};
@@ -64,6 +65,11 @@ fn once(mode: JitMode) -> Vec<Way> {
     ways
 }
 
+/// Calls a program, without collections if it is told so: where one begins or ends, code
+/// of loops is left at a poll, and what comes behind them isn't reached.
+const CALLER: &[u8] = b"local main, stop = ...
+    collectgarbage() collectgarbage(stop and 'stop' or 'restart') main()";
+
 /// Runs a program in a VM, as the same function, until guards stop failing: what each
 /// run prints, and which guards failed.
 fn run(source: &[u8], chunk: &str, way: &Way) -> (String, Coverage) {
@@ -77,14 +83,14 @@ fn run(source: &[u8], chunk: &str, way: &Way) -> (String, Coverage) {
     let main = engine::load_main(&mut session.vm, Arc::new(module)).expect("no limit is set");
     engine::keep(&mut session.vm, 0, main).expect("no limit is set");
     // What the host calls begins interpreted.
-    let caller = strata_lua::compile(b"local main = ... main()", b"=caller").expect("Lua");
+    let caller = strata_lua::compile(CALLER, b"=caller").expect("Lua");
     let caller = engine::load_main(&mut session.vm, Arc::new(caller)).expect("no limit is set");
     engine::keep(&mut session.vm, 1, caller).expect("no limit is set");
     engine::interpret_always(&mut session.vm, caller, false);
     let mut first = None;
     let (mut failed, mut quiet) = (0, 0);
     for round in 0..ROUNDS {
-        let end = session.call(caller, &[main]);
+        let end = session.call(caller, &[main, Value::bool(round % 2 > 0)]);
         assert_eq!(end, End::Returned(0), "{chunk}, round {round}, {way}");
         let seen = lossy(&session.take_output());
         let first = first.get_or_insert_with(|| seen.clone());
