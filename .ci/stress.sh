@@ -20,7 +20,7 @@ testes="${3:-}"
 seed="${STRESS_SEED:-$((SECONDS + $(date +%s) % 1000000))}"
 export STRATA_VM="$vm"
 
-slice="deopt=every,poison osr=every,poison invalidate=safepoint gc=101 queue=reorder,poison"
+slice="deopt=every,poison osr=every,poison resume=every,poison invalidate=safepoint gc=101 queue=reorder,poison"
 all="$slice deopt=3,poison deopt=guard:0 deopt=guard:2 gc=safepoint gc=11,stack=1
   interrupt=every bailout=2 stack=1 osr=every,invalidate=safepoint,stack=3
   deopt=7,osr=every,poison,gc=151 queue=drop,deopt=every

@@ -219,6 +219,7 @@ impl Way {
             },
             poison: rng.one_in(2),
             osr: rng.one_in(6),
+            resume: false,
             invalidate: rng.one_in(8),
             interrupt: rng.one_in(6),
             gc: if rng.one_in(4) {
@@ -247,7 +248,7 @@ impl Way {
             },
         };
         let hot = rng.pick(&[1, 1, 10, 40, 200]);
-        Way {
+        let mut way = Way {
             mode,
             // Cranelift is quick, so that it is asked most.
             backend: rng.pick(&[
@@ -262,7 +263,9 @@ impl Way {
             exits: rng.pick(&[1, 2, 16, 16]),
             modes,
             ..Way::interpreted()
-        }
+        };
+        way.modes.resume = rng.one_in(6);
+        way
     }
 
     /// The way that [`fmt::Display`] wrote; `None` if there is none such.

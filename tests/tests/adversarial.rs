@@ -90,25 +90,25 @@ fn exhausts_memory(source: &str) {
     }
 }
 
+/// By how much a program may miss its time: what is promised is 10 ms, but a busy
+/// machine may not even run us.
+const SOON: Duration = Duration::from_millis(200);
+
 /// Runs a program that does not end in every tier: the time stops it, soon.
 fn exhausts_time(source: &str) {
     for mode in MODES {
         let mut best = Duration::MAX;
-        for _ in 0..3 {
+        for attempt in 1..=10 {
             let mut session = session(mode, MUCH);
             let (end, late) = session.run_timed(source, Duration::from_millis(60));
             assert_eq!(end, End::Limit(Limit::Time), "{mode}: {source}");
             goes_on(&mut session, source);
             best = best.min(late);
-            if best < Duration::from_millis(10) {
+            if best < Duration::from_millis(10) || attempt >= 3 && best < SOON {
                 break;
             }
         }
-        // What is promised is 10 ms; a busy machine may not even run us.
-        assert!(
-            best < Duration::from_millis(200),
-            "{mode}: {best:?}: {source}"
-        );
+        assert!(best < SOON, "{mode}: {best:?}: {source}");
     }
 }
 

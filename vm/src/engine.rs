@@ -303,6 +303,11 @@ pub fn guard_coverage(vm: &mut Vm) -> Coverage {
     crate::interp::data(vm).stress.coverage()
 }
 
+/// Under `deopt=once`: how many guards have failed.
+pub fn guards_failed(vm: &mut Vm) -> usize {
+    crate::interp::data(vm).stress.guards_failed()
+}
+
 /// Notes the states of exits of code of these modules from now on, or those that
 /// the interpreter has at `places`: see [`stress::states`](crate::stress::states).
 pub fn record_states(vm: &mut Vm, modules: &[Arc<Module>], places: Option<HashSet<Place>>) {

@@ -15,7 +15,7 @@ pub mod states;
 use crate::{interp, jit};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use strata_runtime::Vm;
 use strata_runtime::heap::{self, GcOp, gc_control, poll};
 use strata_spec::module::Proto;
@@ -63,6 +63,8 @@ pub struct StressModes {
     /// Compiled code is entered at each loop header, and left again at the
     /// next back-edge.
     pub osr: bool,
+    /// Tier 1's code is left behind each call, and entered there again.
+    pub resume: bool,
     /// The code of functions on the stack is invalidated at polls.
     pub invalidate: bool,
     /// Each `n`th compile fails; 0: none.
@@ -90,7 +92,7 @@ impl StressModes {
     /// VM in other ways, its seed and thresholds.
     pub const NAMES: &str = "bailout=N, deopt=every|once|N|guard:K, gc=alloc|safepoint|N, \
          generational, interrupt=every, invalidate=safepoint, oom=K, osr=every, poison, \
-         queue=sync|delay|delay:N|reorder|drop, seed=N, stack=N, threshold=N, verify=N";
+         queue=sync|delay|delay:N|reorder|drop, resume=every, seed=N, stack=N, threshold=N, verify=N";
 
     /// Switches a mode on: whether there is one of this name; `None` if its
     /// argument makes no sense.
@@ -137,6 +139,7 @@ impl StressModes {
                 }
             }
             "poison" => self.poison = only("")?,
+            "resume" => self.resume = only("every")?,
             "stack" => self.stack = Some(count(argument)?),
             "verify" => self.verify = count(argument)?,
             _ => return Some(false),
@@ -159,6 +162,7 @@ impl fmt::Display for StressModes {
         for (on, name) in [
             (self.poison, "poison"),
             (self.osr, "osr=every"),
+            (self.resume, "resume=every"),
             (self.invalidate, "invalidate=safepoint"),
             (self.interrupt, "interrupt=every"),
             (self.generational, "generational"),
@@ -205,8 +209,71 @@ impl GuardKey {
     }
 }
 
-/// Guards that have failed, and all that there were, with their kinds.
-pub type Coverage = (HashSet<GuardKey>, HashMap<GuardKey, &'static str>);
+/// Tables of guards are looked into each time that one is reached: names are spread
+/// already.
+pub type ByKey = BuildHasherDefault<KeyHasher>;
+
+/// The hash of a name of a guard is that name.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+/// A guard: what it is about, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Guard {
+    /// The tier whose code has it.
+    pub tier: u8,
+    /// Why code is left there.
+    pub kind: &'static str,
+    /// The line of the source, and the instruction of its function.
+    pub line: u32,
+    /// See `line`.
+    pub pc: u32,
+    /// It was put before the loop that begins there.
+    pub early: bool,
+}
+
+impl Guard {
+    /// One of code of `proto`.
+    pub(crate) fn new(
+        tier: u8,
+        kind: &'static str,
+        proto: &Proto,
+        (pc, early): (u32, bool),
+    ) -> Guard {
+        Guard {
+            tier,
+            kind,
+            line: proto.pos(pc).line,
+            pc,
+            early,
+        }
+    }
+}
+
+/// How many of the guards of a VM's code have failed on purpose.
+#[derive(Clone, Debug, Default)]
+pub struct Coverage {
+    /// Those that have.
+    pub failed: HashSet<GuardKey, ByKey>,
+    /// All that there were.
+    pub made: HashMap<GuardKey, Guard, ByKey>,
+}
 
 /// Stress of one VM.
 #[derive(Debug, Default)]
@@ -215,8 +282,7 @@ pub(crate) struct Stress {
     /// Guards reached.
     guards: u32,
     /// Where each guard fails once: those that did, and all that code has.
-    failed: HashSet<GuardKey>,
-    made: HashMap<GuardKey, &'static str>,
+    coverage: Coverage,
     /// The guard that fails now does so for nothing, and is to go on doing so.
     in_vain: bool,
     /// Compiles asked for.
@@ -288,16 +354,20 @@ impl Stress {
     }
 
     /// Code was made with these guards.
-    pub(crate) fn has_guards(&mut self, guards: impl Iterator<Item = (GuardKey, &'static str)>) {
+    pub(crate) fn has_guards(&mut self, guards: impl Iterator<Item = (GuardKey, Guard)>) {
         if self.modes.deopt == ForcedExits::Once {
-            self.made.extend(guards);
+            self.coverage.made.extend(guards);
         }
     }
 
-    /// Where each guard fails once: those that did, and all that there were, with
-    /// their kinds.
+    /// Where each guard fails once: those that did, and all that there were.
     pub(crate) fn coverage(&self) -> Coverage {
-        (self.failed.clone(), self.made.clone())
+        self.coverage.clone()
+    }
+
+    /// How many of them have failed.
+    pub(crate) fn guards_failed(&self) -> usize {
+        self.coverage.failed.len()
     }
 
     /// Whether the guard that is reached fails.
@@ -307,7 +377,7 @@ impl Stress {
             ForcedExits::None => false,
             ForcedExits::Nth(n) => self.guards.is_multiple_of(n),
             ForcedExits::Guard(_) => true,
-            ForcedExits::Once => self.failed.insert(guard),
+            ForcedExits::Once => self.coverage.failed.insert(guard),
         };
         // Where all guards fail, the next ones are reached when the first are
         // given up.
@@ -398,7 +468,7 @@ mod tests {
             "gc=9,queue=sync",
             "queue=delay:3",
             "queue=reorder",
-            "poison,osr=every,invalidate=safepoint,interrupt=every,generational,gc=1,bailout=3,stack=2,oom=7,verify=3",
+            "poison,osr=every,resume=every,invalidate=safepoint,interrupt=every,generational,gc=1,bailout=3,stack=2,oom=7,verify=3",
         ] {
             let modes = parse(list).unwrap_or_else(|| panic!("{list}"));
             assert_eq!(modes.to_string(), list);

@@ -648,6 +648,54 @@ fn code_of_llvm_takes_the_place_of_code_that_runs() {
     assert!(!events.iter().any(by_llvm));
 }
 
+/// LLVM is asked for a loop eight times later if code of its function is there: what
+/// calls the function again runs that.
+#[test]
+#[cfg(feature = "llvm")]
+fn llvm_is_asked_later_for_loops_of_compiled_functions() {
+    const BEST: u32 = 400_000;
+    // `f`, too long to be inlined, waits in its loop while others call it so often.
+    let body = "s = (s + i % 7) % 1000 ".repeat(6);
+    let source = |rounds: u32, calls: u32| {
+        format!(
+            "local others
+             local function f(n, stop)
+               local s = 0
+               for i = 1, n do
+                 {body}
+                 if i == stop then s = s + others() end
+               end
+               return s
+             end
+             function others() local s = 0 for _ = 1, {calls} do s = s + f(9, 0) end return s end
+             return f({rounds}, 500)"
+        )
+    };
+    // Whether LLVM was asked for a loop of `f`, and whether all of `f` was optimized.
+    let asked = |rounds: u32, calls: u32| {
+        let events = Events::default();
+        let text = source(rounds, calls);
+        let run = improved(&text, BEST, &at_once(), Box::new(events.clone()));
+        let right = traced(&text, JitMode::Off, &at_once(), Box::new(Events::default()));
+        assert_eq!(run.end, right.end);
+        let events = events.0.lock().unwrap();
+        let of_f = |e: &&Event| e.func().is_some_and(|f| f.name == "f");
+        let all = events.iter().filter(of_f).filter_map(|e| match e {
+            Event::Optimized { pc, stages, .. } => Some((pc.is_some(), stages.cranelift == 0.0)),
+            _ => None,
+        });
+        let all: Vec<_> = all.collect();
+        assert!(all.contains(&(true, false)), "{all:?}");
+        (all.contains(&(true, true)), all.iter().any(|o| !o.0))
+    };
+    // An iteration is some 27 instructions: this is a few times as many as LLVM is asked
+    // after, and ten times that.
+    let (few, many) = (BEST / 9, BEST);
+    assert_eq!(asked(few, 0), (true, false));
+    assert_eq!(asked(few, 300), (false, true));
+    assert_eq!(asked(many, 300), (true, true));
+}
+
 #[cfg(feature = "llvm")]
 fn replaced(events: &Events) {
     let events = events.0.lock().unwrap();

@@ -4,7 +4,8 @@
 
 mod optimized;
 
-use optimized::{at_once, improved, run, run_by, same};
+use optimized::{at_once, improved, run, run_by, same, traced};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use strata::engine::{Backend, JitMode};
 use strata::stress::StressModes;
@@ -305,4 +306,59 @@ fn host_functions_called_last_by_inlined_functions() {
         assert_eq!(compiled.end, expected.end, "{backend}");
         assert!(!compiled.optimized.is_empty(), "{backend}");
     }
+}
+
+/// Calls and why they are not inlined, of what was optimized as `caller`.
+#[derive(Clone, Default)]
+struct Inlined(Arc<Mutex<Vec<(String, Option<&'static str>)>>>);
+
+impl Sink for Inlined {
+    fn event(&mut self, _: Duration, event: &Event) {
+        if let Event::Optimized { inlining, .. } = event {
+            let calls = inlining
+                .iter()
+                .map(|i| (i.callee.name.to_string(), i.why_not));
+            self.0.lock().unwrap().extend(calls);
+        }
+    }
+
+    fn finish(&mut self, _: &Stats) {}
+}
+
+/// Loops of functions that are called are compiled with these, and a function is only
+/// put in place of a call if its loop is short or was never reached.
+#[test]
+fn functions_with_longer_loops_are_not_inlined() {
+    let body = "n = n + v * 2 m = (m + v // 3 + n % 7) % 1000 n = n - m ".repeat(3);
+    let source = format!(
+        "local function short(t) local s = 0 for i = 1, #t do s = s + t[i] end return s end
+         local function long(t) local n, m = 0, 0 for i = 1, #t do local v = t[i] {body} end return n end
+         local function straight(v) local n, m = 0, 0 {body} return n end
+         local function rarely(t, x)
+           local n, m = 0, 0
+           if x then for i = 1, #t do local v = t[i] {body} end end
+           return m
+         end
+         local function all(t) return short(t) + long(t) + straight(t[1]) + rarely(t, false) end
+         local t, s = {{}}, 0
+         for i = 1, 10 do t[i] = i end
+         for _ = 1, 60 do s = s + all(t) end
+         return s"
+    );
+    let expected = run(&source, JitMode::Off, &StressModes::default()).end;
+    let calls = Inlined::default();
+    let run = traced(&source, JitMode::Full, &at_once(), Box::new(calls.clone()));
+    assert_eq!(run.end, expected);
+    let calls = calls.0.lock().unwrap();
+    let why = |name: &str| {
+        let found = calls.iter().filter(|c| c.0 == name).map(|c| c.1);
+        let found: Vec<_> = found.collect();
+        assert!(!found.is_empty(), "{name}: {calls:?}");
+        found
+    };
+    for inlined in ["short", "straight", "rarely"] {
+        assert!(why(inlined).contains(&None), "{inlined}: {calls:?}");
+    }
+    let reason = Some("its loops are code of their own");
+    assert!(why("long").iter().all(|w| *w == reason), "{calls:?}");
 }

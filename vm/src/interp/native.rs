@@ -214,6 +214,16 @@ pub(super) unsafe fn again(vm: *mut Vm, pc: *const Insn, base: *mut Value) -> us
     }
 }
 
+/// Stress: behind a call native frames are dropped, and the frame at `base` goes on at
+/// its entry point at `pc`.
+pub(crate) unsafe extern "C" fn leave_behind(vm: *mut Vm, base: *mut Value, pc: usize) -> usize {
+    // SAFETY: compiled code passes its frame, canonical, and an instruction of it.
+    unsafe {
+        unwound::note(vm, base, "invalidation");
+        again(vm, (*proto_at(base)).code.add(pc), base)
+    }
+}
+
 /// At the header `pc` of a loop whose budget is used up.
 #[cold]
 pub(super) unsafe fn enter_loop(

@@ -4,7 +4,7 @@
 //! through an [`Exit`]: the interpreter does the instruction again. Exits are
 //! counted one by one, and told by kind of guard.
 
-use crate::stress::GuardKey;
+use crate::stress::{self, GuardKey};
 use strata_runtime::object::ArrKind;
 use strata_runtime::value::{Value, tag};
 use strata_spec::module::Proto;
@@ -47,6 +47,11 @@ impl Guard {
             Guard::Entry { .. } => GuardKey::new(1, proto, pc, ()),
             _ => GuardKey::new(1, proto, pc, self),
         }
+    }
+
+    /// What it is about, at `pc` of a prototype.
+    pub(crate) fn listed(self, proto: &Proto, pc: u32) -> stress::Guard {
+        stress::Guard::new(1, self.kind(), proto, (pc, false))
     }
 }
 

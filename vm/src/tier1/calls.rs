@@ -374,7 +374,14 @@ impl Lower<'_> {
     pub(super) fn after_call(&mut self, pc: u32) {
         self.st.forget_payloads();
         let here = self.b.create_block();
-        self.b.ins().jump(here, &[]);
+        if self.stress.modes.resume {
+            let at = self.int(i64::from(pc));
+            let leave = helpers::LEAVE_BEHIND as usize;
+            let status = self.call(leave, &[self.vm, self.base, at]);
+            self.b.ins().jump(self.pass, &[status.into()]);
+        } else {
+            self.b.ins().jump(here, &[]);
+        }
         self.b.switch_to_block(here);
         self.entry(pc, here, Vec::new());
     }

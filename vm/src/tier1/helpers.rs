@@ -37,6 +37,7 @@ pub(super) const RETURN: Step = native::return_slow;
 pub(super) const RETURN_CLOSE: Step = native::return_close;
 pub(super) const POLL: Step = native::poll_back;
 pub(super) const USED_UP: Step = native::used_up;
+pub(super) const LEAVE_BEHIND: Step = native::leave_behind;
 pub(super) const HOST_CALL: HostCall = native::call_host;
 pub(super) const SWITCH_CALL: HostCall = native::call_switch;
 pub(super) const TAIL_HOST_CALL: HostCall = native::tail_call_host;

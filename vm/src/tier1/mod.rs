@@ -402,7 +402,7 @@ pub(crate) unsafe fn install(
     let proto = unsafe { (*p).spec() };
     let guards = exits
         .iter()
-        .map(|e| (e.guard.key(proto, e.pc), e.guard.kind()));
+        .map(|e| (e.guard.key(proto, e.pc), e.guard.listed(proto, e.pc)));
     interp::data(vm).stress.has_guards(guards);
     let place = exits.as_ptr_range();
     let place = place.start as usize..place.end as usize;

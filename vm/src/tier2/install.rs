@@ -82,7 +82,7 @@ pub(super) unsafe fn install(
     let guards = exits.sites.iter().filter(|site| site.guarded);
     let guards = guards.map(|site| {
         let proto = snapshot.funcs[site.func as usize].spec();
-        (site.key(proto), site.reason.name())
+        (site.key(proto), site.listed(proto))
     });
     interp::data(vm).stress.has_guards(guards);
     let at: *const ExitTable = &raw const *exits;

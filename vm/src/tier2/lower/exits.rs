@@ -21,7 +21,7 @@ use super::{ExitSite, Lower};
 use crate::ir::cfg::Cfg;
 use crate::ir::{BlockId, FrameId, Reason, Ty};
 use crate::jit::learned::Seen;
-use crate::stress::GuardKey;
+use crate::stress::{self, GuardKey};
 use crate::tier2::helpers::Helper;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -55,6 +55,11 @@ impl ExitSite {
     /// The name of its guards; `proto` is its function.
     pub(crate) fn key(&self, proto: &Proto) -> GuardKey {
         exit_key(proto, self.pc, self.reason, self.early)
+    }
+
+    /// What its guards are about.
+    pub(crate) fn listed(&self, proto: &Proto) -> stress::Guard {
+        stress::Guard::new(2, self.reason.name(), proto, (self.pc, self.early))
     }
 }
 
