@@ -326,7 +326,7 @@ pub(super) unsafe fn disable(vm: &mut Vm, p: *mut ProtoObj, reason: Reason, deta
     s.state = TierState::Disabled(reason);
     s.detail.clone_from(&detail);
     #[cfg(feature = "cranelift")]
-    background::cancel(vm, s);
+    background::cancel(vm, s, "it stays interpreted");
     withdraw(vm, proto);
     let jit = &interp::data(vm).jit;
     rest(proto, &facts(jit, proto, 0), &jit.options.thresholds);
@@ -341,7 +341,7 @@ pub(super) unsafe fn drop_code(vm: &mut Vm, p: *mut ProtoObj) {
     // SAFETY: the caller says so.
     let proto = unsafe { &mut *p };
     #[cfg(feature = "cranelift")]
-    background::cancel(vm, state_mut(proto));
+    background::cancel(vm, state_mut(proto), events::OUT_OF_USE);
     withdraw(vm, proto);
 }
 
@@ -414,7 +414,7 @@ pub(super) unsafe fn broken(vm: &mut Vm, p: *mut ProtoObj, what: super::Assumpti
         s.tier2.speculation.no_assumptions |= what == super::Assumption::Metatables;
         s.tier2.again = Some("assumption");
     }
-    if let Some(pending) = background::cancel(vm, s) {
+    if let Some(pending) = background::cancel(vm, s, what.broken()) {
         // It never had code that makes it.
         put_off(proto, pending.again.or(Some(Why::Assumption)));
         proto.grant_calls(0);
