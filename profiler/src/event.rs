@@ -71,6 +71,17 @@ pub enum Event {
         /// Whose code: `cranelift` or `llvm`.
         by: &'static str,
     },
+    /// What another thread was to compile isn't wanted any more.
+    Cancelled {
+        /// The function.
+        func: FuncName,
+        /// The tier of the code that won't come.
+        tier: u8,
+        /// Whose code it would have been.
+        by: &'static str,
+        /// Why.
+        why: &'static str,
+    },
     /// It has new code.
     Compiled {
         /// The function.
@@ -105,10 +116,12 @@ pub enum Event {
         /// Places at which the code can be left.
         exits: u32,
     },
-    /// It stays interpreted.
+    /// It stays interpreted, or without better code.
     NotCompiled {
         /// The function.
         func: FuncName,
+        /// The tier that it has no code of.
+        tier: u8,
         /// Why.
         reason: Reason,
         /// What the compiler said, if it was asked.
@@ -185,9 +198,10 @@ pub enum Event {
 
 impl Event {
     /// The names of all of them.
-    pub const NAMES: [&'static str; 11] = [
+    pub const NAMES: [&'static str; 12] = [
         "warm",
         "queued",
+        "cancelled",
         "compiled",
         "optimized",
         "not_compiled",
@@ -204,6 +218,7 @@ impl Event {
         match self {
             Event::Warm { .. } => "warm",
             Event::Queued { .. } => "queued",
+            Event::Cancelled { .. } => "cancelled",
             Event::Compiled { .. } => "compiled",
             Event::Optimized { .. } => "optimized",
             Event::NotCompiled { .. } => "not_compiled",
@@ -221,6 +236,7 @@ impl Event {
         match self {
             Event::Warm { func, .. }
             | Event::Queued { func, .. }
+            | Event::Cancelled { func, .. }
             | Event::Compiled { func, .. }
             | Event::Optimized { func, .. }
             | Event::NotCompiled { func, .. }
@@ -241,6 +257,7 @@ impl fmt::Display for Event {
                 calls, back_edges, ..
             } => write!(f, "{calls} calls, {back_edges} back-edges"),
             Event::Queued { tier, by, .. } => write!(f, "tier {tier}, for {by}"),
+            Event::Cancelled { tier, by, why, .. } => write!(f, "tier {tier}, for {by}: {why}"),
             Event::Compiled {
                 tier,
                 reason,
@@ -427,6 +444,7 @@ pub(crate) mod tests {
             },
             Event::NotCompiled {
                 func: FuncName::new("function <big.lua:1>", "big.lua", 1),
+                tier: 1,
                 reason: Reason::TooLong,
                 detail: String::new(),
             },
@@ -469,6 +487,12 @@ pub(crate) mod tests {
                 func: fib(),
                 tier: 1,
                 by: "cranelift",
+            },
+            Event::Cancelled {
+                func: fib(),
+                tier: 2,
+                by: "llvm",
+                why: "its code is out of use",
             },
         ]
     }

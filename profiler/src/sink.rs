@@ -113,9 +113,11 @@ fn colour(e: &Event) -> &'static str {
         Event::Exit { .. } => "\x1b[33m",
         Event::NotCompiled { .. } | Event::Invalidated { .. } => "\x1b[31m",
         Event::OsrEntry { .. } => "\x1b[36m",
-        Event::Warm { .. } | Event::Queued { .. } | Event::Unwound { .. } | Event::Freed { .. } => {
-            "\x1b[2m"
-        }
+        Event::Warm { .. }
+        | Event::Queued { .. }
+        | Event::Cancelled { .. }
+        | Event::Unwound { .. }
+        | Event::Freed { .. } => "\x1b[2m",
     }
 }
 
@@ -296,6 +298,7 @@ mod tests {
 [     9.250 ms] optimized     fib (fib.lua:3)                loop at pc 8: snapshot 0.010 ms, ir 0.401 ms, llvm 2.000 ms, codegen 3.000 ms, link 0.020 ms; 7 exits; inlined: add (fib.lua:1) at line 4, add (fib.lua:1) at line 6; not inlined: add (fib.lua:1) at line 5 (too deep); guards_hoisted 2, tables_sunk 1
 [    10.250 ms] module        -                              fib.ll: 1 function, 900 bytes, read 0.100 ms, llvm 2.000 ms, codegen 1.500 ms
 [    11.250 ms] queued        fib (fib.lua:3)                tier 1, for cranelift
+[    12.250 ms] cancelled     fib (fib.lua:3)                tier 2, for llvm: its code is out of use
 "
         );
     }
@@ -406,10 +409,11 @@ mod tests {
         assert_eq!(lines[8]["passes"]["tables_sunk"], 1);
         assert_eq!(lines[9]["name"], "fib.ll");
         assert_eq!(lines[10]["by"], "cranelift");
-        assert_eq!(lines[11]["guard"], "quote \" and \u{1}");
-        assert_eq!(lines[11]["found"], "a\nb");
-        assert_eq!(lines[12]["event"], "stats");
-        assert_eq!(lines[12]["compiles"], 1);
+        assert_eq!(lines[11]["why"], "its code is out of use");
+        assert_eq!(lines[12]["guard"], "quote \" and \u{1}");
+        assert_eq!(lines[12]["found"], "a\nb");
+        assert_eq!(lines[13]["event"], "stats");
+        assert_eq!(lines[13]["compiles"], 1);
         // The first line, byte by byte: the format is documented.
         assert_eq!(
             text.lines().next(),

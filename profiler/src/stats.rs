@@ -128,7 +128,7 @@ impl Stats {
     pub fn record(&mut self, e: &Event) {
         match e {
             Event::Warm { .. } => self.warm += 1,
-            Event::Queued { .. } => {}
+            Event::Queued { .. } | Event::Cancelled { .. } => {}
             Event::Compiled {
                 func,
                 tier,

@@ -20,6 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use strata::cache::{Cache, Config};
 use strata::engine::{self, Backend};
 use strata::profiler::{Event, Sink, Stats, Thresholds};
 use strata::stress::states::{self, Place, States};
@@ -57,6 +58,9 @@ pub struct Way {
     pub turns: u64,
     /// Verifiers look at what is compiled.
     pub verify: bool,
+    /// The program runs in a second VM, too, which has the code of the first one from a
+    /// compile cache.
+    pub cached: bool,
 }
 
 /// How often a program runs that takes turns; by LLVM, four times as often.
@@ -76,6 +80,7 @@ impl Way {
             modes: StressModes::default(),
             turns: 0,
             verify: true,
+            cached: false,
         }
     }
 
@@ -292,6 +297,7 @@ impl Way {
                 "calls" => way.calls = Some(argument.parse().ok()?),
                 "turns" => way.turns = argument.parse().ok()?,
                 "unverified" => way.verify = false,
+                "cached" => way.cached = true,
                 _ => {
                     if !way.modes.set(name, argument)? {
                         return None;
@@ -335,6 +341,7 @@ impl fmt::Display for Way {
             modes,
             turns,
             verify,
+            cached,
         } = self;
         write!(
             f,
@@ -348,6 +355,9 @@ impl fmt::Display for Way {
         }
         if !verify {
             f.write_str(",unverified")?;
+        }
+        if *cached {
+            f.write_str(",cached")?;
         }
         if *modes != StressModes::default() {
             write!(f, ",{modes}")?;
@@ -378,6 +388,18 @@ pub struct Ran {
     pub optimized: u64,
     /// A guard of that failed.
     pub exits: u64,
+    /// Code of the optimizing compiler that came from a cache.
+    pub cached: u64,
+}
+
+impl Ran {
+    fn add(&mut self, other: Ran) {
+        self.runs += other.runs;
+        self.baseline += other.baseline;
+        self.optimized += other.optimized;
+        self.exits += other.exits;
+        self.cached += other.cached;
+    }
 }
 
 /// A program, or several small ones, ready to run in any way.
@@ -513,8 +535,7 @@ impl Program {
     /// # Errors
     /// It took too long; the VM panicked, or its heap is not sound.
     pub fn run(&self, way: &Way, time: Duration) -> Result<(Observed, Ran), Trouble> {
-        let note = &mut Note::Nothing;
-        Self::caught(AssertUnwindSafe(|| self.run_in(way, time, note)))
+        self.run_noting(way, time, &mut Note::Nothing)
     }
 
     /// Runs it as well, and compares the states of all exits with those that the
@@ -524,14 +545,14 @@ impl Program {
     /// Likewise, or a state that the interpreter never has.
     pub fn run_with_states(&self, way: &Way, time: Duration) -> Result<(Observed, Ran), Trouble> {
         let mut note = Note::Exits(States::new());
-        let result = Self::caught(AssertUnwindSafe(|| self.run_in(way, time, &mut note)))?;
+        let result = self.run_noting(way, time, &mut note)?;
         let Note::Exits(exits) = note else {
             return Ok(result);
         };
         let places = exits.keys().copied().collect();
         let mut note = Note::Visits(places, States::new());
         let plain = Way::interpreted();
-        Self::caught(AssertUnwindSafe(|| self.run_in(&plain, time, &mut note)))?;
+        self.run_noting(&plain, time, &mut note)?;
         match note {
             Note::Visits(_, visits) => match states::compare(&exits, &visits) {
                 Some(((function, pc), n)) => Err(Trouble::Broken(format!(
@@ -540,6 +561,30 @@ impl Program {
                 None => Ok(result),
             },
             _ => Ok(result),
+        }
+    }
+
+    /// Runs it in one VM, or, if there is a cache, in two.
+    fn run_noting(
+        &self,
+        way: &Way,
+        time: Duration,
+        note: &mut Note,
+    ) -> Result<(Observed, Ran), Trouble> {
+        let run = |note: &mut Note, cache: Option<&Cache>| {
+            Self::caught(AssertUnwindSafe(|| self.run_in(way, time, note, cache)))
+        };
+        if !way.cached {
+            return run(note, None);
+        }
+        let cache = Cache::new(Config::default()).map_err(|e| Trouble::Broken(e.to_string()))?;
+        let (first, mut ran) = run(&mut Note::Nothing, Some(&cache))?;
+        let (second, again) = run(note, Some(&cache))?;
+        ran.add(again);
+        differs(("compiled", &first), ("from the cache", &second)).map_err(Trouble::Broken)?;
+        match cache.stats().refused {
+            0 => Ok((second, ran)),
+            n => Err(Trouble::Broken(format!("the cache refused {n} of its own"))),
         }
     }
 
@@ -559,8 +604,11 @@ impl Program {
         way: &Way,
         time: Duration,
         note: &mut Note,
+        cache: Option<&Cache>,
     ) -> Result<(Observed, Ran), Trouble> {
         let mut session = Session::compiling(&way.options());
+        engine::set_cache(&mut session.vm, cache.cloned());
+        let hits = || cache.map_or(0, |cache| cache.stats().hits);
         let watch = Watch::default();
         engine::trace_jit(&mut session.vm, Box::new(watch.clone()));
         engine::set_stress(&mut session.vm, &way.modes);
@@ -599,6 +647,7 @@ impl Program {
             engine::keep(&mut session.vm, 0, main).map_err(memory)?;
             engine::keep(&mut session.vm, 1, argument).map_err(memory)?;
             let mut first = None;
+            let before = hits();
             for modes in &turns {
                 if turns.len() > 1 {
                     engine::change_stress(&mut session.vm, modes);
@@ -606,6 +655,7 @@ impl Program {
                 let calls = (0..self.calls).map(|_| session.call(main, &[argument]));
                 let seen = (calls.collect::<Vec<_>>(), session.take_output());
                 watch.take(&mut session.vm, &mut ran);
+                ran.cached += u64::from(hits() > before);
                 if let Some(e) = engine::unsound(&mut session.vm) {
                     return Err(Trouble::Broken(format!(
                         "with {modes}: the heap is not sound: {e}"
@@ -685,7 +735,18 @@ fn same_turn(
 }
 
 /// The first difference between what is right and what was seen.
+///
+/// # Errors
+/// That difference.
 pub fn compare(right: &Observed, seen: &Observed) -> Result<(), String> {
+    differs(("interpreted", right), ("here", seen))
+}
+
+/// The first difference between two runs, each with its name.
+fn differs(
+    (one, right): (&str, &Observed),
+    (other, seen): (&str, &Observed),
+) -> Result<(), String> {
     if right.output != seen.output {
         let (a, b) = (lossy(&right.output), lossy(&seen.output));
         let (mut a, mut b) = (a.lines(), b.lines());
@@ -693,20 +754,17 @@ pub fn compare(right: &Observed, seen: &Observed) -> Result<(), String> {
             match (a.next(), b.next()) {
                 (None, None) => break,
                 (a, b) if a == b => {}
-                (a, b) => return Err(format!("line {line}: interpreted {a:?}, here {b:?}")),
+                (a, b) => return Err(format!("line {line}: {one} {a:?}, {other} {b:?}")),
             }
         }
         return Err("the output differs in line ends".into());
     }
     if right.end != seen.end {
-        return Err(format!(
-            "ends: interpreted {}, here {}",
-            right.end, seen.end
-        ));
+        return Err(format!("ends: {one} {}, {other} {}", right.end, seen.end));
     }
     if right.population != seen.population {
         return Err(format!(
-            "tables, closures, coroutines, userdata left: interpreted {:?}, here {:?}",
+            "tables, closures, coroutines, userdata left: {one} {:?}, {other} {:?}",
             right.population, seen.population
         ));
     }
@@ -789,6 +847,11 @@ mod tests {
     fn ways_are_read_as_they_are_written() {
         for seed in 0..200 {
             let way = Way::random(&mut Rng::new(seed, 0), JitMode::Full);
+            assert_eq!(Way::parse(&way.to_string()), Some(way.clone()));
+            let way = Way {
+                cached: true,
+                ..way
+            };
             assert_eq!(Way::parse(&way.to_string()), Some(way));
             let way = Way::late(&mut Rng::new(seed, 1), JitMode::Full);
             assert_eq!(Way::parse(&way.to_string()), Some(way));

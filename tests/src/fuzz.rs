@@ -45,6 +45,8 @@ pub struct Counts {
     pub llvm: u64,
     /// Runs in which a guard of tier 2 failed.
     pub exits: u64,
+    /// Runs with code of tier 2 from a cache.
+    pub cached: u64,
 }
 
 impl Counts {
@@ -58,9 +60,10 @@ impl Counts {
             optimized,
             llvm,
             exits,
+            cached,
         } = self;
         format!(
-            "{programs} programs ({skipped} skipped), {runs} runs: {baseline} with tier 1, {optimized} with tier 2, {llvm} with LLVM alone, {exits} with exits of tier 2"
+            "{programs} programs ({skipped} skipped), {runs} runs: {baseline} with tier 1, {optimized} with tier 2, {llvm} with LLVM alone, {exits} with exits of tier 2, {cached} with code from a cache"
         )
     }
 
@@ -73,6 +76,7 @@ impl Counts {
         self.optimized += other.optimized;
         self.llvm += other.llvm;
         self.exits += other.exits;
+        self.cached += other.cached;
     }
 }
 
@@ -97,6 +101,9 @@ const QUICK: usize = 96;
 /// are compiled more often than they run, one of twice as many.
 const LLVM: usize = 8;
 
+/// One way of tier 2 of so many has a cache.
+const CACHED: usize = 5;
+
 /// Which groups are made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -110,6 +117,8 @@ pub enum Kind {
     Quick,
     /// Likewise, and LLVM compiles them all.
     Llvm,
+    /// Quick and deep ones, in two VMs each, the second with the first one's code.
+    Cached,
     /// All of them: most are quick ones.
     Mixed,
 }
@@ -123,6 +132,7 @@ impl Kind {
             "modules" => Some(Kind::Modules),
             "quick" => Some(Kind::Quick),
             "llvm" => Some(Kind::Llvm),
+            "cached" => Some(Kind::Cached),
             "mixed" | "" => Some(Kind::Mixed),
             _ => None,
         }
@@ -255,6 +265,8 @@ impl Generator {
             Kind::Small => Shape::Small,
             Kind::Modules => Shape::Modules,
             Kind::Quick | Kind::Llvm => Shape::Quick,
+            Kind::Cached if index % 2 == 0 => Shape::Deep,
+            Kind::Cached => Shape::Quick,
             Kind::Mixed => match index % 40 {
                 5 => Shape::Deep,
                 15 => Shape::Modules,
@@ -272,12 +284,16 @@ impl Generator {
                 all.collect()
             }
         };
-        let ways = match shape {
+        let mut ways = match shape {
+            _ if self.kind == Kind::Cached => cached_ways(&mut rng, shape),
             Shape::Deep => deep_ways(&mut rng),
             Shape::Quick if self.kind == Kind::Llvm => llvm_ways(&mut rng),
             Shape::Quick => quick_ways(&mut rng),
             _ => small_ways(&mut rng),
         };
+        for way in &mut ways {
+            way.cached |= way.mode == JitMode::Full && rng.one_in(CACHED);
+        }
         Group {
             bodies,
             shape,
@@ -404,6 +420,7 @@ impl Generator {
                         counts.llvm += ran.optimized;
                     }
                     counts.exits += ran.exits;
+                    counts.cached += ran.cached;
                     compare(&right, &seen).map_err(|why| (way.clone(), why))?;
                 }
                 Err(Trouble::Time) if begun_at.is_some_and(starved) => return Ok(Ended::No),
@@ -560,6 +577,29 @@ fn llvm_ways(rng: &mut Rng) -> Vec<Way> {
         backend: Backend::Llvm,
         ..Way::in_turns(rng, JitMode::Full)
     }]
+}
+
+/// The ways in which programs are run twice, with a cache.
+fn cached_ways(rng: &mut Rng, shape: Shape) -> Vec<Way> {
+    let mut ways = if shape == Shape::Deep {
+        vec![
+            Way::compiled(JitMode::Full),
+            Way::random(rng, JitMode::Full),
+            Way::random(rng, JitMode::Full),
+            Way::late(rng, JitMode::Full),
+        ]
+    } else {
+        vec![Way::in_turns(rng, JitMode::Full)]
+    };
+    for way in &mut ways {
+        way.cached = true;
+        way.backend = if rng.one_in(LLVM / 2) {
+            Backend::Llvm
+        } else {
+            Backend::Cranelift
+        };
+    }
+    ways
 }
 
 /// The ways in which small programs are run: most of them cheap ones, since to

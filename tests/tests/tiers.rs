@@ -11,7 +11,7 @@
 //! | `FUZZ_SEED` | the first seed; else a fresh one |
 //! | `FUZZ_INDEX` | of that seed, only this group |
 //! | `FUZZ_BATCH` | groups of a seed, before the next seed's turn (100) |
-//! | `FUZZ_KIND` | `quick`, `llvm`, `deep`, `small`, `modules` or `mixed` (`mixed`) |
+//! | `FUZZ_KIND` | `quick`, `llvm`, `cached`, `deep`, `small`, `modules` or `mixed` (`mixed`) |
 //! | `FUZZ_LOG` | a file to which each seed's figures are appended |
 //! | `FUZZ_REPLAY` | a case to replay, instead |
 //!
@@ -85,7 +85,7 @@ fn regressions() -> PathBuf {
 }
 
 /// Runs some groups of a kind.
-fn slice(kind: Kind, groups: u64) {
+fn slice(kind: Kind, groups: u64) -> Counts {
     let mut counts = Counts::default();
     let generator = Generator::new(kind, &note());
     for index in 0..groups {
@@ -98,6 +98,7 @@ fn slice(kind: Kind, groups: u64) {
     if engine::optimizing().is_none() {
         assert!(counts.optimized * 2 > counts.programs, "{counts:?}");
     }
+    counts
 }
 
 #[test]
@@ -113,6 +114,15 @@ fn small_programs_show_the_same_in_every_tier() {
 #[test]
 fn quick_programs_show_the_same_in_turns() {
     slice(Kind::Quick, if cfg!(debug_assertions) { 5 } else { 8 });
+}
+
+#[test]
+fn code_from_a_cache_shows_the_same() {
+    let counts = slice(Kind::Cached, if cfg!(debug_assertions) { 3 } else { 8 });
+    if engine::optimizing().is_none() {
+        // Each program has a second VM, and what is hot there was hot in the first.
+        assert!(counts.cached * 4 > counts.optimized, "{counts:?}");
+    }
 }
 
 #[test]

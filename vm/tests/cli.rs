@@ -661,6 +661,59 @@ fn explain_says_which_tier_and_why() {
     );
 }
 
+/// What a report shows.
+fn report(folder: &Folder, name: &str) -> serde_json::Value {
+    let page = std::fs::read_to_string(folder.0.join(name)).unwrap();
+    let start = page.find("id=\"data\">").unwrap() + "id=\"data\">".len();
+    let data = page[start..].split("</script>").next().unwrap();
+    serde_json::from_str(data).unwrap()
+}
+
+#[cfg(feature = "cranelift")]
+#[test]
+fn a_report_tells_which_compiles_were_given_up() {
+    let folder = Folder::new("given-up");
+    folder.file(
+        "a.lua",
+        "local fs = {}
+         for k = 1, 40 do
+           fs[k] = load('local s = 0 for i = 1, 50 do s = s + i % ' .. k .. ' end return s')
+         end
+         for r = 1, 50 do for k = 1, 40 do fs[k]() end end",
+    );
+    // Half of what another thread compiles is thrown away.
+    let line = [
+        "run",
+        "--report",
+        "out.html",
+        "--jit=baseline",
+        "--jit-opt=calls=5",
+        "a.lua",
+    ];
+    let output = folder
+        .command(&line)
+        .env("STRATA_STRESS", "queue=drop")
+        .output()
+        .unwrap();
+    check(&output, 0, "", "");
+    let data = report(&folder, "out.html");
+    let compiles = data["compiles"].as_array().unwrap();
+    let (there, given_up): (Vec<_>, Vec<_>) =
+        compiles.iter().partition(|c| c["given_up"].is_null());
+    assert!(!given_up.is_empty(), "{compiles:?}");
+    assert!(there.iter().any(|c| c["ready"].is_number()), "{compiles:?}");
+    for compile in given_up {
+        let time = |name: &str| compile[name].as_f64().unwrap();
+        assert!(compile["ready"].is_null(), "{compile}");
+        assert!(time("queued") <= time("given_up"), "{compile}");
+        assert!(
+            time("given_up") <= data["end"].as_f64().unwrap(),
+            "{compile}"
+        );
+        assert_eq!(compile["reason"], "others are more wanted", "{compile}");
+    }
+}
+
 #[test]
 fn a_report_is_a_page() {
     let folder = Folder::new("report");
@@ -674,10 +727,7 @@ fn a_report_is_a_page() {
         "x",
     ];
     check(&folder.vm(&line), 0, "55.5\n", "");
-    let page = std::fs::read_to_string(folder.0.join("out.html")).unwrap();
-    let start = page.find("id=\"data\">").unwrap() + "id=\"data\">".len();
-    let data = page[start..].split("</script>").next().unwrap();
-    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    let data = report(&folder, "out.html");
     assert_eq!(data["title"], "a.lua x");
     assert!(data["samples"].as_u64().unwrap() > 0);
     if cfg!(feature = "cranelift") {

@@ -50,23 +50,36 @@ struct Mark {
     text: String,
 }
 
-/// A compile, from when it was asked for to when its code was there.
+/// A compile, from when it was asked for to when its code was there, or it was given up.
 #[derive(Serialize, Debug)]
 struct Compile {
     func: usize,
     tier: u8,
     /// Who was asked, as far as that is known.
     by: &'static str,
-    /// Asked for, and there; none: it didn't come.
+    /// Asked for, and there, or given up; neither: it was still to come at the end.
     queued: f64,
     ready: Option<f64>,
+    given_up: Option<f64>,
     /// What the compiler needed.
     took: f64,
     bytes: u32,
+    /// What it was for, or why it was given up.
     reason: String,
 }
 
 impl Compile {
+    /// Whether it is still to come, for this function and tier.
+    fn awaited(&self, func: usize, tier: u8) -> bool {
+        let over = self.ready.or(self.given_up).is_some();
+        !over && (self.func, self.tier) == (func, tier)
+    }
+
+    fn give_up(&mut self, at: f64, why: String) {
+        self.given_up = Some(at);
+        self.reason = why;
+    }
+
     /// One that was asked for.
     fn asked(func: usize, tier: u8, by: &'static str, queued: f64) -> Compile {
         Compile {
@@ -75,6 +88,7 @@ impl Compile {
             by,
             queued,
             ready: None,
+            given_up: None,
             took: 0.0,
             bytes: 0,
             reason: String::new(),
@@ -248,7 +262,7 @@ impl Recording {
                 micros,
                 ..
             } => {
-                let waiting = |c: &Compile| c.func == func && c.tier == *tier && c.ready.is_none();
+                let waiting = |c: &Compile| c.awaited(func, *tier);
                 let took = micros / 1e3;
                 let room = self.compiles.len() < MOST;
                 if room && !self.compiles.iter().any(waiting) {
@@ -263,7 +277,18 @@ impl Recording {
                 }
                 self.mark(at, func, "compiled", *tier, e.to_string());
             }
-            Event::NotCompiled { .. } => self.mark(at, func, "not compiled", 0, e.to_string()),
+            Event::Cancelled { tier, by, why, .. } => {
+                let mut compiles = self.compiles.iter_mut();
+                if let Some(c) = compiles.find(|c| c.awaited(func, *tier) && c.by == *by) {
+                    c.give_up(at, (*why).to_string());
+                }
+            }
+            Event::NotCompiled { tier, .. } => {
+                if let Some(c) = self.compiles.iter_mut().find(|c| c.awaited(func, *tier)) {
+                    c.give_up(at, e.to_string());
+                }
+                self.mark(at, func, "not compiled", 0, e.to_string());
+            }
             Event::Invalidated { .. } => self.mark(at, func, "invalidated", 0, e.to_string()),
             Event::Exit {
                 tier,
@@ -423,6 +448,51 @@ mod tests {
             (1, 19.5, Some(20.0)),
         ];
         assert_eq!(times, expected);
+    }
+
+    #[test]
+    fn compiles_end_when_they_are_given_up() {
+        let mut r = Recorder::default();
+        let queued = |by| Event::Queued {
+            func: fib(),
+            tier: 2,
+            by,
+        };
+        r.event(at(1), &queued("cranelift"));
+        r.event(at(2), &queued("llvm"));
+        r.event(
+            at(4),
+            &Event::Cancelled {
+                func: fib(),
+                tier: 2,
+                by: "llvm",
+                why: "its code is out of use",
+            },
+        );
+        r.event(
+            at(6),
+            &Event::NotCompiled {
+                func: fib(),
+                tier: 2,
+                reason: crate::policy::Reason::Unsupported,
+                detail: "too large".into(),
+            },
+        );
+        r.event(at(7), &queued("llvm"));
+        let r = r.lock();
+        let times: Vec<_> = r
+            .compiles
+            .iter()
+            .map(|c| (c.by, c.queued, c.ready, c.given_up))
+            .collect();
+        let expected = [
+            ("cranelift", 1.0, None, Some(6.0)),
+            ("llvm", 2.0, None, Some(4.0)),
+            ("llvm", 7.0, None, None),
+        ];
+        assert_eq!(times, expected);
+        assert!(r.compiles[0].reason.contains("too large"));
+        assert_eq!(r.compiles[1].reason, "its code is out of use");
     }
 
     #[test]

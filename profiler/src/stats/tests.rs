@@ -45,6 +45,7 @@ fn run() -> Stats {
         compiled(main(), "loop", 300, 250.0),
         Event::NotCompiled {
             func: FuncName::new("big", "a.lua", 9),
+            tier: 1,
             reason: Reason::TooLong,
             detail: String::new(),
         },

@@ -18,7 +18,7 @@
 
 use super::learned::Learned;
 use super::queue::{Options, Queue};
-use super::{FuncState, policy, state_mut};
+use super::{FuncState, events, policy, state_mut};
 use crate::interp;
 use crate::stress::Delivery;
 use crate::tier1::codegen::Job;
@@ -26,7 +26,7 @@ use crate::tier1::{self, Failure, Lowered};
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use strata_profiler::Why;
+use strata_profiler::{FuncName, Why};
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
 
@@ -36,6 +36,9 @@ const WAITING: usize = 256;
 /// How long a function waits for the other thread to begin. Where there is a
 /// processor for it, that takes a tenth of this.
 const PATIENCE: Duration = Duration::from_millis(1);
+
+/// The tier of the code, and whose it is.
+const BY: (u8, &str) = (1, "cranelift");
 
 /// What is kept of a function whose machine code is to come.
 pub(crate) struct Pending {
@@ -87,7 +90,7 @@ struct Ticket {
 pub(crate) struct Background {
     /// `None`: the VM's thread does everything.
     queue: Option<Queue<Job>>,
-    tickets: HashMap<u64, Weak<Ticket>>,
+    tickets: HashMap<u64, (Weak<Ticket>, FuncName)>,
     submitted: u64,
 }
 
@@ -138,6 +141,7 @@ pub(super) unsafe fn submit(vm: &mut Vm, p: *mut ProtoObj, job: Job, mut pending
     // SAFETY: the caller says that `p` is live.
     let proto = unsafe { &mut *p };
     let again = pending.again;
+    let name = events::name(proto);
     // All are about as hot; those that had code before are called more.
     let priority = u32::from(again.is_some());
     let b = interp::data(vm).jit.background.as_mut();
@@ -146,7 +150,8 @@ pub(super) unsafe fn submit(vm: &mut Vm, p: *mut ProtoObj, job: Job, mut pending
         let queue = b.queue.as_mut()?;
         queue.submit(b.submitted, priority, job).ok()?;
         let ticket = Arc::new(Ticket { proto: p as usize });
-        b.tickets.insert(b.submitted, Arc::downgrade(&ticket));
+        b.tickets
+            .insert(b.submitted, (Arc::downgrade(&ticket), name));
         Some((b.submitted, ticket))
     });
     if submitted.is_none() {
@@ -156,7 +161,7 @@ pub(super) unsafe fn submit(vm: &mut Vm, p: *mut ProtoObj, job: Job, mut pending
     pending.job = submitted;
     pending.since = interp::data(vm).jit.profiler.elapsed();
     state_mut(proto).pending = Some(Box::new(pending));
-    super::events::queued(vm, proto, 1, "cranelift");
+    events::queued(vm, proto, BY.0, BY.1);
     if !state_mut(proto).has_code() {
         wait(vm, proto);
     }
@@ -202,13 +207,16 @@ pub(super) unsafe fn still_pending(vm: &mut Vm, p: *mut ProtoObj) -> bool {
     unsafe { policy::finish(vm, p, *pending, emitted) }
 }
 
-/// The function isn't pending any more, if it was: what is kept of it.
-pub(super) fn cancel(vm: &mut Vm, s: &mut FuncState) -> Option<Box<Pending>> {
+/// The function isn't pending any more, if it was, for this reason: what is kept of it.
+pub(super) fn cancel(vm: &mut Vm, s: &mut FuncState, why: &'static str) -> Option<Box<Pending>> {
     let pending = s.pending.take()?;
     if let (Some((key, _)), Some(b)) = (&pending.job, &mut interp::data(vm).jit.background) {
-        b.tickets.remove(key);
+        let ticket = b.tickets.remove(key);
         if let Some(queue) = &mut b.queue {
             queue.cancel(*key);
+        }
+        if let Some((_, name)) = ticket {
+            events::cancelled(vm, &name, BY, why);
         }
     }
     Some(pending)
@@ -229,9 +237,11 @@ pub(super) fn look(vm: &mut Vm) {
     let ready: Vec<_> = queue.take_ready().collect();
     for (key, result) in ready {
         let b = interp::data(vm).jit.background.as_mut();
-        let ticket = b.and_then(|b| b.tickets.remove(&key));
-        // Else the function is gone.
-        let Some(ticket) = ticket.and_then(|t| t.upgrade()) else {
+        let Some((ticket, name)) = b.and_then(|b| b.tickets.remove(&key)) else {
+            continue;
+        };
+        let Some(ticket) = ticket.upgrade() else {
+            events::cancelled(vm, &name, BY, events::GONE);
             continue;
         };
         let p = ticket.proto as *mut ProtoObj;
@@ -245,6 +255,7 @@ pub(super) fn look(vm: &mut Vm) {
                 Ok(emitted) => emitted.map_err(Failure::Unsupported),
                 Err(super::queue::Failure::Panicked(why)) => Err(Failure::Unsupported(why)),
                 Err(super::queue::Failure::Dropped) => {
+                    events::cancelled(vm, &name, BY, "others are more wanted");
                     policy::put_off(&mut *p, pending.again);
                     continue;
                 }

@@ -97,6 +97,29 @@ pub(crate) fn queued(vm: &mut Vm, p: &mut ProtoObj, tier: u8, by: &'static str) 
     );
 }
 
+/// Why a compile is cancelled that is for the place of other code.
+#[cfg(feature = "cranelift")]
+pub(crate) const OUT_OF_USE: &str = "its code is out of use";
+
+/// Why a compile is cancelled whose function was collected, or all about it forgotten.
+#[cfg(feature = "cranelift")]
+pub(crate) const GONE: &str = "the function is gone, or begins anew";
+
+/// What another thread was to compile isn't wanted any more.
+#[cfg(feature = "cranelift")]
+pub(crate) fn cancelled(vm: &mut Vm, func: &FuncName, by: (u8, &'static str), why: &'static str) {
+    let (tier, by) = by;
+    interp::data(vm).jit.profiler.emit_often(
+        |_| {},
+        || Event::Cancelled {
+            func: func.clone(),
+            tier,
+            by,
+            why,
+        },
+    );
+}
+
 /// `p` has new code; compiling it took `took`.
 #[cfg(feature = "cranelift")]
 pub(super) fn compiled(
@@ -131,6 +154,7 @@ pub(super) fn compiled(
 pub(super) fn not_compiled(vm: &mut Vm, p: &mut ProtoObj, reason: Reason, detail: String) {
     let event = Event::NotCompiled {
         func: name(p),
+        tier: 1,
         reason,
         detail,
     };
@@ -259,6 +283,7 @@ pub(super) fn not_optimized(
     let _ = at;
     let event = Event::NotCompiled {
         func: name(p),
+        tier: 2,
         reason: Reason::Unsupported,
         detail: format!("tier 2: {why}"),
     };

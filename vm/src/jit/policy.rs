@@ -361,7 +361,7 @@ pub(super) unsafe fn disable(vm: &mut Vm, p: *mut ProtoObj, reason: Reason, deta
     s.state = TierState::Disabled(reason);
     s.detail.clone_from(&detail);
     #[cfg(feature = "cranelift")]
-    background::cancel(vm, s);
+    background::cancel(vm, s, "it stays interpreted");
     withdraw(vm, proto);
     let jit = &interp::data(vm).jit;
     rest(proto, &facts(jit, proto, 0), &jit.options.thresholds);
@@ -376,7 +376,7 @@ pub(super) unsafe fn drop_code(vm: &mut Vm, p: *mut ProtoObj) {
     // SAFETY: the caller says so.
     let proto = unsafe { &mut *p };
     #[cfg(feature = "cranelift")]
-    background::cancel(vm, state_mut(proto));
+    background::cancel(vm, state_mut(proto), events::OUT_OF_USE);
     withdraw(vm, proto);
 }
 
@@ -434,7 +434,7 @@ pub(crate) unsafe fn invalidate_for_nothing(vm: &mut Vm, p: *mut ProtoObj) {
     if state(proto).is_some_and(FuncState::has_code) {
         let s = state_mut(proto);
         #[cfg(feature = "cranelift")]
-        background::cancel(vm, s);
+        background::cancel(vm, s, events::OUT_OF_USE);
         s.state = TierState::Queued;
         s.again = Some(Why::Feedback);
         s.compiles = s.compiles.saturating_sub(1);
@@ -458,7 +458,7 @@ pub(super) unsafe fn broken(vm: &mut Vm, p: *mut ProtoObj, what: super::Assumpti
         s.tier2.speculation.no_assumptions |= what == super::Assumption::Metatables;
         s.tier2.again = Some("assumption");
     }
-    let pending = background::cancel(vm, s);
+    let pending = background::cancel(vm, s, what.broken());
     if let Some(pending) = pending.filter(|_| !s.has_code()) {
         // It never had code that makes it.
         put_off(proto, pending.again.or(Some(Why::Assumption)));

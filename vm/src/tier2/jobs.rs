@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+use strata_profiler::FuncName;
 use strata_runtime::Vm;
 use strata_runtime::object::ProtoObj;
 use strata_runtime::value::Value;
@@ -41,9 +42,11 @@ impl Tier2 {
 }
 
 impl Tier2 {
-    /// Cancels LLVM's compiles of loops of `p` that the one for `at` contains.
-    fn forget_inside(&mut self, p: &ProtoObj, at: EntryAt) {
+    /// Cancels LLVM's compiles of loops of `p` that the one for `at` contains: how
+    /// many.
+    fn forget_inside(&mut self, p: &ProtoObj, at: EntryAt) -> usize {
         let best = &mut self.best;
+        let before = self.under_way.len();
         self.under_way.retain(|&key, job| {
             let inside = job.stage == Stage::Best
                 && std::ptr::eq(job.proto, p)
@@ -53,6 +56,7 @@ impl Tier2 {
             }
             !inside
         });
+        before - self.under_way.len()
     }
 
     fn queue(&mut self, stage: Stage) -> &mut Queue<Compile> {
@@ -98,6 +102,7 @@ fn best(options: jit::queue::Options) -> jit::queue::Options {
 #[derive(Debug)]
 struct UnderWay {
     proto: *mut ProtoObj,
+    name: FuncName,
     at: EntryAt,
     stage: Stage,
     heat: u32,
@@ -111,6 +116,19 @@ struct UnderWay {
 
 // SAFETY: prototypes belong to the VM that this belongs to, and go with it.
 unsafe impl Send for Tier2 {}
+
+/// The tier of a stage's code, and whose it is.
+fn by(stage: Stage) -> (u8, &'static str) {
+    match stage {
+        Stage::Soon => (2, "cranelift"),
+        Stage::Best => (2, "llvm"),
+    }
+}
+
+/// A compile that was under way isn't wanted any more.
+fn cancelled(vm: &mut Vm, job: &UnderWay, why: &'static str) {
+    jit::events::cancelled(vm, &job.name, by(job.stage), why);
+}
 
 /// A key for the queue.
 fn key(p: *mut ProtoObj, at: EntryAt) -> u64 {
@@ -137,7 +155,9 @@ pub(crate) fn under_way(vm: &mut Vm, p: *mut ProtoObj, at: EntryAt, has_code: bo
     }
     if !has_code && tier2.under_way.get(&key).is_some_and(|job| job.replaces) {
         tier2.best.cancel(key);
-        tier2.under_way.remove(&key);
+        if let Some(job) = tier2.under_way.remove(&key) {
+            cancelled(vm, &job, jit::events::OUT_OF_USE);
+        }
         return false;
     }
     true
@@ -235,7 +255,7 @@ unsafe fn submit(
 ) -> Result<(), String> {
     let at = snapshot.entry;
     // SAFETY: as the caller says.
-    let name = unsafe { jit::events::name(&mut *p).to_string() };
+    let name = unsafe { jit::events::name(&mut *p) };
     // SAFETY: as above.
     let backend = choice(vm, unsafe { &*p }).backend;
     let manner = Manner::of(vm, stage, backend);
@@ -244,31 +264,33 @@ unsafe fn submit(
         manner,
         cache: cached::cache(vm).filter(|c| c.keeps() && !snapshot.contents.is_empty()),
         snapshot,
-        name,
+        name: name.to_string(),
         checked,
         listing: interp::data(vm).jit.listings.is_some(),
     };
     let tier2 = workers(vm);
     if stage == Stage::Best {
         // SAFETY: `p` is live.
-        tier2.forget_inside(unsafe { &*p }, at);
+        for _ in 0..tier2.forget_inside(unsafe { &*p }, at) {
+            let why = "what contains the loop is compiled";
+            jit::events::cancelled(vm, &name, by(stage), why);
+        }
     }
+    let tier2 = workers(vm);
     let k = key(p, at);
     tier2
         .queue(stage)
         .submit(k, heat, job)
         .map_err(|e| e.to_string())?;
-    let by = match stage {
-        Stage::Soon => "cranelift",
-        Stage::Best => "llvm",
-    };
+    let (tier, by) = by(stage);
     // SAFETY: `p` is live.
-    jit::events::queued(vm, unsafe { &mut *p }, 2, by);
+    jit::events::queued(vm, unsafe { &mut *p }, tier, by);
     // SAFETY: as above.
     let alive = unsafe { Arc::downgrade(&jit::state_mut(&mut *p).tier2.alive) };
     if let Some(tier2) = &mut interp::data(vm).jit.tier2 {
         let job = UnderWay {
             proto: p,
+            name,
             at,
             stage,
             heat,
@@ -276,7 +298,10 @@ unsafe fn submit(
             took: micros(begun),
             alive,
         };
-        tier2.under_way.insert(k, job);
+        let before = tier2.under_way.insert(k, job);
+        if let Some(job) = before.filter(|job| job.stage == stage) {
+            cancelled(vm, &job, "it is asked for anew");
+        }
     }
     if interp::data(vm).stress.modes.queue == crate::stress::Delivery::Sync {
         ready(vm);
@@ -298,23 +323,25 @@ pub(crate) fn ready(vm: &mut Vm) {
         }
     }
     for (for_whom, result) in done {
-        let UnderWay {
-            proto,
-            at,
-            stage,
-            heat,
-            replaces,
-            took,
-            alive,
-        } = for_whom;
-        if alive.strong_count() == 0 {
+        if for_whom.alive.strong_count() == 0 {
+            cancelled(vm, &for_whom, jit::events::GONE);
             continue;
         }
         // SAFETY: the prototype is alive.
-        if replaces && !unsafe { jit::has_code2(&*proto, at) } {
+        if for_whom.replaces && !unsafe { jit::has_code2(&*for_whom.proto, for_whom.at) } {
             // Dropped meanwhile: what it guessed was wrong.
+            cancelled(vm, &for_whom, jit::events::OUT_OF_USE);
             continue;
         }
+        let UnderWay {
+            proto,
+            name,
+            at,
+            stage,
+            heat,
+            took,
+            ..
+        } = for_whom;
         // SAFETY: the prototype is alive.
         let improved = stage.is_improved(choice(vm, unsafe { &*proto }).backend);
         let best = interp::data(vm).jit.options.thresholds.best;
@@ -334,6 +361,7 @@ pub(crate) fn ready(vm: &mut Vm) {
                 // SAFETY: the prototype is alive.
                 if improved && unsafe { other(vm, proto, at, heat) } =>
             {
+                jit::events::cancelled(vm, &name, by(stage), "the other backend has to do it");
                 continue;
             }
             Ok(Err(why)) => Err(why.to_string()),

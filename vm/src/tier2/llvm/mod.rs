@@ -14,6 +14,7 @@
 //!   memory. The executor's programs are linked by it too.
 //! - `relocate`: the places in code that depend on where it lies.
 //! - `libcalls`: the few functions outside of its object that code may call.
+//! - `pages`: memory for LLVM, in one piece instead of page by page.
 //! - `startup`: what LLVM does once for a process. Nothing of LLVM is touched
 //!   before there is a [`Machine`].
 //!
@@ -35,6 +36,8 @@
 pub(crate) mod libcalls;
 mod link;
 mod machine;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod pages;
 mod relocate;
 pub(crate) mod startup;
 #[cfg(test)]

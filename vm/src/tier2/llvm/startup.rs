@@ -38,6 +38,8 @@ pub(super) fn initialize() -> Result<(), Refusal> {
     // The process must not end in the middle of it.
     let _inside = IN_USE.read_recursive();
     DONE.get_or_init(|| {
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        super::pages::get();
         run_initializers();
         // SAFETY: handlers have the types that are wanted, and don't unwind.
         // The destructors were registered before, so they run afterwards.
