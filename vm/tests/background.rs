@@ -287,11 +287,12 @@ fn code_whose_assumptions_break_goes_although_newer_code_is_to_come() {
         "queued",
         "compiled",
         "queued",
+        "cancelled",
         "invalidated",
         "queued",
         "compiled",
     ];
-    assert_eq!(names[..6], begin, "{of_f:?}");
+    assert_eq!(names[..7], begin, "{of_f:?}");
     let compiled = of_f.iter().filter(|e| e["event"] == "compiled");
     let reasons: Vec<_> = compiled.map(|e| e["reason"].as_str().unwrap()).collect();
     assert_eq!(reasons[..2], ["calls", "assumption"], "{of_f:?}");
