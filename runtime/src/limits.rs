@@ -65,6 +65,12 @@ impl Interrupter {
     pub fn check_deadline(&self) {
         self.0.raise(poll::INTERRUPT);
     }
+
+    /// Others wait for the thread that runs the VM: what it runs is suspended at its
+    /// next poll, if the executor was told which coroutine may be, and that can.
+    pub fn give_way(&self) {
+        self.0.raise(poll::GIVE_WAY);
+    }
 }
 
 /// Has a running VM look at what another thread has for it.

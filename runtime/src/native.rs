@@ -72,6 +72,9 @@ pub mod cont {
     /// A tail call of something that is no Lua function: the frame below
     /// returns all results.
     pub const TAIL: u16 = 11;
+    /// A call between two instructions: results are dropped, and the instruction
+    /// before the link's pc runs (again).
+    pub const AGAIN: u16 = 12;
     /// Continuations of host functions start here.
     pub const NATIVE: u16 = 32;
     /// `pcall`: catches errors.

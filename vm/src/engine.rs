@@ -102,6 +102,14 @@ pub fn set_cache(vm: &mut Vm, cache: Option<crate::cache::Cache>) {
     jit::set_cache(vm, cache);
 }
 
+/// Coroutine `thread` of a VM may be suspended at any poll where others wait for its
+/// thread ([`Interrupter::give_way`](strata_runtime::limits::Interrupter::give_way)), by
+/// the function of the handle `yields`, which does nothing but yield.
+#[cfg(feature = "actors")]
+pub(crate) fn let_give_way(vm: &mut Vm, thread: usize, yields: u32) {
+    interp::data(vm).gives_way = Some((thread, yields));
+}
+
 /// Has a VM compile on threads that it shares with others. It has compiled nothing
 /// yet.
 #[cfg(feature = "cranelift")]

@@ -71,7 +71,8 @@ pub struct StressModes {
     pub bailout: u32,
     /// Stacks grow by no more than these slots at a time, and always move.
     pub stack: Option<u32>,
-    /// Every poll takes its slow path.
+    /// Every poll takes its slow path; an actor gives way to others at a third of
+    /// them, where it can.
     pub interrupt: bool,
     /// The `n`th allocation that may fail does; 0: none.
     pub oom: u64,
@@ -422,6 +423,12 @@ pub(crate) fn at_poll(vm: &mut Vm) {
     if every > 0 && stress.polls.is_multiple_of(every) && stress.unsound.is_none() {
         let found = heap::verify(vm).err();
         interp::data(vm).stress.unsound = found;
+    }
+    let data = interp::data(vm);
+    let stress = &mut data.stress;
+    // Not at each: the one after it is for the same instruction.
+    if stress.modes.interrupt && data.gives_way.is_some() && stress.random().is_multiple_of(3) {
+        vm.heap.raise(poll::GIVE_WAY);
     }
     let stress = &mut interp::data(vm).stress;
     if !stress.modes.invalidate {

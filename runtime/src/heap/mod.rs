@@ -101,6 +101,8 @@ pub mod poll {
     pub const ALWAYS: u32 = 32;
     /// Another thread has something for the executor.
     pub const READY: u32 = 64;
+    /// Others wait for the thread that runs this VM.
+    pub const GIVE_WAY: u32 = 128;
 }
 
 /// Bits of [`GcHeader::heap`].

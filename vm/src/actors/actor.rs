@@ -162,6 +162,7 @@ pub(super) struct Actor {
     /// Threads that wait on `changed`.
     pub sleepers: AtomicUsize,
     pub handled: AtomicU64,
+    pub turns: AtomicU64,
     pub restarts: AtomicU32,
     /// Bytes of its heap when it last replied, or after its last turn.
     pub memory: AtomicUsize,
@@ -217,6 +218,7 @@ impl Actor {
             changed: Condvar::new(),
             sleepers: AtomicUsize::new(0),
             handled: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
             restarts: AtomicU32::new(0),
             memory: AtomicUsize::new(0),
         })
@@ -459,6 +461,8 @@ pub struct ActorRef(pub(super) Arc<Actor>);
 pub struct Figures {
     /// Messages that it has handled.
     pub handled: u64,
+    /// How often it has run on a thread: for some messages, or for a part of one.
+    pub turns: u64,
     /// Messages that wait.
     pub waiting: usize,
     /// How often it has begun anew.
@@ -598,6 +602,7 @@ impl ActorRef {
     pub fn figures(&self) -> Figures {
         Figures {
             handled: self.0.handled.load(Ordering::Relaxed),
+            turns: self.0.turns.load(Ordering::Relaxed),
             waiting: self.0.mailbox.lock().queue.len(),
             restarts: self.0.restarts.load(Ordering::Relaxed),
             memory: self.0.memory.load(Ordering::Relaxed),

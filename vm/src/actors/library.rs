@@ -718,6 +718,7 @@ fn info(cx: &mut Cx<'_>) -> Result<Ret> {
     let t = stdlib::new_library(cx.vm, &[])?;
     let numbers = [
         ("handled", figures.handled),
+        ("turns", figures.turns),
         ("waiting", figures.waiting as u64),
         ("restarts", figures.restarts.into()),
         ("memory", figures.memory as u64),

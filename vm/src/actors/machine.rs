@@ -4,7 +4,7 @@
 //! handlers (`driver.lua`). It takes messages from the mailbox itself, as many as
 //! a turn may have, so that a turn enters the VM once. When it has to wait it
 //! notes for what ([`Pause`]) and yields; the next turn resumes it with what it
-//! waited for.
+//! waited for. A driver that computes while others wait is made to yield (`timer`).
 
 use super::Message;
 use super::actor::{Actor, ActorRef, Envelope, Order};
@@ -13,6 +13,7 @@ use super::copy_in::copy_in;
 use super::library;
 use super::options::Reason;
 use super::reply::{AskError, SendError};
+use super::timer::Running;
 use crate::api::{Access, Function, Lua, LuaOptions, Thread, ThreadStatus};
 use crate::stress::StressModes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use strata_runtime::Vm;
+use strata_runtime::heap::poll;
 use strata_runtime::load::{load_module, main_closure};
 use strata_runtime::value::Value as Raw;
 use strata_spec::Module;
@@ -40,7 +42,8 @@ impl Driver {
 /// What a suspended driver waits for.
 #[derive(Debug, Default)]
 pub(super) enum Pause {
-    /// Nothing but its turn: it has called `coroutine.yield`.
+    /// Nothing but its turn: it has called `coroutine.yield`, or had run for long while
+    /// others waited.
     #[default]
     Turn,
     /// The first turn.
@@ -119,7 +122,9 @@ impl Machine {
         let driver = lua.enter(|cx| drive(cx, &actor.system.driver, &context))?;
         let driver = lua.create_thread(driver)?;
         lua.with(|vm| {
-            context.state.lock().driver = driver.to_pointer() as usize;
+            let thread = driver.to_pointer() as usize;
+            context.state.lock().driver = thread;
+            crate::engine::let_give_way(vm, thread, context.held.pause);
             if let Some(n) = actor.limits.instructions {
                 vm.set_instruction_limit(Some(n));
             }
@@ -228,21 +233,22 @@ impl Machine {
         let context = Arc::clone(&self.context);
         let actor = &context.actor;
         context.begin_turn(worker, actor.system.config.batch);
-        if actor.limits.time.is_some() {
+        actor.turns.fetch_add(1, Ordering::Relaxed);
+        let until = actor.limits.time.map(|time| {
             self.lua.with(|vm| {
                 let left = context.state.lock().left.take();
-                let time = left.or(actor.limits.time).unwrap_or_default();
-                context.limit_time(vm, time);
-            });
-            let now = Instant::now();
-            let interrupter = actor.mailbox.lock().interrupter.clone();
-            let until = self.lua.with(|vm| vm.limits.deadline).unwrap_or(now);
-            actor
-                .system
-                .timer
-                .watch(worker, interrupter.map(|i| (until, i)));
-        }
-        let result = self.driver.resume_with(|cx| push(cx, &context, input));
+                context.limit_time(vm, left.unwrap_or(time));
+                vm.limits.deadline.unwrap_or_else(Instant::now)
+            })
+        });
+        let interrupter = actor.mailbox.lock().interrupter.clone();
+        let timer = &actor.system.timer;
+        timer.watch(worker, interrupter.map(|i| Running::new(i, until)));
+        let result = self.driver.resume_with(|cx| {
+            // Asked too late, in the turn before.
+            cx.vm().heap.lower(poll::GIVE_WAY);
+            push(cx, &context, input)
+        });
         self.lua.with(|vm| {
             vm.lib.flush();
             if let Some(deadline) = vm.limits.deadline {
@@ -252,9 +258,7 @@ impl Machine {
             }
             actor.note_memory(vm);
         });
-        if actor.limits.time.is_some() {
-            actor.system.timer.watch(worker, None);
-        }
+        timer.watch(worker, None);
         match result {
             Err(e) => Outcome::Ended(e.into()),
             Ok(()) if self.driver.status() != ThreadStatus::Resumable => {
@@ -291,15 +295,13 @@ impl Machine {
         let interrupter = actor.mailbox.lock().interrupter.take();
         let until = Instant::now() + LAST;
         lua.with(|vm| vm.set_watched_deadline(Some(until)));
-        actor
-            .system
-            .timer
-            .watch(worker, interrupter.map(|i| (until, i)));
+        let timer = &actor.system.timer;
+        timer.watch(worker, interrupter.map(|i| Running::new(i, Some(until))));
         let closed = catch_unwind(AssertUnwindSafe(move || {
             drop(driver);
             drop(lua);
         }));
-        actor.system.timer.watch(worker, None);
+        timer.watch(worker, None);
         actor.memory.store(0, Ordering::Relaxed);
         // A finalizer of the host that panics has nobody left to tell.
         drop(closed);

@@ -17,6 +17,10 @@ pub struct Config {
     pub threads: usize,
     /// Messages that an actor may handle until others have their turn.
     pub batch: u32,
+    /// How long an actor may run, about, while others wait for a thread: then it goes
+    /// on behind them, if it can be suspended where it is. It is looked at about each
+    /// 5 ms. `None`: until it waits, or has handled its messages.
+    pub quantum: Option<Duration>,
     /// Most actors that may be there at a time.
     pub actors: usize,
     /// Limits of actors that are given no others.
@@ -50,6 +54,7 @@ impl Default for Config {
         Config {
             threads: 0,
             batch: 100,
+            quantum: Some(Duration::from_millis(10)),
             actors: 1 << 20,
             limits: Limits::default(),
             memory: None,

@@ -255,7 +255,7 @@ impl System {
         let workers = config.threads;
         let (tasks, receiver) = crossbeam_channel::unbounded();
         let inner = Arc::new(Inner {
-            timer: Timer::new(workers),
+            timer: Timer::new(workers, config.quantum),
             modules: Modules::default(),
             driver: Driver::new(),
             #[cfg(feature = "cranelift")]
@@ -271,7 +271,9 @@ impl System {
             threads: Mutex::default(),
         };
         let timer = Arc::clone(&system.inner);
-        system.start("strata-timer".into(), move || timer.timer.run())?;
+        system.start("strata-timer".into(), move || {
+            timer.timer.run(|| !timer.tasks.is_empty());
+        })?;
         for worker in 0..workers {
             let inner = Arc::clone(&system.inner);
             let receiver = receiver.clone();

@@ -2,9 +2,10 @@
 //!
 //! One thread for a whole system. An actor is on its list once at most: when it
 //! comes up, the actor says whether its wait is over or when to look again, so
-//! that waits which are over sooner, as most are, cost nothing here. Limits are
-//! watched for the actors that run, a *watch* for each worker; while there are
-//! any the thread looks each [`TICK`].
+//! that waits which are over sooner, as most are, cost nothing here. What runs is
+//! watched, a *watch* for each worker; while anything does, the thread looks each
+//! [`TICK`]: whether a limit on time was reached, and whether others wait for a thread
+//! that an actor has had for its *quantum*: then that is asked to give way.
 
 use super::actor::Actor;
 use parking_lot::{Condvar, Mutex};
@@ -15,9 +16,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use strata_runtime::limits::Interrupter;
 
-/// How often limits on time are looked at.
+/// How often what runs is looked at.
 const TICK: Duration = Duration::from_millis(5);
-/// Looks without a limit to watch after which there are none until there is one.
+/// Looks without anything to watch after which there are none until there is.
 const IDLE: u32 = 100;
 
 struct Entry {
@@ -52,24 +53,45 @@ struct State {
     quit: bool,
 }
 
-/// A limit on time of what a worker runs.
-pub(super) type Watch = Mutex<Option<(Instant, Interrupter)>>;
+/// What a worker runs.
+pub(super) struct Running {
+    interrupter: Interrupter,
+    /// When it has to be stopped.
+    until: Option<Instant>,
+    /// How often it was looked at.
+    looks: u32,
+}
+
+impl Running {
+    pub(super) fn new(interrupter: Interrupter, until: Option<Instant>) -> Running {
+        Running {
+            interrupter,
+            until,
+            looks: 0,
+        }
+    }
+}
 
 /// The list, and what the thread needs.
 pub(super) struct Timer {
     state: Mutex<State>,
     changed: Condvar,
-    watches: Box<[Watch]>,
+    watches: Box<[Mutex<Option<Running>>]>,
+    /// Looks after which what runs gives way.
+    quantum: Option<u32>,
     /// The thread looks at the watches.
     ticking: AtomicBool,
 }
 
 impl Timer {
-    pub(super) fn new(workers: usize) -> Timer {
+    pub(super) fn new(workers: usize, quantum: Option<Duration>) -> Timer {
+        let looks = |time: Duration| time.as_nanos().div_ceil(TICK.as_nanos()).max(1);
+        let looks = quantum.map(|time| u32::try_from(looks(time)).unwrap_or(u32::MAX));
         Timer {
             state: Mutex::default(),
             changed: Condvar::new(),
             watches: (0..workers).map(|_| Mutex::default()).collect(),
+            quantum: looks,
             ticking: AtomicBool::new(false),
         }
     }
@@ -85,11 +107,15 @@ impl Timer {
         }
     }
 
-    /// What `worker` runs has to be stopped then.
-    pub(super) fn watch(&self, worker: usize, limit: Option<(Instant, Interrupter)>) {
-        let some = limit.is_some();
-        *self.watches[worker].lock() = limit;
-        if some && !self.ticking.swap(true, Ordering::SeqCst) {
+    /// What `worker` runs from now on.
+    pub(super) fn watch(&self, worker: usize, running: Option<Running>) {
+        let some = running.is_some();
+        let before = std::mem::replace(&mut *self.watches[worker].lock(), running);
+        drop(before);
+        // Most often it is ticking: then nothing is written.
+        let ticks =
+            || self.ticking.load(Ordering::SeqCst) || self.ticking.swap(true, Ordering::SeqCst);
+        if some && !ticks() {
             // Taken, so that the thread is either before its look, or waits.
             drop(self.state.lock());
             self.changed.notify_one();
@@ -98,8 +124,8 @@ impl Timer {
 
     /// Moves the limit of what `worker` runs.
     pub(super) fn extend(&self, worker: usize, until: Instant) {
-        if let Some((at, _)) = &mut *self.watches[worker].lock() {
-            *at = until;
+        if let Some(running) = &mut *self.watches[worker].lock() {
+            running.until = Some(until);
         }
     }
 
@@ -114,8 +140,8 @@ impl Timer {
         self.changed.notify_one();
     }
 
-    /// What the thread does.
-    pub(super) fn run(&self) {
+    /// What the thread does. `waiting`: whether actors wait for a thread.
+    pub(super) fn run(&self, waiting: impl Fn() -> bool) {
         let mut idle = 0;
         loop {
             let mut state = self.state.lock();
@@ -144,7 +170,7 @@ impl Timer {
                 }
             }
             if self.ticking.load(Ordering::SeqCst) {
-                idle = match self.look() {
+                idle = match self.look(&waiting) {
                     true => 0,
                     false => idle + 1,
                 };
@@ -152,7 +178,7 @@ impl Timer {
                     idle = 0;
                     self.ticking.store(false, Ordering::SeqCst);
                     // One may have come since the look.
-                    if self.look() {
+                    if self.look(&waiting) {
                         self.ticking.store(true, Ordering::SeqCst);
                     }
                 }
@@ -160,15 +186,20 @@ impl Timer {
         }
     }
 
-    /// Looks at the limits on time: whether there are any.
-    fn look(&self) -> bool {
+    /// Looks at what runs: whether anything does.
+    fn look(&self, waiting: &impl Fn() -> bool) -> bool {
         let now = Instant::now();
         let mut any = false;
         for watch in &self.watches {
-            if let Some((at, interrupter)) = &*watch.lock() {
+            if let Some(running) = &mut *watch.lock() {
                 any = true;
-                if *at <= now {
-                    interrupter.check_deadline();
+                running.looks = running.looks.saturating_add(1);
+                if running.until.is_some_and(|until| until <= now) {
+                    running.interrupter.check_deadline();
+                }
+                // The first look may have come just after its turn began.
+                if self.quantum.is_some_and(|most| running.looks > most) && waiting() {
+                    running.interrupter.give_way();
                 }
             }
         }

@@ -28,6 +28,11 @@ pub(super) unsafe fn args_end(vm: *mut Vm, new: *mut Value, i: u64) -> *mut Valu
     unsafe { if b != 0 { new.add(b - 1) } else { (*vm).top } }
 }
 
+/// Whether a call instruction says how many arguments there are.
+fn has_fixed_args(i: u64) -> bool {
+    (i >> 16) as u8 != 0
+}
+
 /// Word 0 of the link that a `call` instruction writes.
 #[inline(always)]
 pub(super) fn call_link(i: u64) -> u64 {
@@ -153,6 +158,10 @@ unsafe fn call_any(
             if let Err(e) = poll::safepoint(&mut *vm) {
                 return raise::raise(vm, e);
             }
+            // Results that end at `vm.top` would not be there any more.
+            if has_fixed_args(i) && poll::may_give_way(&mut *vm) {
+                return poll::give_way(vm);
+            }
             // A finalizer may have moved the stack.
             base = (*vm).base;
         }
@@ -216,6 +225,9 @@ slow_handler! {
             (*vm).top = end;
             if let Err(e) = poll::safepoint(&mut *vm) {
                 return raise::raise(vm, e);
+            }
+            if has_fixed_args(i) && poll::may_give_way(&mut *vm) {
+                return poll::give_way(vm);
             }
             base = (*vm).base;
             f = ra(base, i);

@@ -55,6 +55,9 @@ slow_handler! {
         if let Err(e) = poll::safepoint(&mut *vm) {
             return raise::raise(vm, e);
         }
+        if poll::may_give_way(&mut *vm) {
+            return poll::give_way(vm);
+        }
         let base = (*vm).base;
         let taken = match Insn(i).op() {
             Some(strata_spec::Op::ForLoop) => for_step(base, i),

@@ -108,6 +108,9 @@ pub(crate) struct ExecData {
     pub coro_depth: u32,
     /// Finalizers are being called: not again inside.
     pub finalizing: bool,
+    /// The coroutine that may be suspended where others wait for the thread (its
+    /// address), and the handle of a function that yields.
+    pub gives_way: Option<(usize, u32)>,
     /// Position of the last instruction seen by hooks: frame slot and pc.
     pub last_hooked: (usize, u32),
     /// Compiled code.

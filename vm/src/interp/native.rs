@@ -643,6 +643,11 @@ pub(crate) unsafe extern "C" fn prologue(vm: *mut Vm, base: *mut Value) -> usize
                 unwound::note(vm, (*vm).base, "invalidation");
                 return CONTINUE;
             }
+            if poll::may_give_way(&mut *vm) {
+                // The interpreter does, at the next poll.
+                unwound::note(vm, base, "others wait");
+                return CONTINUE;
+            }
             (*vm).top = base.add(n);
         }
         let here = 0u8;
@@ -741,6 +746,11 @@ pub(crate) unsafe extern "C" fn poll_back(vm: *mut Vm, base: *mut Value, pc: usi
         }
         let same = (*vm).base == base;
         (*vm).pc = at;
+        if poll::may_give_way(&mut *vm) {
+            // The interpreter does, which is going to poll for the same instruction.
+            unwound::note(vm, (*vm).base, "others wait");
+            return CONTINUE;
+        }
         if same && (*vm).native_epoch == epoch && !data(&mut *vm).stress.modes.osr {
             RETURNED
         } else {

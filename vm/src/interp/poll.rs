@@ -53,6 +53,44 @@ pub(super) fn safepoint(vm: &mut Vm) -> Result<()> {
     Ok(())
 }
 
+/// Whether others wait for the thread and what runs can be suspended at this poll. It
+/// can't where a host function waits for it (a comparator of `table.sort`), in another
+/// coroutine than the one that may be, and where hooks look at each instruction; it is
+/// asked again some time later.
+#[inline]
+pub(super) fn may_give_way(vm: &mut Vm) -> bool {
+    vm.heap.poll.load(Ordering::Relaxed) & poll::GIVE_WAY != 0 && can_give_way(vm)
+}
+
+#[cold]
+fn can_give_way(vm: &mut Vm) -> bool {
+    let may = data(vm).gives_way;
+    // SAFETY: the running thread is live.
+    let (calls, hooks) = unsafe { ((*vm.cur).host_calls, (*vm.cur).hook.mask) };
+    let can = may.is_some_and(|(co, _)| co == vm.cur as usize) && calls == 0 && hooks == 0;
+    if !can {
+        vm.heap.lower(poll::GIVE_WAY);
+    }
+    can
+}
+
+/// Suspends the running coroutine before the instruction that `vm.pc` is behind, which
+/// runs when it is resumed.
+///
+/// # Safety
+/// [`may_give_way`] says that it can be; `vm.base` is the innermost frame, a Lua
+/// function's, and all that the instruction reads is in its registers.
+#[cold]
+pub(super) unsafe fn give_way(vm: *mut Vm) -> usize {
+    // SAFETY: as the caller says.
+    unsafe {
+        (*vm).heap.lower(poll::GIVE_WAY);
+        let yields = data(&mut *vm).gives_way.map_or(0, |(_, f)| f);
+        let f = (*vm).handles.get(yields);
+        call::call_meta(vm, f, &[], cont::AGAIN)
+    }
+}
+
 /// Calls a handler with an argument on behalf of the frame at slot `base`, between
 /// two of its instructions; `role` says as what.
 ///

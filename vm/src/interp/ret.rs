@@ -215,6 +215,7 @@ unsafe fn continue_below(
                 }
             }
             cont::DROP => native::again(vm, pc, below),
+            cont::AGAIN => native::again(vm, pc.sub(1), below),
             cont::CONCAT => {
                 // Below the function lies the number of operands left.
                 let left = (*fb.sub(3)).as_int() as usize;
