@@ -120,7 +120,7 @@ audit: ## how many bugs planted on purpose the fuzzer finds (AUDIT_SECONDS=60 AU
 	RUSTFLAGS="--cfg strata_audit" FUZZ_SEED="$(FUZZ_SEED)" AUDIT_SECONDS="$(AUDIT_SECONDS)" AUDIT_BUGS="$(AUDIT_BUGS)" \
 	  $(CARGO) test --profile quick --locked --target-dir $(TARGET)/audit -p strata-tests --features long $(FEATURES) --test tiers -- --nocapture audit
 
-guards: ## each guard of each benchmark program fails once (GUARDS_FILTER= GUARDS_MODE=full)
+guards: ## each guard of each benchmark program fails once (GUARDS_FILTER= GUARDS_MODE=full GUARDS_SHOW=)
 	@.ci/setup.sh test
 	$(CARGO) test --release --locked -p strata-tests --features long $(FEATURES) --test guards -- --nocapture guards_of
 

@@ -305,15 +305,15 @@ pub fn unsound(vm: &mut Vm) -> Option<String> {
     interp::data(vm).stress.unsound.take()
 }
 
-/// Under `deopt=once`: the guards that have failed, and all that there are in what
-/// was compiled.
-pub fn guard_coverage(vm: &mut Vm) -> Coverage {
-    crate::interp::data(vm).stress.coverage()
+/// Under `deopt=once`: takes the guards that have failed, and all that there are in
+/// what was compiled.
+pub fn take_guard_coverage(vm: &mut Vm) -> Coverage {
+    crate::interp::data(vm).stress.take_coverage()
 }
 
-/// Under `deopt=once`: how many guards have failed.
-pub fn guards_failed(vm: &mut Vm) -> usize {
-    crate::interp::data(vm).stress.guards_failed()
+/// Under `deopt=once`: these guards are done with. To be called before anything runs.
+pub fn set_guard_coverage(vm: &mut Vm, before: Coverage) {
+    crate::interp::data(vm).stress.set_coverage(before);
 }
 
 /// Notes the states of exits of code of these modules from now on, or those that

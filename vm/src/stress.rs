@@ -267,6 +267,20 @@ impl Guard {
     }
 }
 
+impl fmt::Display for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Guard {
+            tier,
+            kind,
+            line,
+            pc,
+            early,
+        } = self;
+        let early = if *early { ", before the loop" } else { "" };
+        write!(f, "tier {tier}, line {line}, pc {pc}: {kind}{early}")
+    }
+}
+
 /// How many of the guards of a VM's code have failed on purpose.
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
@@ -362,13 +376,13 @@ impl Stress {
     }
 
     /// Where each guard fails once: those that did, and all that there were.
-    pub(crate) fn coverage(&self) -> Coverage {
-        self.coverage.clone()
+    pub(crate) fn take_coverage(&mut self) -> Coverage {
+        std::mem::take(&mut self.coverage)
     }
 
-    /// How many of them have failed.
-    pub(crate) fn guards_failed(&self) -> usize {
-        self.coverage.failed.len()
+    /// These are done with.
+    pub(crate) fn set_coverage(&mut self, before: Coverage) {
+        self.coverage = before;
     }
 
     /// Whether the guard that is reached fails.

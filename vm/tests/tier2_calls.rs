@@ -308,9 +308,12 @@ fn host_functions_called_last_by_inlined_functions() {
     }
 }
 
-/// Calls and why they are not inlined, of what was optimized as `caller`.
+/// The callee of a call, and why it was not inlined.
+type Inlining = (String, Option<&'static str>);
+
+/// All calls in what was optimized.
 #[derive(Clone, Default)]
-struct Inlined(Arc<Mutex<Vec<(String, Option<&'static str>)>>>);
+struct Inlined(Arc<Mutex<Vec<Inlining>>>);
 
 impl Sink for Inlined {
     fn event(&mut self, _: Duration, event: &Event) {

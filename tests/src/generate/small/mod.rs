@@ -16,7 +16,7 @@
 //!        R results   D arguments   W when which of them   Y helpers
 //!        J K V U the same as I F C H, in programs of numbers alone   M programs
 //!        g w integers and floats that meet at the edges   k keys
-//!        m changes of classes
+//!        m changes of classes   q tables that may not be needed
 //!        O quick programs   A when which of their arguments
 //! ```
 //!
@@ -123,6 +123,7 @@ fn of(root: char, budget: (usize, usize)) -> Texts {
         (b'w', "0.5"),
         (b'k', "p"),
         (b'm', ";"),
+        (b'q', "{x = 1, y = 2}"),
         (b'B', ""),
         (b'G', ""),
     ];
