@@ -265,7 +265,7 @@ impl Generator {
             Kind::Small => Shape::Small,
             Kind::Modules => Shape::Modules,
             Kind::Quick | Kind::Llvm => Shape::Quick,
-            Kind::Cached if index % 2 == 0 => Shape::Deep,
+            Kind::Cached if index.is_multiple_of(2) => Shape::Deep,
             Kind::Cached => Shape::Quick,
             Kind::Mixed => match index % 40 {
                 5 => Shape::Deep,

@@ -235,3 +235,189 @@ fn actors_are_told_of_the_ends_of_others() {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// A program that supervises actors of its own, so often: its first argument says how
+/// many levels there are below it.
+const BOSS: &str = "
+    local function boss(depth, restarts, collector)
+      local supervisor = actors.supervisor{ restarts = restarts, within = 1000, escalate = true }
+      local function worker()
+        return { fail = function() error('broken') end, id = function() return actors.self():id() end }
+      end
+      local options = { supervisor = supervisor, args = { depth - 1, restarts, collector } }
+      local below = actors.spawn(depth > 1 and boss or worker, options)
+      local beside = actors.spawn(worker, options)
+      collector:send('new', depth, below, beside)
+      return {
+        fail = function() error('broken') end,
+        id = function() return actors.self():id() end,
+      }
+    end
+    return boss(...)";
+
+/// Remembers who is there now, by level.
+const COLLECTOR: &str = "
+    local last, made = {}, {}
+    return {
+      new = function(depth, ...) last[depth] = { ... } made[depth] = (made[depth] or 0) + 1 end,
+      made = function(depth) return made[depth] or 0 end,
+      last = function(depth) return table.unpack(last[depth]) end,
+    }";
+
+struct Bosses {
+    system: System,
+    supervisor: Supervisor,
+    top: ActorRef,
+    collector: ActorRef,
+}
+
+impl Bosses {
+    /// So many levels, each of which may begin anew so often.
+    fn new(levels: i64, restarts: u32) -> Bosses {
+        let system = system();
+        let program = system.program(COLLECTOR, "collector").unwrap();
+        let collector = system.spawn(&program, Options::default()).unwrap();
+        let supervisor = Supervisor::new(Supervision {
+            restarts,
+            within: LONG * 100,
+            ..Supervision::default()
+        });
+        let program = system.program(BOSS, "boss").unwrap();
+        let args = Message::new().with(levels).with(i64::from(restarts));
+        let options = Options {
+            supervisor: Some(supervisor.clone()),
+            args: args.with(&collector),
+            ..Options::default()
+        };
+        let top = system.spawn(&program, options).unwrap();
+        Bosses {
+            system,
+            supervisor,
+            top,
+            collector,
+        }
+    }
+
+    /// How often the actors of a level were started.
+    fn made(&self, level: i64) -> Option<i64> {
+        let reply = self.collector.ask(message("made").with(level), LONG);
+        reply.unwrap().integer(0)
+    }
+
+    /// The actors of a level, once they were started so often.
+    fn level(&self, level: i64, times: i64) -> [ActorRef; 2] {
+        let begun = Instant::now();
+        while self.made(level) < Some(times) {
+            assert!(
+                begun.elapsed() < LONG,
+                "level {level}: {:?}",
+                self.made(level)
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let reply = self
+            .collector
+            .ask(message("last").with(level), LONG)
+            .unwrap();
+        [0, 1].map(|n| reply.get(n).as_actor().unwrap().clone())
+    }
+}
+
+fn fail(actor: &ActorRef) {
+    assert!(actor.ask(message("fail"), LONG).is_err());
+}
+
+#[test]
+fn who_supervises_fails_when_its_supervisor_gives_up() {
+    let bosses = Bosses::new(1, 1);
+    let [first, beside] = bosses.level(1, 1);
+    // Once it begins anew; then it is not worth it, and its boss has to.
+    fail(&first);
+    assert_eq!(
+        first.ask(message("id"), LONG).unwrap().integer(0),
+        Some(first.id() as i64)
+    );
+    fail(&first);
+    assert_eq!(first.join(LONG).unwrap().name(), "error");
+    assert_eq!(beside.join(LONG).unwrap().name(), "supervisor");
+    let [second, _] = bosses.level(1, 2);
+    assert!(second != first);
+    assert_eq!(bosses.top.figures().restarts, 1);
+    assert!(second.ask(message("id"), LONG).is_ok());
+    // And a second time: that was too often for the boss, too.
+    fail(&second);
+    fail(&second);
+    let reason = bosses.top.join(LONG).unwrap();
+    assert_eq!(reason.name(), "gave up");
+    let text = "a supervisor of its own gave up: boss:5: broken";
+    assert_eq!(reason.to_string(), text);
+    assert!(bosses.supervisor.gave_up());
+    assert_eq!(bosses.system.len(), 1, "the collector is left");
+}
+
+#[test]
+fn failures_rise_level_by_level() {
+    let bosses = Bosses::new(3, 0);
+    let levels = [3, 2, 1].map(|level| bosses.level(level, 1));
+    // It may not begin anew, nor may any of its bosses.
+    fail(&levels[2][0]);
+    let reason = bosses.top.join(LONG).unwrap();
+    let prefix = "a supervisor of its own gave up: ".repeat(3);
+    assert_eq!(reason.to_string(), format!("{prefix}boss:5: broken"));
+    for actor in levels.iter().flatten() {
+        let reason = actor.join(LONG).unwrap();
+        assert!(reason.is_failure(), "{reason:?}");
+    }
+    assert_eq!(bosses.system.len(), 1);
+}
+
+#[test]
+fn who_begins_anew_or_ends_takes_its_actors_with_it() {
+    let bosses = Bosses::new(2, 5);
+    let [boss, beside] = bosses.level(2, 1);
+    let [worker, _] = bosses.level(1, 1);
+    // One level begins anew: those below it are new ones, those beside it go on.
+    fail(&boss);
+    assert_eq!(worker.join(LONG).unwrap().name(), "supervisor");
+    let [worker, _] = bosses.level(1, 2);
+    assert!(worker.ask(message("id"), LONG).is_ok());
+    assert_eq!((boss.figures().restarts, beside.figures().restarts), (1, 0));
+    assert_eq!(bosses.made(2), Some(1));
+    // Who is stopped does not begin anew, and nor does anything below it.
+    boss.stop();
+    assert_eq!(boss.join(LONG).unwrap().name(), "stopped");
+    assert_eq!(worker.join(LONG).unwrap().name(), "supervisor");
+    assert!(beside.ask(message("id"), LONG).is_ok());
+    bosses.top.kill();
+    assert_eq!(beside.join(LONG).unwrap().name(), "supervisor");
+    assert_eq!(bosses.made(2), Some(1));
+}
+
+#[test]
+fn what_is_spawned_for_an_owner_that_has_ended_ends() {
+    let system = system();
+    let program = system.program(COUNTER, "test").unwrap();
+    let owner = system.spawn(&program, Options::default()).unwrap();
+    let supervisor = Supervisor::owned(Supervision::default(), &owner);
+    let before = supervised(&system, COUNTER, &supervisor);
+    assert_eq!(add(&before), Some(1));
+    owner.stop();
+    assert_eq!(before.join(LONG).unwrap().name(), "supervisor");
+    let after = supervised(&system, COUNTER, &supervisor);
+    assert_eq!(after.join(LONG).unwrap().name(), "supervisor");
+    let late = Supervisor::owned(Supervision::default(), &owner);
+    let later = supervised(&system, COUNTER, &late);
+    assert_eq!(later.join(LONG).unwrap().name(), "supervisor");
+    // In a VM of the host there is nobody to end.
+    let lua = strata::Lua::new();
+    system.attach(&lua).unwrap();
+    let refused = lua
+        .load("require('actors').supervisor{ escalate = true }")
+        .exec();
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("only in an actor")
+    );
+}

@@ -19,7 +19,7 @@ use super::Message;
 use super::machine::Machine;
 use super::options::{Limits, Reason};
 use super::reply::{AskError, Asker, ReplyTo, SendError};
-use super::supervise::{Event, Supervisor};
+use super::supervise::{Event, Supervisor, Team};
 use super::system::Inner;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
@@ -82,6 +82,18 @@ pub(super) enum Order {
     End(Reason),
     /// It is to begin anew.
     Restart(Arc<Reason>),
+    /// It has failed: its supervisor is to judge that.
+    Fail(Reason),
+}
+
+impl Order {
+    /// Why its VM ends.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Order::End(reason) | Order::Fail(reason) => reason.clone(),
+            Order::Restart(reason) => Reason::Supervisor(Arc::clone(reason)),
+        }
+    }
 }
 
 /// The part of an actor that others change.
@@ -154,6 +166,8 @@ pub(super) struct Actor {
     pub body: Message,
     pub limits: Limits,
     pub supervisor: Option<Supervisor>,
+    /// Supervisors that it owns.
+    owns: Mutex<Vec<Weak<Team>>>,
     /// Its VM: of the worker that runs it.
     pub machine: Mutex<Option<Machine>>,
     pub mailbox: Mutex<Mailbox>,
@@ -200,6 +214,7 @@ impl Actor {
             body: who.body,
             limits: who.limits,
             supervisor: who.supervisor,
+            owns: Mutex::default(),
             machine: Mutex::new(None),
             mailbox: Mutex::new(Mailbox {
                 queue: VecDeque::new(),
@@ -222,6 +237,21 @@ impl Actor {
             restarts: AtomicU32::new(0),
             memory: AtomicUsize::new(0),
         })
+    }
+
+    /// A supervisor is its own from now on.
+    pub(super) fn own(&self, team: &Arc<Team>) {
+        let mut owns = self.owns.lock();
+        owns.retain(|team| team.strong_count() > 0);
+        owns.push(Arc::downgrade(team));
+    }
+
+    /// Its life is over, and so are those of all that it supervised.
+    fn disown(&self, reason: &Arc<Reason>) {
+        let owns = std::mem::take(&mut *self.owns.lock());
+        for team in owns.iter().filter_map(Weak::upgrade) {
+            team.close(reason);
+        }
     }
 
     /// Lets it run if it may, and wakes threads that wait for a change.
@@ -386,6 +416,7 @@ impl Actor {
         let watchers = std::mem::take(&mut mailbox.watchers);
         self.settle(mailbox);
         self.changed.notify_all();
+        self.disown(&reason);
         for envelope in queue {
             if let Some(reply) = envelope.reply {
                 let why = SendError::Ended(Arc::clone(&reason));
@@ -416,6 +447,7 @@ impl Actor {
         }
         let watchers = mailbox.watchers.clone();
         drop(mailbox);
+        self.disown(&reason);
         let event = Event {
             actor: ActorRef(Arc::clone(self)),
             reason,

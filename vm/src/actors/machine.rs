@@ -375,21 +375,13 @@ impl Actor {
         };
         let mut machine = self.machine.lock();
         if let Some(order) = order {
-            let reason = match &order {
-                Order::End(reason) => reason.clone(),
-                Order::Restart(reason) => Reason::Supervisor(Arc::clone(reason)),
-            };
+            let reason = order.reason();
             if let Some(machine) = machine.take() {
                 machine.close(worker, &reason);
             }
-            match order {
-                Order::End(reason) => self.finish(reason),
-                Order::Restart(_) => {
-                    self.begin_anew(Arc::new(reason), Duration::ZERO);
-                    drop(machine);
-                    self.rest();
-                }
-            }
+            self.obey(order, reason);
+            drop(machine);
+            self.rest();
             return;
         }
         let outcome = catch_unwind(AssertUnwindSafe(|| self.step(&mut machine, worker)));
@@ -398,22 +390,23 @@ impl Actor {
         if let Outcome::Ended(reason) = outcome {
             // Who interrupted it said why.
             let order = self.mailbox.lock().order.take();
-            let reason = match &order {
-                Some(Order::End(reason)) => reason.clone(),
-                Some(Order::Restart(reason)) => Reason::Supervisor(Arc::clone(reason)),
-                None => reason,
-            };
+            let reason = order.as_ref().map_or(reason, Order::reason);
             if let Some(machine) = machine.take() {
                 machine.close(worker, &reason);
             }
-            match order {
-                Some(Order::End(_)) => self.finish(reason),
-                Some(Order::Restart(_)) => self.begin_anew(Arc::new(reason), Duration::ZERO),
-                None => self.system.ended(self, reason),
-            }
+            self.obey(order.unwrap_or(Order::Fail(reason.clone())), reason);
         }
         drop(machine);
         self.rest();
+    }
+
+    /// Its VM has ended, for this reason: what becomes of it.
+    fn obey(self: &Arc<Self>, order: Order, reason: Reason) {
+        match order {
+            Order::End(_) => self.finish(reason),
+            Order::Restart(_) => self.begin_anew(Arc::new(reason), Duration::ZERO),
+            Order::Fail(_) => self.system.ended(self, reason),
+        }
     }
 
     fn step(self: &Arc<Self>, machine: &mut Option<Machine>, worker: usize) -> Outcome {

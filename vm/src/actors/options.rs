@@ -151,6 +151,9 @@ pub enum Reason {
     /// Another actor of its supervisor failed, or its supervisor gave up.
     #[error("its supervisor ended it: {0}")]
     Supervisor(Arc<Reason>),
+    /// A supervisor that it owned gave up.
+    #[error("a supervisor of its own gave up: {0}")]
+    GaveUp(Arc<Reason>),
     /// The system was shut down.
     #[error("the system was shut down")]
     Shutdown,
@@ -172,6 +175,7 @@ impl Reason {
             Reason::Panicked(_) => "panic",
             Reason::Unstartable(_) => "not started",
             Reason::Supervisor(_) => "supervisor",
+            Reason::GaveUp(_) => "gave up",
             Reason::Shutdown => "shutdown",
         }
     }

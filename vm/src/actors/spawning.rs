@@ -1,11 +1,13 @@
 //! `actors.spawn` and `actors.supervisor`.
 
 use super::Message;
-use super::context::{context, reference};
+use super::actor::ActorRef;
+use super::context::{Host, context, reference};
 use super::copy_in::{Loaded, copy_in};
 use super::copy_out::{Refusal, copy_out};
 use super::options::{Limits, Options};
 use super::supervise::{Restart, Strategy, Supervision, Supervisor};
+use std::sync::Arc;
 use std::time::Duration;
 use strata_runtime::error::Result;
 use strata_runtime::native::{Cx, Ret, exact_int};
@@ -162,10 +164,12 @@ pub(super) fn spawn(cx: &mut Cx<'_>) -> Result<Ret> {
 }
 
 /// What `actors.supervisor` can be told.
-const SUPERVISOR: &str = "backoff, restart, restarts, strategy, within";
+const SUPERVISOR: &str = "backoff, escalate, restart, restarts, strategy, within";
 
 pub(super) fn supervisor(cx: &mut Cx<'_>) -> Result<Ret> {
+    let context = context(cx)?;
     let mut rule = Supervision::default();
+    let mut escalates = false;
     each_field(cx, 0, SUPERVISOR, |cx, name, v| {
         let text = match v.is_str() {
             true => String::from_utf8_lossy(cx.vm.bytes(v.as_str())).into_owned(),
@@ -186,15 +190,22 @@ pub(super) fn supervisor(cx: &mut Cx<'_>) -> Result<Ret> {
                 rule.restarts = n.ok_or_else(|| wrong(cx, 0, name, "an integer from 0 on"))?;
             }
             ("within", _) => rule.within = seconds(cx, 0, name, v)?,
+            ("escalate", _) if !v.is_truthy() => escalates = false,
+            ("escalate", _) if context.host == Host::Thread => {
+                let why = "option 'escalate': only in an actor, which then is the owner";
+                return Err(cx.arg_error(0, why));
+            }
+            ("escalate", _) => escalates = true,
             ("backoff", _) => rule.backoff = seconds(cx, 0, name, v)?,
             _ => return Ok(None),
         }
         Ok(Some(()))
     })?;
-    let u = cx
-        .vm
-        .heap
-        .new_userdata(Box::new(Supervisor::new(rule)), 0, 0);
+    let supervisor = match escalates {
+        true => Supervisor::owned(rule, &ActorRef(Arc::clone(&context.actor))),
+        false => Supervisor::new(rule),
+    };
+    let u = cx.vm.heap.new_userdata(Box::new(supervisor), 0, 0);
     cx.ret(Value::userdata(u))
 }
 

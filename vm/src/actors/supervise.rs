@@ -5,6 +5,10 @@
 //! and the messages that wait stay), or all of them do, or none. One that begins
 //! anew too often is not worth it: then the supervisor *gives up*, and all its
 //! actors end.
+//!
+//! A supervisor may have an *owner*, an actor, so that supervisors nest: when it gives
+//! up its owner fails, which the owner's own supervisor judges, and when its owner ends
+//! or begins anew, all of its actors end.
 
 use super::actor::{Actor, ActorRef, Envelope, Order};
 use super::options::Reason;
@@ -126,8 +130,9 @@ impl Event {
 #[derive(Clone)]
 pub struct Supervisor(Arc<Team>);
 
-struct Team {
+pub(super) struct Team {
     rule: Supervision,
+    owner: Option<Weak<Actor>>,
     state: Mutex<State>,
 }
 
@@ -137,6 +142,8 @@ struct State {
     /// When actors began anew, as far as it counts.
     restarts: VecDeque<Instant>,
     gave_up: bool,
+    /// Its owner's life is over, for this reason.
+    closed: Option<Arc<Reason>>,
 }
 
 /// What becomes of an actor that has ended.
@@ -159,8 +166,26 @@ const LONGEST: Duration = Duration::from_secs(30);
 impl Supervisor {
     /// One with this rule, and no actors yet.
     pub fn new(rule: Supervision) -> Supervisor {
+        Supervisor::made(rule, None)
+    }
+
+    /// One that belongs to an actor, `owner`. When it gives up, `owner` fails with
+    /// [`Reason::GaveUp`]; when `owner` ends or begins anew, all of its actors end. Of
+    /// an owner that is no actor of a system's but a VM of the host
+    /// ([`System::attach`](super::System::attach)) nothing ends.
+    pub fn owned(rule: Supervision, owner: &ActorRef) -> Supervisor {
+        let supervisor = Supervisor::made(rule, Some(Arc::downgrade(&owner.0)));
+        owner.0.own(&supervisor.0);
+        if let Some(reason) = owner.reason() {
+            supervisor.0.close(&reason);
+        }
+        supervisor
+    }
+
+    fn made(rule: Supervision, owner: Option<Weak<Actor>>) -> Supervisor {
         Supervisor(Arc::new(Team {
             rule,
+            owner,
             state: Mutex::default(),
         }))
     }
@@ -185,6 +210,11 @@ impl Supervisor {
             state.members.retain(|member| member.strong_count() > 0);
         }
         state.members.push(Arc::downgrade(actor));
+        let closed = state.closed.clone();
+        drop(state);
+        if let Some(reason) = closed {
+            actor.order(Order::End(Reason::Supervisor(reason)));
+        }
     }
 
     pub(super) fn remove(&self, actor: &Arc<Actor>) {
@@ -238,9 +268,26 @@ impl Supervisor {
             });
         }
         if gave_up {
+            if let Some(owner) = self.0.owner.as_ref().and_then(Weak::upgrade) {
+                owner.order(Order::Fail(Reason::GaveUp(reason)));
+            }
             return Verdict::End;
         }
         let factor = 1_u32.checked_shl(counted).unwrap_or(u32::MAX);
         Verdict::Again(rule.backoff.saturating_mul(factor).min(LONGEST))
+    }
+}
+
+impl Team {
+    /// The life of its owner is over: all of its actors end.
+    pub(super) fn close(&self, reason: &Arc<Reason>) {
+        let mut state = self.state.lock();
+        state.gave_up = true;
+        state.closed = Some(Arc::clone(reason));
+        let members = state.members.clone();
+        drop(state);
+        for member in members.iter().filter_map(Weak::upgrade) {
+            member.order(Order::End(Reason::Supervisor(Arc::clone(reason))));
+        }
     }
 }

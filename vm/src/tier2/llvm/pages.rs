@@ -15,6 +15,10 @@ const HEAP: usize = 2 << 20;
 /// description of what the processor can do.
 const BLOCK: usize = 512 << 10;
 
+/// Most bytes that the variables may have: LLVM's are 650 KiB; those of a program that
+/// has more are its own, and it may never touch them.
+const VARIABLES: usize = 2 << 20;
+
 /// A multiple of the size of a page on any machine.
 const PAGE: usize = 64 << 10;
 
@@ -28,8 +32,10 @@ unsafe extern "C" {
 /// Gets the pages of LLVM's variables, and those that this thread is about to
 /// allocate.
 pub(super) fn get() {
-    let variables = (&raw const __bss_start as usize, &raw const _end as usize);
-    populate(variables.0, variables.1);
+    let (start, end) = (&raw const __bss_start as usize, &raw const _end as usize);
+    if end.saturating_sub(start) <= VARIABLES {
+        populate(start, end);
+    }
     if let Some((start, end)) = grow_heap() {
         populate(start, end);
     }
