@@ -261,6 +261,7 @@ impl Walk {
                     value_opt(&mut value, "parent", (*s).parent.cast());
                     value_opt(&mut value, "metatable", (*s).meta.cast());
                     value_opt(&mut value, "key", (*s).key.cast());
+                    value_opt(&mut value, "family", (*s).family.cast());
                 }
                 kind::PROTO => {
                     let p = object.cast::<ProtoObj>();

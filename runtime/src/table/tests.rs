@@ -576,7 +576,7 @@ fn parts_are_accounted() {
                 }
             }
             assert!(
-                vm.heap.bytes - before <= cells + 4096,
+                vm.heap.bytes - before <= cells + 5120,
                 "{} left",
                 vm.heap.bytes - before
             );

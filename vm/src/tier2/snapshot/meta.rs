@@ -142,7 +142,7 @@ impl Taker<'_> {
                     continue;
                 };
                 let known = |c: &Cache| {
-                    c.state == CacheState::Own && {
+                    c.state == CacheState::Own && !c.by_family && {
                         let shape = self.snapshot.objects[c.shape.0 as usize] as *mut Shape;
                         self.lacks(shape, key)
                     }
