@@ -6,8 +6,9 @@
 //! by number ([`Obj`]): code finds their addresses in its table of constants,
 //! which is filled when the code is installed.
 
-mod iterators;
 mod families;
+mod iterators;
+pub(crate) use families::{Hop, InMeta, MAX_HOPS};
 mod meta;
 mod methods;
 
@@ -109,8 +110,10 @@ pub(crate) struct Cache {
     /// Of a table's own field: if that is nil, so is what the metatable makes
     /// of it, while the epoch stays.
     pub nil_stays: bool,
-    /// It is for all tables of a family, which `shape` is.
+    /// It is for all tables of a family, which `shape` is; of a field of another
+    /// table, which is found over these. Holder and its shape are but an example.
     pub by_family: bool,
+    pub hops: [Option<Hop>; MAX_HOPS],
     /// Of a family's field: nil was seen there.
     pub nil_seen: bool,
 }
@@ -119,7 +122,7 @@ impl Cache {
     /// Whether both lead to the same place, but for the table's shape.
     pub(crate) fn same_way(&self, other: &Cache) -> bool {
         let place = |c: &Cache| (c.state, c.slot, c.tags, c.flags, c.current, c.nil_stays);
-        let family = |c: &Cache| (c.by_family, c.nil_seen);
+        let family = |c: &Cache| (c.by_family, c.nil_seen, c.hops);
         let others = |c: &Cache| (c.holder, c.holder_shape, c.next_shape);
         place(self) == place(other)
             && family(self) == family(other)
@@ -695,6 +698,7 @@ impl Taker<'_> {
                         current: c.epoch == epoch,
                         nil_stays: false,
                         by_family: false,
+                        hops: [None; MAX_HOPS],
                         nil_seen: false,
                     }));
                     Slot::Field {

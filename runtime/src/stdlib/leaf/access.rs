@@ -1,6 +1,6 @@
 //! Leaves that look at tables or change them.
 
-use crate::metatable::{Event, handler, metamethod, metatable_of};
+use crate::metatable::{Event, handler, metamethod, metatable_of, set_metatable};
 use crate::object::{Str, Table, strflag, tabflag};
 use crate::state::Vm;
 use crate::table;
@@ -30,6 +30,22 @@ pub(super) fn getmetatable(vm: &mut Vm, args: &[Value]) -> Option<Value> {
     }
     let protected = metamethod(vm, v, Event::Metatable);
     protected.is_nil().then(|| Value::table(meta))
+}
+
+/// Gives a table that has none a metatable, which says nothing about references or
+/// finalizers.
+pub(super) fn setmetatable(vm: &mut Vm, args: &[Value]) -> Option<Value> {
+    let t = plain_table(args[0]).filter(|&t| is_ordinary(t))?;
+    let meta = table_of(args[1])?;
+    // SAFETY: arguments are live.
+    unsafe {
+        let special = [Event::Mode, Event::Gc];
+        if special.iter().any(|&e| !handler(vm, meta, e).is_nil()) {
+            return None;
+        }
+        set_metatable(vm, t, meta);
+    }
+    Some(args[0])
 }
 
 /// Whether `t` has no hash part: appending and removing the last element

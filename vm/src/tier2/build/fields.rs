@@ -4,7 +4,7 @@ use super::{Builder, Refused};
 use crate::ir::{BlockId, Op as Ir, Reason, Target, Term, Ty, V};
 use crate::jit::Assumption;
 use crate::tier2::flow::mask_allows;
-use crate::tier2::snapshot::{Cache, Const, Slot};
+use crate::tier2::snapshot::{Cache, Const, Obj, Slot};
 use strata_runtime::feedback::{CacheState, NIL_OK, NIL_TOO};
 use strata_runtime::object::tabflag;
 use strata_runtime::value::tag;
@@ -136,7 +136,12 @@ impl Builder<'_, '_> {
 
     /// Guards that `t` has one of these shapes.
     fn guard_shapes(&mut self, t: V, shapes: &[Cache], pc: u32) -> Result<V, Refused> {
-        let [only @ Cache { by_family: false, .. }] = shapes else {
+        let [
+            only @ Cache {
+                by_family: false, ..
+            },
+        ] = shapes
+        else {
             let any = self.has_shape(t, shapes);
             self.guard(any, Reason::Shape, pc)?;
             return Ok(t);
@@ -162,6 +167,16 @@ impl Builder<'_, '_> {
                 };
             }
             CacheState::Own => self.put_imm(Ir::Field, &[t], u64::from(c.slot)),
+            CacheState::Holder if c.by_family => {
+                let mut holder = t;
+                for hop in c.hops.into_iter().flatten() {
+                    let meta = self.guard_meta(holder, hop.meta, pc)?;
+                    let next = self.put_imm(Ir::Field, &[meta], u64::from(hop.slot));
+                    holder = self.expect(next, Ty::Table, pc)?;
+                    self.guard_family(holder, hop.to, pc)?;
+                }
+                self.put_imm(Ir::Field, &[holder], u64::from(c.slot))
+            }
             CacheState::Holder => {
                 let holder = self.holder(c, pc)?;
                 self.put_imm(Ir::Field, &[holder], u64::from(c.slot))
@@ -187,6 +202,23 @@ impl Builder<'_, '_> {
             self.guard_not(nil, Reason::Absent, pc)?;
         }
         Ok(v)
+    }
+
+    /// Guards that `t` is a table of this family.
+    pub(super) fn guard_family(&mut self, t: V, family: Obj, pc: u32) -> Result<(), Refused> {
+        let shape = self.put(Ir::Shape, &[t]);
+        let found = self.put(Ir::Family, &[shape]);
+        let expected = self.object(family, Ty::Ptr);
+        let same = self.put(Ir::Same, &[found, expected]);
+        self.guard(same, Reason::Shape, pc)
+    }
+
+    /// The metatable of `t`, which is guarded to have one of this family.
+    pub(super) fn guard_meta(&mut self, t: V, family: Obj, pc: u32) -> Result<V, Refused> {
+        let frame = self.frame(pc, false)?;
+        let meta = self.emit_at(Ir::GuardMeta, Ty::Table, &[t], 0, frame);
+        self.guard_family(meta, family, pc)?;
+        Ok(meta)
     }
 
     /// The field with value `v` of `t`, whose metatable isn't known: if that is nil,

@@ -49,7 +49,10 @@ impl Builder<'_, '_> {
             return self.step(pc);
         };
         let mut ways: Vec<(BlockId, V)> = Vec::new();
-        for group in groups(caches) {
+        // Ways over tables of families are full of guards.
+        let without = |c: &&Cache| !c.by_family || c.state == CacheState::Own;
+        let caches: Vec<Cache> = caches.iter().filter(without).copied().collect();
+        for group in groups(&caches) {
             let same = self.has_shape(t, &group);
             let next = self.split(same, None);
             let v = if group[0].by_family {
