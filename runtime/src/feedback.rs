@@ -7,8 +7,9 @@
 //! One [`FieldCache`] lies in the slot, where the interpreter and compiled
 //! code check it inline; up to seven more (*polymorphic*) lie behind a
 //! pointer and are tried by the miss functions. Beyond that a site is
-//! *megamorphic*: it caches nothing and uses the look-up cache that all such
-//! sites share, and starts over after a while.
+//! *megamorphic*: it uses the look-up cache that all such sites share, and starts
+//! over after a while. What it had cached it keeps as samples, which tell compilers
+//! what its tables have in common (families, [`crate::table`]).
 //!
 //! | state | what was found | valid while |
 //! |---|---|---|
