@@ -7,8 +7,9 @@
 //! One [`FieldCache`] lies in the slot, where the interpreter and compiled
 //! code check it inline; up to seven more (*polymorphic*) lie behind a
 //! pointer and are tried by the miss functions. Beyond that a site is
-//! *megamorphic*: it caches nothing and uses the look-up cache that all such
-//! sites share, and starts over after a while.
+//! *megamorphic*: it uses the look-up cache that all such sites share, and starts
+//! over after a while. What it had cached it keeps as samples, which tell compilers
+//! what its tables have in common (families, [`crate::table`]).
 //!
 //! | state | what was found | valid while |
 //! |---|---|---|
@@ -304,6 +305,15 @@ impl FeedbackSlot {
         first.into_iter().chain(extra.take(ways.saturating_sub(1)))
     }
 
+    /// Some of the caches that a megamorphic `Field` slot had before it became so:
+    /// what these tables have in common others are likely to have.
+    pub fn samples(&self) -> impl Iterator<Item = &FieldCache> {
+        let extra = self.extra.iter().filter(|_| self.ways == MEGA);
+        extra
+            .flat_map(|e| e.iter())
+            .filter(|c| c.state != CacheState::Empty)
+    }
+
     /// Forgets everything.
     pub fn reset(&mut self) {
         if self.kind != SlotKind::Site {
@@ -334,9 +344,6 @@ impl FeedbackSlot {
                 }
             }
             SlotKind::Field => {
-                if self.ways == 0 || self.ways == MEGA {
-                    return;
-                }
                 let mut dead = |c: &FieldCache| {
                     // What an outdated cache refers to may be gone already.
                     if c.needs_epoch() && c.epoch != epoch {
@@ -348,6 +355,16 @@ impl FeedbackSlot {
                         || gone(c.holder_shape.cast())
                         || gone(c.next_shape.cast())
                 };
+                if self.ways == MEGA {
+                    let samples = self.extra.iter_mut().flat_map(|e| e.iter_mut());
+                    for c in samples.filter(|c| dead(c)) {
+                        *c = FieldCache::EMPTY;
+                    }
+                    return;
+                }
+                if self.ways == 0 {
+                    return;
+                }
                 let kept: smallvec::SmallVec<[FieldCache; 1 + EXTRA]> =
                     self.caches().copied().filter(|c| !dead(c)).collect();
                 if kept.len() == self.ways as usize {
@@ -426,10 +443,10 @@ impl FeedbackSlot {
             self.put(c);
             return;
         }
+        // What is behind the first cache stays, as samples.
         self.ways = MEGA;
         self.misses = 0;
         self.data.field = FieldCache::EMPTY;
-        self.extra = None;
     }
 
     /// Counts a miss of a megamorphic site.

@@ -41,6 +41,12 @@ macro_rules! events {
                     $(Event::$variant => $name,)*
                 }
             }
+
+            /// Whether the metatable of the first operand alone decides.
+            pub const fn has_one_operand(self) -> bool {
+                use Event::{BNot, Call, Index, Len, NewIndex, Unm};
+                matches!(self, Index | NewIndex | Len | Call | Unm | BNot)
+            }
         }
     };
 }

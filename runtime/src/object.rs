@@ -224,6 +224,10 @@ pub struct Shape {
     pub field_reassigned: bool,
     /// Keys and introducing shapes by slot, shared along a lineage.
     pub path: *mut ShapePath,
+    /// The shape that stands for all that have the same keys in the same slots,
+    /// whatever the metatable: the one without, if there is such; never null. It has
+    /// the same path.
+    pub family: *mut Shape,
     /// Children by key or metatable (weak).
     pub edges: Edges,
 }

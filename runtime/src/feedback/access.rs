@@ -640,8 +640,8 @@ unsafe fn set_and_learn(
                 table::add_field(vm, t, key, val, KeyMode::Constant)?;
                 let next_shape = (*t).shape;
                 if learn && stays && !is_dict(t) {
-                    let tags = (*next_shape).field_tags;
                     let n = (*next_shape).len - 1;
+                    let tags = (*table::introducer(next_shape, n)).field_tags;
                     let absent = |c: &mut FieldCache| c.state == CacheState::Absent;
                     let flags = if slot.of_shape(shape).is_some_and(absent) {
                         NIL_TOO

@@ -74,6 +74,12 @@ impl MetaSites {
         self.sites.iter().filter(here).filter(move |_| !mega)
     }
 
+    /// The same, and if it is too much some of that.
+    pub fn samples(&self, pc: u32) -> impl Iterator<Item = &MetaSite> {
+        let known = move |s: &&MetaSite| s.pc == pc && s.operands[0] != Operand::ANYTHING;
+        self.sites.iter().filter(known)
+    }
+
     #[inline]
     fn note(&mut self, site: MetaSite) {
         let mut ways = 0;

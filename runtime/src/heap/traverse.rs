@@ -123,6 +123,7 @@ impl Heap {
                     self.mark_opt((*s).parent);
                     self.mark_opt((*s).meta);
                     self.mark_opt((*s).key);
+                    self.mark_opt((*s).family);
                     128
                 }
                 kind::PROTO => {

@@ -42,6 +42,9 @@ pub fn verify(vm: &mut Vm) -> Result<(), String> {
             walk.bytes += Heap::cell_size(object) + walk.owned_bytes(heap, object);
             if !heap.is_dead(object) {
                 walk.check_references(heap, object)?;
+                if (*object).kind == kind::SHAPE {
+                    check_family(object.cast())?;
+                }
             }
         }
     }
@@ -52,6 +55,26 @@ pub fn verify(vm: &mut Vm) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// # Safety
+/// `shape` is live, and what it refers to.
+unsafe fn check_family(shape: *mut Shape) -> Result<(), String> {
+    // SAFETY: as the caller says.
+    unsafe {
+        let (s, family) = (&*shape, &*(*shape).family);
+        if s.path == family.path && s.len == family.len && std::ptr::eq(family, family.family) {
+            return Ok(());
+        }
+        Err(format!(
+            "shape {} with {} fields is of family {}, which has {} and is of family {}",
+            s.id,
+            s.len,
+            family.id,
+            family.len,
+            (*family.family).id
+        ))
+    }
 }
 
 /// How many objects there are that programs make: tables, closures, coroutines
@@ -261,6 +284,7 @@ impl Walk {
                     value_opt(&mut value, "parent", (*s).parent.cast());
                     value_opt(&mut value, "metatable", (*s).meta.cast());
                     value_opt(&mut value, "key", (*s).key.cast());
+                    value_opt(&mut value, "family", (*s).family.cast());
                 }
                 kind::PROTO => {
                     let p = object.cast::<ProtoObj>();

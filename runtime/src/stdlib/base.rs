@@ -273,7 +273,7 @@ pub fn is_setmetatable(address: usize) -> bool {
     setmetatable as crate::native::NativeFn as usize == address
 }
 
-fn setmetatable(cx: &mut Cx<'_>) -> Result<Ret> {
+pub(super) fn setmetatable(cx: &mut Cx<'_>) -> Result<Ret> {
     let t = cx.check_table(0)?;
     let meta = check_metatable(cx, 1)?;
     let v = cx.slot(0);

@@ -166,6 +166,9 @@ const LEAVES: &[Row] = &[
     Row::new(string::lower, 1..=1, leaf!(strings::lower)).gives(tag::STR),
     Row::new(string::upper, 1..=1, leaf!(strings::upper)).gives(tag::STR),
     Row::new(base::getmetatable, 1..=1, leaf!(access::getmetatable)),
+    Row::new(base::setmetatable, 2..=2, leaf!(access::setmetatable))
+        .gives(tag::TABLE)
+        .stores(Stores::Tables),
     Row::new(base::tostring, 1..=1, leaf!(numbers::tostring)).gives(tag::STR),
     Row::new(base::tonumber, 1..=1, leaf!(numbers::tonumber)),
     Row::new(base::rawget, 2..=2, leaf!(access::rawget)),

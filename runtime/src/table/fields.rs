@@ -166,7 +166,7 @@ pub(crate) unsafe fn add_field(
         *(*t).fields.add(slot as usize) = val;
         (*t).shape = child;
         vm.heap.barrier(t.cast());
-        shape::note_add(vm, child, val.tag);
+        shape::note_add(vm, shape::introducer(child, slot), val.tag);
         note_write(vm, t, key, NIL, val);
         Ok(())
     }

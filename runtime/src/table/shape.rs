@@ -28,6 +28,20 @@
 //!
 //! Changing the metatable twice in a row never deepens the tree: the second
 //! change starts from the shape before the first.
+//!
+//! ## Families
+//! Code that makes a class anew each time it runs gives each class's objects shapes
+//! of their own, which differ in nothing but the metatable. Such shapes have the same
+//! [`Shape::family`]: the shape with the same keys in the same slots and no
+//! metatable, whose path, and so whose facts, they share. Who knows a table's family
+//! knows where its fields are. A key that is added to a table with a metatable is
+//! therefore added to the family first:
+//!
+//! ```text
+//!  root ───x──▶ {x}         family of {x}+M and {x}+N
+//!    ├─ meta M ▶ {}+M ──x──▶ {x}+M
+//!    ╰─ meta N ▶ {}+N ──x──▶ {x}+N
+//! ```
 
 use super::edges::{MIX, edge_insert, edge_remove, live_child};
 use super::path::{
@@ -130,8 +144,9 @@ impl ShapeTable {
             .into_boxed_slice(),
         };
         let path = path_new(heap);
-        table.root = table.make(heap, null_mut(), null_mut(), null_mut(), path, 0);
-        table.dict = table.make(heap, null_mut(), null_mut(), null_mut(), null_mut(), 0);
+        let (none, alone) = (null_mut(), null_mut());
+        table.root = table.make(heap, none, null_mut(), null_mut(), (path, 0), alone);
+        table.dict = table.make(heap, none, null_mut(), null_mut(), (null_mut(), 0), alone);
         // SAFETY: both were just created.
         unsafe {
             (*table.root).hdr.flags |= crate::object::gcflag::FIXED;
@@ -152,18 +167,20 @@ impl ShapeTable {
         self.dict
     }
 
+    /// A shape that sees the first slots of `path`. `family`: null if it stands for
+    /// itself.
     fn make(
         &mut self,
         heap: &mut Heap,
         parent: *mut Shape,
         meta: *mut Table,
         key: *mut Str,
-        path: *mut ShapePath,
-        len: u32,
+        (path, len): (*mut ShapePath, u32),
+        family: *mut Shape,
     ) -> *mut Shape {
         let id = self.next_id;
         self.next_id += 1;
-        heap.new_shape(Shape {
+        let shape = heap.new_shape(Shape {
             hdr: GcHeader {
                 kind: kind::SHAPE,
                 mark: 0,
@@ -179,6 +196,7 @@ impl ShapeTable {
             field_tags: 0,
             field_reassigned: false,
             path,
+            family,
             edges: Edges {
                 one: Edge {
                     to: 0,
@@ -190,7 +208,36 @@ impl ShapeTable {
                 metas: 0,
                 dynamic: 0,
             },
-        })
+        });
+        if family.is_null() {
+            // SAFETY: it was just made.
+            unsafe { (*shape).family = shape };
+        }
+        shape
+    }
+
+    /// The family of what `shape` becomes by another key; null if that is a shape of
+    /// its own, since `shape` is, or since its family can have no such child.
+    ///
+    /// # Safety
+    /// As for [`transition_field`](Self::transition_field).
+    unsafe fn next_family(
+        &mut self,
+        heap: &mut Heap,
+        shape: *mut Shape,
+        key: *mut Str,
+        mode: KeyMode,
+    ) -> *mut Shape {
+        // SAFETY: as the caller says; a live shape's family is live, and lacks the
+        // key as it does. A family is its own, so this goes no deeper.
+        unsafe {
+            let family = (*shape).family;
+            if family == shape {
+                return null_mut();
+            }
+            let next = self.transition_field(heap, family, key, mode);
+            next.unwrap_or(null_mut())
+        }
     }
 
     /// The child of `shape` that has `key` as its next field, or `None` if
@@ -227,14 +274,23 @@ impl ShapeTable {
                 return None;
             }
             let len = (*shape).len;
-            let mut path = (*shape).path;
-            if (*path).len == len {
-                (*path).refs += 1;
+            let meta = (*shape).meta;
+            let family = self.next_family(heap, shape, key, mode);
+            let child = if family.is_null() {
+                let mut path = (*shape).path;
+                if (*path).len == len {
+                    (*path).refs += 1;
+                } else {
+                    path = path_copy(heap, path, len);
+                }
+                let child = self.make(heap, shape, meta, key, (path, len + 1), family);
+                path_push(heap, path, key, child);
+                child
             } else {
-                path = path_copy(heap, path, len);
-            }
-            let child = self.make(heap, shape, (*shape).meta, key, path, len + 1);
-            path_push(heap, path, key, child);
+                let path = (*family).path;
+                (*path).refs += 1;
+                self.make(heap, shape, meta, key, (path, len + 1), family)
+            };
             if mode == KeyMode::Dynamic {
                 (*child).hdr.flags |= shapeflag::DYNAMIC;
                 (*shape).edges.dynamic += 1;
@@ -281,7 +337,8 @@ impl ShapeTable {
             }
             let path = (*base).path;
             (*path).refs += 1;
-            let child = self.make(heap, base, meta, null_mut(), path, (*base).len);
+            let (path, family) = ((path, (*base).len), (*base).family);
+            let child = self.make(heap, base, meta, null_mut(), path, family);
             (*base).edges.metas += 1;
             edge_insert(heap, base, meta as usize, child);
             heap.barrier(child.cast());
@@ -302,7 +359,8 @@ impl ShapeTable {
             if let Some(child) = live_child(heap, self.dict, meta as usize) {
                 return child;
             }
-            let child = self.make(heap, self.dict, meta, null_mut(), null_mut(), 0);
+            let none = (null_mut(), 0);
+            let child = self.make(heap, self.dict, meta, null_mut(), none, null_mut());
             (*child).hdr.flags |= shapeflag::DICT;
             (*self.dict).edges.metas += 1;
             edge_insert(heap, self.dict, meta as usize, child);

@@ -124,6 +124,7 @@ macro_rules! for_each_inst {
             Guard,      "guard",       [Bool], Void, Reason, NONE, NONE;
             GuardIs,    "guard_is",    [Any], Given, Tag, NONE, NONE;
             GuardShape, "guard_shape", [Table Ptr], Table, No, SHAPES, NONE;
+            GuardMeta,  "guard_meta",  [Table], Table, No, SHAPES, NONE;
             GuardKind,  "guard_kind",  [Table], Table, Tag, ARRAYS, NONE;
             GuardIndex, "guard_index", [Int Int], Int, No, NONE, NONE;
             GuardEntry, "guard_entry", [Table Str], Ptr, Num, HASHES, NONE;
@@ -139,6 +140,7 @@ macro_rules! for_each_inst {
             SetShape,   "set_shape",   [Table Ptr], Void, No, NONE, SHAPES;
             Epoch,      "epoch",       [], Int, No, SHAPES, NONE;
             Meta,       "meta",        [Table], Ptr, No, SHAPES, NONE;
+            Family,     "family",      [Ptr], Ptr, No, NONE, NONE;
             Absent,     "absent",      [Ptr], Int, No, TABLES, NONE;
             Field,      "field",       [Table], Any, Num, FIELDS, NONE;
             SetField,   "set_field",   [Table Each], Void, Num, NONE, FIELDS;
@@ -355,6 +357,7 @@ impl Op {
             Op::Guard
                 | Op::GuardIs
                 | Op::GuardShape
+                | Op::GuardMeta
                 | Op::GuardKind
                 | Op::GuardIndex
                 | Op::GuardEntry

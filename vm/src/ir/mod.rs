@@ -303,6 +303,7 @@ impl Inst<'_> {
             Op::Guard => Reason::from_imm(self.imm),
             Op::GuardIs => Reason::Tag,
             Op::GuardShape => Reason::Shape,
+            Op::GuardMeta => Reason::Meta,
             Op::GuardKind => Reason::Kind,
             Op::GuardIndex => Reason::Index,
             Op::GuardEntry => Reason::Entry,

@@ -80,6 +80,8 @@ pub(crate) const T_FIELD_CAP: i32 = i(offset_of!(Table, field_cap));
 pub(crate) const T_ABSENT: i32 = i(offset_of!(Table, absent));
 pub(crate) const T_HASH: i32 = i(offset_of!(Table, hash));
 pub(crate) const SHAPE_META: i32 = i(offset_of!(Shape, meta));
+#[cfg(feature = "cranelift")]
+pub(crate) const SHAPE_FAMILY: i32 = i(offset_of!(Shape, family));
 pub(crate) const STR_DATA: i32 = i(offset_of!(Str, data));
 pub(crate) const STR_LEN: i32 = i(offset_of!(Str, len));
 

@@ -6,7 +6,9 @@
 //! by number ([`Obj`]): code finds their addresses in its table of constants,
 //! which is filled when the code is installed.
 
+mod families;
 mod iterators;
+pub(crate) use families::{Hop, InMeta, MAX_HOPS};
 mod meta;
 mod methods;
 
@@ -19,7 +21,7 @@ use rustc_hash::FxHashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use strata_runtime::Vm;
-use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot};
+use strata_runtime::feedback::{CacheState, CallState, FeedbackSlot, Summary};
 use strata_runtime::object::{GcHeader, ProtoObj, Str};
 use strata_runtime::proto::KnownUpvalues;
 use strata_runtime::stdlib::base::is_setmetatable;
@@ -108,14 +110,22 @@ pub(crate) struct Cache {
     /// Of a table's own field: if that is nil, so is what the metatable makes
     /// of it, while the epoch stays.
     pub nil_stays: bool,
+    /// It is for all tables of a family, which `shape` is; of a field of another
+    /// table, which is found over these. Holder and its shape are but an example.
+    pub by_family: bool,
+    pub hops: [Option<Hop>; MAX_HOPS],
+    /// Of a family's field: nil was seen there.
+    pub nil_seen: bool,
 }
 
 impl Cache {
     /// Whether both lead to the same place, but for the table's shape.
     pub(crate) fn same_way(&self, other: &Cache) -> bool {
         let place = |c: &Cache| (c.state, c.slot, c.tags, c.flags, c.current, c.nil_stays);
+        let family = |c: &Cache| (c.by_family, c.nil_seen, c.hops);
         let others = |c: &Cache| (c.holder, c.holder_shape, c.next_shape);
         place(self) == place(other)
+            && family(self) == family(other)
             && (self.state == CacheState::Own || others(self) == others(other))
     }
 }
@@ -667,9 +677,16 @@ impl Taker<'_> {
                 SlotKind::Field => {
                     let used = slot.was_reached();
                     let epoch = self.vm.meta_epoch;
-                    let caches = slot.caches().filter(|c| c.holds(epoch));
-                    let caches: Vec<_> = caches.copied().collect();
-                    let caches = caches.iter().map(|c| Cache {
+                    let caches = slot.caches().chain(slot.samples());
+                    let caches = caches.filter(|c| c.holds(epoch));
+                    let mut caches: Vec<_> = caches.copied().collect();
+                    let mut found = self.families(&mut caches);
+                    if slot.summary() == Summary::Mega && !caches.is_empty() {
+                        // They have too little in common.
+                        caches.clear();
+                        found.clear();
+                    }
+                    found.extend(caches.iter().map(|c| Cache {
                         state: c.state,
                         shape: self.object(c.shape),
                         holder: self.object(c.holder),
@@ -680,9 +697,12 @@ impl Taker<'_> {
                         flags: c.flags,
                         current: c.epoch == epoch,
                         nil_stays: false,
-                    });
+                        by_family: false,
+                        hops: [None; MAX_HOPS],
+                        nil_seen: false,
+                    }));
                     Slot::Field {
-                        caches: caches.collect(),
+                        caches: found,
                         used,
                     }
                 }

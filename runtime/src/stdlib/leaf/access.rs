@@ -1,6 +1,6 @@
 //! Leaves that look at tables or change them.
 
-use crate::metatable::{Event, metamethod, metatable_of};
+use crate::metatable::{Event, handler, metamethod, metatable_of, set_metatable};
 use crate::object::{Str, Table, strflag, tabflag};
 use crate::state::Vm;
 use crate::table;
@@ -30,6 +30,22 @@ pub(super) fn getmetatable(vm: &mut Vm, args: &[Value]) -> Option<Value> {
     }
     let protected = metamethod(vm, v, Event::Metatable);
     protected.is_nil().then(|| Value::table(meta))
+}
+
+/// Gives a table that has none a metatable, which says nothing about references or
+/// finalizers.
+pub(super) fn setmetatable(vm: &mut Vm, args: &[Value]) -> Option<Value> {
+    let t = plain_table(args[0]).filter(|&t| is_ordinary(t))?;
+    let meta = table_of(args[1])?;
+    // SAFETY: arguments are live.
+    unsafe {
+        let special = [Event::Mode, Event::Gc];
+        if special.iter().any(|&e| !handler(vm, meta, e).is_nil()) {
+            return None;
+        }
+        set_metatable(vm, t, meta);
+    }
+    Some(args[0])
 }
 
 /// Whether `t` has no hash part: appending and removing the last element
@@ -101,12 +117,27 @@ pub(super) fn remove(vm: &mut Vm, args: &[Value]) -> Option<Value> {
     }
 }
 
-/// `t[k]` of a table, unless it takes a metamethod.
+/// Most tables on the way over `__index` that are looked at.
+const MOST_HOLDERS: usize = 8;
+
+/// `t[k]` of a table, unless it takes a function, or a long way.
 pub(super) fn get(vm: &mut Vm, args: &[Value]) -> Option<Value> {
-    let t = table_of(args[0])?;
-    let v = raw(vm, t, args[1]);
-    // SAFETY: the table is live.
-    (v.tag != tag::NIL || unsafe { (*(*t).shape).meta.is_null() }).then_some(v)
+    let mut t = table_of(args[0])?;
+    for _ in 0..MOST_HOLDERS {
+        let v = raw(vm, t, args[1]);
+        // SAFETY: the table is live, and so are its metatable and what that names.
+        let meta = unsafe { (*(*t).shape).meta };
+        if v.tag != tag::NIL || meta.is_null() {
+            return Some(v);
+        }
+        // SAFETY: as above.
+        let next = unsafe { handler(vm, meta, Event::Index) };
+        if next.is_nil() {
+            return Some(NIL);
+        }
+        t = table_of(next)?;
+    }
+    None
 }
 
 /// `t[k] = v` of a table, unless it takes a metamethod.
@@ -123,8 +154,11 @@ pub(super) fn set(vm: &mut Vm, args: &[Value]) -> Option<Value> {
                 return Some(NIL);
             }
         }
-        let plain = (*(*t).shape).meta.is_null();
-        if !plain && raw(vm, t, key).tag == tag::NIL {
+        let meta = (*(*t).shape).meta;
+        if !meta.is_null()
+            && raw(vm, t, key).tag == tag::NIL
+            && !handler(vm, meta, Event::NewIndex).is_nil()
+        {
             return None;
         }
         table::set(vm, t, key, v).ok()?;

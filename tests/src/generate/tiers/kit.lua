@@ -13,6 +13,17 @@ local Sub = setmetatable({ name = "Sub" }, { __index = Point })
 Sub.__index = Sub
 function Sub.new(x, y) local o = setmetatable(Point.new(x, y), Sub) o.z = 1 return o end
 function Sub:len() return Point.len(self) + self.z end
+local function anew(x)
+  local C = { name = "Fresh" } C.__index = C
+  function C:len() return self.x + 1 end
+  function C:move(dx) self.x = self.x + dx return self end
+  C.__add = function(p, d) return anew(p.x + d.x) end
+  C.__sub = function(p, d) return type(d) == "number" and p.x - d or d end
+  C.__unm = function(p) return p.x end
+  C.__eq = function(p, d) return p.x == d.x end
+  C.__lt = function(p, d) return p.x < d.x end
+  return setmetatable({ x = x, y = 2 }, C)
+end
 local function id(...) return ... end
 local function sum(...) local n = 0 for k = 1, select("#", ...) do n = n + (select(k, ...)) end return n end
 local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end
@@ -25,4 +36,4 @@ local o, q = Point.new(1, 2), Point.new(3, 4.5)
 local f = function(x, y) return y, x end
 local g1, g2 = counter(0)
 local co1 = coroutine.wrap(function() local x = 0 while true do x = x + 1 coroutine.yield(x) end end)
-return Point, Sub, id, sum, fib, each, counter, i, j, k, n, s, t, u, w, a, b, c, fs, G, o, q, f, g1, g2, co1
+return Point, Sub, anew, id, sum, fib, each, counter, i, j, k, n, s, t, u, w, a, b, c, fs, G, o, q, f, g1, g2, co1

@@ -392,6 +392,8 @@ impl Machine<'_, '_> {
                 let same = Val::Object(self.tables[t].shape) == arg(self, 1)?;
                 return when(same, Val::Table(t));
             }
+            // No table has a metatable.
+            Op::GuardMeta => return when(false, Val::Nil),
             // All elements are integers.
             Op::GuardKind => {
                 let t = self.table(i.args[0])?;
@@ -407,6 +409,8 @@ impl Machine<'_, '_> {
                 Val::Nil
             }
             Op::Shape => Val::Object(self.tables[self.table(i.args[0])?].shape),
+            // Each shape is its own.
+            Op::Family => arg(self, 0)?,
             Op::SetShape => {
                 let t = self.table(i.args[0])?;
                 let Val::Object(shape) = arg(self, 1)? else {

@@ -215,6 +215,7 @@ fn of_table(op: Op) -> bool {
             | Op::Shape
             | Op::SetShape
             | Op::GuardShape
+            | Op::GuardMeta
             | Op::Meta
             | Op::Flags
             | Op::GuardKind

@@ -4,7 +4,7 @@ use super::{Builder, Refused};
 use crate::ir::{BlockId, Op as Ir, Reason, Target, Term, Ty, V};
 use crate::jit::Assumption;
 use crate::tier2::flow::mask_allows;
-use crate::tier2::snapshot::{Cache, Const, Slot};
+use crate::tier2::snapshot::{Cache, Const, Obj, Slot};
 use strata_runtime::feedback::{CacheState, NIL_OK, NIL_TOO};
 use strata_runtime::object::tabflag;
 use strata_runtime::value::tag;
@@ -117,7 +117,12 @@ impl Builder<'_, '_> {
         let mut any = None;
         for c in shapes {
             let expected = self.object(c.shape, Ty::Ptr);
-            let same = self.put(Ir::Same, &[shape, expected]);
+            let found = if c.by_family {
+                self.put(Ir::Family, &[shape])
+            } else {
+                shape
+            };
+            let same = self.put(Ir::Same, &[found, expected]);
             any = Some(match any {
                 None => same,
                 Some(any) => self.put(Ir::Or, &[any, same]),
@@ -131,7 +136,12 @@ impl Builder<'_, '_> {
 
     /// Guards that `t` has one of these shapes.
     fn guard_shapes(&mut self, t: V, shapes: &[Cache], pc: u32) -> Result<V, Refused> {
-        let [only] = shapes else {
+        let [
+            only @ Cache {
+                by_family: false, ..
+            },
+        ] = shapes
+        else {
             let any = self.has_shape(t, shapes);
             self.guard(any, Reason::Shape, pc)?;
             return Ok(t);
@@ -145,7 +155,28 @@ impl Builder<'_, '_> {
     pub(super) fn get_cached(&mut self, t: V, c: Cache, i: Insn, pc: u32) -> Result<V, Refused> {
         let nil_ok = c.flags & NIL_OK != 0;
         let v = match c.state {
+            CacheState::Own if c.by_family => {
+                let v = self.put_imm(Ir::Field, &[t], u64::from(c.slot));
+                return match c.nil_seen {
+                    true => self.or_inherited(t, v, i, pc),
+                    false => {
+                        let nil = self.is(v, tag::NIL);
+                        self.guard_not(nil, Reason::Absent, pc)?;
+                        Ok(v)
+                    }
+                };
+            }
             CacheState::Own => self.put_imm(Ir::Field, &[t], u64::from(c.slot)),
+            CacheState::Holder if c.by_family => {
+                let mut holder = t;
+                for hop in c.hops.into_iter().flatten() {
+                    let meta = self.guard_meta(holder, hop.meta, pc)?;
+                    let next = self.put_imm(Ir::Field, &[meta], u64::from(hop.slot));
+                    holder = self.expect(next, Ty::Table, pc)?;
+                    self.guard_family(holder, hop.to, pc)?;
+                }
+                self.put_imm(Ir::Field, &[holder], u64::from(c.slot))
+            }
             CacheState::Holder => {
                 let holder = self.holder(c, pc)?;
                 self.put_imm(Ir::Field, &[holder], u64::from(c.slot))
@@ -171,6 +202,38 @@ impl Builder<'_, '_> {
             self.guard_not(nil, Reason::Absent, pc)?;
         }
         Ok(v)
+    }
+
+    /// Guards that `t` is a table of this family.
+    pub(super) fn guard_family(&mut self, t: V, family: Obj, pc: u32) -> Result<(), Refused> {
+        let shape = self.put(Ir::Shape, &[t]);
+        let found = self.put(Ir::Family, &[shape]);
+        let expected = self.object(family, Ty::Ptr);
+        let same = self.put(Ir::Same, &[found, expected]);
+        self.guard(same, Reason::Shape, pc)
+    }
+
+    /// The metatable of `t`, which is guarded to have one of this family.
+    pub(super) fn guard_meta(&mut self, t: V, family: Obj, pc: u32) -> Result<V, Refused> {
+        let frame = self.frame(pc, false)?;
+        let meta = self.emit_at(Ir::GuardMeta, Ty::Table, &[t], 0, frame);
+        self.guard_family(meta, family, pc)?;
+        Ok(meta)
+    }
+
+    /// The field with value `v` of `t`, whose metatable isn't known: if that is nil,
+    /// what tables behind the metatable have.
+    fn or_inherited(&mut self, t: V, v: V, i: Insn, pc: u32) -> Result<V, Refused> {
+        let nil = self.is(v, tag::NIL);
+        let there = self.put(Ir::Not, &[nil]);
+        let absent = self.split(there, Some(true));
+        let mut ways = vec![(self.at, v)];
+        self.go_on(absent);
+        let key = self.key(i)?;
+        let (did, v) = self.get_leaf(t, key);
+        self.accept(did, pc)?;
+        ways.push((self.at, v));
+        Ok(self.meet(&ways, Ty::Any))
     }
 
     /// The value of the dictionary entry that `c` knows.
@@ -338,6 +401,21 @@ impl Builder<'_, '_> {
             let old = self.put_imm(Ir::Field, &[t], slot);
             let nil = self.is(old, tag::NIL);
             let mut fine = self.put(Ir::Not, &[nil]);
+            if c.by_family && c.nil_seen {
+                // What a metatable says about new keys isn't known.
+                let done = self.f.block();
+                let absent = self.split(fine, Some(true));
+                self.put_imm(Ir::SetField, &[t, v], slot);
+                self.barrier(t, v);
+                self.join(done);
+                self.go_on(absent);
+                let key = self.key(self.insn(pc))?;
+                let did = self.set_leaf(t, key, v);
+                self.accept(did, pc)?;
+                self.join(done);
+                self.go_on(done);
+                return Ok(());
+            }
             if c.current {
                 // To other tables, what was nil is a new key.
                 self.assume(pc)?;

@@ -253,6 +253,11 @@ impl Builder<'_, '_> {
         (did, self.emit(Ir::LeafValue, Ty::Any, &[did], 0))
     }
 
+    /// `t[k] = v`: whether it could be done without a metamethod.
+    pub(super) fn set_leaf(&mut self, t: V, k: V, v: V) -> V {
+        self.leaf(self.s.leaves.set, Stores::Tables, &[t, k, v])
+    }
+
     /// `string.byte(s, n)`, likewise.
     pub(super) fn byte_leaf(&mut self, s: V, n: V) -> (V, V) {
         let did = self.leaf(self.s.leaves.byte, Stores::Nothing, &[s, n]);
@@ -350,7 +355,7 @@ impl Builder<'_, '_> {
             return self.step(pc);
         }
         let state = self.st.clone();
-        let did = self.leaf(self.s.leaves.set, Stores::Tables, &[t, k, v]);
+        let did = self.set_leaf(t, k, v);
         let refused = self.split(did, Some(true));
         self.unless_refused(pc, refused, state)
     }

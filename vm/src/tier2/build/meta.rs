@@ -63,6 +63,15 @@ impl Builder<'_, '_> {
                     now(self, n, known)?;
                 }
             }
+            if let Some(found) = only.found {
+                let t = args[found.operand];
+                if let Some(family) = found.family {
+                    self.guard_family(t, family, pc)?;
+                }
+                let meta = self.guard_meta(t, found.meta, pc)?;
+                let f = self.put_imm(Ir::Field, &[meta], u64::from(found.slot));
+                return self.closure_of(f, only.proto, pc);
+            }
             return Ok(self.object(only.handler, Ty::Closure));
         }
         let mut shapes = [None; 2];
@@ -131,6 +140,14 @@ impl Builder<'_, '_> {
         }
     }
 
+    /// What is known of a metamethod stays so, unless it is looked for each time.
+    fn assume_handler(&mut self, pc: u32, call: &MetaCall) -> Result<(), Refused> {
+        match call.found {
+            Some(found) if found.operand == 0 => Ok(()),
+            _ => self.assume(pc),
+        }
+    }
+
     /// Whether `v` can be what is known of it.
     fn can_be(&self, v: V, known: Option<Expected>) -> bool {
         let ty = self.f.ty(v);
@@ -162,7 +179,7 @@ impl Builder<'_, '_> {
         if !fit(self) {
             return Ok(Err(false));
         }
-        self.assume(pc)?;
+        self.assume_handler(pc, call)?;
         let mut args: SmallVec<[V; 4]> = SmallVec::from_slice(args);
         let closure = self.handler(pc, calls, &mut args)?;
         let frame = self.frame(pc, true)?;
@@ -299,7 +316,7 @@ impl Builder<'_, '_> {
         if !self.can_be(f, Some(known)) {
             return Ok(false);
         }
-        self.assume(pc)?;
+        self.assume_handler(pc, &calls[0])?;
         let mut called = [f];
         let closure = self.handler(pc, &calls, &mut called)?;
         let [f] = called;

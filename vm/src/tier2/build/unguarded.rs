@@ -49,10 +49,21 @@ impl Builder<'_, '_> {
             return self.step(pc);
         };
         let mut ways: Vec<(BlockId, V)> = Vec::new();
-        for group in groups(caches) {
+        // Ways over tables of families are full of guards.
+        let without = |c: &&Cache| !c.by_family || c.state == CacheState::Own;
+        let caches: Vec<Cache> = caches.iter().filter(without).copied().collect();
+        for group in groups(&caches) {
             let same = self.has_shape(t, &group);
             let next = self.split(same, None);
-            let v = self.get_cached(t, group[0], i, pc)?;
+            let v = if group[0].by_family {
+                let v = self.put_imm(Ir::Field, &[t], u64::from(group[0].slot));
+                let nil = self.is(v, tag::NIL);
+                let there = self.put(Ir::Not, &[nil]);
+                self.unless(there, slow);
+                v
+            } else {
+                self.get_cached(t, group[0], i, pc)?
+            };
             let v = self.boxed(v);
             ways.push((self.at, v));
             self.go_on(next);

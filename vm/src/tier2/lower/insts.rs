@@ -124,6 +124,13 @@ impl Lower<'_, '_> {
                 self.guard(&is, i.frame, Reason::Shape);
                 self.define(v, &format!("getelementptr i8, ptr {}, i64 0", r[0]));
             }
+            Op::GuardMeta => {
+                let shape = self.load("ptr", &r[0], T_SHAPE.into(), Region::Shape);
+                let meta = self.load("ptr", &shape, SHAPE_META.into(), Region::Shape);
+                let is = self.temp(&format!("icmp ne ptr {meta}, null"));
+                self.guard(&is, i.frame, Reason::Meta);
+                self.define(v, &format!("getelementptr i8, ptr {meta}, i64 0"));
+            }
             Op::GuardKind => {
                 let kind = self.load("i8", &r[0], T_ARR_KIND.into(), Region::Array);
                 let is = self.temp(&format!("icmp eq i8 {kind}, {}", i.imm as u8));
@@ -157,6 +164,7 @@ impl Lower<'_, '_> {
                 let shape = self.load("ptr", &r[0], T_SHAPE.into(), Region::Shape);
                 self.load_to(v, "ptr", &shape, SHAPE_META, Region::Shape);
             }
+            Op::Family => self.load_to(v, "ptr", &r[0], SHAPE_FAMILY, Region::Shape),
             Op::Field => {
                 let fields = self.load("ptr", &r[0], T_FIELDS.into(), Region::Shape);
                 self.load_value(v, &fields, i.imm as i64 * 16, Region::Field);

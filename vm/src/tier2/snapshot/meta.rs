@@ -5,7 +5,7 @@
 //! Feedback names operands. A shape names its metatable, and that the
 //! metamethod; so a guard of the shape is all that code needs.
 
-use super::{Cache, FuncNo, Function, Obj, Slot, Taker};
+use super::{Cache, FuncNo, Function, InMeta, Obj, Slot, Taker};
 use strata_runtime::feedback::CacheState;
 use strata_runtime::feedback::meta::{MetaSite, Operand};
 use strata_runtime::metatable::Event;
@@ -36,6 +36,8 @@ pub(crate) struct MetaCall {
     pub proto: Obj,
     /// What is to be known of it to inline it.
     pub func: Option<FuncNo>,
+    /// Where it is, if it isn't this closure alone.
+    pub found: Option<InMeta>,
 }
 
 /// What `setmetatable` makes of a table.
@@ -87,33 +89,52 @@ impl Taker<'_> {
         // SAFETY: `p` is live, and what its feedback names is.
         unsafe {
             for pc in 0..(*p).code_len {
-                let sites: Vec<MetaSite> = (*p).meta_sites.at(pc).copied().collect();
+                let sites: Vec<MetaSite> = (*p).meta_sites.samples(pc).copied().collect();
                 if sites.is_empty() {
                     continue;
                 }
+                let many = (*p).meta_sites.at(pc).next().is_none();
                 let i = *(*p).code.add(pc as usize);
                 let Some(op) = i.op() else { continue };
                 let f = &self.snapshot.funcs[no as usize];
                 let sets = matches!(op, Op::Call | Op::TailCall)
                     && sets_metatable(f, usize::from(i.slot()));
-                let meta = if sets {
+                let meta = if sets && many {
+                    None
+                } else if sets {
                     let all = sites.iter().map(|s| self.set(s)).collect();
                     Option::map(all, Meta::Set)
                 } else if let Some(event) = event(op) {
                     let key = matches!(event, Event::Index | Event::NewIndex)
                         .then(|| usize::from(i.high()));
-                    let all = sites.iter().map(|s| self.called(p, event, key, s, depth));
-                    let all: Option<Vec<MetaCall>> = all.collect();
-                    all.map(|mut all| {
-                        let mut seen: Vec<MetaCall> = Vec::new();
-                        all.retain(|c| {
-                            !seen.contains(c) && {
-                                seen.push(*c);
-                                true
-                            }
-                        });
-                        Meta::Call(all)
-                    })
+                    let name = key.map(|k| (*(*p).k.add(k)).as_str());
+                    let mut common = None;
+                    for s in &sites {
+                        let call = self.in_any_meta(event, name, s, depth);
+                        if sites.len() < 2 || call.is_none() || common.is_some_and(|c| c != call) {
+                            common = None;
+                            break;
+                        }
+                        common = Some(call);
+                    }
+                    if let Some(Some(call)) = common {
+                        Some(Meta::Call(vec![call]))
+                    } else if many {
+                        None
+                    } else {
+                        let all = sites.iter().map(|s| self.called(p, event, key, s, depth));
+                        let all: Option<Vec<MetaCall>> = all.collect();
+                        all.map(|mut all| {
+                            let mut seen: Vec<MetaCall> = Vec::new();
+                            all.retain(|c| {
+                                !seen.contains(c) && {
+                                    seen.push(*c);
+                                    true
+                                }
+                            });
+                            Meta::Call(all)
+                        })
+                    }
                 } else {
                     None
                 };
@@ -142,7 +163,7 @@ impl Taker<'_> {
                     continue;
                 };
                 let known = |c: &Cache| {
-                    c.state == CacheState::Own && {
+                    c.state == CacheState::Own && !c.by_family && {
                         let shape = self.snapshot.objects[c.shape.0 as usize] as *mut Shape;
                         self.lacks(shape, key)
                     }
@@ -225,15 +246,7 @@ impl Taker<'_> {
                 }
             }
             let first = self.handler_of(&a, event);
-            let one = matches!(
-                event,
-                Event::Index
-                    | Event::NewIndex
-                    | Event::Len
-                    | Event::Call
-                    | Event::Unm
-                    | Event::BNot
-            );
+            let one = event.has_one_operand();
             let eq = event == Event::Eq;
             // Tables are equal to tables only, without anybody asking.
             if eq && (a.tag != tag::TABLE || b.tag != tag::TABLE) {
@@ -258,6 +271,7 @@ impl Taker<'_> {
                 handler: self.object(handler.as_closure()),
                 proto: self.object(proto),
                 func,
+                found: None,
             })
         }
     }
@@ -272,7 +286,7 @@ impl Taker<'_> {
     }
 
     /// The handler of an operand.
-    unsafe fn handler_of(&self, o: &Operand, event: Event) -> Value {
+    pub(super) unsafe fn handler_of(&self, o: &Operand, event: Event) -> Value {
         // SAFETY: as the caller says; metatables of types are live.
         unsafe {
             if o.shape.is_null() {
