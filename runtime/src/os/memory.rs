@@ -2,21 +2,21 @@
 //!
 //! Sizes are bytes and multiples of [`PAGE`]; a null pointer means that there is
 //! no memory. Systems without memory mapping get the same from the program's
-//! allocator.
+//! allocator, and so does Miri, which knows no mappings that are cut.
 
-#[cfg(not(unix))]
+#[cfg(any(not(unix), miri))]
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::null_mut;
 
 /// Sizes of pages on all systems divide this.
 pub const PAGE: usize = 64 << 10;
 /// From this size on huge pages are asked for.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 const HUGE: usize = 8 << 20;
 
 /// `len` bytes of zeros at the start of a page of the system's, or null.
 pub fn map(len: usize) -> *mut u8 {
-    #[cfg(unix)]
+    #[cfg(all(unix, not(miri)))]
     {
         // SAFETY: a new private mapping touches nothing that exists.
         let p = unsafe {
@@ -32,7 +32,7 @@ pub fn map(len: usize) -> *mut u8 {
         if p == libc::MAP_FAILED {
             return null_mut();
         }
-        #[cfg(target_os = "linux")]
+        #[cfg(all(target_os = "linux", not(miri)))]
         if len >= HUGE {
             // Touching, copying and giving back take a fraction of the time.
             // SAFETY: the range was just mapped; a refusal changes nothing.
@@ -40,12 +40,12 @@ pub fn map(len: usize) -> *mut u8 {
         }
         p.cast()
     }
-    #[cfg(not(unix))]
+    #[cfg(any(not(unix), miri))]
     map_aligned(len, MAP_ALIGN)
 }
 
 /// Alignment of [`map`] where the allocator stands in.
-#[cfg(not(unix))]
+#[cfg(any(not(unix), miri))]
 const MAP_ALIGN: usize = 16;
 
 /// Frees what [`map`] returned.
@@ -55,9 +55,9 @@ const MAP_ALIGN: usize = 16;
 pub unsafe fn unmap(p: *mut u8, len: usize) {
     // SAFETY: as the caller says.
     unsafe {
-        #[cfg(unix)]
+        #[cfg(all(unix, not(miri)))]
         libc::munmap(p.cast(), len);
-        #[cfg(not(unix))]
+        #[cfg(any(not(unix), miri))]
         unmap_aligned(p, len, MAP_ALIGN);
     }
 }
@@ -69,7 +69,7 @@ pub unsafe fn unmap(p: *mut u8, len: usize) {
 /// # Safety
 /// `p` was mapped with `from` bytes, and nobody holds its address if it moves.
 pub unsafe fn remap(p: *mut u8, from: usize, to: usize) -> Option<*mut u8> {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     {
         // SAFETY: as the caller says.
         let q = unsafe { libc::mremap(p.cast(), from, to, libc::MREMAP_MAYMOVE) };
@@ -79,7 +79,7 @@ pub unsafe fn remap(p: *mut u8, from: usize, to: usize) -> Option<*mut u8> {
             q.cast()
         })
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(all(target_os = "linux", not(miri))))]
     {
         let _ = (p, from, to);
         None
@@ -88,7 +88,7 @@ pub unsafe fn remap(p: *mut u8, from: usize, to: usize) -> Option<*mut u8> {
 
 /// `len` bytes of zeros aligned to `align`, a multiple of [`PAGE`], or null.
 pub fn map_aligned(len: usize, align: usize) -> *mut u8 {
-    #[cfg(unix)]
+    #[cfg(all(unix, not(miri)))]
     {
         let Some(room) = len.checked_add(align) else {
             return null_mut();
@@ -110,7 +110,7 @@ pub fn map_aligned(len: usize, align: usize) -> *mut u8 {
             start
         }
     }
-    #[cfg(not(unix))]
+    #[cfg(any(not(unix), miri))]
     match Layout::from_size_align(len, align) {
         // SAFETY: the layout's size isn't 0.
         Ok(layout) if len > 0 => unsafe { alloc_zeroed(layout) },
@@ -123,13 +123,13 @@ pub fn map_aligned(len: usize, align: usize) -> *mut u8 {
 /// # Safety
 /// It was called with `len` and `align`, and nobody uses the memory any more.
 pub unsafe fn unmap_aligned(p: *mut u8, len: usize, align: usize) {
-    #[cfg(unix)]
+    #[cfg(all(unix, not(miri)))]
     // SAFETY: as the caller says.
     unsafe {
         let _ = align;
         unmap(p, len);
     }
-    #[cfg(not(unix))]
+    #[cfg(any(not(unix), miri))]
     if let Ok(layout) = Layout::from_size_align(len, align) {
         // SAFETY: as the caller says.
         unsafe { dealloc(p, layout) };
@@ -141,12 +141,12 @@ pub unsafe fn unmap_aligned(p: *mut u8, len: usize, align: usize) {
 /// # Safety
 /// The range comes from [`map_aligned`], and nobody needs its content.
 pub unsafe fn discard(p: *mut u8, len: usize) {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     // SAFETY: as the caller says; a refusal changes nothing.
     unsafe {
         libc::madvise(p.cast(), len, libc::MADV_DONTNEED);
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(all(target_os = "linux", not(miri))))]
     let _ = (p, len);
 }
 
@@ -158,7 +158,7 @@ pub unsafe fn discard(p: *mut u8, len: usize) {
 /// # Safety
 /// The range is mapped, begins and ends with a page, and nobody writes to it.
 pub unsafe fn make_executable(p: *mut u8, len: usize) -> std::io::Result<()> {
-    #[cfg(unix)]
+    #[cfg(all(unix, not(miri)))]
     {
         // SAFETY: as the caller says.
         match unsafe { libc::mprotect(p.cast(), len, libc::PROT_READ | libc::PROT_EXEC) } {
@@ -166,7 +166,7 @@ pub unsafe fn make_executable(p: *mut u8, len: usize) -> std::io::Result<()> {
             _ => Err(std::io::Error::last_os_error()),
         }
     }
-    #[cfg(not(unix))]
+    #[cfg(any(not(unix), miri))]
     {
         let _ = (p, len);
         Err(std::io::ErrorKind::Unsupported.into())
