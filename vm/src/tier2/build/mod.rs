@@ -57,7 +57,7 @@ use super::snapshot::{Const, EntryAt, FuncNo, Function, Obj, ProtoKey, Snapshot}
 use crate::ir::{BlockId, FrameId, Func, Held, Op as Ir, Reason, Target, Term, Ty, V};
 use crate::jit::Assumption;
 use bumpalo::Bump;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 use state::{Reg, State};
 use std::rc::Rc;
@@ -184,6 +184,8 @@ struct Context {
     folded: Option<u32>,
     /// Ways to blocks that aren't begun yet.
     edges: FxHashMap<BlockId, Vec<Edge>>,
+    /// Blocks of bytecode whose turn has come.
+    begun: FxHashSet<BlockId>,
     /// Loop headers that are.
     headers: FxHashMap<BlockId, Header>,
     live: FxHashMap<(u32, bool), RegSet>,
@@ -232,6 +234,7 @@ impl Context {
             nothing_to_close: Vec::new(),
             folded: None,
             edges: FxHashMap::default(),
+            begun: FxHashSet::default(),
             headers: FxHashMap::default(),
             live: FxHashMap::default(),
         })
@@ -366,6 +369,7 @@ impl<'s> Builder<'s, '_> {
         let start = (self.at, std::mem::take(&mut self.st));
         self.ctx.edges.insert(BlockId::ENTRY, vec![start]);
         for &bb in &flow.cfg.order {
+            self.ctx.begun.insert(bb);
             let Some(edges) = self.ctx.edges.remove(&bb) else {
                 continue;
             };
@@ -419,8 +423,10 @@ impl<'s> Builder<'s, '_> {
         self.go_on(block);
         match self.ctx.flow.at.get(&pc).copied() {
             Some(bb) if self.ctx.headers.contains_key(&bb) => self.back_to(bb)?,
-            // A way that was never gone.
-            Some(bb) if !self.ctx.flow.cfg.reaches(bb) => self.leave(pc, Reason::Unreached)?,
+            // A way that was never gone: nothing leads there, or what does came before.
+            Some(bb) if !self.ctx.flow.cfg.reaches(bb) || self.ctx.begun.contains(&bb) => {
+                self.leave(pc, Reason::Unreached)?
+            }
             Some(bb) => {
                 let state = self.st.clone();
                 self.ctx.edges.entry(bb).or_default().push((block, state));
