@@ -342,7 +342,7 @@ fn crowded_loops_need_not_store_at_exits_what_they_do_not_use() {
     let listings = optimized::code_by(source, Backend::Cranelift);
     // The buffer of exits is written to before the code of exits begins.
     let early = |l: &engine::Listing| {
-        let text = l.ir(Some("lowered"));
+        let text = &l.lowered;
         let code = text.split_once("\nexit0:").map_or("", |(code, _)| code);
         l.tier == 2 && code.contains("getelementptr i64, ptr %words")
     };

@@ -20,9 +20,10 @@ pub struct Listing {
     pub bytecode: String,
     /// Cranelift's IR, with the pcs it comes from.
     pub clif: String,
-    /// Intermediate code of the optimizing compiler, by the pass that made it; at
-    /// last `lowered`: as LLVM IR, which the backend gets.
+    /// Intermediate code of the optimizing compiler, by the pass that made it.
     pub passes: Vec<(String, String)>,
+    /// The last of it as LLVM IR, which LLVM or Cranelift gets.
+    pub lowered: String,
     /// What LLVM made of it.
     pub llvm: String,
     /// Machine code.
@@ -32,7 +33,7 @@ pub struct Listing {
     pub frame_maps: String,
 }
 
-/// The text that the backend gets, among those of passes.
+/// The name of the text that the backend gets, among those of passes.
 pub(crate) const LOWERED: &str = "lowered";
 
 impl Listing {
@@ -53,6 +54,7 @@ impl Listing {
             bytecode: String::new(),
             clif: String::new(),
             passes: Vec::new(),
+            lowered: String::new(),
             llvm: String::new(),
             asm: String::new(),
             frame_maps: String::new(),
@@ -64,11 +66,8 @@ impl Listing {
     pub fn ir(&self, pass: Option<&str>) -> String {
         let titled = |(name, text): &(String, String)| format!("; after {name}\n{text}");
         match pass {
-            None | Some("last") => {
-                let mut passes = self.passes.iter();
-                let last = passes.rfind(|(name, _)| name != LOWERED);
-                last.map(titled).unwrap_or_default()
-            }
+            None | Some("last") => self.passes.last().map(titled).unwrap_or_default(),
+            Some(LOWERED) => self.lowered.clone(),
             Some("all") => self
                 .passes
                 .iter()
@@ -100,7 +99,7 @@ impl Listing {
             let found = report.texts.iter().find(|(n, _)| n == name);
             found.map(|(_, text)| text.clone()).unwrap_or_default()
         };
-        let others = ["optimized", "asm", "frame maps"];
+        let others = [LOWERED, "optimized", "asm", "frame maps"];
         let passes = report.texts.iter();
         Listing {
             part: match at {
@@ -112,6 +111,7 @@ impl Listing {
                 .filter(|(name, _)| !others.contains(&&**name))
                 .cloned()
                 .collect(),
+            lowered: take(LOWERED),
             llvm: take("optimized"),
             asm: take("asm"),
             frame_maps: take("frame maps"),
