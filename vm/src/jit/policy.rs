@@ -302,7 +302,7 @@ pub(super) unsafe fn finish(
 unsafe fn fail(vm: &mut Vm, p: *mut ProtoObj, failure: Failure, again: Option<Why>) -> bool {
     // SAFETY: the caller says that `p` is live.
     let s = state_mut(unsafe { &mut *p });
-    if again == Some(Why::Feedback) && s.code.is_some() {
+    if again == Some(Why::Feedback) && s.has_code() {
         // One of those allowed, so that it isn't tried for ever.
         s.compiles = s.compiles.saturating_add(1);
         keep(s);

@@ -168,20 +168,20 @@ impl Taker<'_> {
             // SAFETY: as the caller says.
             let made = unsafe { self.of_family(c) };
             of.push(made.map(|made| {
-                let same = |(other, _): &&mut (Cache, usize)| {
-                    let place = |c: &Cache| (c.state, c.shape, c.slot, c.hops);
-                    place(other) == place(&made)
-                };
-                if let Some((other, n)) = found.iter_mut().find(same) {
-                    other.tags |= made.tags;
-                    *n += 1;
-                }
                 let place = |c: &Cache| (c.state, c.shape, c.slot, c.hops);
-                let at = found.iter().position(|(c, _)| place(c) == place(&made));
-                at.unwrap_or_else(|| {
-                    found.push((made, 1));
-                    found.len() - 1
-                })
+                let same = |(other, _): &(Cache, usize)| place(other) == place(&made);
+                match found.iter().position(same) {
+                    Some(at) => {
+                        let (other, n) = &mut found[at];
+                        other.tags |= made.tags;
+                        *n += 1;
+                        at
+                    }
+                    None => {
+                        found.push((made, 1));
+                        found.len() - 1
+                    }
+                }
             }));
         }
         let several = |at: usize| found[at].1 > 1;
