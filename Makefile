@@ -84,7 +84,7 @@ test-bc:
 
 # Without LLVM, and without any compiler.
 test-features:
-	$(CARGO) test --locked -p strata --features cli --test tier2 --test tier2_arrays --test tier2_calls --test tier2_objects
+	$(CARGO) test --locked -p strata --features cli --test tier2
 	$(CARGO) check --locked -p strata --no-default-features --features cli
 
 test-bench:

@@ -1,18 +1,9 @@
 //! Upvalues that never change, in optimized code: nothing looks at them, until
 //! the debug library changes one after all. Each program runs in all ways that
 //! [`optimized`] knows.
-#![cfg(feature = "cranelift")]
 
-mod optimized;
-
-use optimized::{code_of, same};
-
-/// The intermediate code of the functions that running `source` optimized.
-fn ir(source: &str) -> String {
-    let listings = code_of(source).into_iter();
-    let last = listings.filter_map(|l| l.passes.into_iter().next_back());
-    last.map(|(_, text)| text).collect()
-}
+use crate::ir;
+use crate::optimized::same;
 
 #[test]
 fn functions_that_call_themselves_and_others() {

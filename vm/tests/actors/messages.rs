@@ -1,5 +1,4 @@
 //! What messages between VMs carry, and what they refuse.
-#![cfg(feature = "actors")]
 
 use std::time::Duration;
 use strata::actors::{ActorRef, Config, Data, Item, Message, Options, System};

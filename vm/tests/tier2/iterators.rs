@@ -1,11 +1,8 @@
 //! Generic `for` over iterators that are Lua functions: they are inlined, and
 //! what they remember is a value where nobody else knows them. Each program runs
 //! in all ways that [`optimized`] knows.
-#![cfg(feature = "cranelift")]
 
-mod optimized;
-
-use optimized::{Run, same};
+use crate::optimized::{Run, same};
 
 /// Runs `source` in all ways; passes have done this at least once.
 fn did(source: &str, what: &str) -> Run {

@@ -1,10 +1,7 @@
 //! Tier 2 and arrays: kinds of elements, keys outside, growth, loops over
 //! them, numbers of both kinds.
-#![cfg(feature = "cranelift")]
 
-mod optimized;
-
-use optimized::{at_once, run, same, traced_when};
+use crate::optimized::{self, at_once, run, same, traced_when};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use strata::engine::{self, Backend, JitMode};

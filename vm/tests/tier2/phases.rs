@@ -1,11 +1,8 @@
 //! Programs that change midway, back and forth: optimized code settles. What is
 //! counted is compiles and failed guards, not time: a program that goes on twice as
 //! long is hardly compiled again, and its code not left more often than a few times.
-#![cfg(feature = "cranelift")]
 
-mod optimized;
-
-use optimized::{at_once, run, same, traced_when};
+use crate::optimized::{at_once, run, same, traced_when};
 use std::time::Duration;
 use strata::engine::JitMode;
 use strata::stress::StressModes;

@@ -1,10 +1,7 @@
 //! The compile cache, by way of the executor: what is found, what is refused, what
-//! has to go. Needs the feature `llvm`.
-#![cfg(all(feature = "cli", feature = "llvm", unix))]
+//! has to go.
 
-mod common;
-
-use common::Folder;
+use crate::common::Folder;
 use parking_lot::Mutex;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

@@ -2,13 +2,10 @@
 //! the ways of leaving it are odd. Each program runs interpreted, and compiled
 //! with results of the queue handed over at once; optimized code must have
 //! been made, and left where the test says so.
-#![cfg(feature = "cranelift")]
-
-mod optimized;
 
 #[cfg(feature = "llvm")]
-use optimized::improved;
-use optimized::{at_once, same, traced, traced_when};
+use crate::optimized::improved;
+use crate::optimized::{at_once, same, traced, traced_when};
 #[cfg(feature = "llvm")]
 use strata::stress::{Delivery, StressModes};
 

@@ -1,17 +1,8 @@
 //! Tier 2 and classes that are made anew, each time the code that makes them runs:
 //! what they have in common is compiled, once.
-#![cfg(feature = "cranelift")]
 
-mod optimized;
-
-use optimized::{Run, same};
-
-/// How often guesses turned out to be wrong.
-fn failed(run: &Run) -> u64 {
-    let by_reason = &run.stats.exits_by_reason;
-    let not = ["done", "unreached"].map(|r| by_reason.get(r).copied().unwrap_or(0));
-    run.stats.exits - not.iter().sum::<u64>()
-}
+use crate::failed;
+use crate::optimized::{Run, same};
 
 /// Compiles of optimized code in a run.
 fn compiles(run: &Run) -> u64 {

@@ -1,5 +1,4 @@
 //! Actors: messages between VMs, waiting, limits and ends.
-#![cfg(feature = "actors")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,18 +1,9 @@
 //! Conditional jumps that only ever went one way, in optimized code: the other
 //! way is left out until it is taken. Each program runs in all ways that
 //! [`optimized`] knows.
-#![cfg(feature = "cranelift")]
 
-mod optimized;
-
-use optimized::{code_of, same};
-
-/// The intermediate code of the functions that running `source` optimized.
-fn ir(source: &str) -> String {
-    let listings = code_of(source).into_iter();
-    let last = listings.filter_map(|l| l.passes.into_iter().next_back());
-    last.map(|(_, text)| text).collect()
-}
+use crate::ir;
+use crate::optimized::same;
 
 /// A program with all kinds of conditional jumps, of which `rare` decides
 /// whether they go the usual way.

@@ -1,10 +1,7 @@
 //! Functions with extra arguments that optimized code has in place of their
 //! calls. Each program runs in all ways that [`optimized`] knows.
-#![cfg(feature = "cranelift")]
 
-mod optimized;
-
-use optimized::{code_of, same};
+use crate::optimized::{code_of, same};
 
 /// Runs `source` in all ways; some calls are inlined.
 fn inlined(source: &str) {

@@ -1,6 +1,5 @@
 //! Actors that compute: others have their turns meanwhile, and what was suspended in
 //! the middle of something goes on as if nothing had been.
-#![cfg(feature = "actors")]
 
 use std::time::Duration;
 use strata::actors::{ActorRef, Config, Message, Options, System};

@@ -1,18 +1,9 @@
 //! Tier 2 and objects: metatables, metamethods, tables that are not allocated.
-#![cfg(feature = "cranelift")]
 
-mod optimized;
-
-use optimized::{Run, run, same};
+use crate::failed;
+use crate::optimized::{run, same};
 use strata::engine::JitMode;
 use strata::stress::StressModes;
-
-/// How often guesses turned out to be wrong.
-fn failed(run: &Run) -> u64 {
-    let by_reason = &run.stats.exits_by_reason;
-    let not = ["done", "unreached"].map(|r| by_reason.get(r).copied().unwrap_or(0));
-    run.stats.exits - not.iter().sum::<u64>()
-}
 
 /// Pairs of numbers with every operator, as class `V`.
 const VECTORS: &str = "

@@ -1,10 +1,7 @@
 //! Calls in optimized code: typed entries, results whose number is open, tail
 //! calls. Each program runs in all ways that [`optimized`] knows.
-#![cfg(feature = "cranelift")]
 
-mod optimized;
-
-use optimized::{at_once, improved, run, run_by, same, traced};
+use crate::optimized::{at_once, improved, run, run_by, same, traced};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use strata::engine::{Backend, JitMode};

@@ -1,12 +1,8 @@
 //! Code of tier 2 in the compile cache: a second run compiles nothing, wrong feedback
 //! and altered files do no harm, processes share a directory.
-#![cfg(all(feature = "cli", feature = "cranelift", unix))]
 
-mod common;
-mod optimized;
-
-use common::Folder;
-use optimized::{at_once, run, run_cached, run_made};
+use crate::common::Folder;
+use crate::optimized::{at_once, run, run_cached, run_made};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -320,7 +316,7 @@ fn altered_entries_do_no_harm() {
 }
 
 /// The same in full: `cargo test --release -p strata --features cli,llvm,long --test
-/// cache_tier2 -- --nocapture full_size`.
+/// cache -- --nocapture full_size`.
 #[cfg(feature = "long")]
 #[test]
 fn altered_entries_do_no_harm_full_size() {

@@ -1,5 +1,4 @@
 //! Supervision of actors: beginning anew, giving up, being told.
-#![cfg(feature = "actors")]
 
 use parking_lot::Mutex;
 use std::sync::Arc;
