@@ -200,3 +200,35 @@ fn mutation_during_collection() {
         }
     }
 }
+
+/// A deleted entry whose key died keeps the key's address. An object that comes to lie
+/// there finds the entry, which the collector has passed over.
+#[test]
+fn keys_that_come_back_are_seen() {
+    let mut vm = vm();
+    let vm = &mut *vm;
+    let generational = GcOp::Generational {
+        minormul: 0,
+        majormul: 0,
+    };
+    // SAFETY: the table is in the registry, and keys are used before a collection.
+    unsafe {
+        gc_control(vm, generational);
+        let kept = table(vm);
+        root(vm, 0, kept);
+        for n in 0..3 {
+            set(vm, kept, Value::int(-1 - n), Value::int(n)).expect("memory");
+        }
+        let first = table(vm);
+        set(vm, kept, Value::table(first), Value::int(1)).expect("memory");
+        set(vm, kept, Value::table(first), NIL).expect("memory");
+        full_collect(vm);
+        let again = (0..10_000).map(|_| table(vm)).find(|&t| t == first);
+        let again = again.expect("a cell that is free is used again");
+        set(vm, kept, Value::table(again), Value::int(2)).expect("memory");
+        check(vm);
+        gc_control(vm, GcOp::Step(0));
+        check(vm);
+        assert!(get(kept, Value::table(again)).raw_eq(Value::int(2)));
+    }
+}

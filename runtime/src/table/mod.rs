@@ -431,6 +431,11 @@ unsafe fn hash_store(
                 let old = (*e).val;
                 hash::put(h, e, val);
                 vm.heap.barrier_value(t.cast(), val);
+                if old.is_nil() {
+                    // The collector passes deleted keys over; and this one may be another
+                    // object than `key`: an equal string, or what lay at its address.
+                    vm.heap.barrier_value(t.cast(), (*e).key);
+                }
                 return Ok(old);
             }
             _ if val.is_nil() => {}
