@@ -267,7 +267,9 @@ const FIGURES: &[(&str, &str, &str)] = &[
     ("logic", "ROUNDS = 17", "ROUNDS = 1"),
     ("pretty_printer", "ROUNDS = 42", "ROUNDS = 2"),
     ("regex", "ROUNDS = 150", "ROUNDS = 3"),
-    ("scheduler", "ROUNDS = 50", "ROUNDS = 2"),
+    ("scheduler", "ROUNDS = 50", "ROUNDS = 6"),
+    ("quicksort", "LENGTH, ROUNDS = 100000, 15", "LENGTH, ROUNDS = 1500, 4"),
+    ("quicksort", "a[50000]", "a[750]"),
 ];
 
 /// Lines at a program's top that may have figures.

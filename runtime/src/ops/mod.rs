@@ -12,6 +12,7 @@ pub mod compare;
 pub mod concat;
 pub mod meta;
 pub mod modulo;
+pub mod reciprocal;
 
 pub use arith::ArithOp;
 pub use compare::compare_str;

@@ -13,6 +13,7 @@ use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use strata_runtime::audit::{Bug, planted};
 use strata_runtime::ops::arith::ArithOp;
+use strata_runtime::ops::reciprocal::Reciprocal;
 use strata_runtime::value::{self, tag};
 use strata_spec::{Insn, Op};
 
@@ -321,6 +322,9 @@ impl Lower<'_> {
             (ArithOp::IDiv, Some(k)) if k > 0 && k & (k - 1) == 0 => {
                 self.b.ins().sshr_imm_s(x, i64::from(k.trailing_zeros()))
             }
+            (ArithOp::Mod | ArithOp::IDiv, Some(k)) if Reciprocal::of(k).is_some() => {
+                self.divide_by(kind, x, k)
+            }
             (ArithOp::Mod | ArithOp::IDiv, _) => {
                 let y = self.right_bits(right);
                 if constant.is_none_or(|k| k == 0 || k == -1) {
@@ -351,6 +355,26 @@ impl Lower<'_> {
         };
         self.set_int(a, v);
         slow
+    }
+
+    /// Floor division or modulo by a constant that has a reciprocal.
+    fn divide_by(&mut self, kind: ArithOp, x: Value, k: i64) -> Value {
+        let Some(by) = Reciprocal::of(k) else {
+            let y = self.int(k);
+            return self.floor_division(kind, x, y);
+        };
+        let sign = self.b.ins().sshr_imm_s(x, 63);
+        let natural = self.b.ins().bxor(x, sign);
+        let factor = self.int(by.factor as i64);
+        let high = self.b.ins().umulhi(natural, factor);
+        let q = self.b.ins().ushr_imm_s(high, i64::from(by.shift));
+        let q = self.b.ins().bxor(q, sign);
+        if kind == ArithOp::IDiv {
+            return q;
+        }
+        let k = self.int(k);
+        let whole = self.b.ins().imul(q, k);
+        self.b.ins().isub(x, whole)
     }
 
     /// Rounds the quotient down; `y` is neither 0 nor -1.

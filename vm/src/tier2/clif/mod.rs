@@ -6,10 +6,11 @@
 //!                          └──▶ here: read, translated to CLIF, code     1–4 ms
 //! ```
 //!
-//! The text is the one that LLVM gets (`lower`), so that there is one lowering
-//! for both; only typed entries have another convention, which Cranelift knows.
-//! What our own passes found is in it already, and Cranelift finds little more: no vectors, no code moved across
-//! blocks, but registers for what loops keep.
+//! The text is the one that LLVM gets (`lower`), so that there is one lowering for both;
+//! only typed entries have another convention, which Cranelift knows, and the upper half
+//! of a product is an instruction, `umulh`, which LLVM makes of wider ones. What our own
+//! passes found is in it already, and Cranelift finds little more: no vectors, no code
+//! moved across blocks, but registers for what loops keep.
 //!
 //! - `aside`: calls that leave registers alone
 //! - `text`: reading the lines

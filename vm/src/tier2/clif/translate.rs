@@ -531,6 +531,7 @@ impl<'t> Translate<'_, 't> {
             "urem" => ins.urem(a, b),
             "sdiv" => ins.sdiv(a, b),
             "srem" => ins.srem(a, b),
+            "umulh" => ins.umulhi(a, b),
             "fadd" => ins.fadd(a, b),
             "fsub" => ins.fsub(a, b),
             "fmul" => ins.fmul(a, b),

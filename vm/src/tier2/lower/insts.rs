@@ -1,6 +1,6 @@
 //! Instructions that compute, and access memory.
 
-use super::{Lower, Region};
+use super::{For, Lower, Region};
 use crate::ir::{Op, Reason, Ty, V};
 use crate::tier1::layout::*;
 use crate::tier2::helpers::Helper;
@@ -8,6 +8,7 @@ use crate::tier2::snapshot::Obj;
 use strata_runtime::audit::{Bug, planted};
 use strata_runtime::object::color;
 use strata_runtime::ops::modulo::{EXACT, has_fma};
+use strata_runtime::ops::reciprocal::Reciprocal;
 use strata_runtime::value::tag;
 
 impl Lower<'_, '_> {
@@ -461,7 +462,9 @@ impl Lower<'_, '_> {
             return self.define(v, &text);
         }
         if let Some(k) = self.f.int_const(args[1]) {
-            // LLVM multiplies.
+            if let Some(by) = Reciprocal::of(k) {
+                return self.divide_by(v, modulo, &x, k, by);
+            }
             let result = self.long_divide(modulo, &x, &y, k == -1);
             return self.define(v, &format!("add i64 {result}, 0"));
         }
@@ -488,6 +491,27 @@ impl Lower<'_, '_> {
             v,
             &format!("phi i64 [ {quick}, %{short} ], [ {slow}, %{long} ]"),
         );
+    }
+
+    /// Floor division or modulo by a constant.
+    fn divide_by(&mut self, v: V, modulo: bool, x: &str, k: i64, by: Reciprocal) {
+        let sign = self.temp(&format!("ashr i64 {x}, 63"));
+        let natural = self.temp(&format!("xor i64 {x}, {sign}"));
+        let high = if self.whom == For::Llvm {
+            let wide = self.temp(&format!("zext i64 {natural} to i128"));
+            let product = self.temp(&format!("mul i128 {wide}, {}", by.factor));
+            let high = self.temp(&format!("lshr i128 {product}, 64"));
+            self.temp(&format!("trunc i128 {high} to i64"))
+        } else {
+            self.temp(&format!("umulh i64 {natural}, {}", by.factor as i64))
+        };
+        let q = self.temp(&format!("lshr i64 {high}, {}", by.shift));
+        if !modulo {
+            return self.define(v, &format!("xor i64 {q}, {sign}"));
+        }
+        let q = self.temp(&format!("xor i64 {q}, {sign}"));
+        let whole = self.temp(&format!("mul i64 {q}, {k}"));
+        self.define(v, &format!("sub i64 {x}, {whole}"));
     }
 
     /// Floor division or modulo of any integers; `minus_one`: the divisor may
