@@ -21,6 +21,7 @@
 //! Objects above [`MAX_SMALL`] bytes live apart, each an allocation of its
 //! own behind a [`LargeHeader`].
 
+use super::mark::Budget;
 use crate::object::{GcHeader, kind};
 use crate::os::memory;
 use std::alloc::{Layout, handle_alloc_error};
@@ -257,6 +258,13 @@ pub struct Pool {
     with_free: Vec<*mut Chunk>,
     /// Free blocks whose pages are resident.
     warm: usize,
+    /// The fewest there were since blocks were last trimmed: who took none of them in a
+    /// whole cycle won't need them in the next.
+    idle: usize,
+    /// How many are still to be given back to the system.
+    excess: usize,
+    /// The chunk with a free block where that goes on.
+    trim_at: usize,
     /// Blocks that classes use.
     pub in_use: usize,
 }
@@ -282,6 +290,7 @@ impl Pool {
             if warm != 0 {
                 self.warm -= 1;
             }
+            self.idle = self.idle.min(self.warm);
             (*chunk).free &= !bit;
             (*chunk).cold &= !bit;
             if (*chunk).free == 0 {
@@ -325,9 +334,8 @@ impl Pool {
         chunk
     }
 
-    /// Takes back a block without objects. Keeps a reserve of resident
-    /// blocks; beyond it pages go back to the system, and a chunk without
-    /// blocks in use does as a whole.
+    /// Takes back a block without objects. Its pages stay resident until
+    /// [`trim_some`](Self::trim_some) finds that nobody needs them.
     ///
     /// # Safety
     /// Nothing refers to the block or its cells any more.
@@ -335,24 +343,57 @@ impl Pool {
         // SAFETY: the block and its chunk are ours.
         unsafe {
             let chunk = (*b).chunk;
-            let bit = 1u16 << (*b).slot;
             if (*chunk).free == 0 {
                 self.with_free.push(chunk);
             }
-            (*chunk).free |= bit;
-            self.in_use -= 1;
-            let reserve = 32 + self.in_use / 8;
-            if self.warm < reserve {
-                self.warm += 1;
-                return;
+            (*chunk).free |= 1u16 << (*b).slot;
+        }
+        self.in_use -= 1;
+        self.warm += 1;
+    }
+
+    /// A cycle is about to sweep: what has been idle since the last one is to be given
+    /// back to the system. (What the sweep frees the program will mostly need again
+    /// before the next, and pages cost more to get than cells.)
+    /// Unless `all` that is free is to go.
+    pub fn plan_trim(&mut self, all: bool) {
+        self.excess = if all { usize::MAX } else { self.idle };
+        self.trim_at = 0;
+    }
+
+    /// Gives pages of free blocks back to the system, and chunks without a block in use,
+    /// until the budget is spent; a reserve stays. True: done.
+    pub(super) fn trim_some(&mut self, budget: &mut Budget) -> bool {
+        while self.excess > 0 && self.warm > 32 + self.in_use / 8 {
+            let Some(&chunk) = self.with_free.get(self.trim_at) else {
+                break;
+            };
+            // SAFETY: the chunk is ours, and its free blocks are nobody's.
+            unsafe {
+                let warm = (*chunk).free & !(*chunk).cold;
+                let empty = (*chunk).free == !0 && self.chunks.len() > 1;
+                if empty && warm.count_ones() as usize <= self.excess {
+                    self.excess -= warm.count_ones() as usize;
+                    self.drop_chunk(chunk);
+                } else if warm == 0 {
+                    self.trim_at += 1;
+                } else {
+                    let slot = warm.trailing_zeros();
+                    (*chunk).cold |= 1 << slot;
+                    let b = (*chunk).memory.add(slot as usize * BLOCK_SIZE);
+                    memory::discard(b, BLOCK_SIZE);
+                    self.warm -= 1;
+                    self.excess -= 1;
+                }
             }
-            (*chunk).cold |= bit;
-            if (*chunk).free == !0 && self.chunks.len() > 1 {
-                self.drop_chunk(chunk);
-            } else {
-                memory::discard(b.cast(), BLOCK_SIZE);
+            budget.charge(4 << 10);
+            if budget.spent() {
+                return false;
             }
         }
+        self.excess = 0;
+        self.idle = self.warm;
+        true
     }
 
     /// # Safety
@@ -381,8 +422,7 @@ impl Pool {
                 drop(Box::from_raw(c));
             }
         }
-        self.warm = 0;
-        self.in_use = 0;
+        *self = Pool::default();
     }
 
     /// Bytes reserved from the system.
@@ -462,7 +502,24 @@ mod tests {
                 pool.give(b);
             }
             assert_eq!(pool.in_use, 0);
-            assert!(pool.reserved() <= 4 * CHUNK_SIZE);
+            // They were needed in the cycle that ends, and not in the next.
+            let mut trim = |all| {
+                pool.plan_trim(all);
+                assert!(pool.trim_some(&mut Budget::UNLIMITED.clone()));
+                pool.reserved() / CHUNK_SIZE
+            };
+            assert_eq!([trim(false), trim(false)], [7, 2]);
+            let blocks: Vec<_> = (0..100).map(|_| pool.take(3, &shared)).collect();
+            for &b in &blocks[..90] {
+                pool.give(b);
+            }
+            pool.plan_trim(true);
+            assert!(pool.trim_some(&mut Budget::UNLIMITED.clone()));
+            assert!(pool.warm <= 33 && pool.in_use == 10);
+            // Pages that were given back are zeros.
+            let cold: Vec<_> = (0..90).map(|_| pool.take(3, &shared)).collect();
+            let zeros = |&&b: &&*mut Block| *b.cast::<u8>().add(BLOCK_SIZE - 1) == 0;
+            assert!(cold.iter().filter(zeros).count() >= 57);
             pool.free_all();
         }
     }

@@ -168,6 +168,7 @@ fn complete_until(vm: &mut Vm, in_time: bool) -> bool {
     if in_time {
         budget.until = Some(Instant::now() + LOOK);
     }
+    vm.heap.thorough = true;
     vm.advance(&mut budget);
     if !finish_cycle(vm, in_time) {
         return false;
@@ -356,6 +357,10 @@ impl Vm {
         heap.white ^= 1;
         heap.forget_dead_protos();
         heap.plan_sweep();
+        if !heap.minor {
+            heap.pool.plan_trim(heap.thorough);
+            heap.with_interned(super::intern::InternTable::note_peak);
+        }
     }
 
     /// Clears inline caches that refer to what is about to die.
@@ -440,16 +445,18 @@ impl Heap {
         self.bytes <= self.pace.after_major.max(MIN_GROWTH).saturating_add(growth)
     }
 
-    /// After a major collection, gives empty blocks of small arrays back.
+    /// After a major collection, gives empty blocks of small arrays to the pool, and what
+    /// that doesn't need back to the system.
     fn trim_some(&mut self, budget: &mut Budget) -> bool {
-        self.minor || self.small.trim_some(&mut self.pool, budget)
+        self.minor || self.small.trim_some(&mut self.pool, budget) && self.pool.trim_some(budget)
     }
 
     /// Everything is swept.
     fn end_cycle(&mut self) {
         self.phase = Phase::Pause;
         if !self.minor {
-            self.with_interned(super::intern::InternTable::shrink);
+            let thorough = std::mem::take(&mut self.thorough);
+            self.with_interned(|strings| strings.shrink(thorough));
             self.pace.after_major = self.bytes;
             self.stats.cycles += 1;
             self.stats.live = self.bytes;

@@ -3,13 +3,14 @@
 //!
 //! Open addressing with linear probing over two parallel arrays, hashes and
 //! pointers, so that probing and resizing don't touch the strings. Hash 0
-//! is an empty place, 1 one whose string has died. References are weak: the
-//! sweeper removes dead strings, and one that is found before the sweeper
-//! comes is brought back to life.
+//! is an empty place. References are weak: the sweeper removes dead strings, and
+//! one that is found before the sweeper comes is brought back to life.
 //!
 //! A table that has to be resized becomes the *old* one: strings move to its
 //! successor a few at a time, with each insertion, so that no insertion takes
-//! long. Meanwhile both are searched.
+//! long. Meanwhile both are searched; hash 1 is a place of the old one whose
+//! string has moved or died. A table gets smaller only if it was too large for
+//! a whole cycle, since most strings die in each.
 
 use crate::object::Str;
 use std::ptr::null_mut;
@@ -30,8 +31,6 @@ const PACE: usize = 4 * SHRINK + 8;
 struct Places {
     hashes: Vec<u32>,
     strings: Vec<*mut Str>,
-    /// Places that are not [`EMPTY`].
-    taken: usize,
     /// Strings.
     live: usize,
 }
@@ -41,7 +40,6 @@ impl Places {
         Places {
             hashes: vec![EMPTY; size],
             strings: vec![null_mut(); size],
-            taken: 0,
             live: 0,
         }
     }
@@ -78,38 +76,56 @@ impl Places {
     fn insert(&mut self, hash: u32, s: *mut Str) {
         let mask = self.hashes.len() - 1;
         let mut at = hash as usize & mask;
-        while self.hashes[at] > GONE {
+        while self.hashes[at] != EMPTY {
             at = (at + 1) & mask;
         }
-        self.taken += usize::from(self.hashes[at] == EMPTY);
         self.live += 1;
         self.hashes[at] = hash;
         self.strings[at] = s;
     }
 
-    /// Removes a string if it is there.
-    fn remove(&mut self, hash: u32, s: *mut Str) -> bool {
+    /// Where a string is.
+    fn place_of(&self, hash: u32, s: *mut Str) -> Option<usize> {
         if self.live == 0 {
-            return false;
+            return None;
         }
         let mask = self.hashes.len() - 1;
         let mut at = hash as usize & mask;
         while self.hashes[at] != EMPTY {
             if self.strings[at] == s && self.hashes[at] > GONE {
-                self.live -= 1;
-                // The last of a run needs no mark.
-                if self.hashes[(at + 1) & mask] == EMPTY {
-                    self.hashes[at] = EMPTY;
-                    self.taken -= 1;
-                } else {
-                    self.hashes[at] = GONE;
-                }
-                self.strings[at] = null_mut();
-                return true;
+                return Some(at);
             }
             at = (at + 1) & mask;
         }
-        false
+        None
+    }
+
+    /// Empties a place, and moves those behind it up that would no longer be found.
+    fn close(&mut self, at: usize) {
+        let mask = self.hashes.len() - 1;
+        let (mut hole, mut at) = (at, (at + 1) & mask);
+        while self.hashes[at] != EMPTY {
+            let home = self.hashes[at] as usize & mask;
+            let (from_home, from_hole) =
+                (at.wrapping_sub(home) & mask, at.wrapping_sub(hole) & mask);
+            if from_home >= from_hole {
+                self.hashes[hole] = self.hashes[at];
+                self.strings[hole] = self.strings[at];
+                hole = at;
+            }
+            at = (at + 1) & mask;
+        }
+        self.hashes[hole] = EMPTY;
+        self.strings[hole] = null_mut();
+        self.live -= 1;
+    }
+
+    /// Marks a place as one whose string is gone: of a table that is looked through from
+    /// its start, so that nothing in it may move.
+    fn bury(&mut self, at: usize) {
+        self.hashes[at] = GONE;
+        self.strings[at] = null_mut();
+        self.live -= 1;
     }
 }
 
@@ -121,6 +137,8 @@ pub struct InternTable {
     old: Places,
     /// Places of `old` before this one are done with.
     moved: usize,
+    /// Strings when the sweeper began last.
+    peak: usize,
 }
 
 impl InternTable {
@@ -143,7 +161,7 @@ impl InternTable {
     /// Adds a string that isn't there.
     #[inline]
     pub fn insert(&mut self, hash: u32, s: *mut Str) {
-        if self.now.taken * 4 >= self.now.hashes.len() * 3 {
+        if self.now.live * 4 >= self.now.hashes.len() * 3 {
             self.resize();
         }
         if !self.old.hashes.is_empty() {
@@ -154,8 +172,10 @@ impl InternTable {
 
     /// Removes a string.
     pub fn remove(&mut self, hash: u32, s: *mut Str) {
-        if !self.now.remove(hash, s) {
-            self.old.remove(hash, s);
+        if let Some(at) = self.now.place_of(hash, s) {
+            self.now.close(at);
+        } else if let Some(at) = self.old.place_of(hash, s) {
+            self.old.bury(at);
         }
     }
 
@@ -183,9 +203,7 @@ impl InternTable {
             if hash > GONE {
                 self.now.insert(hash, self.old.strings[at]);
                 // The place stays taken, so that searches go on behind it.
-                self.old.hashes[at] = GONE;
-                self.old.strings[at] = null_mut();
-                self.old.live -= 1;
+                self.old.bury(at);
             }
         }
         self.moved = end;
@@ -195,11 +213,21 @@ impl InternTable {
         }
     }
 
-    /// Begins to make the table smaller if most of its strings have died.
-    pub fn shrink(&mut self) {
+    /// A major collection is about to sweep: there won't be more strings in this cycle.
+    pub fn note_peak(&mut self) {
+        self.peak = self.peak.max(self.now.live + self.old.live);
+    }
+
+    /// At the end of a major collection: begins to make the table smaller if it was too
+    /// large for all strings that there were before; or, if the collection was
+    /// `thorough`, for those that there are.
+    pub fn shrink(&mut self, thorough: bool) {
+        let live = self.now.live + self.old.live;
+        let peak = std::mem::replace(&mut self.peak, live);
+        let peak = if thorough { live } else { peak.max(live) };
         if self.old.hashes.is_empty()
             && self.now.hashes.len() > FIRST
-            && self.now.live < self.now.hashes.len() / 8
+            && peak < self.now.hashes.len() / 8
         {
             self.resize();
         }
@@ -276,7 +304,7 @@ mod tests {
         }
         // It shrinks step by step, one with each collection.
         for _ in 0..4 {
-            table.shrink();
+            table.shrink(true);
             table.migrate(usize::MAX);
         }
         assert!(table.footprint() <= FIRST * 12);

@@ -181,6 +181,9 @@ pub struct Heap {
     sticky: bool,
     /// The running collection is a minor one.
     minor: bool,
+    /// The next or running major collection is one that somebody asked for: what it
+    /// frees is given back to the system.
+    thorough: bool,
     /// Objects of earlier cycles may be black.
     has_old: bool,
     stopped: bool,
@@ -243,6 +246,7 @@ impl Heap {
             phase: Phase::Pause,
             sticky: false,
             minor: false,
+            thorough: false,
             has_old: false,
             stopped: false,
             shared: Box::new(Shared {
