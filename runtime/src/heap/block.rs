@@ -334,8 +334,8 @@ impl Pool {
         chunk
     }
 
-    /// Takes back a block without objects. Its pages stay resident until
-    /// [`trim_some`](Self::trim_some) finds that nobody needs them.
+    /// Takes back a block without objects. Its pages stay resident until a later cycle
+    /// has found that nobody needs them.
     ///
     /// # Safety
     /// Nothing refers to the block or its cells any more.
@@ -354,8 +354,8 @@ impl Pool {
 
     /// A cycle is about to sweep: what has been idle since the last one is to be given
     /// back to the system. (What the sweep frees the program will mostly need again
-    /// before the next, and pages cost more to get than cells.)
-    /// Unless `all` that is free is to go.
+    /// before the next, and pages cost more to get than cells.) With `all` everything
+    /// that is free by then.
     pub fn plan_trim(&mut self, all: bool) {
         self.excess = if all { usize::MAX } else { self.idle };
         self.trim_at = 0;
