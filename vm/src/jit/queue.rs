@@ -107,6 +107,10 @@ pub(crate) struct Options {
     /// The worker makes way for other threads, and of jobs that are equally hot
     /// it does the newest first: that one is for what runs now.
     pub patient: bool,
+    /// How long a patient worker waits with a job while others, those that are not
+    /// patient, have work: with few processors what it takes from them and from the
+    /// program is more than its code gains.
+    pub patience: Duration,
 }
 
 impl Default for Options {
@@ -119,6 +123,7 @@ impl Default for Options {
             delivery: Delivery::Ready,
             seed: 1,
             patient: false,
+            patience: Duration::from_millis(100),
         }
     }
 }

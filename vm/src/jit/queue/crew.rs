@@ -11,7 +11,7 @@
 //! The thread ends, and is waited for, when the last handle of the crew is
 //! dropped; as a worker does, it also ends for want of work.
 
-use super::worker::{STACK, overtime, perform, take_hottest};
+use super::worker::{STACK, lets_pass, overtime, perform, take_hottest};
 use super::{Job, Options, Shared};
 use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
@@ -113,6 +113,7 @@ impl<J: Job> Inner<J> {
     /// ends.
     fn next(&self) -> Option<Arc<Shared<J>>> {
         let mut state = self.state.lock();
+        let mut since = None;
         loop {
             if state.quit {
                 return None;
@@ -125,7 +126,9 @@ impl<J: Job> Inner<J> {
                 }
                 continue;
             }
-            match overtime(&self.options, state.worked, self.started) {
+            let over = overtime(&self.options, state.worked, self.started)
+                .or_else(|| lets_pass(&self.options, &mut since));
+            match over {
                 None => return state.queues.pop_front(),
                 Some(rest) => {
                     self.work.wait_for(&mut state, rest);

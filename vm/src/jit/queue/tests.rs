@@ -466,3 +466,36 @@ fn a_queue_of_a_crew_closes_while_its_job_runs() {
     b.submit(11, 0, job(|| 11)).unwrap();
     assert_eq!(drain(&mut b), [(11, Ok(11))]);
 }
+
+#[test]
+fn a_patient_worker_lets_the_others_pass() {
+    let patient = |patience| {
+        queue(Options {
+            patient: true,
+            patience,
+            ..Options::default()
+        })
+    };
+    let mut hurried = queue(Options::default());
+    let release = busy(&mut hurried, 0);
+    // Not for ever.
+    let mut q = patient(Duration::ZERO);
+    q.submit(1, 1, job(|| 1)).unwrap();
+    assert_eq!(drain(&mut q).len(), 1);
+    let mut q = patient(Duration::from_secs(3600));
+    let begun = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&begun);
+    let note = job(move || count.fetch_add(1, Ordering::Relaxed));
+    q.submit(2, 1, note).unwrap();
+    std::thread::sleep(Duration::from_millis(30));
+    assert_eq!(
+        (begun.load(Ordering::Relaxed), q.take_ready().count()),
+        (0, 0)
+    );
+    // It can be taken back as long as it waits.
+    assert!(q.take_back(2).is_some());
+    q.submit(3, 1, job(|| 3)).unwrap();
+    drop(release);
+    assert_eq!(drain(&mut hurried).len(), 1);
+    assert!(matches!(drain(&mut q)[..], [(3, Ok(3))]));
+}

@@ -3,6 +3,7 @@
 use super::{Failure, Job, Options, Shared, State, Waiting};
 use crate::stress::Delivery;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Native stack: passes of an optimizer are recursive.
@@ -20,6 +21,22 @@ pub(super) fn run<J: Job>(shared: &Shared<J>) {
     }
 }
 
+/// Jobs of workers that are not patient, of all VMs: they share the processors.
+static HURRIED: AtomicUsize = AtomicUsize::new(0);
+
+/// How often a patient worker looks whether there are any.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// How long a worker waits before it looks again whether it may begin; `since`: from
+/// when on it has waited with its job.
+pub(super) fn lets_pass(options: &Options, since: &mut Option<Instant>) -> Option<Duration> {
+    if !options.patient || HURRIED.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    let waited = since.get_or_insert_with(Instant::now).elapsed();
+    (waited < options.patience).then_some(LOOK)
+}
+
 /// Does one job: how long it took.
 pub(super) fn perform<J: Job>(
     shared: &Shared<J>,
@@ -27,6 +44,8 @@ pub(super) fn perform<J: Job>(
     Waiting { serial, job, .. }: Waiting<J>,
 ) -> Duration {
     let start = Instant::now();
+    let hurried = usize::from(!shared.options.patient);
+    HURRIED.fetch_add(hurried, Ordering::Relaxed);
     let result = catch_unwind(AssertUnwindSafe(|| job.run(tools)));
     let result = result.map_err(|panic| {
         // Whatever state they are in, they are not used again.
@@ -34,6 +53,7 @@ pub(super) fn perform<J: Job>(
         let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
         Failure::Panicked(crate::panic_text(&*panic))
     });
+    HURRIED.fetch_sub(hurried, Ordering::Relaxed);
     let took = start.elapsed();
     let mut state = shared.state.lock();
     state.worked += took;
@@ -50,6 +70,7 @@ pub(super) fn perform<J: Job>(
 /// is closed, or there was none for long.
 fn next<J: Job>(shared: &Shared<J>) -> Option<Waiting<J>> {
     let mut state = shared.state.lock();
+    let mut since = None;
     loop {
         if state.quit {
             return None;
@@ -63,7 +84,8 @@ fn next<J: Job>(shared: &Shared<J>) -> Option<Waiting<J>> {
             continue;
         }
         let over = match shared.options.delivery {
-            Delivery::Ready => overtime(&shared.options, state.worked, shared.started),
+            Delivery::Ready => overtime(&shared.options, state.worked, shared.started)
+                .or_else(|| lets_pass(&shared.options, &mut since)),
             _ => None,
         };
         match over {
