@@ -511,6 +511,7 @@ mod tests {
             assert_eq!([trim(false), trim(false)], [7, 2]);
             let blocks: Vec<_> = (0..100).map(|_| pool.take(3, &shared)).collect();
             for &b in &blocks[..90] {
+                b.cast::<u8>().add(BLOCK_SIZE - 1).write(7);
                 pool.give(b);
             }
             pool.plan_trim(true);
@@ -519,7 +520,11 @@ mod tests {
             // Pages that were given back are zeros.
             let cold: Vec<_> = (0..90).map(|_| pool.take(3, &shared)).collect();
             let zeros = |&&b: &&*mut Block| *b.cast::<u8>().add(BLOCK_SIZE - 1) == 0;
-            assert!(cold.iter().filter(zeros).count() >= 57);
+            let lost = cold.iter().filter(zeros).count();
+            assert!(
+                lost >= 57 || cfg!(any(not(target_os = "linux"), miri)),
+                "{lost}"
+            );
             pool.free_all();
         }
     }
