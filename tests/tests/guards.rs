@@ -12,8 +12,8 @@
 //! itself. Copies of it (in code that was made again, or for a loop and for the whole
 //! function, or where the function was inlined) are the same guard. It counts from when
 //! code with it was installed, and has failed if the code was left there although what
-//! it expects was there. All ways together are counted. What is reached fails, so that
-//! those that never failed are on ways that a program never takes: behind calls in which
+//! it expects was there. All ways together are counted. Those that never failed were,
+//! where somebody looked, on ways that the program never takes: behind calls in which
 //! coroutines switch, which leave no native frame to come back to; where `#s` of what is
 //! always a string would be a table's; in the copy of a loop for keys outside of an array.
 //!

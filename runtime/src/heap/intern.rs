@@ -313,4 +313,55 @@ mod tests {
         // SAFETY: nothing uses the strings any more.
         unsafe { heap.free_all() };
     }
+
+    #[test]
+    fn it_gets_smaller_when_it_was_too_large_for_a_whole_cycle() {
+        let mut heap = Heap::new(3);
+        let mut table = InternTable::default();
+        let s = heap.str(b"one for all");
+        for hash in 2..9_000 {
+            table.insert(hash, s);
+        }
+        table.migrate(usize::MAX);
+        let full = table.footprint();
+        table.note_peak();
+        for hash in 2..9_000 {
+            table.remove(hash, s);
+        }
+        table.shrink(false);
+        assert_eq!(table.footprint(), full, "its strings died in this cycle");
+        table.note_peak();
+        table.shrink(false);
+        table.migrate(usize::MAX);
+        assert!(table.footprint() < full);
+        // SAFETY: nothing uses the string any more.
+        unsafe { heap.free_all() };
+    }
+
+    #[test]
+    fn what_lies_behind_a_gap_is_found() {
+        let mut heap = Heap::new(3);
+        let strings: Vec<_> = (0..150u32).map(|n| heap.str(&n.to_le_bytes())).collect();
+        let mut places = Places::new(FIRST);
+        let mut here = vec![false; strings.len()];
+        let mut random = 1u32;
+        // Crowded around the end, and beyond it.
+        let hash = |n: usize| FIRST as u32 * 5 - 20 + (n as u32 * 7) % 40;
+        for _ in 0..20_000 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let n = (random >> 16) as usize % strings.len();
+            match places.place_of(hash(n), strings[n]) {
+                Some(at) => places.close(at),
+                None => places.insert(hash(n), strings[n]),
+            }
+            here[n] = !here[n];
+            let all = here.iter().zip(&strings).enumerate();
+            for (n, (&here, &s)) in all {
+                assert_eq!(places.place_of(hash(n), s).is_some(), here, "{n}");
+            }
+        }
+        assert_eq!(places.live, here.iter().filter(|&&h| h).count());
+        // SAFETY: nothing uses the strings any more.
+        unsafe { heap.free_all() };
+    }
 }

@@ -863,3 +863,25 @@ fn requests() {
     // SAFETY: nothing is in use.
     assert_eq!(unsafe { gc_control(vm, GcOp::Collect) }, GcOutcome::Refused);
 }
+
+#[test]
+fn memory_goes_back_when_a_cycle_did_not_need_it_or_when_asked() {
+    let mut vm = vm();
+    let fill = |vm: &mut Vm| {
+        for _ in 0..200_000 {
+            new_table(vm);
+        }
+        vm.heap.reserved()
+    };
+    // SAFETY: nothing is used across collections.
+    let cycle = |vm: &mut Vm| unsafe {
+        while gc_control(vm, GcOp::Step(10_000)) != GcOutcome::Flag(true) {}
+        vm.heap.reserved()
+    };
+    let full = fill(&mut vm);
+    assert_eq!(cycle(&mut vm), full, "the next cycle may need it");
+    assert!(cycle(&mut vm) < full / 2, "it did not");
+    let full = fill(&mut vm);
+    collect(&mut vm);
+    assert!(vm.heap.reserved() < full / 2, "a collection was asked for");
+}

@@ -22,7 +22,8 @@ pub struct Listing {
     pub clif: String,
     /// Intermediate code of the optimizing compiler, by the pass that made it.
     pub passes: Vec<(String, String)>,
-    /// The last of it as LLVM IR, which LLVM or Cranelift gets.
+    /// The last of it as LLVM IR, which LLVM or Cranelift gets. (Cranelift's has an
+    /// instruction `umulh`, which LLVM doesn't know.)
     pub lowered: String,
     /// What LLVM made of it.
     pub llvm: String,

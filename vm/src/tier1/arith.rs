@@ -322,8 +322,8 @@ impl Lower<'_> {
             (ArithOp::IDiv, Some(k)) if k > 0 && k & (k - 1) == 0 => {
                 self.b.ins().sshr_imm_s(x, i64::from(k.trailing_zeros()))
             }
-            (ArithOp::Mod | ArithOp::IDiv, Some(k)) if Reciprocal::of(k).is_some() => {
-                self.divide_by(kind, x, k)
+            (ArithOp::Mod | ArithOp::IDiv, Some(k)) if let Some(by) = Reciprocal::of(k) => {
+                self.divide_by(kind, x, k, by)
             }
             (ArithOp::Mod | ArithOp::IDiv, _) => {
                 let y = self.right_bits(right);
@@ -357,12 +357,8 @@ impl Lower<'_> {
         slow
     }
 
-    /// Floor division or modulo by a constant that has a reciprocal.
-    fn divide_by(&mut self, kind: ArithOp, x: Value, k: i64) -> Value {
-        let Some(by) = Reciprocal::of(k) else {
-            let y = self.int(k);
-            return self.floor_division(kind, x, y);
-        };
+    /// Floor division or modulo by the constant `k`.
+    fn divide_by(&mut self, kind: ArithOp, x: Value, k: i64, by: Reciprocal) -> Value {
         let sign = self.b.ins().sshr_imm_s(x, 63);
         let natural = self.b.ins().bxor(x, sign);
         let factor = self.int(by.factor as i64);

@@ -6,6 +6,7 @@
 #[path = "../optimized/mod.rs"]
 mod optimized;
 
+mod arithmetic;
 mod arrays;
 mod branches;
 mod calls;
